@@ -1,0 +1,1 @@
+"""One customer across channels: identity, lifetime value, tiers and lift."""

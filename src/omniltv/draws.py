@@ -1,0 +1,209 @@
+"""Posterior draws of one quantity per row, computed block by block.
+
+Ten million customers times a thousand draws do not fit in memory, but customers
+with the same state share their draws. So a quantity is kept as a function of
+(states, draws) plus the way from rows to states, and every summary walks over
+blocks of states.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from omniltv.errors import ConfigError, DataError
+
+__all__ = ["Draws", "Evaluate", "RowDraws", "Totals"]
+
+type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
+"""Returns the draws of shape (states in the first slice, draws in the second)."""
+
+_BLOCK_VALUES = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class RowDraws:
+    """Posterior draws of a quantity for each row: what can be said of one row at a time.
+
+    Args:
+        evaluate: Function of a slice of states and a slice of draws that returns
+            an array of shape (states, draws).
+        index: State of each row, of shape (n_rows,).
+        n_states: How many states there are.
+        n_draws: How many posterior draws there are.
+        name: What the quantity is, for messages and column names.
+
+    Examples:
+        >>> draws = RowDraws.from_array([[1.0, 3.0], [2.0, 2.0]], index=[0, 1, 0])
+        >>> draws.mean().tolist()
+        [2.0, 2.0, 2.0]
+    """
+
+    evaluate: Evaluate
+    index: NDArray[np.intp]
+    n_states: int
+    n_draws: int
+    name: str = "value"
+
+    @classmethod
+    def from_array(
+        cls, values: ArrayLike, *, index: ArrayLike | None = None, name: str = "value"
+    ) -> Self:
+        """Return draws that are held in memory.
+
+        Args:
+            values: Draws of shape (n_states, n_draws).
+            index: State of each row; one state per row where None.
+            name: What the quantity is.
+
+        Raises:
+            DataError: If ``values`` is not two-dimensional.
+        """
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim != 2:
+            raise DataError(f"draws have shape (rows, draws), got {array.shape}", column=name)
+        rows = np.arange(len(array)) if index is None else np.asarray(index)
+
+        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
+            return array[states, draws]
+
+        return cls(evaluate, rows.astype(np.intp), len(array), array.shape[1], name)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name}: {len(self):,} rows, "
+            f"{self.n_states:,} states, {self.n_draws:,} draws)"
+        )
+
+    def take(self, rows: ArrayLike) -> Self:
+        """Return the draws of some rows, by position or by boolean mask."""
+        return replace(self, index=self.index[np.asarray(rows)])
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the posterior mean of each row, of shape (n_rows,)."""
+        return self._reduce(lambda block: block.mean(axis=1))
+
+    def sd(self) -> NDArray[np.float64]:
+        """Return the posterior standard deviation of each row, of shape (n_rows,)."""
+        return self._reduce(lambda block: block.std(axis=1))
+
+    def quantile(self, probabilities: Sequence[float]) -> NDArray[np.float64]:
+        """Return posterior quantiles, of shape (n_rows, len(probabilities))."""
+        return self._reduce(lambda block: np.quantile(block, probabilities, axis=1).T)
+
+    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+        """Return the equal-tailed interval of each row, of shape (n_rows, 2).
+
+        Raises:
+            ConfigError: If the level is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
+        return self.quantile([(1 - level) / 2, (1 + level) / 2])
+
+    def to_array(self) -> NDArray[np.float64]:
+        """Return all draws, of shape (n_rows, n_draws). Takes 8 bytes each."""
+        return self._reduce(lambda block: block)
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Yield (slice of states, draws of shape (states, n_draws)) in constant memory."""
+        step = max(1, _BLOCK_VALUES // max(1, self.n_draws))
+        for start in range(0, self.n_states, step):
+            states = slice(start, min(start + step, self.n_states))
+            yield states, self.evaluate(states, slice(0, self.n_draws))
+
+    def _reduce(
+        self, summary: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        parts = [summary(block) for _, block in self.blocks()]
+        if not parts:
+            return summary(np.empty((0, self.n_draws)))
+        return np.concatenate(parts)[self.index]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Draws(RowDraws):
+    """Posterior draws of an amount: rows may be added up, draw by draw.
+
+    Adding draws, not intervals, is what makes the interval of a sum right:
+    the rows share the population's parameters, so their errors go together.
+
+    Examples:
+        >>> draws = Draws.from_array([[1.0, 3.0], [2.0, 4.0]])
+        >>> draws.total().values.tolist()
+        [[3.0, 7.0]]
+    """
+
+    def total(
+        self, by: ArrayLike | None = None, *, weights: ArrayLike | None = None
+    ) -> "Totals":
+        """Return the sum over rows in each draw, overall or per group.
+
+        Args:
+            by: Group of each row, of shape (n_rows,); one group, ``"all"``, where None.
+            weights: What each row counts, of shape (n_rows,); 1 where None.
+
+        Raises:
+            DataError: If ``by`` or ``weights`` do not have one entry per row.
+        """
+        codes, labels = self._groups(by)
+        weight = self._weights(weights)
+        cells = np.zeros((self.n_states, len(labels)))
+        np.add.at(cells, (self.index, codes), weight)
+        values = np.zeros((len(labels), self.n_draws))
+        for states, block in self.blocks():
+            values += cells[states].T @ block
+        size = np.bincount(codes, weights=weight, minlength=len(labels))
+        return Totals(labels=labels, values=values, size=size, name=self.name)
+
+    def _groups(self, by: ArrayLike | None) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+        if by is None:
+            return np.zeros(len(self), dtype=np.intp), ("all",)
+        groups = np.asarray(by).astype(str)
+        if groups.shape != (len(self),):
+            raise DataError(f"{groups.shape} groups for {len(self):,} rows", column="by")
+        labels, codes = np.unique(groups, return_inverse=True)
+        return codes.astype(np.intp), tuple(str(label) for label in labels)
+
+    def _weights(self, weights: ArrayLike | None) -> NDArray[np.float64]:
+        if weights is None:
+            return np.ones(len(self))
+        weight = np.asarray(weights, dtype=np.float64)
+        if weight.shape != (len(self),):
+            raise DataError(f"{weight.shape} weights for {len(self):,} rows", column="weights")
+        return weight
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Sums of draws per group.
+
+    Attributes:
+        labels: The groups, sorted.
+        values: Sum in each draw, of shape (n_groups, n_draws).
+        size: Weight of the rows in each group, of shape (n_groups,).
+        name: What was added up.
+    """
+
+    labels: tuple[str, ...]
+    values: NDArray[np.float64]
+    size: NDArray[np.float64]
+    name: str = "value"
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the posterior mean of each group's total, of shape (n_groups,)."""
+        return self.values.mean(axis=1)
+
+    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+        """Return the equal-tailed interval of each group's total, of shape (n_groups, 2)."""
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        return np.quantile(self.values, tails, axis=1).T
+
+    def per_row(self) -> "Totals":
+        """Return the mean per row of each group, draw by draw."""
+        return replace(self, values=self.values / self.size[:, None])

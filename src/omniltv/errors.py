@@ -1,0 +1,108 @@
+"""The exceptions and warnings that a caller of omniltv may want to catch.
+
+Every error says what is wrong, where (column, how many rows, the first ids) and
+what to type instead. The same facts are attributes of the exception, so that a
+nightly job can set exactly those rows aside and go on.
+"""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DataWarning",
+    "FitError",
+    "FitWarning",
+    "OmniltvError",
+    "OmniltvWarning",
+    "StoreError",
+    "UnitError",
+]
+
+_SHOWN = 5
+
+
+class OmniltvError(Exception):
+    """Base of every exception that omniltv raises on purpose."""
+
+
+class DataError(OmniltvError, ValueError):
+    """A table or array cannot be used as it is.
+
+    Args:
+        problem: What is wrong, as one sentence without the full stop.
+        column: The column at fault, or None where the table as a whole is.
+        rows: Ids of every row at fault (row positions where rows have no id).
+        hint: The line to type, or the rule to follow, to mend it.
+
+    Attributes:
+        column: As given.
+        rows: As given, as a tuple.
+
+    Examples:
+        >>> error = DataError("negative values", column="value", rows=[3, 8], hint="net refunds")
+        >>> error.column, error.rows
+        ('value', (3, 8))
+        >>> print(error)
+        column 'value': negative values (2 rows; first ids: 3, 8). Hint: net refunds
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        column: str | None = None,
+        rows: Sequence[object] = (),
+        hint: str = "",
+    ) -> None:
+        self.problem = problem
+        self.column = column
+        self.rows = tuple(rows)
+        self.hint = hint
+        super().__init__(_message(problem, column, self.rows, hint))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.problem, self.column, self.rows, self.hint)
+
+
+class ConfigError(OmniltvError, ValueError):
+    """An argument or a written configuration is not one that omniltv knows."""
+
+
+class UnitError(ConfigError):
+    """Times or money in units that do not go together."""
+
+
+class FitError(OmniltvError, RuntimeError):
+    """A posterior could not be computed from these data."""
+
+
+class StoreError(OmniltvError, RuntimeError):
+    """A saved file is missing, damaged, or holds something else than was asked for."""
+
+
+class OmniltvWarning(UserWarning):
+    """Base of every warning that omniltv gives."""
+
+
+class DataWarning(OmniltvWarning):
+    """Rows were usable, but something about them wants a look."""
+
+
+class FitWarning(OmniltvWarning):
+    """A posterior was computed, but its diagnostics say not to trust it yet."""
+
+
+def _message(problem: str, column: str | None, rows: tuple[object, ...], hint: str) -> str:
+    where = f"column {column!r}: " if column is not None else ""
+    shown = ", ".join(str(row) for row in rows[:_SHOWN])
+    noun = "row" if len(rows) == 1 else "rows"
+    which = f" ({len(rows):,} {noun}; first ids: {shown})" if rows else ""
+    advice = f". Hint: {hint}" if hint else ""
+    return f"{where}{problem}{which}{advice}"
+
+
+def _rebuild(
+    kind: type[DataError], problem: str, column: str | None, rows: tuple[object, ...], hint: str
+) -> DataError:
+    return kind(problem, column=column, rows=rows, hint=hint)

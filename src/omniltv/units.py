@@ -1,0 +1,129 @@
+"""Time units, spans of time and discounting: numbers that carry their unit.
+
+A span of 52 weeks is ``weeks(52)``, never a bare 52, so that a history kept in
+weeks and a horizon given in months meet without anybody guessing.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite, log1p
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from omniltv.errors import UnitError
+
+__all__ = ["Discount", "Span", "TimeUnit", "days", "months", "weeks", "years"]
+
+_DAYS_PER_YEAR = 365.25
+
+
+class TimeUnit(StrEnum):
+    """The unit in which recency and T are counted.
+
+    A month is a twelfth of a year and a year is 365.25 days.
+
+    Examples:
+        >>> TimeUnit("week").in_days
+        7.0
+    """
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+    @property
+    def in_days(self) -> float:
+        """Length of the unit in days."""
+        return _LENGTH[self]
+
+
+_LENGTH = {
+    TimeUnit.DAY: 1.0,
+    TimeUnit.WEEK: 7.0,
+    TimeUnit.MONTH: _DAYS_PER_YEAR / 12,
+    TimeUnit.YEAR: _DAYS_PER_YEAR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time: a finite, non-negative amount of a unit.
+
+    Raises:
+        UnitError: If the amount is negative or not finite.
+
+    Examples:
+        >>> weeks(52).to(TimeUnit.DAY)
+        364.0
+    """
+
+    amount: float
+    unit: TimeUnit
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.amount) and self.amount >= 0):
+            message = f"a span of time is finite and not negative, got {self.amount}. Hint: weeks(52)"
+            raise UnitError(message)
+
+    def to(self, unit: TimeUnit) -> float:
+        """Return the same length counted in another unit."""
+        if unit is self.unit:
+            return float(self.amount)
+        return self.amount * self.unit.in_days / unit.in_days
+
+    def __str__(self) -> str:
+        plural = "" if self.amount == 1 else "s"
+        return f"{self.amount:g} {self.unit}{plural}"
+
+
+def days(amount: float) -> Span:
+    """Return a span of so many days."""
+    return Span(amount, TimeUnit.DAY)
+
+
+def weeks(amount: float) -> Span:
+    """Return a span of so many weeks."""
+    return Span(amount, TimeUnit.WEEK)
+
+
+def months(amount: float) -> Span:
+    """Return a span of so many months (a month is a twelfth of 365.25 days)."""
+    return Span(amount, TimeUnit.MONTH)
+
+
+def years(amount: float) -> Span:
+    """Return a span of so many years (of 365.25 days)."""
+    return Span(amount, TimeUnit.YEAR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount:
+    """What money later is worth now: an effective rate per year.
+
+    ``Discount(per_year=0.10)`` makes 1.10 in a year worth 1 today. The
+    continuous rate that compounds to it is ``log(1 + per_year)`` per year.
+
+    Raises:
+        UnitError: If the rate is not finite or not above -1.
+
+    Examples:
+        >>> float(Discount(per_year=0.10).factor(1.0, TimeUnit.YEAR).round(4))
+        0.9091
+    """
+
+    per_year: float
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.per_year) and self.per_year > -1):
+            message = f"a yearly discount rate is finite and above -1, got {self.per_year}"
+            raise UnitError(f"{message}. Hint: Discount(per_year=0.10)")
+
+    def rate(self, unit: TimeUnit) -> float:
+        """Return the continuous discount rate per ``unit``."""
+        return log1p(self.per_year) * unit.in_days / _DAYS_PER_YEAR
+
+    def factor(self, time: ArrayLike, unit: TimeUnit) -> NDArray[np.float64]:
+        """Return the present value of 1 paid after ``time`` units, same shape as ``time``."""
+        return np.exp(-self.rate(unit) * np.asarray(time, dtype=np.float64))
