@@ -1,1 +1,82 @@
-"""One customer across channels: identity, lifetime value, tiers and lift."""
+"""One customer across channels: identity, lifetime value, tiers and lift.
+
+The names below are the ones most programs need; each room (`omniltv.data`,
+`omniltv.identity`, `omniltv.models`, `omniltv.segmentation`,
+`omniltv.experiments`, `omniltv.reporting`) has the rest. Every name is loaded
+when it is first used, so importing the package is cheap and brings in neither
+the sampler nor the linker.
+
+Examples:
+    >>> import omniltv as ltv
+    >>> ltv.weeks(52)
+    Span(amount=52, unit=<TimeUnit.WEEK: 'week'>)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omniltv.data import PurchaseHistory, PurchaseLog, check
+    from omniltv.errors import DataError, OmniltvError
+    from omniltv.experiments import Assignment, Persistence, assign, cuped, difference, ltv_lift
+    from omniltv.identity import stitch
+    from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value, load_fit
+    from omniltv.segmentation import Condition, TierScheme
+    from omniltv.units import Discount, days, months, weeks
+
+__all__ = [
+    "Assignment",
+    "BgNbd",
+    "Condition",
+    "DataError",
+    "Discount",
+    "GammaGamma",
+    "OmniltvError",
+    "Persistence",
+    "Pooling",
+    "PurchaseHistory",
+    "PurchaseLog",
+    "TierScheme",
+    "assign",
+    "check",
+    "cuped",
+    "days",
+    "difference",
+    "fit",
+    "lifetime_value",
+    "load_fit",
+    "ltv_lift",
+    "months",
+    "stitch",
+    "weeks",
+]
+
+_ROOMS = {
+    "omniltv.data": ("PurchaseHistory", "PurchaseLog", "check"),
+    "omniltv.errors": ("DataError", "OmniltvError"),
+    "omniltv.experiments": (
+        "Assignment",
+        "Persistence",
+        "assign",
+        "cuped",
+        "difference",
+        "ltv_lift",
+    ),
+    "omniltv.identity": ("stitch",),
+    "omniltv.models": ("BgNbd", "GammaGamma", "Pooling", "fit", "lifetime_value", "load_fit"),
+    "omniltv.segmentation": ("Condition", "TierScheme"),
+    "omniltv.units": ("Discount", "days", "months", "weeks"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'omniltv' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
