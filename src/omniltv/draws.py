@@ -139,9 +139,7 @@ class Draws(RowDraws):
         [[3.0, 7.0]]
     """
 
-    def total(
-        self, by: ArrayLike | None = None, *, weights: ArrayLike | None = None
-    ) -> "Totals":
+    def total(self, by: ArrayLike | None = None, *, weights: ArrayLike | None = None) -> "Totals":
         """Return the sum over rows in each draw, overall or per group.
 
         Args:

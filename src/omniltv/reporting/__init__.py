@@ -1,0 +1,5 @@
+"""What people look at: pictures of values and lifts with their intervals."""
+
+from omniltv.reporting.plots import plot_intervals, plot_totals
+
+__all__ = ["plot_intervals", "plot_totals"]
