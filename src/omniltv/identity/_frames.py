@@ -1,0 +1,62 @@
+"""Any frame in, the same kind out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from omniltv.errors import DataError
+
+__all__ = ["Kind", "Table", "read"]
+
+type Table = nw.DataFrame[Any]
+type _Type = type[nw.dtypes.DType]
+
+
+@dataclass(frozen=True)
+class Kind[FrameT]:
+    """Which kind of frame the caller uses, and how to give one back."""
+
+    eager: nw.Implementation
+    lazy: nw.Implementation | None
+
+    def build(self, data: Mapping[str, Sequence[object]], types: Mapping[str, _Type]) -> FrameT:
+        """Return plain columns as a frame of the caller's kind; text unless typed."""
+        schema: dict[str, _Type] = {name: types.get(name, nw.String) for name in data}
+        frame = nw.from_dict(dict(data), schema, backend=self.eager)  # type: ignore[arg-type]  # any eager one
+        return self.native(frame)
+
+    def extend(
+        self, table: Table, name: str, values: Sequence[str | None], keep: Sequence[bool]
+    ) -> FrameT:
+        """Return the rows to keep with one more column of text."""
+        chosen = [value for value, wanted in zip(values, keep, strict=True) if wanted]
+        rows = [row for row, wanted in enumerate(keep) if wanted]
+        column = nw.new_series(name, chosen, nw.String, backend=self.eager)  # type: ignore[arg-type]  # any eager one
+        part = nw.maybe_reset_index(table[rows, :])
+        return self.native(part.with_columns(column))
+
+    def native(self, table: Table) -> FrameT:
+        """Return a table in memory as a frame of the caller's kind."""
+        if self.lazy is None:
+            return cast("FrameT", table.to_native())
+        return cast("FrameT", table.lazy(backend=self.lazy).to_native())  # type: ignore[arg-type]  # any lazy one
+
+
+def read(frame: IntoFrameT, what: str) -> tuple[Table, Kind[IntoFrameT]]:
+    """Return the frame in memory and its kind.
+
+    Raises:
+        DataError: If it is no frame.
+    """
+    try:
+        wrapped = nw.from_native(frame)
+    except TypeError as error:
+        problem = f"{what} must be a dataframe, got {type(frame).__name__}"
+        raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
+    if isinstance(wrapped, nw.LazyFrame):
+        eager = wrapped.collect()
+        return eager, Kind(eager.implementation, wrapped.implementation)
+    return wrapped, Kind(wrapped.implementation, None)

@@ -1,0 +1,112 @@
+"""The recordlinkage engine: its indexing and comparing, our levels and scores.
+
+recordlinkage's own classifiers take binary features and read a missing value as
+disagreement, which ruins unsupervised scoring on retail lists; so its `Compare`
+carries our graded comparisons, and `omniltv.identity.scoring` does the rest.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import recordlinkage as rl
+from numpy.typing import NDArray
+from recordlinkage.base import BaseCompareFeature
+
+from omniltv.identity.blocking import candidates
+from omniltv.identity.protocols import (
+    MISSING,
+    Blocker,
+    Comparison,
+    Pairs,
+    Records,
+    ScoredPairs,
+)
+from omniltv.identity.scoring import Graded, random_pairs, score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["RecordLinkageEngine", "grades", "pairs_within"]
+
+_CHUNK = 500_000
+
+type Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RecordLinkageEngine:
+    """Links records with recordlinkage and unsupervised Fellegi-Sunter scores.
+
+    Args:
+        recall: Stated share of the true pairs that agree in an identifying field
+            (or in full name and birth date) and in the given name. It sets the prior.
+    """
+
+    recall: float = 0.6
+
+    def link(
+        self,
+        records: Records,
+        *,
+        blockers: tuple[Blocker, ...],
+        comparisons: tuple[Comparison, ...],
+        max_block: int,
+        seed: int,
+    ) -> ScoredPairs:
+        """Return every candidate pair with its probability and evidence."""
+        found = candidates(records, blockers, max_block=max_block)
+        left, right = random_pairs(len(records), seed=seed)
+        graded = Graded(comparisons, grades(records, found.left, found.right, comparisons))
+        chance = Graded(comparisons, grades(records, left, right, comparisons))
+        return score(records, found, graded, chance, rules=blockers, recall=self.recall)
+
+
+def pairs_within(block: Codes) -> tuple[Codes, Codes]:
+    """Return all pairs of positions with the same block number (`MISSING` pairs with none)."""
+    rows = np.flatnonzero(block != MISSING)
+    frame = pd.DataFrame({"block": block[rows]}, index=rows)
+    if len(frame) == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    pairs: pd.MultiIndex = rl.index.Block("block").index(frame)
+    # Block gives the later record first.
+    right, left = (pairs.get_level_values(side).to_numpy(np.int64) for side in (0, 1))
+    order = np.lexsort((right, left))
+    return left[order], right[order]
+
+
+def grades(
+    records: Records, left: Codes, right: Codes, comparisons: "Sequence[Comparison]"
+) -> NDArray[np.int8]:
+    """Return the level of each pair in each comparison, shape (n_pairs, n_comparisons)."""
+    result = np.full((len(left), len(comparisons)), MISSING, dtype=np.int8)
+    used = [(k, c) for k, c in enumerate(comparisons) if set(c.columns) & set(records.columns)]
+    if not used:
+        return result
+    compare = rl.Compare([_Feature(comparison, records) for _, comparison in used])
+    frame = pd.DataFrame({name: column.codes for name, column in records.columns.items()})
+    for start in range(0, len(left), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        index = pd.MultiIndex.from_arrays([left[rows], right[rows]])
+        found = compare.compute(index, frame).to_numpy(np.int8)
+        result[rows, [k for k, _ in used]] = found
+    return result
+
+
+class _Feature(BaseCompareFeature):  # type: ignore[misc]  # recordlinkage ships no types
+    """One comparison as a feature of `recordlinkage.Compare`."""
+
+    def __init__(self, comparison: Comparison, records: Records) -> None:
+        self._names = [name for name in comparison.columns if name in records.columns]
+        super().__init__(self._names, self._names, label=comparison.name)
+        self._comparison = comparison
+        self._records = records
+
+    def _compute_vectorized(self, *codes: "pd.Series[int]") -> NDArray[np.int8]:
+        arrays = [series.to_numpy() for series in codes]
+        n = len(self._names)
+        columns = {name: self._records.columns[name] for name in self._names}
+        left = dict(zip(self._names, arrays[:n], strict=True))
+        right = dict(zip(self._names, arrays[n:], strict=True))
+        return self._comparison.grade(Pairs(columns, left, right))

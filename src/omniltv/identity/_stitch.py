@@ -1,0 +1,243 @@
+"""The one call that takes customer lists to customers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import NDArray
+
+from omniltv.errors import ConfigError, DataError
+from omniltv.identity import normalise
+from omniltv.identity._frames import Kind, Table, read
+from omniltv.identity._ids import customer_ids
+from omniltv.identity.protocols import MISSING, LinkEngine, Records, ScoredPairs
+from omniltv.identity.records import Intake, Masked, normalise_records, take_in
+from omniltv.identity.resolution import Resolution, Summary, link_columns
+from omniltv.identity.spec import LinkSpec
+
+__all__ = ["stitch"]
+
+type Key = tuple[str, str]
+
+
+def stitch(
+    records: IntoFrameT, *, spec: LinkSpec | None = None, previous: IntoFrame | None = None
+) -> Resolution[IntoFrameT]:
+    """Return which source records are one person.
+
+    The result depends on the records only, not on their order. A record that nobody
+    can be recognised by is a customer of its own.
+
+    Args:
+        records: Customer lists, one row per source record: ``source``, ``record_id`` and
+            any of ``family_name, given_name, family_name_kana, given_name_kana, email,
+            phone, postcode, address, birth_date, gender, card_number``.
+        spec: How to link.
+        previous: The crosswalk of the run before, whose customer ids are kept.
+
+    Raises:
+        DataError: If a key column, or every personal column, is missing.
+        ConfigError: If ``spec`` names a unique source that is not in the records.
+
+    Examples:
+        >>> import pandas as pd
+        >>> lists = pd.DataFrame({
+        ...     "source": ["store", "ec", "ec"],
+        ...     "record_id": ["S1", "E1", "E2"],
+        ...     "family_name": ["髙橋", "Takahashi", "高橋"],
+        ...     "given_name": ["花子", "Hanako", "太郎"],
+        ...     "given_name_kana": ["ハナコ", None, "タロウ"],
+        ...     "phone": ["090-1234-5678", "+81 90 1234 5678", "09012345678"],
+        ... })
+        >>> found = stitch(lists)
+        >>> found.crosswalk["customer_id"].nunique()
+        2
+        >>> found.why(("store", "S1"), ("ec", "E1")).same_customer
+        True
+    """
+    spec = spec or LinkSpec()
+    table, kind = read(records, "records")
+    intake = take_in({name: table[name].to_list() for name in table.columns})
+    normal, masked = normalise_records(intake, max_sharing=spec.max_sharing)
+    unique = _unique(normal, spec.unique_sources, intake)
+    pairs = (spec.engine or _default_engine()).link(
+        normal,
+        blockers=spec.blockers,
+        comparisons=spec.comparisons,
+        max_block=spec.max_block,
+        seed=spec.seed,
+    )
+    clusters = spec.clusterer.cluster(
+        pairs, n_records=len(normal), threshold=spec.threshold, unique=unique
+    )
+    found = _Found(table, intake, normal, masked, pairs, clusters, spec.threshold)
+    return _resolution(found, kind, _previous(previous))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Found:
+    """All that the resolution is made of."""
+
+    table: Table
+    intake: Intake
+    records: Records
+    masked: tuple[Masked, ...]
+    pairs: ScoredPairs
+    clusters: NDArray[np.int64]
+    threshold: float
+
+    def together(self) -> NDArray[np.bool_]:
+        """Return which candidate pairs ended up as one customer."""
+        candidates = self.pairs.candidates
+        same: NDArray[np.bool_] = self.clusters[candidates.left] == self.clusters[candidates.right]
+        return same
+
+    def keys(self) -> list[Key]:
+        source, record_id = self.records.source.tolist(), self.records.record_id.tolist()
+        return list(zip(source, record_id, strict=True))
+
+
+def _resolution[FrameT](
+    found: _Found, kind: Kind[FrameT], previous: Mapping[Key, str]
+) -> Resolution[FrameT]:
+    keys = found.keys()
+    customer = customer_ids(keys, found.clusters.tolist(), previous)
+    probability = _belonging(found)
+    links = np.flatnonzero(found.pairs.probability >= found.threshold)
+    kept = found.together()[links]
+    reason = found.intake.reason
+    numbers = {"probability": nw.Float64, "n_records": nw.Int64, "n_sources": nw.Int64}
+    numbers |= {"group": nw.Int64, "shared_by": nw.Int64, "kept": nw.Boolean}
+    link = link_columns(found.records, found.pairs, links, kept)
+    numbers |= {name: nw.Float64 for name in link if name.startswith("bits_")}
+    return Resolution(
+        crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
+        links=kind.build(link, numbers),
+        clusters=kind.build(_clusters(keys, customer, probability), numbers),
+        rejected=kind.extend(found.table, "reason", reason, [bool(r) for r in reason]),
+        masked_values=kind.build(_masked(found.masked), numbers),
+        oversized=kind.build(_oversized(found.pairs), numbers),
+        _summary=_summary(found, links[kept], len(set(customer))),
+        _customer=dict(zip(keys, customer, strict=True)),
+        _pairs=found.pairs,
+        _position={key: row for row, key in enumerate(keys)},
+    )
+
+
+def _belonging(found: _Found) -> NDArray[np.float64]:
+    """Return the probability that each record belongs with its customer.
+
+    With company: that of its best link inside. Alone: that its best link is none.
+    """
+    candidates, together = found.pairs.candidates, found.together()
+    inside = np.zeros(len(found.records))
+    outside = np.zeros(len(found.records))
+    for ends in (candidates.left, candidates.right):
+        p = found.pairs.probability
+        np.maximum.at(inside, ends[together], p[together])
+        np.maximum.at(outside, ends[~together], p[~together])
+    return np.where(inside > 0, inside, 1 - outside)
+
+
+def _crosswalk(
+    found: _Found, customer: Sequence[str], probability: NDArray[np.float64]
+) -> dict[str, Sequence[object]]:
+    keys = found.keys()
+    order = np.argsort(found.intake.usable(), kind="stable").tolist()
+    return {
+        "source": [keys[row][0] for row in order],
+        "record_id": [keys[row][1] for row in order],
+        "customer_id": [customer[row] for row in order],
+        "probability": probability[order].tolist(),
+    }
+
+
+def _clusters(
+    keys: Sequence[Key], customer: Sequence[str], probability: NDArray[np.float64]
+) -> dict[str, Sequence[object]]:
+    names, back, size = np.unique(
+        np.array(customer, dtype=str), return_inverse=True, return_counts=True
+    )
+    weakest = np.ones(len(names))
+    np.minimum.at(weakest, back, probability)
+    sources = Counter(c for c, _ in {(c, key[0]) for c, key in zip(customer, keys, strict=True)})
+    return {
+        "customer_id": names.tolist(),
+        "n_records": size.tolist(),
+        "n_sources": [sources[name] for name in names.tolist()],
+        "probability": weakest.tolist(),
+    }
+
+
+def _masked(masked: Sequence[Masked]) -> dict[str, Sequence[object]]:
+    rows = [
+        (value.column, group, len(value.records), *key)
+        for group, value in enumerate(masked)
+        for key in value.records
+    ]
+    names = ("column", "group", "shared_by", "source", "record_id")
+    return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+
+def _oversized(pairs: ScoredPairs) -> dict[str, Sequence[object]]:
+    blocks = [(rule, len(b)) for rule, large in pairs.candidates.oversized.items() for b in large]
+    return {"rule": [rule for rule, _ in blocks], "n_records": [size for _, size in blocks]}
+
+
+def _summary(found: _Found, links: NDArray[np.intp], customers: int) -> Summary:
+    pairs = found.pairs
+    probability = pairs.probability[links]
+    right = float(probability.sum())
+    matches = float(pairs.probability.sum())
+    by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
+    oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
+    return Summary(
+        rows=len(found.intake.reason),
+        records=len(found.records),
+        rejected=Counter(sorted(reason for reason in found.intake.reason if reason)),
+        customers=customers,
+        candidates=len(pairs.candidates),
+        links=len(links),
+        links_by_rule=dict(zip(pairs.candidates.rules, by_rule, strict=True)),
+        false_links=len(links) - right,
+        precision=right / len(links) if len(links) else 1.0,
+        recall=right / matches if matches else 1.0,
+        masked=Counter(value.column for value in found.masked),
+        oversized=oversized,
+    )
+
+
+def _unique(records: Records, sources: Sequence[str], intake: Intake) -> NDArray[np.int64]:
+    """Return the code of each record's source if a person is in it once, else `MISSING`."""
+    known = set(intake.source)
+    unseen = [source for source in sources if source not in known]
+    if unseen:
+        have = ", ".join(sorted(known - {""})) or "none"
+        message = f"unique_sources names {', '.join(unseen)}, which no record has"
+        raise ConfigError(f"{message}. Hint: the sources are {have}")
+    code = {source: number for number, source in enumerate(sources)}
+    return np.array([code.get(source, MISSING) for source in records.source], dtype=np.int64)
+
+
+def _previous(crosswalk: IntoFrame | None) -> dict[Key, str]:
+    if crosswalk is None:
+        return {}
+    table, _ = read(crosswalk, "previous")
+    names = ("source", "record_id", "customer_id")
+    for name in names:
+        if name not in table.columns:
+            hint = "previous is the crosswalk of the run before"
+            raise DataError("the column is missing from previous", column=name, hint=hint)
+    texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
+    return {(source, record): customer for source, record, customer in zip(*texts, strict=True)}
+
+
+def _default_engine() -> LinkEngine:
+    from omniltv.identity._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
+        RecordLinkageEngine,
+    )
+
+    return RecordLinkageEngine()

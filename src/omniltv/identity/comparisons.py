@@ -1,0 +1,244 @@
+"""How alike two records are in one respect: ordered levels, and a missing one of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.process import cpdist
+
+from omniltv.identity.protocols import MISSING, Comparison, Pairs
+
+__all__ = [
+    "DEFAULT_COMPARISONS",
+    "AddressComparison",
+    "BirthDateComparison",
+    "NameComparison",
+    "ValueComparison",
+]
+
+type Levels = NDArray[np.int8]
+
+_ALIKE = 0.92
+_SAME_STREET = 0.9
+
+
+@dataclass(frozen=True)
+class ValueComparison:
+    """Grades one field as same, one slip apart (if asked for), or different.
+
+    Args:
+        name: Name of the comparison.
+        column: The field.
+        shared: Whether people of one household have it in common.
+        coincidence: How often strangers agree; 0 for an identifier.
+        slips: Whether one wrong, lost or swapped character is a level of its own.
+
+    Examples:
+        >>> from omniltv.identity.protocols import Column
+        >>> pairs = Pairs.of({"phone": Column.of(["123", "124", "987", None])}, [0, 0, 0], [1, 2, 3])
+        >>> ValueComparison("phone", "phone", slips=True).grade(pairs).tolist()
+        [1, 2, -1]
+    """
+
+    name: str
+    column: str
+    shared: bool = False
+    coincidence: float = 0.0
+    slips: bool = False
+    agreement: ClassVar[int] = 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that is read."""
+        return (self.column,)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the levels."""
+        return ("same", "one slip", "different") if self.slips else ("same", "different")
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """No level is adjusted for how rare the value is."""
+        return (None,) * len(self.levels)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        same = pairs.equal(self.column)
+        known = pairs.known(self.column)
+        if not self.slips:
+            return _grade([same, known])
+        return _grade([same, pairs.apply(self.column, _slips) <= 1, known])
+
+
+@dataclass(frozen=True)
+class NameComparison:
+    """Grades a name by its characters and by its sound, also where two fields were swapped.
+
+    Args:
+        name: ``family_name`` or ``given_name``.
+        written: Column of the name in kanji.
+        reading: Column of its sound.
+        swapped: The other name's two columns, in which it may stand by mistake.
+        shared: Whether people of one household have it in common.
+
+    Examples:
+        >>> from omniltv.identity.protocols import Column
+        >>> sound = Column.of(["hanako", "hanaka", "taro", "hanako"])
+        >>> pairs = Pairs.of({"given_reading": sound}, [0, 0, 0], [3, 1, 2])
+        >>> given = NameComparison("given_name", "given_written", "given_reading")
+        >>> given.grade(pairs).tolist()
+        [1, 2, 3]
+    """
+
+    name: str
+    written: str
+    reading: str
+    swapped: tuple[str, str] | None = None
+    shared: bool = False
+    coincidence: ClassVar[float] = 0.004
+    agreement: ClassVar[int] = 2
+    levels: ClassVar[tuple[str, ...]] = ("same characters", "same sound", "alike", "different")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return (self.written, self.reading, *(self.swapped or ()))
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """Common characters and sounds are weaker evidence than rare ones."""
+        return (self.written, self.reading, None, None)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        sound = pairs.equal(self.reading) | self._swapped(pairs)
+        alike = pairs.apply(self.reading, _likeness) >= _ALIKE
+        alike |= pairs.apply(self.written, _one_character_of_three) > 0
+        known = pairs.known(self.written) | pairs.known(self.reading)
+        return _grade([pairs.equal(self.written), sound, alike, known])
+
+    def _swapped(self, pairs: Pairs) -> NDArray[np.bool_]:
+        if self.swapped is None:
+            return np.zeros(len(pairs), dtype=np.bool_)
+        own, other = (self.written, self.reading), self.swapped
+        ways = [
+            pairs.crossed(a, b) & pairs.crossed(b, a) & ~pairs.equal(a)
+            for a, b in zip(own, other, strict=True)
+        ]
+        return ways[0] | ways[1]
+
+
+@dataclass(frozen=True)
+class BirthDateComparison:
+    """Grades birth dates (YYYY-MM-DD): same, one slip or day and month swapped, different.
+
+    Examples:
+        >>> from omniltv.identity.protocols import Column
+        >>> dates = Column.of(["1980-01-02", "1980-02-01", "1980-01-03", "1975-06-30"])
+        >>> pairs = Pairs.of({"birth_date": dates}, [0, 0, 0, 0], [0, 1, 2, 3])
+        >>> BirthDateComparison().grade(pairs).tolist()
+        [0, 1, 1, 2]
+    """
+
+    name: str = "birth_date"
+    column: str = "birth_date"
+    shared: ClassVar[bool] = False
+    coincidence: ClassVar[float] = 5e-5
+    agreement: ClassVar[int] = 1
+    levels: ClassVar[tuple[str, ...]] = ("same", "one slip", "different")
+    frequency: ClassVar[tuple[str | None, ...]] = (None, None, None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that is read."""
+        return (self.column,)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        near = pairs.apply(self.column, _date_slips) <= 1
+        return _grade([pairs.equal(self.column), near, pairs.known(self.column)])
+
+
+@dataclass(frozen=True)
+class AddressComparison:
+    """Grades where two people live: same house, alike, same postcode only, elsewhere.
+
+    Examples:
+        >>> from omniltv.identity.protocols import Column
+        >>> columns = {"address": Column.of(["a1-2", "a1-2", None]), "postcode": Column.of(["1"] * 3)}
+        >>> pairs = Pairs.of(columns, [0, 0], [1, 2])
+        >>> AddressComparison().grade(pairs).tolist()
+        [0, 2]
+    """
+
+    name: str = "address"
+    address: str = "address"
+    postcode: str = "postcode"
+    shared: ClassVar[bool] = True
+    coincidence: ClassVar[float] = 1e-4
+    agreement: ClassVar[int] = 1
+    levels: ClassVar[tuple[str, ...]] = ("same house", "alike", "same postcode", "elsewhere")
+    frequency: ClassVar[tuple[str | None, ...]] = (None, None, None, None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return (self.address, self.postcode)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        alike = pairs.apply(self.address, _likeness) >= _SAME_STREET
+        known = pairs.known(self.address) | pairs.known(self.postcode)
+        return _grade([pairs.equal(self.address), alike, pairs.equal(self.postcode), known])
+
+
+def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
+    """Return the first condition that holds, `MISSING` where none does."""
+    return np.select(conditions, range(len(conditions)), MISSING).astype(np.int8)
+
+
+def _likeness(left: list[str], right: list[str]) -> NDArray[np.float32]:
+    return _pairwise(left, right, JaroWinkler.normalized_similarity)
+
+
+def _slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
+    return _pairwise(left, right, OSA.distance)
+
+
+def _one_character_of_three(left: list[str], right: list[str]) -> NDArray[np.float32]:
+    """Return 1 where one kanji differs in a name of three or more, else 0."""
+    longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
+    return ((longest >= 3) & (_slips(left, right) <= 1)).astype(np.float32)
+
+
+def _date_slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
+    """Return edits between two dates, 1 where day and month are swapped."""
+    swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
+    return np.where(swapped, np.float32(1), _slips(left, right))
+
+
+def _pairwise(
+    left: list[str], right: list[str], scorer: Callable[..., float]
+) -> NDArray[np.float32]:
+    return np.asarray(cpdist(left, right, scorer=scorer, dtype=np.float32), dtype=np.float32)
+
+
+_WRITTEN = ("family_written", "given_written")
+_READING = ("family_reading", "given_reading")
+DEFAULT_COMPARISONS: tuple[Comparison, ...] = (
+    NameComparison("given_name", _WRITTEN[1], _READING[1], swapped=(_WRITTEN[0], _READING[0])),
+    NameComparison(
+        "family_name", _WRITTEN[0], _READING[0], swapped=(_WRITTEN[1], _READING[1]), shared=True
+    ),
+    BirthDateComparison(),
+    ValueComparison("phone", "phone", shared=True, slips=True),
+    ValueComparison("email", "email", shared=True, slips=True),
+    ValueComparison("card_number", "card_number", shared=True, slips=True),
+    AddressComparison(),
+    ValueComparison("gender", "gender", coincidence=0.5),
+)
+"""What `stitch` compares unless told otherwise."""

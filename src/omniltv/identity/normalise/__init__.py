@@ -1,0 +1,26 @@
+"""One spelling for each thing: every function takes one raw value and returns text or None.
+
+None means that the value says nothing: it is empty, a placeholder (不明, 0000000000,
+1900-01-01 …) or unreadable. The raw value itself stays in the caller's table.
+"""
+
+from omniltv.identity.normalise._address import address, postcode
+from omniltv.identity.normalise._contact import card_number, email, phone
+from omniltv.identity.normalise._date import birth_date
+from omniltv.identity.normalise._name import gender, reading, written_name
+from omniltv.identity.normalise._text import key, plain, text
+
+__all__ = [
+    "address",
+    "birth_date",
+    "card_number",
+    "email",
+    "gender",
+    "key",
+    "phone",
+    "plain",
+    "postcode",
+    "reading",
+    "text",
+    "written_name",
+]

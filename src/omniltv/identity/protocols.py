@@ -1,0 +1,336 @@
+"""The plug-in points of the identity room, and the values that pass between them.
+
+Records are normalised once into integer-coded columns. A *blocker* proposes pairs
+of them, a *comparison* grades each pair, a *link engine* turns blockers and
+comparisons into scored pairs, and a *clusterer* turns scored pairs into customers.
+Which blocker proposed a pair is never forgotten: the scorer is trained rule by
+rule, leaving out what the rule itself decides, and the link says it for ever.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "MISSING",
+    "Blocker",
+    "Candidates",
+    "Clusterer",
+    "Column",
+    "Comparison",
+    "LinkEngine",
+    "Pairs",
+    "Proposal",
+    "Records",
+    "ScoredPairs",
+]
+
+type Codes = NDArray[np.int64]
+
+MISSING = -1
+"""Code of a missing value and level of a pair of which one value is missing."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Column:
+    """One field of all records as codes into its distinct values.
+
+    Attributes:
+        codes: Shape (n_records,); `MISSING` where the record has no value.
+        values: The distinct normalised values, shape (n_values,), str.
+
+    Examples:
+        >>> column = Column.of(["a", None, "a"])
+        >>> column.codes.tolist(), column.count.tolist()
+        ([0, -1, 0], [2])
+    """
+
+    codes: Codes
+    values: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, values: list[str | None]) -> "Column":
+        """Return a column from plain values; the distinct ones are sorted."""
+        distinct = sorted({value for value in values if value is not None})
+        code = {value: number for number, value in enumerate(distinct)}
+        codes = [MISSING if value is None else code[value] for value in values]
+        return cls(np.array(codes, dtype=np.int64), np.array(distinct, dtype=object))
+
+    @cached_property
+    def count(self) -> Codes:
+        """How many records have each value, shape (n_values,)."""
+        known = self.codes[self.codes != MISSING]
+        return np.bincount(known, minlength=len(self.values)).astype(np.int64)
+
+    def __repr__(self) -> str:
+        return f"Column({len(self.codes):,} records, {len(self.values):,} distinct values)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Records:
+    """Normalised source records, sorted by (source, record_id).
+
+    Attributes:
+        source: Which system each record is from, shape (n_records,), str.
+        record_id: Its id there, shape (n_records,), str.
+        columns: Normalised fields by name. Fields that nobody filled are absent.
+    """
+
+    source: NDArray[np.object_]
+    record_id: NDArray[np.object_]
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __repr__(self) -> str:
+        return f"Records({len(self):,} records, columns {', '.join(self.columns) or 'none'})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pairs:
+    """Pairs of records as a comparison sees them: the codes of some columns, left and right.
+
+    Attributes:
+        columns: The columns by name.
+        left: Codes of the left records by column, shape (n_pairs,) each.
+        right: Codes of the right records.
+
+    Examples:
+        >>> pairs = Pairs.of({"phone": Column.of(["1", "1", None])}, [0, 0], [1, 2])
+        >>> pairs.equal("phone").tolist(), pairs.known("phone").tolist()
+        ([True, False], [True, False])
+    """
+
+    columns: Mapping[str, Column]
+    left: Mapping[str, Codes]
+    right: Mapping[str, Codes]
+
+    @classmethod
+    def of(
+        cls, columns: Mapping[str, Column], left: list[int] | Codes, right: list[int] | Codes
+    ) -> "Pairs":
+        """Return the pairs of these record positions, over all columns."""
+        return cls(
+            columns,
+            {name: column.codes[left] for name, column in columns.items()},
+            {name: column.codes[right] for name, column in columns.items()},
+        )
+
+    def __len__(self) -> int:
+        return next((len(codes) for codes in self.left.values()), 0)
+
+    def has(self, column: str) -> bool:
+        """Return whether any record has the column."""
+        return column in self.columns
+
+    def known(self, column: str) -> NDArray[np.bool_]:
+        """Return where both records have the value, shape (n_pairs,)."""
+        if not self.has(column):
+            return np.zeros(len(self), dtype=np.bool_)
+        return (self.left[column] != MISSING) & (self.right[column] != MISSING)
+
+    def equal(self, column: str) -> NDArray[np.bool_]:
+        """Return where both records have the same value, shape (n_pairs,)."""
+        return self.crossed(column, column)
+
+    def crossed(self, left: str, right: str) -> NDArray[np.bool_]:
+        """Return where the left record's one column equals the right record's other one.
+
+        The two columns must share their distinct values.
+        """
+        if not (self.has(left) and self.has(right)):
+            return np.zeros(len(self), dtype=np.bool_)
+        return (self.left[left] != MISSING) & (self.left[left] == self.right[right])
+
+    def apply(
+        self, column: str, function: Callable[[list[str], list[str]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Return a symmetric function of both values, worked out once per distinct pair.
+
+        Args:
+            column: Which column.
+            function: Takes the left and right values of the distinct pairs.
+
+        Returns:
+            Shape (n_pairs,); NaN where a value is missing.
+        """
+        result = np.full(len(self), np.nan, dtype=np.float32)
+        known = self.known(column)
+        if not known.any():
+            return result
+        values = self.columns[column].values
+        low = np.minimum(self.left[column], self.right[column])[known]
+        high = np.maximum(self.left[column], self.right[column])[known]
+        distinct, back = np.unique(low * len(values) + high, return_inverse=True)
+        first, second = np.divmod(distinct, len(values))
+        result[known] = function(list(values[first]), list(values[second]))[back]
+        return result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Proposal:
+    """The pairs one blocker proposes.
+
+    Attributes:
+        left: Positions of the left records, shape (n_pairs,); always below ``right``.
+        right: Positions of the right records.
+        oversized: Records of each block that was too large to pair, largest first.
+    """
+
+    left: Codes
+    right: Codes
+    oversized: tuple[Codes, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidates:
+    """All proposed pairs, each once, with the rules that proposed it.
+
+    Attributes:
+        left: Positions of the left records, shape (n_pairs,); always below ``right``.
+        right: Positions of the right records.
+        rules: Names of the blockers.
+        proposed: Which rule proposed which pair, shape (n_pairs, n_rules).
+        oversized: Blocks left out, by rule.
+    """
+
+    left: Codes
+    right: Codes
+    rules: tuple[str, ...]
+    proposed: NDArray[np.bool_]
+    oversized: Mapping[str, tuple[Codes, ...]]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoredPairs:
+    """Candidate pairs with the evidence that they are one person.
+
+    Attributes:
+        candidates: The pairs and the rules that proposed them.
+        probability: That both records are one person, shape (n_pairs,).
+        bits: Evidence by name (``prior``, each comparison, ``household``), shape
+            (n_pairs,) each; its sum is the log2 odds.
+        grades: Level of each pair by comparison, shape (n_pairs,) each.
+        levels: Names of the levels by comparison.
+    """
+
+    candidates: Candidates
+    probability: NDArray[np.float64]
+    bits: Mapping[str, NDArray[np.float64]]
+    grades: Mapping[str, NDArray[np.int8]]
+    levels: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def weight(self) -> NDArray[np.float64]:
+        """Log2 odds that both records are one person, shape (n_pairs,)."""
+        return np.sum([*self.bits.values(), np.zeros(len(self.probability))], axis=0)
+
+
+@runtime_checkable
+class Blocker(Protocol):
+    """A rule that proposes pairs worth comparing. `omniltv.testing` has its laws."""
+
+    @property
+    def name(self) -> str:
+        """Short name that the links carry."""
+        ...
+
+    @property
+    def decides(self) -> tuple[str, ...]:
+        """Comparisons whose outcome the rule forces: left out when training on its pairs."""
+        ...
+
+    def propose(self, records: Records, *, max_block: int) -> Proposal:
+        """Return the pairs; a block of more than ``max_block`` records is listed instead."""
+        ...
+
+
+@runtime_checkable
+class Comparison(Protocol):
+    """Grades pairs of records in one respect. `omniltv.testing` has its laws."""
+
+    @property
+    def name(self) -> str:
+        """Short name that the evidence carries."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the records that it reads."""
+        ...
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the levels from full agreement to disagreement, at least two."""
+        ...
+
+    @property
+    def agreement(self) -> int:
+        """How many of the first levels count as agreement."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether people of one household have it in common."""
+        ...
+
+    @property
+    def coincidence(self) -> float:
+        """How often strangers agree, before the data say more; 0 for an identifier."""
+        ...
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """Per level, the column in which a rare common value is stronger evidence."""
+        ...
+
+    def grade(self, pairs: Pairs) -> NDArray[np.int8]:
+        """Return each pair's level by position, `MISSING` where there is nothing to compare."""
+        ...
+
+
+@runtime_checkable
+class LinkEngine(Protocol):
+    """Proposes, compares and scores pairs: records in, evidence out."""
+
+    def link(
+        self,
+        records: Records,
+        *,
+        blockers: tuple[Blocker, ...],
+        comparisons: tuple[Comparison, ...],
+        max_block: int,
+        seed: int,
+    ) -> ScoredPairs:
+        """Return every candidate pair with its probability and evidence."""
+        ...
+
+
+@runtime_checkable
+class Clusterer(Protocol):
+    """Turns scored pairs into customers."""
+
+    def cluster(
+        self, pairs: ScoredPairs, *, n_records: int, threshold: float, unique: Codes
+    ) -> Codes:
+        """Return the cluster of each record, shape (n_records,).
+
+        Args:
+            pairs: Scored candidate pairs.
+            n_records: How many records there are.
+            threshold: Probability from which a pair is a link.
+            unique: Code of each record's source where a person has at most one record
+                in it, `MISSING` elsewhere; shape (n_records,).
+        """
+        ...

@@ -1,0 +1,262 @@
+"""What came of stitching: crosswalk, evidence, what was set aside, and how sure it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from narwhals.typing import IntoFrameT
+from numpy.typing import NDArray
+
+from omniltv.errors import DataError
+from omniltv.identity import normalise
+from omniltv.identity._frames import read
+from omniltv.identity.protocols import MISSING, Records, ScoredPairs
+
+__all__ = ["Attached", "Evidence", "Resolution", "Summary"]
+
+type Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why two records are, or are not, one customer. Holds no personal values.
+
+    Attributes:
+        first: (source, record_id) of the one record.
+        second: Of the other.
+        same_customer: Whether they ended up as one customer.
+        probability: That they are one person on their own evidence; NaN where no rule
+            proposed the pair.
+        rules: The rules that proposed the pair.
+        levels: The level reached in each comparison.
+        bits: Evidence in bits by name; the sum is the log2 odds.
+    """
+
+    first: Key
+    second: Key
+    same_customer: bool
+    probability: float
+    rules: tuple[str, ...]
+    levels: Mapping[str, str]
+    bits: Mapping[str, float]
+
+    def __str__(self) -> str:
+        verdict = "one customer" if self.same_customer else "two customers"
+        head = f"{'/'.join(self.first)} and {'/'.join(self.second)}: {verdict}"
+        if not self.rules:
+            return f"{head}; no rule proposed the pair, so what ties them is other records"
+        lines = [f"{head}, probability {self.probability:.4f}, proposed by {', '.join(self.rules)}"]
+        for name, bits in self.bits.items():
+            lines.append(f"  {name:<14}{self.levels.get(name, ''):<18}{bits:+8.2f} bits")
+        lines.append(f"  {'sum':<32}{sum(self.bits.values()):+8.2f} bits")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of a resolution.
+
+    Attributes:
+        rows: Rows given.
+        records: Rows used.
+        rejected: Rows set aside, by reason.
+        customers: Customers found.
+        candidates: Pairs compared.
+        links: Links kept.
+        links_by_rule: Links that each rule proposed (a link may have several).
+        false_links: Expected number of wrong links, the sum of 1 - p over the links.
+        precision: Expected share of right links, by the model's own probabilities.
+        recall: Expected share of the matches among the compared pairs that were linked;
+            pairs that no rule proposed are not counted.
+        masked: Values masked, by column.
+        oversized: Blocks too large to pair, by rule.
+    """
+
+    rows: int
+    records: int
+    rejected: Mapping[str, int]
+    customers: int
+    candidates: int
+    links: int
+    links_by_rule: Mapping[str, int]
+    false_links: float
+    precision: float
+    recall: float
+    masked: Mapping[str, int]
+    oversized: Mapping[str, int]
+
+    def __str__(self) -> str:
+        rejected = ", ".join(f"{n:,} {reason}" for reason, n in self.rejected.items()) or "none"
+        rules = ", ".join(f"{name} {n:,}" for name, n in self.links_by_rule.items()) or "none"
+        masked = ", ".join(f"{n:,} {name}" for name, n in self.masked.items()) or "none"
+        large = ", ".join(f"{n:,} {name}" for name, n in self.oversized.items()) or "none"
+        return (
+            f"{self.records:,} records -> {self.customers:,} customers "
+            f"({self.links:,} links among {self.candidates:,} pairs)\n"
+            f"how sure: about {self.false_links:,.0f} wrong links; expected precision "
+            f"{self.precision:.3f}, recall of what was compared {self.recall:.3f}\n"
+            f"links by rule: {rules}\n"
+            f"rows set aside: {rejected}\n"
+            f"values shared by too many and masked: {masked}\n"
+            f"blocks too large to pair: {large}"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attached[FrameT]:
+    """Transactions with the customer they belong to.
+
+    Attributes:
+        valid: The rows of known records, with ``customer_id``.
+        rejected: The other rows as they came, with ``reason``.
+    """
+
+    valid: FrameT
+    rejected: FrameT
+    _reasons: Mapping[str, int]
+    _attached: int
+
+    def summary(self) -> str:
+        """Return how many rows were attached and why the others were not."""
+        why = "; ".join(f"{n:,} {reason}" for reason, n in self._reasons.items()) or "none"
+        return f"{self._attached:,} rows attached; set aside: {why}"
+
+    def __repr__(self) -> str:
+        return f"Attached({self.summary()})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resolution[FrameT]:
+    """One person, one id.
+
+    All frames are of the kind that was given to `stitch`.
+
+    Attributes:
+        crosswalk: ``source``, ``record_id``, ``customer_id`` and ``probability`` (that the
+            record belongs with its customer), one row per used record, in the order given.
+        links: Linked pairs: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``,
+            ``probability``, ``rules``, ``kept`` (false where the link contradicted the rest
+            of its customer and was cut) and ``bits_…`` of evidence, one column a comparison.
+        clusters: ``customer_id``, ``n_records``, ``n_sources``, ``probability`` (the weakest
+            of its records').
+        rejected: The rows that were not used, as they came, with ``reason``.
+        masked_values: One row per record that lost a value too many share: ``column``,
+            ``group`` (number of the shared value), ``shared_by``, ``source``, ``record_id``.
+        oversized: Blocks too large to pair: ``rule``, ``n_records``.
+    """
+
+    crosswalk: FrameT
+    links: FrameT
+    clusters: FrameT
+    rejected: FrameT
+    masked_values: FrameT
+    oversized: FrameT
+    _summary: Summary
+    _customer: Mapping[Key, str] = field(default_factory=dict)
+    _pairs: ScoredPairs | None = None
+    _position: Mapping[Key, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Resolution({str(self._summary).splitlines()[0]})"
+
+    def summary(self) -> Summary:
+        """Return the numbers: records to customers, links by rule, how sure it is."""
+        return self._summary
+
+    def why(self, a: Key, b: Key) -> Evidence:
+        """Return the evidence for or against two records being one person.
+
+        Args:
+            a: (source, record_id) of the one record.
+            b: Of the other.
+
+        Raises:
+            DataError: If a record is not in the crosswalk.
+        """
+        first, second = (self._find(key) for key in (a, b))
+        low, high = sorted((self._position[first], self._position[second]))
+        same = self._customer[first] == self._customer[second]
+        pairs = self._pairs
+        assert pairs is not None
+        found = np.flatnonzero((pairs.candidates.left == low) & (pairs.candidates.right == high))
+        if not len(found):
+            return Evidence(first, second, same, float("nan"), (), {}, {})
+        row = int(found[0])
+        return Evidence(
+            first=first,
+            second=second,
+            same_customer=same,
+            probability=float(pairs.probability[row]),
+            rules=rules_of(pairs, row),
+            levels={name: _level(pairs, name, row) for name in pairs.grades},
+            bits={name: float(bits[row]) for name, bits in pairs.bits.items()},
+        )
+
+    def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
+        """Return transactions with ``customer_id``; guests and strangers set aside.
+
+        Args:
+            transactions: A frame with ``source`` and ``record_id``.
+
+        Raises:
+            DataError: If one of the two columns is missing.
+        """
+        table, kind = read(transactions, "transactions")
+        for name in ("source", "record_id"):
+            if name not in table.columns:
+                hint = "transactions carry the id that their own source knows the customer by"
+                raise DataError("the column is missing", column=name, hint=hint)
+        columns = {name: table[name].to_list() for name in ("source", "record_id")}
+        keys = [
+            (normalise.key(source), normalise.key(record))
+            for source, record in zip(columns["source"], columns["record_id"], strict=True)
+        ]
+        customer = [self._customer.get(key) for key in keys]
+        reasons = [self._why_not(key) for key in keys]
+        unknown = [reason for reason in reasons if reason]
+        return Attached(
+            kind.extend(table, "customer_id", customer, [not reason for reason in reasons]),
+            kind.extend(table, "reason", reasons, [bool(reason) for reason in reasons]),
+            {reason: unknown.count(reason) for reason in sorted(set(unknown))},
+            len(keys) - len(unknown),
+        )
+
+    def _find(self, key: Key) -> Key:
+        known = (normalise.key(key[0]), normalise.key(key[1]))
+        if known not in self._position:
+            hint = "give (source, record_id) as they stand in the crosswalk"
+            raise DataError("no such record", column="record_id", rows=[key], hint=hint)
+        return known
+
+    def _why_not(self, key: Key) -> str:
+        if key in self._customer:
+            return ""
+        return "no record_id (a guest)" if not key[1] else "no such record in the crosswalk"
+
+
+def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
+    """Return the names of the rules that proposed a pair."""
+    proposed = pairs.candidates.proposed[row]
+    return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
+
+
+def _level(pairs: ScoredPairs, name: str, row: int) -> str:
+    grade = int(pairs.grades[name][row])
+    return "missing" if grade == MISSING else pairs.levels[name][grade]
+
+
+def link_columns(
+    records: Records, pairs: ScoredPairs, rows: NDArray[np.intp], kept: NDArray[np.bool_]
+) -> dict[str, Sequence[object]]:
+    """Return the columns of the links table."""
+    left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
+    return {
+        "source_a": records.source[left].tolist(),
+        "record_id_a": records.record_id[left].tolist(),
+        "source_b": records.source[right].tolist(),
+        "record_id_b": records.record_id[right].tolist(),
+        "probability": pairs.probability[rows].tolist(),
+        "rules": [", ".join(rules_of(pairs, row)) for row in rows.tolist()],
+        "kept": kept.tolist(),
+        **{f"bits_{name}": bits[rows].tolist() for name, bits in pairs.bits.items()},
+    }

@@ -1,0 +1,46 @@
+"""How to link: the settings of `stitch`, the same in Python as the docs spell them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from omniltv.identity.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.clustering import BestFirstClusterer
+from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.protocols import Blocker, Clusterer, Comparison, LinkEngine
+
+__all__ = ["LinkSpec"]
+
+
+class LinkSpec(BaseModel):
+    """Settings of `stitch`.
+
+    Attributes:
+        threshold: Probability from which two records are linked.
+        unique_sources: Sources in which a person has at most one record. None by
+            default: most lists have duplicates, and a wrong claim splits customers.
+        max_block: Records that one block may hold; larger ones are listed, not paired.
+        max_sharing: Records that may share a phone, e-mail, card or birth date; a value
+            shared by more says nothing and is masked.
+        seed: Of the random pairs from which chance agreement is learnt.
+        blockers: Rules that propose pairs.
+        comparisons: What is compared.
+        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores where None.
+        clusterer: Makes customers of the scored pairs.
+
+    Examples:
+        >>> LinkSpec(unique_sources=("app",)).threshold
+        0.9
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    unique_sources: tuple[str, ...] = ()
+    max_block: Annotated[int, Field(ge=2)] = 200
+    max_sharing: Annotated[int, Field(ge=2)] = 30
+    seed: Annotated[int, Field(ge=0)] = 0
+    blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
+    comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
+    engine: LinkEngine | None = None
+    clusterer: Clusterer = BestFirstClusterer()
