@@ -1,0 +1,430 @@
+"""The simulated retailer and what happens to it next."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from omniltv.data.simulate._build import (
+    Life,
+    draw_acquisition,
+    draw_latent,
+    draw_mix,
+    draw_records,
+    live,
+    whole_days,
+)
+from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
+from omniltv.data.simulate._persons import Population
+from omniltv.data.simulate._purchases import Floats, Occasions, draw_candidates, merge, play
+from omniltv.data.simulate._tickets import (
+    DAY,
+    World,
+    channel_events,
+    occasion_values,
+    refunded,
+    ring_up,
+    staff,
+    stamps,
+)
+from omniltv.data.simulate._truth import Truth, expected_value, schedule_of
+from omniltv.errors import ConfigError, DataError
+from omniltv.units import Discount, Span, TimeUnit, weeks
+
+__all__ = ["FollowUp", "Retailer", "simulate_retailer"]
+
+_KEY = ["source", "record_id"]
+
+
+@dataclass(frozen=True, eq=False)
+class Retailer:
+    """A simulated omnichannel retailer: what its systems hold, and the truth.
+
+    Attributes:
+        records: Customer lists, one row per source record.
+        transactions: Tickets and refunds by time; guests have no `record_id`.
+        behaviour: `source`, `record_id`, `channel`, `time`, `event`.
+        contacts: `source`, `record_id`, `channel`, `time`, `kind`, `staff_id`.
+        truth: What the data do not say.
+        start: First moment of observation, Asia/Tokyo.
+        end: First moment after it.
+    """
+
+    records: pd.DataFrame
+    transactions: pd.DataFrame
+    behaviour: pd.DataFrame
+    contacts: pd.DataFrame
+    truth: Truth
+    start: pd.Timestamp
+    end: pd.Timestamp
+    _world: World
+    _end_day: int
+
+    def __repr__(self) -> str:
+        return (
+            f"Retailer({len(self.truth.people):,} people, {len(self.records):,} records, "
+            f"{len(self.transactions):,} transactions, "
+            f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d})"
+        )
+
+    def follow_up(
+        self,
+        treated: pd.DataFrame | None = None,
+        *,
+        span: Span = weeks(26),
+        seed: int,
+        effect: TreatmentEffect | None = None,
+    ) -> "FollowUp":
+        """Return what happens after the end, to who is treated and who is not.
+
+        Each person lives through both worlds, treated and not, with the same chance,
+        so what happens to the untreated does not depend on who is treated.
+
+        Args:
+            treated: `source` and `record_id` of the records that are treated: the
+                person behind any of them gets the effect. None: nobody.
+            span: How long to go on, whole days.
+            seed: Seed of the future.
+            effect: What the treatment does; a quarter more purchases by default.
+
+        Raises:
+            DataError: If `treated` lacks a column or names records that do not exist.
+            ConfigError: If `span` is shorter than a day.
+        """
+        effect = TreatmentEffect() if effect is None else effect
+        is_treated = _treated_people(self, treated)
+        days = whole_days(span)
+        if days < 1:
+            raise ConfigError(f"a follow-up lasts a day or longer, got {span}. Hint: weeks(26)")
+        without, given = _futures(self, days, effect, seed)
+        rows = pd.concat(
+            [
+                without.rows[~is_treated[without.rows["person"].to_numpy()]],
+                given.rows[is_treated[given.rows["person"].to_numpy()]],
+            ]
+        ).sort_values(["time", "transaction_id"], ignore_index=True)
+        people = self.truth.people[["person_id", "acquisition_channel"]]
+        return FollowUp(
+            transactions=rows.drop(columns="person"),
+            contacts=_treatment_contacts(self, treated),
+            people=people.assign(
+                treated=is_treated,
+                value=np.where(is_treated, given.value, without.value),
+                value_untreated=without.value,
+                value_treated=given.value,
+            ),
+            effect=effect,
+            start=self.end,
+            end=stamps(self._world.zero, np.array([(self._end_day + days) * DAY]))[0],
+            _retailer=self,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """What happened after the end of observation, and what a treatment truly did.
+
+    Attributes:
+        transactions: As the retailer's, later.
+        contacts: One row per treated record: when the treatment reached it.
+        people: `person_id`, `acquisition_channel`, `treated`, and net values realised
+            in the span: `value`, and by common chance `value_treated`, `value_untreated`.
+        effect: What the treatment does.
+        start: When it starts.
+        end: First moment after the span.
+    """
+
+    transactions: pd.DataFrame
+    contacts: pd.DataFrame
+    people: pd.DataFrame
+    effect: TreatmentEffect
+    start: pd.Timestamp
+    end: pd.Timestamp
+    _retailer: Retailer
+
+    def __repr__(self) -> str:
+        return (
+            f"FollowUp({len(self.transactions):,} transactions, "
+            f"{int(self.people['treated'].sum()):,} people treated, "
+            f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d})"
+        )
+
+    def expected_value(
+        self,
+        horizon: Span,
+        *,
+        treated: bool,
+        discount: Discount | None = None,
+        margin: float = 1.0,
+    ) -> Floats:
+        """Return each person's expected net value if treated, or if not, shape (n_people,)."""
+        truth = self._retailer.truth
+        effect = self.effect if treated else None
+        schedule = schedule_of(truth.config, self._retailer._end_day, horizon, effect)
+        return expected_value(truth, schedule, discount=discount, margin=margin)
+
+    def true_lift(
+        self,
+        horizon: Span,
+        *,
+        by: ArrayLike | Literal["channel"] | None = None,
+        discount: Discount | None = None,
+        margin: float = 1.0,
+    ) -> pd.DataFrame:
+        """Return what the treatment adds to a person's expected value, per group.
+
+        Over everybody of the group, treated or not: the quantity that a randomised
+        experiment estimates.
+
+        Args:
+            horizon: From the start of the treatment.
+            by: A group for each person, in the order of `people`; ``"channel"``: the
+                acquisition channel; None: everybody, as ``"all"``. Missing groups are left out.
+            discount: What money later is worth at the start.
+            margin: Share of the value that is kept.
+
+        Returns:
+            `group`, `people`, `untreated`, `treated` (mean expected value) and `lift`.
+
+        Raises:
+            DataError: If `by` does not have one entry per person.
+        """
+        values = {
+            name: self.expected_value(horizon, treated=arm, discount=discount, margin=margin)
+            for name, arm in (("untreated", False), ("treated", True))
+        }
+        frame = pd.DataFrame({"group": self._groups(by), **values})
+        grouped = frame.groupby("group", sort=True)
+        table = grouped.mean()
+        table.insert(0, "people", grouped.size())
+        return table.assign(lift=table["treated"] - table["untreated"]).reset_index()
+
+    def _groups(self, by: ArrayLike | Literal["channel"] | None) -> NDArray[np.object_]:
+        n = len(self.people)
+        if by is None:
+            return np.full(n, "all", dtype=object)
+        if isinstance(by, str) and by == "channel":
+            return self.people["acquisition_channel"].to_numpy(dtype=object)
+        groups = np.asarray(by, dtype=object)
+        if groups.shape != (n,):
+            raise DataError(
+                f"groups of shape {groups.shape} for {n:,} people",
+                column="by",
+                hint="one group per row of FollowUp.people",
+            )
+        return groups
+
+
+def simulate_retailer(
+    n_people: int = 5_000, *, seed: int, config: RetailerConfig | None = None
+) -> Retailer:
+    """Return a simulated omnichannel retailer and the truth behind its data.
+
+    Every person buys first on the acquisition channel; purchases and dropout follow
+    BG/NBD and their values gamma-gamma, with the parameters of that channel.
+
+    Args:
+        n_people: How many people there are.
+        seed: Seed of everything.
+        config: The retailer; four channels of very different size by default.
+
+    Raises:
+        ConfigError: If there are no people.
+
+    Examples:
+        >>> retailer = simulate_retailer(200, seed=1)
+        >>> retailer.truth.people["acquisition_channel"].value_counts().to_dict()
+        {'store': 148, 'ec': 40, 'app': 10, 'call': 2}
+    """
+    if n_people < 1:
+        raise ConfigError(f"a retailer has people, got n_people={n_people}. Hint: 5_000")
+    config = RetailerConfig() if config is None else config
+    who, how, when, what = np.random.default_rng(seed).spawn(4)
+    acquisition = draw_acquisition(config, n_people, how)
+    records, owner, index, people = draw_records(config, acquisition, who)
+    world = World(
+        config=config,
+        latent=draw_latent(config, acquisition, how),
+        acquisition=acquisition,
+        mix=draw_mix(config, acquisition, index.count.T > 0, how),
+        records=index,
+        zero=np.datetime64(config.start, "D"),
+    )
+    days = whole_days(config.observed)
+    life = live(world, days, when)
+    rows = ring_up(world, life.occasions, first=life.first, end=days, prefix="T")
+    shuffled = what.permutation(len(records))
+    records = records.iloc[shuffled].reset_index(drop=True)
+    truth = _truth(world, life, days, rows, records[_KEY], owner[shuffled], people)
+    return Retailer(
+        records=records,
+        transactions=rows.drop(columns="person"),
+        behaviour=_happenings(world, life, days, "event", what),
+        contacts=_happenings(world, life, days, "kind", what),
+        truth=truth,
+        start=stamps(world.zero, np.zeros(1, dtype=np.int64))[0],
+        end=stamps(world.zero, np.array([days * DAY]))[0],
+        _world=world,
+        _end_day=days,
+    )
+
+
+def _person_ids(person: NDArray[np.intp]) -> NDArray[np.object_]:
+    return np.array([f"P{number:07d}" for number in person.tolist()], dtype=object)
+
+
+def _truth(
+    world: World,
+    life: Life,
+    days: int,
+    rows: pd.DataFrame,
+    keys: pd.DataFrame,
+    owner: NDArray[np.intp],
+    people: Population,
+) -> Truth:
+    ids = _person_ids(np.arange(len(people)))
+    return Truth(
+        people=_people(world, life, ids, people),
+        records=keys.assign(person_id=ids[owner]),
+        transactions=pd.DataFrame(
+            {"transaction_id": rows["transaction_id"], "person_id": ids[rows["person"].to_numpy()]}
+        ),
+        channels=_channel_parameters(world),
+        config=world.config,
+        _latent=world.latent,
+        _end=float(days),
+    )
+
+
+def _people(world: World, life: Life, ids: NDArray[np.object_], people: Population) -> pd.DataFrame:
+    latent, occasions = world.latent, life.occasions
+    gone = np.isfinite(occasions.ended)
+    left = pd.Series(_moments(world, np.where(gone, occasions.ended, 0.0)))
+    bought = np.bincount(occasions.candidates.person, minlength=len(ids))
+    return pd.DataFrame(
+        {
+            "person_id": ids,
+            "household_id": np.array([f"H{k:07d}" for k in people.household.tolist()]),
+            "acquisition_channel": world.channels[world.acquisition],
+            "first_purchase": _moments(world, life.start),
+            "rate": latent.rate * world.config.unit.in_days,
+            "dropout": latent.dropout,
+            "mean_value": latent.shape / latent.scale,
+            "purchases": bought,
+            "value": _net(world, occasions),
+            "alive": ~gone,
+            "dropped_out": left.where(gone),
+        }
+    )
+
+
+def _moments(world: World, day: Floats) -> pd.DatetimeIndex:
+    return stamps(world.zero, (day * DAY).astype(np.int64))
+
+
+def _channel_parameters(world: World) -> pd.DataFrame:
+    names = ("r", "alpha", "a", "b", "p", "q", "v")
+    channels = world.config.channels
+    table = {name: [getattr(channel, name) for channel in channels] for name in names}
+    size = np.bincount(world.acquisition, minlength=len(channels))
+    return pd.DataFrame({"channel": world.channels, "people": size, **table})
+
+
+def _net(world: World, occasions: Occasions) -> Floats:
+    """Return each person's value of purchases less what was brought back."""
+    value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
+    person = occasions.candidates.person
+    return np.bincount(person, weights=value, minlength=len(world.latent.rate))
+
+
+def _happenings(
+    world: World, life: Life, days: int, column: Literal["event", "kind"], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return behaviour (column `event`) or contacts (column `kind`), by time."""
+    leaving = np.minimum(life.occasions.ended, days)
+    kinds = [
+        (code, kind, factor)
+        for code, channel in enumerate(world.config.channels)
+        for kind, factor in (channel.events if column == "event" else channel.contacts).items()
+    ]
+    parts = [
+        channel_events(world, *kind, alive_from=life.start, alive_to=leaving, rng=rng)
+        for kind in kinds or [(0, "", 0.0)]
+    ]
+    rows = pd.concat(parts, ignore_index=True).sort_values(["time", "record_id"], ignore_index=True)
+    if column == "event":
+        return rows.rename(columns={"kind": "event"})
+    return rows.assign(staff_id=staff(len(rows), rng))
+
+
+class _Outcome(NamedTuple):
+    """One world after the end: its rows with the person of each, and value per person."""
+
+    rows: pd.DataFrame
+    value: Floats
+
+
+def _futures(
+    retailer: Retailer, days: int, effect: TreatmentEffect, seed: int
+) -> tuple[_Outcome, _Outcome]:
+    """Return the world in which nobody is treated and the one in which everybody is.
+
+    Both play the same candidates. Where treatment makes the clock run on beyond the
+    plain one, the candidates of that extra time come from a stream of their own.
+    """
+    world, begin = retailer._world, retailer._end_day
+    alive = retailer.truth.people["alive"].to_numpy(dtype=bool)
+    latent = world.latent._replace(rate=np.where(alive, world.latent.rate, 0.0))
+    span = Span(days, TimeUnit.DAY)
+    plain = schedule_of(world.config, begin, span)
+    treated = schedule_of(world.config, begin, span, effect)
+    usual, beyond = np.random.default_rng(seed).spawn(2)
+    until, later = float(plain.clock[-1]), float(treated.clock[-1])
+    zero = np.zeros(len(alive))
+    base = draw_candidates(latent, zero, until, usual)
+    extra = draw_candidates(latent, zero + until, later, beyond, number=len(base.person))
+    return (
+        _outcome(world, play(latent, base, plain), begin, days),
+        _outcome(world, play(latent, merge(base, extra), treated), begin, days),
+    )
+
+
+def _outcome(world: World, occasions: Occasions, begin: int, days: int) -> _Outcome:
+    later = occasions._replace(time=occasions.time + begin)
+    first = np.zeros(len(later.time), dtype=bool)
+    rows = ring_up(world, later, first=first, end=begin + days, prefix="F")
+    return _Outcome(rows, _net(world, later))
+
+
+def _treated_people(retailer: Retailer, treated: pd.DataFrame | None) -> NDArray[np.bool_]:
+    people = retailer.truth.people
+    if treated is None:
+        return np.zeros(len(people), dtype=bool)
+    missing = [column for column in _KEY if column not in treated.columns]
+    if missing:
+        raise DataError(f"no column {missing[0]!r}", column=missing[0], hint=f"columns {_KEY}")
+    found = treated[_KEY].merge(retailer.truth.records, on=_KEY, how="left")
+    unknown = found["person_id"].isna().to_numpy()
+    if unknown.any():
+        raise DataError(
+            "no such record",
+            column="record_id",
+            rows=treated["record_id"].to_numpy()[unknown].tolist(),
+            hint="take source and record_id from Retailer.records",
+        )
+    return people["person_id"].isin(found["person_id"]).to_numpy(dtype=bool)
+
+
+def _treatment_contacts(retailer: Retailer, treated: pd.DataFrame | None) -> pd.DataFrame:
+    """Return one contact per treated record, at ten in the morning of the first day."""
+    keys = pd.DataFrame(columns=_KEY, dtype=object) if treated is None else treated[_KEY]
+    keys = keys.drop_duplicates(ignore_index=True)
+    second = np.full(len(keys), retailer._end_day * DAY + 10 * 3600)
+    return keys.assign(
+        channel=keys["source"],
+        time=stamps(retailer._world.zero, second),
+        kind="treatment",
+        staff_id=None,
+    )

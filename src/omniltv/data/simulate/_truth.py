@@ -1,0 +1,125 @@
+"""The truth behind the data: who is who, what drives them, what they are worth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
+from omniltv.data.simulate._purchases import Floats, Latent, Schedule, expected_purchases
+from omniltv.units import Discount, Span, TimeUnit
+
+__all__ = ["Truth", "expected_value", "schedule_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the data do not say.
+
+    Attributes:
+        people: One row per person: `person_id`, `household_id`, `acquisition_channel`,
+            `first_purchase`, `rate` (purchases per unit while alive), `dropout`
+            (probability after each repeat purchase), `mean_value` (of a purchase),
+            `purchases` (occasions, the first included), `value` (net of refunds),
+            `alive` at the end, `dropped_out` (when; missing if not).
+        records: `source`, `record_id`, `person_id`: the true crosswalk.
+        transactions: `transaction_id`, `person_id`, guests included.
+        channels: One row per acquisition channel: `channel`, `people` and the
+            parameters `r`, `alpha`, `a`, `b`, `p`, `q`, `v` that its people were drawn from.
+        config: The retailer.
+    """
+
+    people: pd.DataFrame
+    records: pd.DataFrame
+    transactions: pd.DataFrame
+    channels: pd.DataFrame
+    config: RetailerConfig
+    _latent: Latent
+    _end: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Truth({len(self.people):,} people, {len(self.records):,} records, "
+            f"{len(self.transactions):,} transactions)"
+        )
+
+    def true_value(
+        self, horizon: Span, *, discount: Discount | None = None, margin: float = 1.0
+    ) -> Floats:
+        """Return each person's expected value after the end, given who is alive then.
+
+        Net of refunds and, where a discount is given, as of the end.
+
+        Args:
+            horizon: From the end of observation.
+            discount: What money later is worth at the end; None: as much as now.
+            margin: Share of the value that is kept.
+
+        Returns:
+            Shape (n_people,), in the order of `people`; 0 for who has dropped out.
+        """
+        schedule = schedule_of(self.config, self._end, horizon)
+        return expected_value(self, schedule, discount=discount, margin=margin)
+
+
+def expected_value(
+    truth: Truth, schedule: Schedule, *, discount: Discount | None, margin: float
+) -> Floats:
+    """Return each person's expected net value over a schedule that starts at the end."""
+    latent = truth._latent  # noqa: SLF001  # the other half of the class
+    rate = 0.0 if discount is None else discount.rate(TimeUnit.DAY)
+    purchases = expected_purchases(latent, schedule, rate)
+    mean = latent.shape / latent.scale
+    alive = truth.people["alive"].to_numpy(dtype=bool)
+    return np.where(alive, purchases * mean * (1 - truth.config.refund) * margin, 0.0)
+
+
+def schedule_of(
+    config: RetailerConfig,
+    begin: float,
+    length: Span,
+    effect: TreatmentEffect | None = None,
+) -> Schedule:
+    """Return the factors on rate and dropout from `begin` (days from the start) on.
+
+    Args:
+        config: The retailer, for its seasons.
+        begin: Days from the first day of the window.
+        length: How long the schedule is.
+        effect: The treatment of who gets one.
+    """
+    total = length.to(TimeUnit.DAY)
+    held = total
+    if effect is not None and effect.lasting is not None:
+        held = min(effect.lasting.to(TimeUnit.DAY), total)
+    months = _month_starts(config, begin, total)
+    edges = np.unique(np.concatenate([[0.0, held, total], months]))
+    middle = (edges[:-1] + edges[1:]) / 2
+    rate = _season(config, begin + middle)
+    treated = middle < held
+    if effect is None:
+        return Schedule(edges, rate, np.ones(len(middle)))
+    return Schedule(
+        edges,
+        rate * np.where(treated, effect.rate, 1.0),
+        np.where(treated, effect.dropout, 1.0),
+    )
+
+
+def _month_starts(config: RetailerConfig, begin: float, total: float) -> Floats:
+    if config.seasonality is None:
+        return np.empty(0)
+    zero = np.datetime64(config.start, "D")
+    first = (zero + int(begin)).astype("datetime64[M]")
+    months = first + np.arange(int(total / 28) + 2)
+    offset: Floats = (months.astype("datetime64[D]") - zero).astype(np.float64) - begin
+    return offset[(offset > 0) & (offset < total)]
+
+
+def _season(config: RetailerConfig, day: Floats) -> Floats:
+    if config.seasonality is None:
+        return np.ones(len(day))
+    dates = np.datetime64(config.start, "D") + day.astype(np.int64)
+    month: NDArray[np.int64] = dates.astype("datetime64[M]").astype(np.int64) % 12
+    return np.array(config.seasonality)[month]
