@@ -106,6 +106,10 @@ class RowDraws:
             raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
         return self.quantile([(1 - level) / 2, (1 + level) / 2])
 
+    def prob_at_least(self, threshold: float) -> NDArray[np.float64]:
+        """Return the share of draws at or above a threshold, of shape (n_rows,)."""
+        return self._reduce(lambda block: (block >= threshold).mean(axis=1))
+
     def to_array(self) -> NDArray[np.float64]:
         """Return all draws, of shape (n_rows, n_draws). Takes 8 bytes each."""
         return self._reduce(lambda block: block)
