@@ -29,6 +29,57 @@ FIELDS = (
 )
 
 
+# How often each list fills in each field.
+_STORE = {
+    "family_name": 0.55,
+    "given_name": 0.55,
+    "family_name_kana": 0.95,
+    "given_name_kana": 0.95,
+    "email": 0.15,
+    "phone": 0.85,
+    "postcode": 0.5,
+    "address": 0.3,
+    "birth_date": 0.6,
+    "gender": 0.9,
+    "card_number": 0.9,
+}
+_EC = {
+    "family_name": 1.0,
+    "given_name": 1.0,
+    "family_name_kana": 0.7,
+    "given_name_kana": 0.7,
+    "email": 1.0,
+    "phone": 0.85,
+    "postcode": 1.0,
+    "address": 1.0,
+    "birth_date": 0.4,
+    "gender": 0.5,
+    "card_number": 0.25,
+}
+_APP = {
+    "family_name": 0.7,
+    "given_name": 0.75,
+    "email": 0.75,
+    "phone": 0.55,
+    "postcode": 0.3,
+    "birth_date": 0.7,
+    "gender": 0.8,
+    "card_number": 0.4,
+}
+_CALL = {
+    "family_name": 0.3,
+    "given_name": 0.25,
+    "family_name_kana": 1.0,
+    "given_name_kana": 0.85,
+    "phone": 1.0,
+    "email": 0.1,
+    "postcode": 0.4,
+    "address": 0.5,
+    "gender": 0.6,
+    "card_number": 0.1,
+}
+
+
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -124,56 +175,6 @@ class TreatmentEffect(_Config):
     rate: Positive = 1.25
     dropout: NotNegative = 1.0
     lasting: Span | None = None
-
-
-_STORE = {
-    "family_name": 0.55,
-    "given_name": 0.55,
-    "family_name_kana": 0.95,
-    "given_name_kana": 0.95,
-    "email": 0.15,
-    "phone": 0.85,
-    "postcode": 0.5,
-    "address": 0.3,
-    "birth_date": 0.6,
-    "gender": 0.9,
-    "card_number": 0.9,
-}
-_EC = {
-    "family_name": 1.0,
-    "given_name": 1.0,
-    "family_name_kana": 0.7,
-    "given_name_kana": 0.7,
-    "email": 1.0,
-    "phone": 0.85,
-    "postcode": 1.0,
-    "address": 1.0,
-    "birth_date": 0.4,
-    "gender": 0.5,
-    "card_number": 0.25,
-}
-_APP = {
-    "family_name": 0.7,
-    "given_name": 0.75,
-    "email": 0.75,
-    "phone": 0.55,
-    "postcode": 0.3,
-    "birth_date": 0.7,
-    "gender": 0.8,
-    "card_number": 0.4,
-}
-_CALL = {
-    "family_name": 0.3,
-    "given_name": 0.25,
-    "family_name_kana": 1.0,
-    "given_name_kana": 0.85,
-    "phone": 1.0,
-    "email": 0.1,
-    "postcode": 0.4,
-    "address": 0.5,
-    "gender": 0.6,
-    "card_number": 0.1,
-}
 
 
 def _channels() -> tuple[ChannelConfig, ...]:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # full-width characters are the dirt
 """Customer lists: the people as each system happens to have written them down."""
 
 from collections.abc import Callable
@@ -90,9 +91,10 @@ def write_records(
 def _keep(writer: _Writer, name: str, values: _Texts) -> _Texts:
     """Return the values that the list has; None where it has none."""
     coverage = writer.channel.coverage.get(name, 0.0)
-    have = writer.rng.random(len(values)) < coverage
-    have &= ~writer.hit("missing") & (values != "")
-    return np.where(have, values, None)
+    lost = writer.rng.random(len(values)) >= coverage
+    kept = values.copy()
+    kept[lost | writer.hit("missing") | (values == "")] = None
+    return kept
 
 
 def _names(writer: _Writer) -> dict[str, _Texts]:
@@ -196,12 +198,14 @@ def _phones(writer: _Writer) -> _Texts:
     values = np.where(writer.hit("outdated") & ~home, people.old_phone[person], values)
     style = writer.style(6).tolist()
     values = _texts([_phone(text, kind) for text, kind in zip(values, style, strict=True)])
-    defaults = rng.choice([*_DEFAULT_PHONES, _shop_phone(writer.channel)], size=len(person))
-    return np.where(writer.hit("placeholder"), defaults.astype(object), values)
+    return np.where(writer.hit("placeholder"), _default_phones(len(person), rng), values)
 
 
-def _shop_phone(channel: ChannelConfig) -> str:
-    return f"0120{sum(map(ord, channel.name)):06d}"
+def _default_phones(n: int, rng: np.random.Generator) -> _Texts:
+    """Return numbers that are nobody's: mostly a shop's own, of one shop per 400 records."""
+    shop = rng.integers(0, 1 + n // 400, n).tolist()
+    shops = _texts([f"0120{number * 37 % 1_000_000:06d}" for number in shop])
+    return np.where(rng.random(n) < 0.3, rng.choice(_DEFAULT_PHONES, size=n).astype(object), shops)
 
 
 def _phone(number: str, style: int) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # katakana are meant
 """Common Japanese and Latin names with their readings, and how each may be written."""
 
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ _FEMALE = """
 順子ジュンコ 典子ノリコ 紀子ノリコ 則子ノリコ 節子セツコ 文子フミコ 千代子チヨコ 美智子ミチコ
 道子ミチコ 弘子ヒロコ 博子ヒロコ 広子ヒロコ 裕美ヒロミ 博美ヒロミ 敏子トシコ 俊子トシコ 信子ノブコ
 昌子マサコ 雅子マサコ 正子マサコ 貴子タカコ 孝子タカコ 隆子タカコ 理恵リエ 理絵リエ 千佳チカ
-知佳チカ 里美サトミ 聡美サトミ 麻美アサミ 朝美アサミ 奈々ナナ 奈緒ナオ 奈美ナミ 真理マリ 真理子マリコ
-麻里子マリコ 沙織サオリ 早織サオリ 由佳ユカ 由香ユカ 優花ユウカ 友香ユカ 亜美アミ 亜由美アユミ
+知佳チカ 里美サトミ 聡美サトミ 麻美アサミ 朝美アサミ 奈々ナナ 奈緒ナオ 奈美ナミ 真理マリ
+真理子マリコ 麻里子マリコ 沙織サオリ 早織サオリ 由佳ユカ 由香ユカ 優花ユウカ 友香ユカ 亜美アミ 亜由美アユミ
 歩美アユミ 美月ミヅキ 美雪ミユキ 幸ミユキ 悦子エツコ 栄子エイコ 英子エイコ 静子シズコ 照子テルコ
 """
 _LATIN_FAMILY = """
@@ -71,8 +72,8 @@ Cruzクルス Reyesレイエス Martinマルタン Mullerミュラー Rossiロ�
 Sharmaシャルマ Shresthaシュレスタ Wilsonウィルソン Taylorテイラー Suzukiスズキ Tanakaタナカ
 """
 _LATIN_MALE = """
-Johnジョン Davidデイビッド Michaelマイケル Jamesジェームズ Robertロバート Danielダニエル Carlosカルロス
-Joseホセ Minhミン Weiウェイ Junジュン Rajラジ Thomasトーマス Kevinケビン Paulポール Lucasルーカス
+Johnジョン Davidデイビッド Michaelマイケル Jamesジェームズ Robertロバート Danielダニエル
+Carlosカルロス Joseホセ Minhミン Weiウェイ Junジュン Rajラジ Thomasトーマス Kevinケビン Paulポール Lucasルーカス
 """
 _LATIN_FEMALE = """
 Maryメアリー Jenniferジェニファー Lindaリンダ Sarahサラ Annaアンナ Mariaマリア Emilyエミリー Lanラン
@@ -85,23 +86,98 @@ _MONO = dict(
     zip(
         "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"
         "ガギグゲゴザジズゼゾダヂヅデドバビブベボパピプペポァィェォャュョ",
-        "a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu ne no ha hi fu he ho "
-        "ma mi mu me mo ya yu yo ra ri ru re ro wa o n ga gi gu ge go za ji zu ze zo da ji zu de "
-        "do ba bi bu be bo pa pi pu pe po a i e o ya yu yo".split(),
+        [
+            "a",
+            "i",
+            "u",
+            "e",
+            "o",
+            "ka",
+            "ki",
+            "ku",
+            "ke",
+            "ko",
+            "sa",
+            "shi",
+            "su",
+            "se",
+            "so",
+            "ta",
+            "chi",
+            "tsu",
+            "te",
+            "to",
+            "na",
+            "ni",
+            "nu",
+            "ne",
+            "no",
+            "ha",
+            "hi",
+            "fu",
+            "he",
+            "ho",
+            "ma",
+            "mi",
+            "mu",
+            "me",
+            "mo",
+            "ya",
+            "yu",
+            "yo",
+            "ra",
+            "ri",
+            "ru",
+            "re",
+            "ro",
+            "wa",
+            "o",
+            "n",
+            "ga",
+            "gi",
+            "gu",
+            "ge",
+            "go",
+            "za",
+            "ji",
+            "zu",
+            "ze",
+            "zo",
+            "da",
+            "ji",
+            "zu",
+            "de",
+            "do",
+            "ba",
+            "bi",
+            "bu",
+            "be",
+            "bo",
+            "pa",
+            "pi",
+            "pu",
+            "pe",
+            "po",
+            "a",
+            "i",
+            "e",
+            "o",
+            "ya",
+            "yu",
+            "yo",
+        ],
         strict=True,
     )
 )
 _SMALL_Y = {"ャ": "a", "ュ": "u", "ョ": "o"}
-_KANA = "ァ-ヺー"
-_HALF = {
-    full: half
-    for full, half in zip(
+_HALF = dict(
+    zip(
         "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン"
         "ァィゥェォャュョッー",
         "ｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜｦﾝｧｨｩｪｫｬｭｮｯｰ",
         strict=True,
     )
-}
+)
 _HALF |= {
     chr(ord(full) + 1): _HALF[full] + "ﾞ" for full in "カキクケコサシスセソタチツテトハヒフヘホ"
 }
@@ -198,7 +274,7 @@ def _stock(tables: list[tuple[str, int]]) -> NameStock:
         hiragana=_objects([_hiragana(reading) for reading in kana]),
         latin=_objects(latin),
         weight=np.array(
-            [c if c else 1 / (k + 12) for c, k in zip(count, rank, strict=True)], dtype=np.float64
+            [c or 1 / (k + 12) for c, k in zip(count, rank, strict=True)], dtype=np.float64
         ),
         group=np.array(group, dtype=np.int64),
     )

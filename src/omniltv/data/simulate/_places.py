@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  # full-width digits are one way to write an address
 """Places with postcodes, and addresses written in the several ways people write them."""
 
 from typing import NamedTuple
@@ -81,8 +82,20 @@ _PREFECTURE, _CITY, _TOWN, _AREA, _WEIGHT = (
     np.array(column, dtype=object) for column in zip(*_PLACES, strict=True)
 )
 _BUILDINGS = np.array(
-    "メゾン コーポ ハイツ パークハウス グリーンハイツ サンライズ レジデンス ライオンズ プラザ "
-    "第一コーポ ロイヤルマンション シティハイム".split(),
+    [
+        "メゾン",
+        "コーポ",
+        "ハイツ",
+        "パークハウス",
+        "グリーンハイツ",
+        "サンライズ",
+        "レジデンス",
+        "ライオンズ",
+        "プラザ",
+        "第一コーポ",
+        "ロイヤルマンション",
+        "シティハイム",
+    ],
     dtype=object,
 )
 _FULL = str.maketrans("0123456789-", "０１２３４５６７８９－")
@@ -133,8 +146,7 @@ def write_addresses(addresses: Addresses, style: NDArray[np.int64]) -> NDArray[n
     parts = zip(
         style.tolist(),
         _PREFECTURE[place],
-        _CITY[place],
-        _TOWN[place],
+        _CITY[place] + _TOWN[place],
         addresses.chome.tolist(),
         addresses.banchi.tolist(),
         addresses.go.tolist(),
@@ -148,7 +160,6 @@ def write_addresses(addresses: Addresses, style: NDArray[np.int64]) -> NDArray[n
 def _write(
     style: int,
     prefecture: str,
-    city: str,
     town: str,
     chome: int,
     banchi: int,
@@ -158,15 +169,15 @@ def _write(
 ) -> str:
     tail = f" {building}{room}" if building else ""
     if style == 1:  # no prefecture
-        return f"{city}{town}{chome}-{banchi}-{go}{tail}"
+        return f"{town}{chome}-{banchi}-{go}{tail}"
     if style == 2:  # full-width digits
-        return f"{prefecture}{city}{town}{chome}-{banchi}-{go}{tail}".translate(_FULL)
+        return f"{prefecture}{town}{chome}-{banchi}-{go}{tail}".translate(_FULL)
     if style == 3:  # kanji chome, spelt out
         room_tail = f"　{building}{room}号室" if building else ""
-        return f"{prefecture}{city}{town}{_KANJI_DIGITS[chome]}丁目{banchi}番{go}号{room_tail}"
+        return f"{prefecture}{town}{_KANJI_DIGITS[chome]}丁目{banchi}番{go}号{room_tail}"
     if style == 4:  # no prefecture, no building
-        return f"{city}{town}{chome}丁目{banchi}-{go}"
-    return f"{prefecture}{city}{town}{chome}-{banchi}-{go}{tail}"
+        return f"{town}{chome}丁目{banchi}-{go}"
+    return f"{prefecture}{town}{chome}-{banchi}-{go}{tail}"
 
 
 def _objects(values: list[str]) -> NDArray[np.object_]:

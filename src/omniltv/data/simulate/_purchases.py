@@ -9,6 +9,7 @@ gamma(p, nu).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,14 @@ class Candidates(NamedTuple):
 
     def take(self, rows: NDArray[np.intp]) -> "Candidates":
         """Return the candidates of some rows."""
-        return Candidates(*(part[rows] for part in self))
+        return Candidates(
+            person=self.person[rows],
+            clock=self.clock[rows],
+            dice=self.dice[rows],
+            amount=self.amount[rows],
+            marks=self.marks[rows],
+            number=self.number[rows],
+        )
 
 
 class Occasions(NamedTuple):
@@ -188,11 +196,11 @@ def expected_purchases(latent: Latent, schedule: Schedule, rate_of_discount: flo
     total = np.zeros(len(latent.rate))
     log_alive = np.zeros(len(latent.rate))
     edges = schedule.edges
-    for k, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (begin, end) in enumerate(pairwise(edges.tolist())):
         rate = latent.rate * schedule.rate[k]
         hazard = rate * np.minimum(latent.dropout * schedule.dropout[k], 1.0)
         decay = hazard + rate_of_discount
-        length = float(end - begin)
+        length = end - begin
         area = np.where(
             decay > 0, -np.expm1(-decay * length) / np.where(decay > 0, decay, 1), length
         )

@@ -29,12 +29,13 @@ from omniltv.data.simulate._tickets import (
     staff,
     stamps,
 )
-from omniltv.data.simulate._truth import Truth, expected_value, schedule_of
+from omniltv.data.simulate._truth import Truth, schedule_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit, weeks
 
 __all__ = ["FollowUp", "Retailer", "simulate_retailer"]
 
+_HALF_A_YEAR = weeks(26)
 _KEY = ["source", "record_id"]
 
 
@@ -73,7 +74,7 @@ class Retailer:
         self,
         treated: pd.DataFrame | None = None,
         *,
-        span: Span = weeks(26),
+        span: Span = _HALF_A_YEAR,
         seed: int,
         effect: TreatmentEffect | None = None,
     ) -> "FollowUp":
@@ -94,11 +95,12 @@ class Retailer:
             ConfigError: If `span` is shorter than a day.
         """
         effect = TreatmentEffect() if effect is None else effect
-        is_treated = _treated_people(self, treated)
+        is_treated = _treated_people(self.truth, treated)
         days = whole_days(span)
         if days < 1:
             raise ConfigError(f"a follow-up lasts a day or longer, got {span}. Hint: weeks(26)")
-        without, given = _futures(self, days, effect, seed)
+        alive = self.truth.people["alive"].to_numpy(dtype=bool)
+        without, given = _futures(self._world, alive, self._end_day, days, effect, seed)
         rows = pd.concat(
             [
                 without.rows[~is_treated[without.rows["person"].to_numpy()]],
@@ -108,7 +110,7 @@ class Retailer:
         people = self.truth.people[["person_id", "acquisition_channel"]]
         return FollowUp(
             transactions=rows.drop(columns="person"),
-            contacts=_treatment_contacts(self, treated),
+            contacts=_treatment_contacts(treated, self.end),
             people=people.assign(
                 treated=is_treated,
                 value=np.where(is_treated, given.value, without.value),
@@ -118,7 +120,7 @@ class Retailer:
             effect=effect,
             start=self.end,
             end=stamps(self._world.zero, np.array([(self._end_day + days) * DAY]))[0],
-            _retailer=self,
+            _truth=self.truth,
         )
 
 
@@ -142,7 +144,7 @@ class FollowUp:
     effect: TreatmentEffect
     start: pd.Timestamp
     end: pd.Timestamp
-    _retailer: Retailer
+    _truth: Truth
 
     def __repr__(self) -> str:
         return (
@@ -160,10 +162,8 @@ class FollowUp:
         margin: float = 1.0,
     ) -> Floats:
         """Return each person's expected net value if treated, or if not, shape (n_people,)."""
-        truth = self._retailer.truth
         effect = self.effect if treated else None
-        schedule = schedule_of(truth.config, self._retailer._end_day, horizon, effect)
-        return expected_value(truth, schedule, discount=discount, margin=margin)
+        return self._truth.true_value(horizon, effect=effect, discount=discount, margin=margin)
 
     def true_lift(
         self,
@@ -367,15 +367,18 @@ class _Outcome(NamedTuple):
 
 
 def _futures(
-    retailer: Retailer, days: int, effect: TreatmentEffect, seed: int
+    world: World,
+    alive: NDArray[np.bool_],
+    begin: int,
+    days: int,
+    effect: TreatmentEffect,
+    seed: int,
 ) -> tuple[_Outcome, _Outcome]:
     """Return the world in which nobody is treated and the one in which everybody is.
 
     Both play the same candidates. Where treatment makes the clock run on beyond the
     plain one, the candidates of that extra time come from a stream of their own.
     """
-    world, begin = retailer._world, retailer._end_day
-    alive = retailer.truth.people["alive"].to_numpy(dtype=bool)
     latent = world.latent._replace(rate=np.where(alive, world.latent.rate, 0.0))
     span = Span(days, TimeUnit.DAY)
     plain = schedule_of(world.config, begin, span)
@@ -398,14 +401,14 @@ def _outcome(world: World, occasions: Occasions, begin: int, days: int) -> _Outc
     return _Outcome(rows, _net(world, later))
 
 
-def _treated_people(retailer: Retailer, treated: pd.DataFrame | None) -> NDArray[np.bool_]:
-    people = retailer.truth.people
+def _treated_people(truth: Truth, treated: pd.DataFrame | None) -> NDArray[np.bool_]:
+    people = truth.people
     if treated is None:
         return np.zeros(len(people), dtype=bool)
     missing = [column for column in _KEY if column not in treated.columns]
     if missing:
         raise DataError(f"no column {missing[0]!r}", column=missing[0], hint=f"columns {_KEY}")
-    found = treated[_KEY].merge(retailer.truth.records, on=_KEY, how="left")
+    found = treated[_KEY].merge(truth.records, on=_KEY, how="left")
     unknown = found["person_id"].isna().to_numpy()
     if unknown.any():
         raise DataError(
@@ -417,14 +420,14 @@ def _treated_people(retailer: Retailer, treated: pd.DataFrame | None) -> NDArray
     return people["person_id"].isin(found["person_id"]).to_numpy(dtype=bool)
 
 
-def _treatment_contacts(retailer: Retailer, treated: pd.DataFrame | None) -> pd.DataFrame:
+def _treatment_contacts(treated: pd.DataFrame | None, end: pd.Timestamp) -> pd.DataFrame:
     """Return one contact per treated record, at ten in the morning of the first day."""
     keys = pd.DataFrame(columns=_KEY, dtype=object) if treated is None else treated[_KEY]
     keys = keys.drop_duplicates(ignore_index=True)
-    second = np.full(len(keys), retailer._end_day * DAY + 10 * 3600)
+    opening = end + pd.offsets.Hour(10)
     return keys.assign(
         channel=keys["source"],
-        time=stamps(retailer._world.zero, second),
+        time=pd.DatetimeIndex([opening] * len(keys)).as_unit("ns"),
         kind="treatment",
         staff_id=None,
     )

@@ -48,7 +48,8 @@ class RecordIndex:
     ) -> NDArray[np.object_]:
         """Return one of the person's record ids, chosen by a uniform number."""
         offset = (dice * self.count[channel, person]).astype(np.int64)
-        return self.record_id[self.first[channel, person] + offset]
+        chosen: NDArray[np.object_] = self.record_id[self.first[channel, person] + offset]
+        return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def ring_up(
     tickets = _tickets(world, occasions, first)
     tickets["transaction_id"] = _ids(prefix, tickets)
     back = refunded(world, occasions)[tickets["occasion"].to_numpy()]
-    rows = pd.concat([tickets, _refunds(world, tickets[back], end)], ignore_index=True)
+    rows = pd.concat([tickets, _refunds(tickets[back], end)], ignore_index=True)
     rows = rows.sort_values(["second", "transaction_id"], ignore_index=True)
     rows["time"] = stamps(world.zero, rows["second"].to_numpy())
     return rows[
@@ -133,7 +134,8 @@ def _tickets(world: World, occasions: Occasions, first: NDArray[np.bool_]) -> pd
     bought, marks = occasions.candidates, occasions.candidates.marks
     value = occasion_values(world, occasions)
     channel = _channel_of(world, bought.person, marks[:, _CHANNEL], first)
-    known = marks[:, _GUEST] >= world.config.guest
+    record_id = world.records.pick(channel, bought.person, marks[:, _RECORD])
+    record_id[marks[:, _GUEST] < world.config.guest] = None
     name = world.channels[channel]
     plain = pd.DataFrame(
         {
@@ -143,9 +145,7 @@ def _tickets(world: World, occasions: Occasions, first: NDArray[np.bool_]) -> pd
             "person": bought.person,
             "code": channel,
             "source": name,
-            "record_id": np.where(
-                known, world.records.pick(channel, bought.person, marks[:, _RECORD]), None
-            ),
+            "record_id": record_id,
             "channel": name,
             "second": _within_hours(world, channel, occasions.time, marks[:, _HOUR]),
             "value": value,
@@ -164,8 +164,7 @@ def _split(plain: pd.DataFrame, rows: NDArray[np.bool_], marks: Floats) -> pd.Da
     second["part"] = 2
     second["second"] = _same_day(second["second"].to_numpy(), 60 * (5 + 50 * second["dice"]))
     keep = plain["value"].where(~rows, part)
-    tickets = pd.concat([plain.assign(value=keep), second[second["value"] > 0]], ignore_index=True)
-    return tickets
+    return pd.concat([plain.assign(value=keep), second[second["value"] > 0]], ignore_index=True)
 
 
 def _same_day(second: NDArray[np.int64], later: pd.Series) -> NDArray[np.int64]:
@@ -173,7 +172,7 @@ def _same_day(second: NDArray[np.int64], later: pd.Series) -> NDArray[np.int64]:
     return np.minimum(second + later.to_numpy().astype(np.int64), midnight)
 
 
-def _refunds(world: World, tickets: pd.DataFrame, end: float) -> pd.DataFrame:
+def _refunds(tickets: pd.DataFrame, end: float) -> pd.DataFrame:
     """Return one row per refunded ticket: within two weeks and before the window closes."""
     second = tickets["second"].to_numpy()
     left = np.minimum(end * DAY - 1 - second, _REFUND_DAYS * DAY)
@@ -206,7 +205,8 @@ def _within_hours(
     """Return seconds from zero: the day of `time`, an hour when the channel is open."""
     opening, closing = np.array([c.hours for c in world.config.channels]).T * 3600
     within = opening[channel] + dice * (closing - opening)[channel]
-    return np.floor(time).astype(np.int64) * DAY + within.astype(np.int64)
+    seconds: NDArray[np.int64] = np.floor(time).astype(np.int64) * DAY + within.astype(np.int64)
+    return seconds
 
 
 def channel_events(

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
 from omniltv.data.simulate._purchases import Floats, Latent, Schedule, expected_purchases
 from omniltv.units import Discount, Span, TimeUnit
 
-__all__ = ["Truth", "expected_value", "schedule_of"]
+__all__ = ["Truth", "schedule_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,12 @@ class Truth:
         )
 
     def true_value(
-        self, horizon: Span, *, discount: Discount | None = None, margin: float = 1.0
+        self,
+        horizon: Span,
+        *,
+        effect: TreatmentEffect | None = None,
+        discount: Discount | None = None,
+        margin: float = 1.0,
     ) -> Floats:
         """Return each person's expected value after the end, given who is alive then.
 
@@ -53,26 +57,18 @@ class Truth:
 
         Args:
             horizon: From the end of observation.
+            effect: What a treatment that starts at the end does; None: no treatment.
             discount: What money later is worth at the end; None: as much as now.
             margin: Share of the value that is kept.
 
         Returns:
             Shape (n_people,), in the order of `people`; 0 for who has dropped out.
         """
-        schedule = schedule_of(self.config, self._end, horizon)
-        return expected_value(self, schedule, discount=discount, margin=margin)
-
-
-def expected_value(
-    truth: Truth, schedule: Schedule, *, discount: Discount | None, margin: float
-) -> Floats:
-    """Return each person's expected net value over a schedule that starts at the end."""
-    latent = truth._latent  # noqa: SLF001  # the other half of the class
-    rate = 0.0 if discount is None else discount.rate(TimeUnit.DAY)
-    purchases = expected_purchases(latent, schedule, rate)
-    mean = latent.shape / latent.scale
-    alive = truth.people["alive"].to_numpy(dtype=bool)
-    return np.where(alive, purchases * mean * (1 - truth.config.refund) * margin, 0.0)
+        schedule = schedule_of(self.config, self._end, horizon, effect)
+        rate = 0.0 if discount is None else discount.rate(TimeUnit.DAY)
+        purchases = expected_purchases(self._latent, schedule, rate)
+        kept = self._latent.shape / self._latent.scale * (1 - self.config.refund) * margin
+        return np.where(self.people["alive"].to_numpy(dtype=bool), purchases * kept, 0.0)
 
 
 def schedule_of(
@@ -121,5 +117,5 @@ def _season(config: RetailerConfig, day: Floats) -> Floats:
     if config.seasonality is None:
         return np.ones(len(day))
     dates = np.datetime64(config.start, "D") + day.astype(np.int64)
-    month: NDArray[np.int64] = dates.astype("datetime64[M]").astype(np.int64) % 12
+    month = dates.astype("datetime64[M]").astype(np.int64) % 12
     return np.array(config.seasonality)[month]
