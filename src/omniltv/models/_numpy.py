@@ -1,0 +1,44 @@
+"""NumPy as the array namespace of the models: what forecasts and laws are computed with."""
+
+import numpy as np
+from scipy import special
+
+from omniltv.models.protocols import Array
+
+__all__ = ["NUMPY", "NumpyNamespace"]
+
+
+class NumpyNamespace:
+    """The functions of `ArrayNamespace` on NumPy arrays.
+
+    Examples:
+        >>> NUMPY.gammaln(5.0).round(4).item()
+        3.1781
+    """
+
+    def exp(self, x: Array) -> Array:
+        return np.exp(x)
+
+    def log(self, x: Array) -> Array:
+        return np.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return np.log1p(x)
+
+    def gammaln(self, x: Array) -> Array:
+        return special.gammaln(x)
+
+    def sigmoid(self, x: Array) -> Array:
+        return special.expit(x)
+
+    def logaddexp(self, x: Array, y: Array) -> Array:
+        return np.logaddexp(x, y)
+
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        return np.where(condition, x, y)
+
+    def maximum(self, x: Array, y: Array) -> Array:
+        return np.maximum(x, y)
+
+
+NUMPY = NumpyNamespace()

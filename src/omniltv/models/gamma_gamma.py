@@ -1,0 +1,58 @@
+"""The gamma-gamma model of the value of a purchase.
+
+Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value,
+http://www.brucehardie.com/notes/025/. Equation numbers are theirs.
+
+A purchase is worth z ~ Gamma(p, nu) with the customer's own rate nu ~ Gamma(q, v),
+independent of how often the customer buys. (The note calls v gamma.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from omniltv.models.protocols import Array, ArrayNamespace, Coordinate, SpendState
+
+__all__ = ["GammaGamma"]
+
+
+@dataclass(frozen=True, slots=True)
+class GammaGamma:
+    """The gamma-gamma model of value per purchase, with reported parameters p, q, v.
+
+    It is sampled in the log of the population's mean value p v / (q - 1), log p and
+    log(q - 1): the mean exists for every draw.
+    """
+
+    name: ClassVar[str] = "gamma_gamma"
+    version: ClassVar[int] = 1
+    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+        Coordinate("log_mean", mean=0.0, sd=1.0, scale="value"),
+        Coordinate("log_shape", mean=1.0, sd=1.0),
+        Coordinate("log_tail", mean=1.0, sd=1.0),
+    )
+
+    def parameters(
+        self, xp: ArrayNamespace, coordinates: Mapping[str, Array]
+    ) -> Mapping[str, Array]:
+        """Return p, q and v from the sampled coordinates."""
+        p = xp.exp(coordinates["log_shape"])
+        tail = xp.exp(coordinates["log_tail"])
+        return {"p": p, "q": 1 + tail, "v": xp.exp(coordinates["log_mean"]) * tail / p}
+
+    def loglik(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: SpendState
+    ) -> Array:
+        """Return the log-likelihood of each state with frequency above 0 (eq. 1a)."""
+        p, q, v = (parameters[key] for key in ("p", "q", "v"))
+        x, mean = state
+        purchases = p * x
+        total = x * mean
+        return (
+            xp.gammaln(purchases + q)
+            - xp.gammaln(purchases)
+            - xp.gammaln(q)
+            - q * xp.log1p(total / v)
+            - purchases * xp.log1p(v / total)
+            - xp.log(mean)
+        )
