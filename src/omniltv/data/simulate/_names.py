@@ -62,8 +62,9 @@ _FEMALE = """
 道子ミチコ 弘子ヒロコ 博子ヒロコ 広子ヒロコ 裕美ヒロミ 博美ヒロミ 敏子トシコ 俊子トシコ 信子ノブコ
 昌子マサコ 雅子マサコ 正子マサコ 貴子タカコ 孝子タカコ 隆子タカコ 理恵リエ 理絵リエ 千佳チカ
 知佳チカ 里美サトミ 聡美サトミ 麻美アサミ 朝美アサミ 奈々ナナ 奈緒ナオ 奈美ナミ 真理マリ
-真理子マリコ 麻里子マリコ 沙織サオリ 早織サオリ 由佳ユカ 由香ユカ 優花ユウカ 友香ユカ 亜美アミ 亜由美アユミ
-歩美アユミ 美月ミヅキ 美雪ミユキ 幸ミユキ 悦子エツコ 栄子エイコ 英子エイコ 静子シズコ 照子テルコ
+真理子マリコ 麻里子マリコ 沙織サオリ 早織サオリ 由佳ユカ 由香ユカ 優花ユウカ 友香ユカ 亜美アミ
+亜由美アユミ 歩美アユミ 美月ミヅキ 美雪ミユキ 幸ミユキ 悦子エツコ 栄子エイコ 英子エイコ
+静子シズコ 照子テルコ
 """
 _LATIN_FAMILY = """
 Smithスミス Johnsonジョンソン Brownブラウン Millerミラー Garciaガルシア Silvaシルバ Santosサントス
@@ -73,7 +74,8 @@ Sharmaシャルマ Shresthaシュレスタ Wilsonウィルソン Taylorテイラ
 """
 _LATIN_MALE = """
 Johnジョン Davidデイビッド Michaelマイケル Jamesジェームズ Robertロバート Danielダニエル
-Carlosカルロス Joseホセ Minhミン Weiウェイ Junジュン Rajラジ Thomasトーマス Kevinケビン Paulポール Lucasルーカス
+Carlosカルロス Joseホセ Minhミン Weiウェイ Junジュン Rajラジ
+Thomasトーマス Kevinケビン Paulポール Lucasルーカス
 """
 _LATIN_FEMALE = """
 Maryメアリー Jenniferジェニファー Lindaリンダ Sarahサラ Annaアンナ Mariaマリア Emilyエミリー Lanラン

@@ -427,7 +427,7 @@ def _treatment_contacts(treated: pd.DataFrame | None, end: pd.Timestamp) -> pd.D
     opening = end + pd.offsets.Hour(10)
     return keys.assign(
         channel=keys["source"],
-        time=pd.DatetimeIndex([opening] * len(keys)).as_unit("ns"),
+        time=opening.as_unit("ns"),
         kind="treatment",
         staff_id=None,
     )

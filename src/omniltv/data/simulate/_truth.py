@@ -107,8 +107,8 @@ def _month_starts(config: RetailerConfig, begin: float, total: float) -> Floats:
     if config.seasonality is None:
         return np.empty(0)
     zero = np.datetime64(config.start, "D")
-    first = (zero + int(begin)).astype("datetime64[M]")
-    months = first + np.arange(int(total / 28) + 2)
+    first = (zero + np.timedelta64(int(begin), "D")).astype("datetime64[M]")
+    months = first + np.arange(int(total / 28) + 2).astype("timedelta64[M]")
     offset: Floats = (months.astype("datetime64[D]") - zero).astype(np.float64) - begin
     return offset[(offset > 0) & (offset < total)]
 
@@ -116,6 +116,6 @@ def _month_starts(config: RetailerConfig, begin: float, total: float) -> Floats:
 def _season(config: RetailerConfig, day: Floats) -> Floats:
     if config.seasonality is None:
         return np.ones(len(day))
-    dates = np.datetime64(config.start, "D") + day.astype(np.int64)
+    dates = np.datetime64(config.start, "D") + day.astype("timedelta64[D]")
     month = dates.astype("datetime64[M]").astype(np.int64) % 12
     return np.array(config.seasonality)[month]
