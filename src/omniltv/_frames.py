@@ -24,6 +24,7 @@ __all__ = [
     "Tabular",
     "check_ids",
     "collect",
+    "first_rows",
     "labels",
     "numbers",
     "positions",
@@ -94,6 +95,13 @@ def repeated(ids: NDArray[np.object_]) -> list[object]:
     return list(index[index.duplicated()].unique())
 
 
+def first_rows(ids: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return for each row the first row of the same id, and the first rows themselves."""
+    index = pd.Index(ids, dtype=object)
+    first = np.flatnonzero(~index.duplicated())
+    return first[positions(ids, ids[first])], first
+
+
 def positions(ids: NDArray[np.object_], among: NDArray[np.object_]) -> NDArray[np.intp]:
     """Return where each id stands among unique ids, -1 where it does not; shape of ``ids``."""
     index = pd.Index(among, dtype=object)
@@ -118,7 +126,7 @@ def numbers(
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         hint = f"convert it first; {column!r} is {series.dtype}"
         raise DataError("not a column of numbers", column=column, hint=hint)
-    values = np.array(series.to_list(), dtype=np.float64)
+    values = np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     bad = np.isinf(values) if allow_missing else ~np.isfinite(values)
     if bad.any():
         hint = "leave these rows out, or say what they are worth"

@@ -1,0 +1,339 @@
+"""Who is in which arm: salted hashes, and the checks that the arms are what was planned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from math import fsum, isclose
+from typing import Self, cast
+
+import numpy as np
+from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
+
+from omniltv._frames import (
+    Eager,
+    Tabular,
+    check_ids,
+    collect,
+    first_rows,
+    labels,
+    numbers,
+    positions,
+    read_ids,
+    repeated,
+)
+from omniltv.errors import ConfigError, DataError
+from omniltv.experiments.checks import Balance, SampleRatio
+
+__all__ = ["BEFORE", "Assignment", "assign", "refuse_strangers"]
+
+_WHAT = "the assignment"
+_TWO = 2
+BEFORE = "the table of what was known before"
+
+
+def assign(
+    customers: IntoFrame | Iterable[object],
+    *,
+    arms: Mapping[str, float],
+    salt: str,
+    strata: str | Sequence[str] | None = None,
+    customer_id: str = "customer_id",
+    start: datetime | None = None,
+) -> "Assignment":
+    """Return every customer's arm, drawn by a salted hash of the id.
+
+    The hash (BLAKE2b of salt and id, as a number in [0, 1)) is the same on every run,
+    machine and row order, and independent between salts: use one salt per experiment.
+
+    Without strata each customer's arm depends on that customer alone: people who join
+    later can be assigned later and nobody moves, but the arms' sizes vary by chance.
+    With strata the customers of a stratum are put in the order of their hashes and dealt
+    out, so that each arm gets its share of each stratum to within one customer; but the
+    arm then depends on who else is in the stratum, so assign once and keep the table.
+
+    Args:
+        customers: A frame, or the ids themselves (anything that iterates).
+        arms: Share of customers of each arm; two arms or more, adding up to 1. The order
+            in which they are written does not matter.
+        salt: Name of the experiment.
+        strata: Column, or columns, of the frame whose combinations are the strata.
+        customer_id: Column of the id. Ids are hashed as text: 7 and "7" fall alike.
+        start: When the treatment starts.
+
+    Raises:
+        ConfigError: If the shares do not add up to 1, or strata are asked for without a frame.
+        DataError: If an id is missing or stands twice, or a column is absent.
+
+    Examples:
+        >>> drawn = assign(range(1000), arms={"control": 0.5, "treated": 0.5}, salt="spring")
+        >>> drawn
+        Assignment(1,000 customers: control 472, treated 528)
+        >>> drawn.arm_of(7)
+        'treated'
+    """
+    shares = _checked_shares(arms)
+    if not salt:
+        raise ConfigError("an empty salt. Hint: salt='name of the experiment'")
+    ids, stratum = _customers(customers, customer_id, strata)
+    twice = repeated(ids)
+    if twice:
+        hint = "one row per customer"
+        raise DataError("customers with several rows", column=customer_id, rows=twice, hint=hint)
+    place = _uniform(ids, salt)
+    if stratum is not None:
+        place = _dealt(place, stratum, salt)
+    edges = np.cumsum(list(shares.values()))[:-1]
+    arm = np.asarray(list(shares))[np.searchsorted(edges, place, side="right")]
+    return Assignment(ids, arm, stratum=stratum, shares=shares, start=start)
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment(Tabular):
+    """Who is in which arm.
+
+    Attributes:
+        customer_id: Unique, of shape (n_customers,).
+        arm: Shape (n_customers,).
+        stratum: Stratum of each customer, of shape (n_customers,), where there are any.
+        shares: Planned share of each arm, where it is known.
+        start: When the treatment starts, where it is known.
+    """
+
+    customer_id: NDArray[np.object_]
+    arm: NDArray[np.str_]
+    stratum: NDArray[np.str_] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    start: datetime | None = None
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: IntoFrame,
+        *,
+        shares: Mapping[str, float] | None = None,
+        customer_id: str = "customer_id",
+        arm: str = "arm",
+        stratum: str | None = None,
+        start: datetime | None = None,
+    ) -> Self:
+        """Return an assignment that was made elsewhere.
+
+        Rows that say the same of the same customer count once.
+
+        Args:
+            frame: One row per customer.
+            shares: Planned share of each arm; without them `srm` has nothing to check.
+            customer_id: Column of the id.
+            arm: Column of the arm.
+            stratum: Column of the stratum.
+            start: When the treatment starts.
+
+        Raises:
+            DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
+                arm is not among the shares.
+            ConfigError: If the shares do not add up to 1.
+        """
+        table = collect(frame, _WHAT)
+        ids = read_ids(table, customer_id, _WHAT)
+        keys = [arm] if stratum is None else [arm, stratum]
+        said = {name: labels(table, name, _WHAT, ids=ids) for name in keys}
+        same, first = first_rows(ids)
+        for name, values in said.items():
+            _refuse_two(ids, values, same, name)
+        planned = {} if shares is None else _checked_shares(shares)
+        unplanned = np.isin(said[arm], list(planned), invert=True)
+        if planned and unplanned.any():
+            hint = f"the shares are of {', '.join(planned)}"
+            raise DataError("arms not planned", column=arm, rows=list(ids[unplanned]), hint=hint)
+        strata = None if stratum is None else said[stratum][first]
+        return cls(ids[first], said[arm][first], strata, planned, start)
+
+    def __len__(self) -> int:
+        return len(self.customer_id)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{arm} {n:,}" for arm, n in self.sizes().items())
+        return f"Assignment({len(self):,} customers: {sizes})"
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Names of the arms, sorted; planned ones that nobody is in included."""
+        return tuple(sorted({*self.shares, *map(str, np.unique(self.arm))}))
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of customers of each arm."""
+        return {arm: int((self.arm == arm).sum()) for arm in self.arms}
+
+    def arm_of(self, customer_id: object) -> str:
+        """Return the arm of one customer.
+
+        Raises:
+            DataError: If the customer was not assigned.
+        """
+        place = positions(check_ids([customer_id], "customer_id"), self.customer_id)[0]
+        if place < 0:
+            hint = "ids keep their type: 7 is not '7'"
+            problem = "the customer was not assigned"
+            raise DataError(problem, column="customer_id", rows=[customer_id], hint=hint)
+        return str(self.arm[place])
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the columns ``customer_id``, ``arm`` and, where there is one, ``stratum``."""
+        columns = {"customer_id": self.customer_id, "arm": self.arm}
+        return columns if self.stratum is None else {**columns, "stratum": self.stratum}
+
+    def srm(self) -> "SampleRatio":
+        """Return the check for a sample ratio mismatch, overall and per stratum.
+
+        Pearson's chi-square of the arms' sizes against the planned shares. A mismatch
+        means that customers went missing or moved because of their arm, and no estimate
+        mends that.
+
+        Raises:
+            ConfigError: If the planned shares are not known.
+        """
+        if not self.shares:
+            hint = "Assignment.from_frame(frame, shares={'control': 0.5, 'treated': 0.5})"
+            raise ConfigError(f"the planned shares are not known. Hint: {hint}")
+        return SampleRatio.of(self.arm, self.shares, self.stratum)
+
+    def balance(
+        self, frame: IntoFrame, columns: Sequence[str], *, control: str | None = None
+    ) -> "Balance":
+        """Return how alike the arms were before the treatment.
+
+        Args:
+            frame: One row per customer, of things known before the treatment; customers
+                who were not assigned are left out.
+            columns: Columns of numbers. Missing values are left out of their column.
+            control: The arm to compare with; the first by name where None.
+
+        Raises:
+            DataError: If a column is absent or infinite, or a customer has two rows.
+        """
+        table = collect(frame, BEFORE)
+        place = self.rows_in(table)
+        base = self.arms[0] if control is None else self.known_arm(control)
+        ids = read_ids(table, "customer_id", BEFORE)
+        values = {
+            name: _at(numbers(table, name, BEFORE, ids=ids, allow_missing=True), place)
+            for name in columns
+        }
+        return Balance.of(values, self.arm, self.arms, base)
+
+    def known_arm(self, arm: str) -> str:
+        """Return the name of an arm, or raise ConfigError where there is none of it."""
+        if arm in self.arms:
+            return arm
+        raise ConfigError(f"no arm {arm!r}. Hint: the arms are {', '.join(self.arms)}")
+
+    def rows_in(self, table: Eager) -> NDArray[np.intp]:
+        """Return the row of each assigned customer in a table, -1 where there is none.
+
+        Raises:
+            DataError: If the table has a customer twice, or nobody who was assigned.
+        """
+        ids = read_ids(table, "customer_id", BEFORE)
+        twice = repeated(ids)
+        if twice:
+            hint = "one row per customer, of things known before the treatment"
+            raise DataError(
+                "customers with several rows", column="customer_id", rows=twice, hint=hint
+            )
+        place = positions(self.customer_id, ids)
+        refuse_strangers(place, "customer_id")
+        return place
+
+
+def refuse_strangers(place: NDArray[np.intp], column: str) -> None:
+    """Raise DataError where nobody in a table was assigned: the ids must be of two kinds."""
+    if len(place) and (place < 0).all():
+        hint = "are the ids of both tables the same ones, and of one type?"
+        raise DataError("no assigned customer is in the table", column=column, hint=hint)
+
+
+def _at(values: NDArray[np.float64], place: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.where(place >= 0, values[place], np.nan)
+
+
+def _checked_shares(arms: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares in the order of the arms' names."""
+    shares = {str(arm): float(arms[arm]) for arm in sorted(arms)}
+    hint = "arms={'control': 0.5, 'treated': 0.5}"
+    if len(shares) < _TWO:
+        raise ConfigError(f"an experiment has two arms or more, got {len(shares)}. Hint: {hint}")
+    if not all(share > 0 for share in shares.values()):
+        raise ConfigError(f"every arm has a share above 0, got {shares}. Hint: {hint}")
+    if not isclose(fsum(shares.values()), 1.0, abs_tol=1e-9):
+        raise ConfigError(f"shares add up to {fsum(shares.values()):g}, not 1. Hint: {hint}")
+    return shares
+
+
+def _customers(
+    customers: IntoFrame | Iterable[object], customer_id: str, strata: str | Sequence[str] | None
+) -> tuple[NDArray[np.object_], NDArray[np.str_] | None]:
+    """Return the ids and, where asked for, the stratum of each."""
+    try:
+        table = collect(cast("IntoFrame", customers), "customers")
+    except DataError:
+        return _bare_ids(customers, customer_id, strata), None
+    ids = read_ids(table, customer_id, "customers")
+    if strata is None:
+        return ids, None
+    names = [strata] if isinstance(strata, str) else list(strata)
+    columns = [labels(table, name, "customers", ids=ids) for name in names]
+    joined = [" / ".join(row) for row in zip(*columns, strict=True)]
+    return ids, np.asarray(joined, dtype=np.str_)
+
+
+def _bare_ids(
+    customers: object, customer_id: str, strata: str | Sequence[str] | None
+) -> NDArray[np.object_]:
+    if isinstance(customers, (str, bytes)) or not isinstance(customers, Iterable):
+        kind = type(customers).__name__
+        raise DataError(f"customers are a frame or a list of ids, got {kind}", column=customer_id)
+    if strata is not None:
+        raise ConfigError("strata are columns, so they need a frame. Hint: assign(frame, ...)")
+    return check_ids(list(customers), customer_id)
+
+
+def _uniform(keys: Iterable[object], salt: str) -> NDArray[np.float64]:
+    """Return the salted hash of each key as a number in [0, 1)."""
+    start = blake2b(salt.encode() + b"\x00", digest_size=8)
+
+    def number(key: object) -> int:
+        state = start.copy()
+        state.update(str(key).encode())
+        return int.from_bytes(state.digest()) >> 11  # the 53 bits that a float holds
+
+    return np.fromiter(map(number, keys), dtype=np.float64) / 2**53
+
+
+def _dealt(place: NDArray[np.float64], stratum: NDArray[np.str_], salt: str) -> NDArray[np.float64]:
+    """Return evenly spread places in [0, 1) within each stratum, in the order of the hashes.
+
+    Places are (rank + offset) / size with an offset per stratum, hashed too (systematic
+    sampling): each customer's chance of an arm stays its share, in a stratum of one as well.
+    """
+    names, code, size = np.unique(stratum, return_inverse=True, return_counts=True)
+    offset = _uniform(names.tolist(), f"{salt}/offset")
+    order = np.lexsort((place, code))
+    first = np.cumsum(size) - size
+    rank = np.empty(len(place))
+    rank[order] = np.arange(len(place)) - first[code[order]]
+    return (rank + offset[code]) / size[code]
+
+
+def _refuse_two(
+    ids: NDArray[np.object_], said: NDArray[np.str_], same: NDArray[np.intp], column: str
+) -> None:
+    """Raise DataError where rows of one customer (``same``: its first row) disagree."""
+    differs = said != said[same]
+    if differs.any():
+        hint = "leave these customers out, or find out which treatment they really had"
+        rows = list(dict.fromkeys(ids[differs]))
+        raise DataError(
+            f"customers with more than one {column}", column=column, rows=rows, hint=hint
+        )
