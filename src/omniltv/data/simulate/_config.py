@@ -177,63 +177,62 @@ class TreatmentEffect(_Config):
     lasting: Span | None = None
 
 
-def _channels() -> tuple[ChannelConfig, ...]:
-    return (
-        ChannelConfig(
-            name="store",
-            share=0.74,
-            r=0.9,
-            alpha=9.0,
-            a=0.8,
-            b=4.0,
-            v=4500.0,
-            reach=0.35,
-            duplicates=0.08,
-            coverage=_STORE,
-            events={"visit": 0.8},
-            contacts={"staff": 0.2},
-        ),
-        ChannelConfig(
-            name="ec",
-            share=0.2,
-            r=0.7,
-            alpha=8.0,
-            a=0.9,
-            b=3.0,
-            v=6400.0,
-            reach=0.3,
-            coverage=_EC,
-            hours=(0, 24),
-            events={"browse": 1.5, "cart": 0.6},
-            contacts={"chat": 0.05},
-        ),
-        ChannelConfig(
-            name="app",
-            share=0.05,
-            r=1.2,
-            alpha=9.0,
-            a=0.6,
-            b=4.0,
-            v=3800.0,
-            reach=0.2,
-            coverage=_APP,
-            hours=(6, 24),
-            events={"app_open": 2.0, "browse": 0.5},
-        ),
-        ChannelConfig(
-            name="call",
-            share=0.01,
-            r=0.6,
-            alpha=12.0,
-            a=1.2,
-            b=3.5,
-            v=9000.0,
-            reach=0.05,
-            coverage=_CALL,
-            hours=(9, 18),
-            contacts={"call": 0.5},
-        ),
-    )
+_CHANNELS = (
+    ChannelConfig(
+        name="store",
+        share=0.74,
+        r=0.9,
+        alpha=9.0,
+        a=0.8,
+        b=4.0,
+        v=4500.0,
+        reach=0.35,
+        duplicates=0.08,
+        coverage=_STORE,
+        events={"visit": 0.8},
+        contacts={"staff": 0.2},
+    ),
+    ChannelConfig(
+        name="ec",
+        share=0.2,
+        r=0.7,
+        alpha=8.0,
+        a=0.9,
+        b=3.0,
+        v=6400.0,
+        reach=0.3,
+        coverage=_EC,
+        hours=(0, 24),
+        events={"browse": 1.5, "cart": 0.6},
+        contacts={"chat": 0.05},
+    ),
+    ChannelConfig(
+        name="app",
+        share=0.05,
+        r=1.2,
+        alpha=9.0,
+        a=0.6,
+        b=4.0,
+        v=3800.0,
+        reach=0.2,
+        coverage=_APP,
+        hours=(6, 24),
+        events={"app_open": 2.0, "browse": 0.5},
+    ),
+    ChannelConfig(
+        name="call",
+        share=0.01,
+        r=0.6,
+        alpha=12.0,
+        a=1.2,
+        b=3.5,
+        v=9000.0,
+        reach=0.05,
+        coverage=_CALL,
+        hours=(9, 18),
+        contacts={"call": 0.5},
+    ),
+)
 
 
 class RetailerConfig(_Config):
@@ -263,7 +262,7 @@ class RetailerConfig(_Config):
         'store'
     """
 
-    channels: tuple[ChannelConfig, ...] = Field(default_factory=_channels, min_length=1)
+    channels: tuple[ChannelConfig, ...] = Field(default=_CHANNELS, min_length=1)
     start: date = date(2024, 1, 1)
     observed: Span = weeks(78)
     unit: TimeUnit = TimeUnit.WEEK

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv.data.simulate._build import (
-    Life,
     draw_acquisition,
     draw_latent,
     draw_mix,
@@ -17,18 +16,9 @@ from omniltv.data.simulate._build import (
     whole_days,
 )
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
-from omniltv.data.simulate._persons import Population
 from omniltv.data.simulate._purchases import Floats, Occasions, draw_candidates, merge, play
-from omniltv.data.simulate._tickets import (
-    DAY,
-    World,
-    channel_events,
-    occasion_values,
-    refunded,
-    ring_up,
-    staff,
-    stamps,
-)
+from omniltv.data.simulate._tables import happenings, truth_of
+from omniltv.data.simulate._tickets import DAY, World, net_value, ring_up, stamps
 from omniltv.data.simulate._truth import Truth, schedule_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit, weeks
@@ -95,23 +85,16 @@ class Retailer:
             ConfigError: If `span` is shorter than a day.
         """
         effect = TreatmentEffect() if effect is None else effect
-        is_treated = _treated_people(self.truth, treated)
         days = whole_days(span)
         if days < 1:
             raise ConfigError(f"a follow-up lasts a day or longer, got {span}. Hint: weeks(26)")
+        is_treated = _treated_people(self.truth, treated)
         alive = self.truth.people["alive"].to_numpy(dtype=bool)
         without, given = _futures(self._world, alive, self._end_day, days, effect, seed)
-        rows = pd.concat(
-            [
-                without.rows[~is_treated[without.rows["person"].to_numpy()]],
-                given.rows[is_treated[given.rows["person"].to_numpy()]],
-            ]
-        ).sort_values(["time", "transaction_id"], ignore_index=True)
-        people = self.truth.people[["person_id", "acquisition_channel"]]
         return FollowUp(
-            transactions=rows.drop(columns="person"),
+            transactions=_lived(without.rows, given.rows, is_treated),
             contacts=_treatment_contacts(treated, self.end),
-            people=people.assign(
+            people=self.truth.people[["person_id", "acquisition_channel"]].assign(
                 treated=is_treated,
                 value=np.where(is_treated, given.value, without.value),
                 value_untreated=without.value,
@@ -119,7 +102,7 @@ class Retailer:
             ),
             effect=effect,
             start=self.end,
-            end=stamps(self._world.zero, np.array([(self._end_day + days) * DAY]))[0],
+            end=_midnight(self._world, self._end_day + days),
             _truth=self.truth,
         )
 
@@ -241,9 +224,9 @@ def simulate_retailer(
     if n_people < 1:
         raise ConfigError(f"a retailer has people, got n_people={n_people}. Hint: 5_000")
     config = RetailerConfig() if config is None else config
-    who, how, when, what = np.random.default_rng(seed).spawn(4)
+    lists, how, when, what = np.random.default_rng(seed).spawn(4)
     acquisition = draw_acquisition(config, n_people, how)
-    records, owner, index, people = draw_records(config, acquisition, who)
+    records, owner, index, people = draw_records(config, acquisition, lists)
     world = World(
         config=config,
         latent=draw_latent(config, acquisition, how),
@@ -255,108 +238,23 @@ def simulate_retailer(
     days = whole_days(config.observed)
     life = live(world, days, when)
     rows = ring_up(world, life.occasions, first=life.first, end=days, prefix="T")
-    shuffled = what.permutation(len(records))
-    records = records.iloc[shuffled].reset_index(drop=True)
-    truth = _truth(world, life, days, rows, records[_KEY], owner[shuffled], people)
+    order = what.permutation(len(records))
+    records = records.iloc[order].reset_index(drop=True)
     return Retailer(
         records=records,
         transactions=rows.drop(columns="person"),
-        behaviour=_happenings(world, life, days, "event", what),
-        contacts=_happenings(world, life, days, "kind", what),
-        truth=truth,
-        start=stamps(world.zero, np.zeros(1, dtype=np.int64))[0],
-        end=stamps(world.zero, np.array([days * DAY]))[0],
+        behaviour=happenings(world, life, days, "event", what),
+        contacts=happenings(world, life, days, "kind", what),
+        truth=truth_of(world, life, days, rows, records[_KEY], owner[order], people),
+        start=_midnight(world, 0),
+        end=_midnight(world, days),
         _world=world,
         _end_day=days,
     )
 
 
-def _person_ids(person: NDArray[np.intp]) -> NDArray[np.object_]:
-    return np.array([f"P{number:07d}" for number in person.tolist()], dtype=object)
-
-
-def _truth(
-    world: World,
-    life: Life,
-    days: int,
-    rows: pd.DataFrame,
-    keys: pd.DataFrame,
-    owner: NDArray[np.intp],
-    people: Population,
-) -> Truth:
-    ids = _person_ids(np.arange(len(people)))
-    return Truth(
-        people=_people(world, life, ids, people),
-        records=keys.assign(person_id=ids[owner]),
-        transactions=pd.DataFrame(
-            {"transaction_id": rows["transaction_id"], "person_id": ids[rows["person"].to_numpy()]}
-        ),
-        channels=_channel_parameters(world),
-        config=world.config,
-        _latent=world.latent,
-        _end=float(days),
-    )
-
-
-def _people(world: World, life: Life, ids: NDArray[np.object_], people: Population) -> pd.DataFrame:
-    latent, occasions = world.latent, life.occasions
-    gone = np.isfinite(occasions.ended)
-    left = pd.Series(_moments(world, np.where(gone, occasions.ended, 0.0)))
-    bought = np.bincount(occasions.candidates.person, minlength=len(ids))
-    return pd.DataFrame(
-        {
-            "person_id": ids,
-            "household_id": np.array([f"H{k:07d}" for k in people.household.tolist()]),
-            "acquisition_channel": world.channels[world.acquisition],
-            "first_purchase": _moments(world, life.start),
-            "rate": latent.rate * world.config.unit.in_days,
-            "dropout": latent.dropout,
-            "mean_value": latent.shape / latent.scale,
-            "purchases": bought,
-            "value": _net(world, occasions),
-            "alive": ~gone,
-            "dropped_out": left.where(gone),
-        }
-    )
-
-
-def _moments(world: World, day: Floats) -> pd.DatetimeIndex:
-    return stamps(world.zero, (day * DAY).astype(np.int64))
-
-
-def _channel_parameters(world: World) -> pd.DataFrame:
-    names = ("r", "alpha", "a", "b", "p", "q", "v")
-    channels = world.config.channels
-    table = {name: [getattr(channel, name) for channel in channels] for name in names}
-    size = np.bincount(world.acquisition, minlength=len(channels))
-    return pd.DataFrame({"channel": world.channels, "people": size, **table})
-
-
-def _net(world: World, occasions: Occasions) -> Floats:
-    """Return each person's value of purchases less what was brought back."""
-    value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
-    person = occasions.candidates.person
-    return np.bincount(person, weights=value, minlength=len(world.latent.rate))
-
-
-def _happenings(
-    world: World, life: Life, days: int, column: Literal["event", "kind"], rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return behaviour (column `event`) or contacts (column `kind`), by time."""
-    leaving = np.minimum(life.occasions.ended, days)
-    kinds = [
-        (code, kind, factor)
-        for code, channel in enumerate(world.config.channels)
-        for kind, factor in (channel.events if column == "event" else channel.contacts).items()
-    ]
-    parts = [
-        channel_events(world, *kind, alive_from=life.start, alive_to=leaving, rng=rng)
-        for kind in kinds or [(0, "", 0.0)]
-    ]
-    rows = pd.concat(parts, ignore_index=True).sort_values(["time", "record_id"], ignore_index=True)
-    if column == "event":
-        return rows.rename(columns={"kind": "event"})
-    return rows.assign(staff_id=staff(len(rows), rng))
+def _midnight(world: World, day: int) -> pd.Timestamp:
+    return stamps(world.zero, np.array([day * DAY], dtype=np.int64))[0]
 
 
 class _Outcome(NamedTuple):
@@ -398,7 +296,19 @@ def _outcome(world: World, occasions: Occasions, begin: int, days: int) -> _Outc
     later = occasions._replace(time=occasions.time + begin)
     first = np.zeros(len(later.time), dtype=bool)
     rows = ring_up(world, later, first=first, end=begin + days, prefix="F")
-    return _Outcome(rows, _net(world, later))
+    return _Outcome(rows, net_value(world, later))
+
+
+def _lived(
+    without: pd.DataFrame, given: pd.DataFrame, is_treated: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Return each person's rows from the world that the person lives in, by time."""
+    kept = [
+        without[~is_treated[without["person"].to_numpy()]],
+        given[is_treated[given["person"].to_numpy()]],
+    ]
+    rows = pd.concat(kept).drop(columns="person")
+    return rows.sort_values(["time", "transaction_id"], ignore_index=True)
 
 
 def _treated_people(truth: Truth, treated: pd.DataFrame | None) -> NDArray[np.bool_]:

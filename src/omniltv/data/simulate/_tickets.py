@@ -14,6 +14,7 @@ __all__ = [
     "RecordIndex",
     "World",
     "channel_events",
+    "net_value",
     "occasion_values",
     "refunded",
     "ring_up",
@@ -93,6 +94,13 @@ def occasion_values(world: World, occasions: Occasions) -> Floats:
 def refunded(world: World, occasions: Occasions) -> NDArray[np.bool_]:
     """Return which purchases are brought back."""
     return occasions.candidates.marks[:, _REFUND] < world.config.refund
+
+
+def net_value(world: World, occasions: Occasions) -> Floats:
+    """Return each person's value of purchases less what was brought back."""
+    value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
+    person = occasions.candidates.person
+    return np.bincount(person, weights=value, minlength=len(world.latent.rate))
 
 
 def ring_up(
@@ -219,7 +227,7 @@ def channel_events(
     alive_to: Floats,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return one kind of event of people with a record on a channel while they are alive.
+    """Return one kind of event of people with a record on a channel, while they are alive.
 
     Args:
         world: The retailer.
@@ -229,9 +237,6 @@ def channel_events(
         alive_from: When each person came, in days, shape (n_people,).
         alive_to: When each left or the window closed.
         rng: Source of chance.
-
-    Returns:
-        `source`, `record_id`, `channel`, `time`, `kind`.
     """
     stay = alive_to - alive_from
     has_record = world.records.count[code] > 0
