@@ -23,7 +23,7 @@ from omniltv.identity.protocols import (
     Records,
     ScoredPairs,
 )
-from omniltv.identity.scoring import Graded, random_pairs, score
+from omniltv.identity.scoring import Chance, Graded, random_pairs, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,14 +37,7 @@ type Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RecordLinkageEngine:
-    """Links records with recordlinkage and unsupervised Fellegi-Sunter scores.
-
-    Args:
-        recall: Stated share of the true pairs that agree in an identifying field
-            (or in full name and birth date) and in the given name. It sets the prior.
-    """
-
-    recall: float = 0.6
+    """Links records with recordlinkage and unsupervised Fellegi-Sunter scores."""
 
     def link(
         self,
@@ -59,8 +52,8 @@ class RecordLinkageEngine:
         found = candidates(records, blockers, max_block=max_block)
         left, right = random_pairs(len(records), seed=seed)
         graded = Graded(comparisons, grades(records, found.left, found.right, comparisons))
-        chance = Graded(comparisons, grades(records, left, right, comparisons))
-        return score(records, found, graded, chance, rules=blockers, recall=self.recall)
+        random = Graded(comparisons, grades(records, left, right, comparisons))
+        return score(records, found, graded, Chance(left, right, random), rules=blockers)
 
 
 def pairs_within(block: Codes) -> tuple[Codes, Codes]:

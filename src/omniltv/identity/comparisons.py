@@ -1,5 +1,6 @@
 """How alike two records are in one respect: ordered levels, and a missing one of its own."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,6 +22,7 @@ __all__ = [
 
 type Levels = NDArray[np.int8]
 
+_NUMBERING = re.compile(r"[\d._-]")
 _ALIKE = 0.92
 _SAME_STREET = 0.9
 
@@ -71,7 +73,7 @@ class ValueComparison:
         known = pairs.known(self.column)
         if not self.slips:
             return _grade([same, known])
-        return _grade([same, pairs.apply(self.column, _slips) <= 1, known])
+        return _grade([same, pairs.apply(self.column, _identifier_slips) <= 1, known])
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,13 @@ def _likeness(left: list[str], right: list[str]) -> NDArray[np.float32]:
 
 def _slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
     return _pairwise(left, right, OSA.distance)
+
+
+def _identifier_slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
+    """Return edits between two identifiers; taro1@ and taro2@ are two, not a slip."""
+    letters = [[_NUMBERING.sub("", value) for value in values] for values in (left, right)]
+    numbered = [a == b and "@" in a for a, b in zip(*letters, strict=True)]
+    return np.where(numbered, np.float32(np.inf), _slips(left, right))
 
 
 def _one_character_of_three(left: list[str], right: list[str]) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ type Values = list[str | None]
 
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _FAMILIES = 5
+_TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
 _MODAL_SHARE = 0.6
 
 
@@ -100,7 +101,8 @@ def normalise_records(intake: Intake, *, max_sharing: int) -> tuple[Records, tup
     keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
     masked = []
     for name in _MASKED:
-        fields[name], groups = _mask(fields[name], fields["family_reading"], max_sharing)
+        family = None if name == "birth_date" else fields["family_reading"]
+        fields[name], groups = _mask(fields[name], family, max_sharing)
         masked += [Masked(name, tuple(keys[row] for row in group)) for group in groups]
     fields["mailbox"] = _each(lambda v: str(v).partition("@")[0], fields["email"])
     fields["phone_tail"] = _each(lambda v: str(v)[-4:], fields["phone"])
@@ -163,12 +165,15 @@ def _names(raw: Mapping[str, Sequence[object]], n: int) -> dict[str, Values]:
     plain = _split(raw.get("family_name", empty), raw.get("given_name", empty))
     kana = _split(raw.get("family_name_kana", empty), raw.get("given_name_kana", empty))
     for part, name in enumerate(("family", "given")):
-        written = _each(normalise.written_name, plain[part])
+        result[f"{name}_written"] = _each(normalise.written_name, plain[part])
         spoken = _each(normalise.reading, kana[part])
         latin = _each(normalise.reading, plain[part])
-        own = [a or b for a, b in zip(spoken, latin, strict=True)]
-        result[f"{name}_written"] = written
-        result[f"{name}_reading"] = _borrow(written, own)
+        result[f"{name}_reading"] = [a or b for a, b in zip(spoken, latin, strict=True)]
+    for kind in ("written", "reading"):
+        _unjoin(result, f"family_{kind}", f"given_{kind}")
+    for name in ("family", "given"):
+        borrowed = _borrow(result[f"{name}_written"], result[f"{name}_reading"])
+        result[f"{name}_reading"] = borrowed
     result["full_reading"] = [
         None if family is None or given is None else " ".join(sorted((family, given)))
         for family, given in zip(result["family_reading"], result["given_reading"], strict=True)
@@ -193,6 +198,19 @@ def _split(family: Sequence[object], given: Sequence[object]) -> tuple[Values, V
     return families, givens
 
 
+def _unjoin(names: dict[str, Values], family: str, given: str) -> None:
+    """Split full names without a space where one family and one given name of the list fit."""
+    pairs = list(zip(names[family], names[given], strict=True))
+    families = {first for first, second in pairs if first and second}
+    givens = {second for first, second in pairs if first and second}
+    for row, (whole, second) in enumerate(pairs):
+        if whole is None or second is not None or whole in families:
+            continue
+        cuts = [k for k in range(1, len(whole)) if whole[:k] in families and whole[k:] in givens]
+        if len(cuts) == 1:
+            names[family][row], names[given][row] = whole[: cuts[0]], whole[cuts[0] :]
+
+
 def _borrow(written: Values, spoken: Values) -> Values:
     """Return readings; a name without one gets that of most namesakes on the same list."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
@@ -207,21 +225,30 @@ def _borrow(written: Values, spoken: Values) -> Values:
     return [s or usual.get(w) for w, s in zip(written, spoken, strict=True)]
 
 
-def _mask(values: Values, family: Values, max_sharing: int) -> tuple[Values, list[list[int]]]:
-    """Return values without those that no one family can share, and the rows that lost one."""
+def _mask(
+    values: Values, family: Values | None, max_sharing: int
+) -> tuple[Values, list[list[int]]]:
+    """Return values without those that too many share, and the rows that lost each one.
+
+    Too many are more than ``max_sharing`` records and, where the values belong to a
+    family, more than a few family names; else, many times the mean.
+    """
     rows: dict[str, list[int]] = defaultdict(list)
     for row, value in enumerate(values):
         if value is not None:
             rows[value].append(row)
-    result = list(values)
+    mean = sum(map(len, rows.values())) / max(len(rows), 1)
     masked = []
     for same in rows.values():
-        families = {family[row] for row in same if family[row] is not None}
-        if len(same) > max_sharing or len(families) > _FAMILIES:
+        if family is None:
+            too_many = len(same) > max(max_sharing, _TOO_COMMON * mean)
+        else:
+            families = {family[row] for row in same if family[row] is not None}
+            too_many = len(same) > max_sharing or len(families) > _FAMILIES
+        if too_many:
             masked.append(same)
-            for row in same:
-                result[row] = None
-    return result, masked
+    lost = {row for same in masked for row in same}
+    return [None if row in lost else value for row, value in enumerate(values)], masked
 
 
 def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:

@@ -15,8 +15,9 @@ agrees within a household as rarely as among strangers.
 u comes from random pairs. m and h come from EM over the pairs of one rule at a
 time, without the comparisons that the rule decides, expected counts pooled over
 the rules (Enamorado, Fifield and Imai 2019 give the EM with missing levels left
-out). The prior is the number of pairs that agree beyond doubt, divided by the
-share of the true pairs that is expected to.
+out). The priors, one for each pair of sources, are the numbers of pairs that are
+one person, or one household, beyond doubt, divided by the share of such pairs
+that would show it given the fields that the sources fill in.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from omniltv.identity.protocols import (
     ScoredPairs,
 )
 
-__all__ = ["Classes", "Graded", "random_pairs", "score", "train"]
+__all__ = ["Chance", "Classes", "Graded", "random_pairs", "score", "train"]
 
 type Floats = NDArray[np.float64]
 
@@ -43,8 +44,9 @@ _STRAY = 0.01  # one record in a hundred has an identifier that belongs to a str
 _PRIOR_PAIRS = 20.0  # what the default m and h weigh against the data
 _PRIOR_CHANCE = 1_000.0  # what the stated coincidence weighs against random pairs
 _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
+_PRIOR_SEEN = 3.0  # certain pairs that the overall share weighs in a pair of sources
 _RARE = 0.1  # agreement less common than this says something about a person
-_ENOUGH = 0.02  # share of matches that a rule needs to be worth learning from
+_ENOUGH = 0.2  # share of matches beyond doubt that a rule needs to be worth learning from
 _ROUNDS = 100
 _CONVERGED = 1e-5
 
@@ -65,6 +67,15 @@ class Graded:
         """Return where a comparison is at its last level, shape (n_pairs, n_comparisons)."""
         last = np.array([len(c.levels) - 1 for c in self.comparisons], dtype=np.int8)
         return self.levels == last
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """Random pairs of records, from which is learnt how strangers compare."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    graded: Graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +108,9 @@ def score(
     records: Records,
     found: Candidates,
     graded: Graded,
-    chance: Graded,
+    chance: Chance,
     *,
     rules: Sequence[Blocker],
-    recall: float,
 ) -> ScoredPairs:
     """Return the candidates with probability and evidence.
 
@@ -108,13 +118,12 @@ def score(
         records: The records.
         found: The candidate pairs.
         graded: Their levels.
-        chance: Levels of random pairs.
+        chance: Random pairs.
         rules: The blockers, in the order of ``found.rules``.
-        recall: Stated share of the true pairs that agree beyond doubt.
     """
-    u = _strangers(chance, len(records))
+    u = _strangers(chance.graded, len(records))
     classes = train(graded, found.proposed, u, rules)
-    prior = _priors(graded, u, len(records), recall)
+    prior = _priors(records, found, graded, chance, classes)
     bits = _evidence(records, found, graded, classes, prior)
     weight = np.sum([*bits.values()], axis=0) if len(found) else np.empty(0)
     return ScoredPairs(
@@ -142,7 +151,10 @@ def train(
     m = [_PRIOR_PAIRS * level for level in start.m]
     h = [_PRIOR_PAIRS * level for level in start.h]
     patterns, pattern = _patterns(graded)
+    certain = _beyond_doubt(graded, _Kinds.of(comparisons, u))[0]
     for number, rule in enumerate(rules):
+        if certain[proposed[:, number]].sum() < _ENOUGH * proposed[:, number].sum():
+            continue
         count = np.bincount(pattern[proposed[:, number]], minlength=len(patterns))
         used = [k for k, c in enumerate(comparisons) if c.name not in rule.decides]
         some = count > 0
@@ -186,8 +198,6 @@ def _expect(
         if np.abs(new - share).max() < _CONVERGED:
             break
         share = new
-    if share[0] < _ENOUGH:
-        return np.zeros(len(patterns)), np.zeros(len(patterns))
     return resp[:, 0] * count, resp[:, 1] * count
 
 
@@ -265,42 +275,130 @@ def _strangers(chance: Graded, n_records: int) -> tuple[Floats, ...]:
     return tuple(result)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Prior:
-    match: float
-    household: float
+    """Shares of matches and household pairs among all pairs of a pair's two sources."""
+
+    match: Floats
+    household: Floats
 
 
-def _priors(graded: Graded, u: tuple[Floats, ...], n_records: int, recall: float) -> _Prior:
-    """Return the shares of matches and of household pairs among all pairs of records."""
-    comparisons = graded.comparisons
-    identifier = np.array([c.coincidence == 0 for c in comparisons])
-    shared = np.array([c.shared for c in comparisons]) & ~identifier
-    telling = np.array([u[k][: c.agreement].sum() < _RARE for k, c in enumerate(comparisons)])
-    personal = telling & ~shared & ~identifier
-    agree, differ = graded.agree(), graded.differ()
-    own = (agree & personal).sum(axis=1)
-    against = (differ & personal).any(axis=1)
-    same_identifier = (agree & identifier).any(axis=1)
-    same_home = (agree & shared).sum(axis=1) >= shared.sum()
-    certain = ~against & (own >= 1) & (same_identifier | (own > 1))
-    relatives = against & (own == 0) & (same_identifier | (same_home & (shared.sum() > 1)))
-    pairs = n_records * (n_records - 1) / 2 + n_records
-    few = _PRIOR_DUPLICATES * n_records
+def _priors(
+    records: Records, found: Candidates, graded: Graded, chance: Chance, classes: Classes
+) -> _Prior:
+    """Return the priors of each candidate pair, by its two sources.
+
+    The number of pairs that are one person beyond doubt, divided by how many of the
+    matches would show it, which depends on the fields that the two sources fill in.
+    So two lists that overlap little, or one list without duplicates, have few matches.
+    """
+    kinds = _Kinds.of(graded.comparisons, classes.u)
+    certain, relatives = _beyond_doubt(graded, kinds)
+    match, household = _would_show(chance.graded, kinds, classes)
+    sources, code = np.unique(records.source.astype(str), return_inverse=True)
+    cells = _Cells(np.bincount(code, minlength=len(sources)))
+    here = cells.of(code, found.left, found.right)
+    there = cells.of(code, chance.left, chance.right)
     return _Prior(
-        match=min((certain.sum() / recall + few) / pairs, 0.5),
-        household=min((relatives.sum() / recall + few) / pairs, 0.4),
+        match=cells.share(here[certain], there, match)[here],
+        household=cells.share(here[relatives], there, household)[here],
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Pairs of sources, each a cell; ``size`` is the number of records by source."""
+
+    size: NDArray[np.int64]
+
+    def of(
+        self, code: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the cell of each pair."""
+        low, high = np.sort([code[left], code[right]], axis=0)
+        cell: NDArray[np.int64] = low * len(self.size) + high
+        return cell
+
+    def share(self, seen: NDArray[np.int64], drawn: NDArray[np.int64], shows: Floats) -> Floats:
+        """Return the share of the class among all pairs by cell, shrunk to that overall.
+
+        Args:
+            seen: Cell of each pair that is of the class beyond doubt.
+            drawn: Cell of each random pair.
+            shows: Probability that the random pair, if of the class, would show it.
+        """
+        n = len(self.size)
+        possible = np.triu(np.outer(self.size, self.size) - np.diag(self.size**2 // 2)).ravel()
+        total = np.bincount(drawn, weights=shows, minlength=n * n)
+        count = np.bincount(drawn, minlength=n * n)
+        mean = (total + shows.sum() / max(len(shows), 1)) / (count + 1.0)
+        exposed = possible * mean
+        few, records = _PRIOR_DUPLICATES * self.size.sum(), self.size.sum()
+        overall = (len(seen) + few) / (exposed.sum() + records)
+        found = np.bincount(seen, minlength=n * n) + _PRIOR_SEEN
+        return np.minimum(found / (exposed + _PRIOR_SEEN / overall), 0.4)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kinds:
+    """Which comparisons are identifiers and which tell a person from the family."""
+
+    identifier: NDArray[np.bool_]
+    personal: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, comparisons: Sequence[Comparison], u: tuple[Floats, ...]) -> "_Kinds":
+        identifier = np.array([c.coincidence == 0 for c in comparisons])
+        own = np.array([not c.shared for c in comparisons])
+        rare = np.array([u[k][: c.agreement].sum() < _RARE for k, c in enumerate(comparisons)])
+        return cls(identifier, own & rare & ~identifier)
+
+
+def _beyond_doubt(graded: Graded, kinds: _Kinds) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which pairs are one person, and which one household, beyond doubt."""
+    agree, differ = graded.agree(), graded.differ()
+    own = (agree & kinds.personal).sum(axis=1)
+    against = (differ & kinds.personal).any(axis=1)
+    same = (agree & kinds.identifier).any(axis=1)
+    return ~against & (own >= 1) & (same | (own > 1)), against & (own == 0) & same
+
+
+def _would_show(graded: Graded, kinds: _Kinds, classes: Classes) -> tuple[Floats, Floats]:
+    """Return how likely each pair, given the fields it has, would be beyond doubt.
+
+    As one person were it one, and as one household were it one; shape (n_pairs,) each.
+    """
+    known = graded.levels != MISSING
+    comparisons = graded.comparisons
+
+    def product(levels: tuple[Floats, ...], kind: NDArray[np.bool_], which: str) -> Floats:
+        result = np.ones(len(known))
+        for k in np.flatnonzero(kind):
+            agree = levels[k][: comparisons[k].agreement].sum()
+            gone = {"agree": agree, "differ": levels[k][-1], "both": agree + levels[k][-1]}[which]
+            result *= np.where(known[:, k], 1 - gone, 1.0)
+        return result
+
+    same = 1 - product(classes.m, kinds.identifier, "agree")
+    undecided = product(classes.m, kinds.personal, "both")
+    clear = product(classes.m, kinds.personal, "differ") - undecided
+    ones = np.zeros(len(known))
+    for k in np.flatnonzero(kinds.personal):
+        others = kinds.personal & (np.arange(len(kinds.personal)) != k)
+        agree = classes.m[k][: comparisons[k].agreement].sum()
+        ones += np.where(known[:, k], agree * product(classes.m, others, "both"), 0.0)
+    home = 1 - product(classes.h, kinds.identifier, "agree")
+    apart = product(classes.h, kinds.personal, "agree") - product(classes.h, kinds.personal, "both")
+    return clear * same + (clear - ones) * (1 - same), apart * home
 
 
 def _evidence(
     records: Records, found: Candidates, graded: Graded, classes: Classes, prior: _Prior
 ) -> dict[str, Floats]:
     """Return bits by name: the prior, each comparison, and what the household takes away."""
-    n = len(found)
     strangers = 1 - prior.match - prior.household
-    household = np.full(n, np.log2(prior.household / strangers))
-    bits = {"prior": np.full(n, np.log2(prior.match / strangers))}
+    household = np.log2(prior.household / strangers)
+    bits = {"prior": np.log2(prior.match / strangers)}
     for k, comparison in enumerate(graded.comparisons):
         levels = graded.levels[:, k]
         u = classes.u[k][levels] * _commonness(records, found, comparison, levels)
