@@ -388,6 +388,14 @@ def test_true_lift_by_group_averages_to_the_whole(retailer: Retailer) -> None:
     assert follow.true_lift(weeks(52), by=tier)["group"].tolist() == ["general", "high"]
 
 
+def test_true_lift_leaves_out_people_without_a_group(retailer: Retailer) -> None:
+    frequent = retailer.truth.people["purchases"] > 3
+    some = ["high" if often else None for often in frequent]
+    table = retailer.follow_up(seed=1).true_lift(weeks(52), by=some)
+    assert table["group"].tolist() == ["high"]
+    assert table["people"].sum() == frequent.sum()
+
+
 def test_an_effect_for_a_while_is_worth_less_than_for_good(retailer: Retailer) -> None:
     def lift(lasting: Span | None) -> float:
         effect = TreatmentEffect(rate=1.5, lasting=lasting)

@@ -307,7 +307,7 @@ def _lived(
         without[~is_treated[without["person"].to_numpy()]],
         given[is_treated[given["person"].to_numpy()]],
     ]
-    rows = pd.concat(kept).drop(columns="person")
+    rows: pd.DataFrame = pd.concat(kept).drop(columns="person")
     return rows.sort_values(["time", "transaction_id"], ignore_index=True)
 
 
