@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from omniltv.models.protocols import Array, ArrayNamespace, Coordinate, SpendState
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.models.protocols import Array, ArrayNamespace, Coordinate, Parameters, SpendState
 
 __all__ = ["GammaGamma"]
 
@@ -56,3 +59,43 @@ class GammaGamma:
             - purchases * xp.log1p(v / total)
             - xp.log(mean)
         )
+
+    def expected_value(self, parameters: Parameters, state: SpendState) -> NDArray[np.float64]:
+        """Return the customer's expected value per purchase given the history (eq. 5).
+
+        A weighted mean of the customer's own mean and the population's; the
+        population's alone, p v / (q - 1), where there is no repeat purchase.
+        """
+        shape, rate = self._posterior(parameters, state)
+        return np.asarray(parameters["p"] * rate / (shape - 1))
+
+    def simulate(
+        self, parameters: Parameters, frequency: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return the mean value of ``frequency`` purchases of new customers; NaN where 0."""
+        x = np.asarray(frequency)
+        some = np.maximum(x, 1)
+        rate = rng.gamma(np.broadcast_to(parameters["q"], x.shape)) / parameters["v"]
+        mean = rng.gamma(parameters["p"] * some) / (rate * some)
+        return np.where(x > 0, mean, np.nan)
+
+    def simulate_future(
+        self,
+        parameters: Parameters,
+        state: SpendState,
+        row: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        """Return the value of each future purchase of customer ``row``, shape of ``row``."""
+        shape, rate = self._posterior(parameters, state)
+        own_rate = rng.gamma(shape) / rate
+        p = np.broadcast_to(parameters["p"], own_rate.shape)
+        return rng.gamma(p[row]) / own_rate[row]
+
+    def _posterior(
+        self, parameters: Parameters, state: SpendState
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return shape and rate of the gamma posterior of the customer's nu (eq. 4)."""
+        x = np.asarray(state.frequency)
+        total = np.where(x > 0, x * np.asarray(state.monetary_value), 0.0)
+        return parameters["q"] + parameters["p"] * x, parameters["v"] + total
