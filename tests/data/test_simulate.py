@@ -390,7 +390,7 @@ def test_true_lift_by_group_averages_to_the_whole(retailer: Retailer) -> None:
 
 def test_true_lift_leaves_out_people_without_a_group(retailer: Retailer) -> None:
     frequent = retailer.truth.people["purchases"] > 3
-    some = ["high" if often else None for often in frequent]
+    some = np.array(["high" if often else None for often in frequent], dtype=object)
     table = retailer.follow_up(seed=1).true_lift(weeks(52), by=some)
     assert table["group"].tolist() == ["high"]
     assert table["people"].sum() == frequent.sum()

@@ -143,6 +143,8 @@ class Dirt(_Config):
         typo: That a name or an e-mail has a slip in it.
         missing: That a field which should be there is empty.
         placeholder: That a phone number is a default value or the shop's own.
+        other_contact: That the second e-mail address, or the household's phone, stands
+            in place of the person's first.
         unsplit: That the whole name stands in the family name's field.
         outdated: That a person who moved or changed number has the old one here.
         maiden: That a person who married has the former family name here.
@@ -153,6 +155,7 @@ class Dirt(_Config):
     typo: Share = 0.03
     missing: Share = 0.06
     placeholder: Share = 0.015
+    other_contact: Share = 0.25
     unsplit: Share = 0.03
     outdated: Share = 0.5
     maiden: Share = 0.4

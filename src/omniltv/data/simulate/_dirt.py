@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001  # full-width characters are the dirt
 """Customer lists: the people as each system happens to have written them down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,25 +139,16 @@ def _join(writer: _Writer, names: dict[str, _Texts], first: str, second: str) ->
 
 
 def _slips(writer: _Writer, values: _Texts) -> _Texts:
-    return _edit(values, writer.hit("typo"), _slip, writer.rng)
-
-
-def _edit(
-    values: _Texts,
-    rows: NDArray[np.bool_],
-    edit: Callable[[str, int], str],
-    rng: np.random.Generator,
-) -> _Texts:
-    """Return the values with some rows edited; the edit gets a random number each."""
+    """Return the values with a slip in some of them."""
     out = values.copy()
-    at = np.flatnonzero(rows)
-    dice = rng.integers(0, 1 << 30, len(at)).tolist()
-    out[at] = [edit(text, die) for text, die in zip(values[at], dice, strict=True)]
+    at = np.flatnonzero(writer.hit("typo"))
+    dice = writer.rng.integers(0, 1 << 30, len(at)).tolist()
+    out[at] = [_slip(text, die) for text, die in zip(values[at], dice, strict=True)]
     return out
 
 
 def _slip(text: str, die: int) -> str:
-    """Return a name with one slip: a lookalike, or a letter lost, doubled or swapped."""
+    """Return a text with one slip: a lookalike, or a letter lost, doubled or swapped."""
     if not text:
         return text
     at = die % len(text)
@@ -173,14 +164,10 @@ def _slip(text: str, die: int) -> str:
 
 
 def _emails(writer: _Writer) -> _Texts:
-    people, person, rng = writer.people, writer.person, writer.rng
-    second = rng.random(len(person)) < 0.3 * min(writer.dirt.level, 1.0)
-    values = np.where(second, people.email_mobile[person], people.email[person])
-    values = _edit(values, writer.hit("typo"), _slip, rng)
-    style = writer.style(5)
-    for number, edit in enumerate((str.upper, str.title, _spaced, _full_width_at), start=1):
-        values = _edit(values, style == number, lambda text, _die, edit=edit: edit(text), rng)  # type: ignore[misc]  # mypy cannot infer a default
-    return values
+    people, person = writer.people, writer.person
+    second = writer.hit("other_contact")
+    values = _slips(writer, np.where(second, people.email_mobile[person], people.email[person]))
+    return _restyle(values, writer.style(5), (str.upper, str.title, _spaced, _full_width_at))
 
 
 def _spaced(text: str) -> str:
@@ -193,7 +180,7 @@ def _full_width_at(text: str) -> str:
 
 def _phones(writer: _Writer) -> _Texts:
     people, person, rng = writer.people, writer.person, writer.rng
-    home = rng.random(len(person)) < 0.25 * min(writer.dirt.level, 1.0)
+    home = writer.hit("other_contact")
     values = np.where(home, people.landline[person], people.mobile[person])
     values = np.where(writer.hit("outdated") & ~home, people.old_phone[person], values)
     style = writer.style(6).tolist()
@@ -214,7 +201,7 @@ def _phone(number: str, style: int) -> str:
     if style == 1:
         return hyphens
     if style == 2:
-        return hyphens.translate(_FULL)
+        return _full_width(hyphens)
     if style == 3:
         return f"+81{number[1:]}"
     if style == 4:
@@ -233,25 +220,38 @@ def _places(writer: _Writer) -> dict[str, _Texts]:
             for old, new in zip(people.old_address, people.address, strict=True)
         )
     )
-    codes = address.postcode()
-    style = writer.style(4)
-    codes = np.where(style == 1, _each(codes, lambda text: text.replace("-", "")), codes)
-    codes = np.where(style == 2, _each(codes, lambda text: text.translate(_FULL)), codes)
-    codes = np.where(style == 3, "〒" + codes, codes)
+    codes = _restyle(address.postcode(), writer.style(4), (_bare, _full_width, "〒{}".format))
     return {"postcode": codes, "address": write_addresses(address, writer.style(N_STYLES))}
 
 
-def _each(values: _Texts, edit: Callable[[str], str]) -> _Texts:
-    return _texts([edit(text) for text in values])
+def _restyle(
+    values: _Texts, style: NDArray[np.int64], ways: Sequence[Callable[[str], str]]
+) -> _Texts:
+    """Return the values, those of style 1 rewritten in the first way, and so on."""
+    out = values.copy()
+    for number, rewrite in enumerate(ways, start=1):
+        rows = style == number
+        out[rows] = [rewrite(text) for text in values[rows]]
+    return out
+
+
+def _bare(text: str) -> str:
+    return text.replace("-", "")
+
+
+def _slashed(text: str) -> str:
+    return text.replace("-", "/")
+
+
+def _full_width(text: str) -> str:
+    return text.translate(_FULL)
 
 
 def _births(writer: _Writer) -> _Texts:
     birth = writer.people.birth[writer.person]
     slip = np.where(writer.hit("typo"), writer.rng.choice([-10, -1, 1, 10], size=len(birth)), 0)
     iso = (birth + slip.astype("timedelta64[D]")).astype("datetime64[D]").astype(str).astype(object)
-    style = writer.style(3)
-    values = np.where(style == 1, _each(iso, lambda text: text.replace("-", "/")), iso)
-    values = np.where(style == 2, _each(iso, lambda text: text.replace("-", "")), values)
+    values = _restyle(iso, writer.style(3), (_slashed, _bare))
     default = writer.hit("placeholder")
     return np.where(default, "1900-01-01", values)
 
