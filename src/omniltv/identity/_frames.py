@@ -52,11 +52,11 @@ def read(frame: IntoFrameT, what: str) -> tuple[Table, Kind[IntoFrameT]]:
         DataError: If it is no frame.
     """
     try:
-        wrapped = nw.from_native(frame)
+        wrapped: Table | nw.LazyFrame[Any] = nw.from_native(cast("Any", frame))
     except TypeError as error:
         problem = f"{what} must be a dataframe, got {type(frame).__name__}"
         raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
-    if isinstance(wrapped, nw.LazyFrame):
-        eager = wrapped.collect()
-        return eager, Kind(eager.implementation, wrapped.implementation)
-    return wrapped, Kind(wrapped.implementation, None)
+    if isinstance(wrapped, nw.DataFrame):
+        return wrapped, Kind(wrapped.implementation, None)
+    eager = wrapped.collect()
+    return eager, Kind(eager.implementation, wrapped.implementation)

@@ -97,7 +97,7 @@ class _Feature(BaseCompareFeature):  # type: ignore[misc]  # recordlinkage ships
         self._records = records
 
     def _compute_vectorized(self, *codes: "pd.Series[int]") -> NDArray[np.int8]:
-        arrays = [series.to_numpy() for series in codes]
+        arrays = [np.asarray(series, dtype=np.int64) for series in codes]
         n = len(self._names)
         columns = {name: self._records.columns[name] for name in self._names}
         left = dict(zip(self._names, arrays[:n], strict=True))

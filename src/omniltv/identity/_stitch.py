@@ -22,6 +22,15 @@ __all__ = ["stitch"]
 
 type Key = tuple[str, str]
 
+_NUMBERS: dict[str, type[nw.dtypes.DType]] = {
+    "probability": nw.Float64,
+    "n_records": nw.Int64,
+    "n_sources": nw.Int64,
+    "group": nw.Int64,
+    "shared_by": nw.Int64,
+    "kept": nw.Boolean,
+}
+
 
 def stitch(
     records: IntoFrameT, *, spec: LinkSpec | None = None, previous: IntoFrame | None = None
@@ -109,10 +118,8 @@ def _resolution[FrameT](
     links = np.flatnonzero(found.pairs.probability >= found.threshold)
     kept = found.together()[links]
     reason = found.intake.reason
-    numbers = {"probability": nw.Float64, "n_records": nw.Int64, "n_sources": nw.Int64}
-    numbers |= {"group": nw.Int64, "shared_by": nw.Int64, "kept": nw.Boolean}
     link = link_columns(found.records, found.pairs, links, kept)
-    numbers |= {name: nw.Float64 for name in link if name.startswith("bits_")}
+    numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     return Resolution(
         crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
         links=kind.build(link, numbers),

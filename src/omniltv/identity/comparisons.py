@@ -40,7 +40,8 @@ class ValueComparison:
 
     Examples:
         >>> from omniltv.identity.protocols import Column
-        >>> pairs = Pairs.of({"phone": Column.of(["123", "124", "987", None])}, [0, 0, 0], [1, 2, 3])
+        >>> phone = Column.of(["123", "124", "987", None])
+        >>> pairs = Pairs.of({"phone": phone}, [0, 0, 0], [1, 2, 3])
         >>> ValueComparison("phone", "phone", slips=True).grade(pairs).tolist()
         [1, 2, -1]
     """
@@ -80,6 +81,8 @@ class ValueComparison:
 class NameComparison:
     """Grades a name by its characters and by its sound, also where two fields were swapped.
 
+    ``other characters`` sound the same: a slip of the pen, or a namesake by ear.
+
     Args:
         name: ``family_name`` or ``given_name``.
         written: Column of the name in kanji.
@@ -93,7 +96,7 @@ class NameComparison:
         >>> pairs = Pairs.of({"given_reading": sound}, [0, 0, 0], [3, 1, 2])
         >>> given = NameComparison("given_name", "given_written", "given_reading")
         >>> given.grade(pairs).tolist()
-        [1, 2, 3]
+        [1, 3, 4]
     """
 
     name: str
@@ -103,7 +106,13 @@ class NameComparison:
     shared: bool = False
     coincidence: ClassVar[float] = 0.004
     agreement: ClassVar[int] = 2
-    levels: ClassVar[tuple[str, ...]] = ("same characters", "same sound", "alike", "different")
+    levels: ClassVar[tuple[str, ...]] = (
+        "same characters",
+        "same sound",
+        "other characters",
+        "alike",
+        "different",
+    )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,15 +122,16 @@ class NameComparison:
     @property
     def frequency(self) -> tuple[str | None, ...]:
         """Common characters and sounds are weaker evidence than rare ones."""
-        return (self.written, self.reading, None, None)
+        return (self.written, self.reading, self.reading, None, None)
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        sound = pairs.equal(self.reading) | self._swapped(pairs)
+        sound, swapped = pairs.equal(self.reading), self._swapped(pairs)
         alike = pairs.apply(self.reading, _likeness) >= _ALIKE
         alike |= pairs.apply(self.written, _one_character_of_three) > 0
-        known = pairs.known(self.written) | pairs.known(self.reading)
-        return _grade([pairs.equal(self.written), sound, alike, known])
+        spelt, heard = pairs.known(self.written), pairs.known(self.reading)
+        heard_only = (sound & ~spelt) | swapped
+        return _grade([pairs.equal(self.written), heard_only, sound, alike, spelt | heard])
 
     def _swapped(self, pairs: Pairs) -> NDArray[np.bool_]:
         if self.swapped is None:
@@ -171,8 +181,10 @@ class AddressComparison:
 
     Examples:
         >>> from omniltv.identity.protocols import Column
-        >>> columns = {"address": Column.of(["a1-2", "a1-2", None]), "postcode": Column.of(["1"] * 3)}
-        >>> pairs = Pairs.of(columns, [0, 0], [1, 2])
+        >>> homes = Column.of(["a1-2", "a1-2", None])
+        >>> pairs = Pairs.of(
+        ...     {"address": homes, "postcode": Column.of(["1", "1", "1"])}, [0, 0], [1, 2]
+        ... )
         >>> AddressComparison().grade(pairs).tolist()
         [0, 2]
     """

@@ -132,7 +132,7 @@ class Pairs:
         """Return where both records have the value, shape (n_pairs,)."""
         if not self.has(column):
             return np.zeros(len(self), dtype=np.bool_)
-        return (self.left[column] != MISSING) & (self.right[column] != MISSING)
+        return np.asarray((self.left[column] != MISSING) & (self.right[column] != MISSING))
 
     def equal(self, column: str) -> NDArray[np.bool_]:
         """Return where both records have the same value, shape (n_pairs,)."""
@@ -145,7 +145,7 @@ class Pairs:
         """
         if not (self.has(left) and self.has(right)):
             return np.zeros(len(self), dtype=np.bool_)
-        return (self.left[left] != MISSING) & (self.left[left] == self.right[right])
+        return np.asarray((self.left[left] != MISSING) & (self.left[left] == self.right[right]))
 
     def apply(
         self, column: str, function: Callable[[list[str], list[str]], NDArray[np.float32]]

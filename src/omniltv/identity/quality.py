@@ -1,5 +1,6 @@
 """How good a crosswalk is where the truth is known."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,10 +82,8 @@ def linkage_quality(
 
 
 def _quality(found: NDArray[np.intp], true: NDArray[np.intp]) -> LinkageQuality:
-    cell, back, size = np.unique(
-        found * (true.max() + 1) + true, return_inverse=True, return_counts=True
-    )
-    del cell
+    cell = found * (true.max() + 1) + true
+    _, back, size = np.unique(cell, return_inverse=True, return_counts=True)
     customer, person = np.bincount(found), np.bincount(true)
     hits = _pairs(size)
     precision = _share(hits, _pairs(customer))
@@ -121,8 +120,7 @@ def _labels(frame: IntoFrame, column: str, what: str) -> dict[tuple[str, str], s
     )
     labels = dict(zip(keys, _texts(table[column].to_list()), strict=True))
     if len(labels) < len(keys):
-        seen: set[tuple[str, str]] = set()
-        twice = [key for key in keys if key in seen or seen.add(key)]
+        twice = [key for key, count in Counter(keys).items() if count > 1]
         raise DataError(f"a record stands twice in the {what}", column="record_id", rows=twice)
     return labels
 

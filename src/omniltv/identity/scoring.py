@@ -61,12 +61,12 @@ class Graded:
     def agree(self) -> NDArray[np.bool_]:
         """Return where a comparison agrees, shape (n_pairs, n_comparisons)."""
         agreement = np.array([c.agreement for c in self.comparisons], dtype=np.int8)
-        return (self.levels != MISSING) & (self.levels < agreement)
+        return np.asarray((self.levels != MISSING) & (self.levels < agreement))
 
     def differ(self) -> NDArray[np.bool_]:
         """Return where a comparison is at its last level, shape (n_pairs, n_comparisons)."""
         last = np.array([len(c.levels) - 1 for c in self.comparisons], dtype=np.int8)
-        return self.levels == last
+        return np.asarray(self.levels == last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def score(
     classes = train(graded, found.proposed, u, rules)
     prior = _priors(records, found, graded, chance, classes)
     bits = _evidence(records, found, graded, classes, prior)
-    weight = np.sum([*bits.values()], axis=0) if len(found) else np.empty(0)
+    weight = np.sum([*bits.values()], axis=0)
     return ScoredPairs(
         candidates=found,
         probability=1 / (1 + np.exp2(-np.clip(weight, -500, 500))),
@@ -428,7 +428,7 @@ def _commonness(
         if name is None or name not in records.columns:
             continue
         column = records.columns[name]
-        share = column.count / max(column.count.sum(), 1)
+        share = column.count / max(int(column.count.sum()), 1)
         relative = np.clip(share / np.sum(share**2), 0.02, 50.0)
         codes = np.maximum(column.codes[found.left], column.codes[found.right])
         here = (levels == level) & (codes != MISSING)

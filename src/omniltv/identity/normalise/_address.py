@@ -1,5 +1,7 @@
 """Addresses and postcodes. A small rule set for Japan; other addresses are only folded."""
 
+# ruff: noqa: RUF001, RUF002 - the look-alike characters are what this file is about
+
 import re
 
 from omniltv.identity.normalise._text import one_digit_only, plain, text

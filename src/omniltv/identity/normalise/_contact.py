@@ -1,5 +1,7 @@
 """Telephone numbers, e-mail addresses and membership cards."""
 
+# ruff: noqa: RUF002 - the look-alike characters are what this file is about
+
 import re
 
 from omniltv.identity.normalise._text import is_placeholder, one_digit_only, text
@@ -9,9 +11,8 @@ __all__ = ["card_number", "email", "phone"]
 _DIGITS = re.compile(r"\D")
 _HOME = re.compile(r"(?:\+?81|0081|010?81)?0?(?P<rest>[5789]0\d{8}|[1-9]\d{8})")
 _FILLED = re.compile(r"(\d)\1{5,}$")
-_MAILBOX_OF_NOBODY = frozenset(
-    ["test", "dummy", "none", "no", "na", "nomail", "noemail", "no-mail", "no-email", "noreply", "no-reply", "unknown", "xxx", "null"]
-)
+_NOBODY = "test dummy none no na nomail noemail no-mail no-email noreply no-reply unknown xxx null"
+_MAILBOX_OF_NOBODY = frozenset(_NOBODY.split(" "))
 _SHORTEST_CARD = 5
 
 
@@ -22,7 +23,8 @@ def phone(value: object) -> str | None:
     eaten is put back.
 
     Examples:
-        >>> {phone(n) for n in ("090-1234-5678", "+81 90 1234 5678", "９０１２３４５６７８", 9012345678.0)}
+        >>> written = ("090-1234-5678", "+81 90 1234 5678", "９０１２３４５６７８", 9012345678.0)
+        >>> {phone(number) for number in written}
         {'+819012345678'}
         >>> phone("000-0000-0000"), phone("+1 212 736 5000")
         (None, '+12127365000')

@@ -1,5 +1,7 @@
 """Widths, case, old characters and placeholders: what every field needs first."""
 
+# ruff: noqa: RUF002 - the look-alike characters are what this file is about
+
 import math
 import unicodedata
 
@@ -10,9 +12,13 @@ _VARIANTS = str.maketrans(
     "髙﨑邊邉澤齋齊斎櫻廣濵濱嶋嶌冨國龍瀧眞惠壽榮彌與鐵圓寶曾德福隆祐禎黑靜萬藏槇橫郞朗神祥靖峯晄亙𠮷﨟礒冴羣",
     "高崎辺辺沢斉斉斉桜広浜浜島島富国竜滝真恵寿栄弥与鉄円宝曽徳福隆祐禎黒静万蔵槙横郎朗神祥靖峰晃亘吉臈磯冴群",
 )
-_PLACEHOLDERS = frozenset(
-    ["-", "--", "---", ".", "x", "xx", "xxx", "?", "??", "na", "n/a", "nan", "nat", "none", "null", "nil", "no", "unknown", "test", "dummy", "guest", "sample", "不明", "不詳", "なし", "無し", "無", "未登録", "未入力", "未設定", "未定", "非公開", "テスト", "てすと", "ゲスト", "その他", "同上"]
+_LATIN_PLACEHOLDERS = (
+    "- -- --- . x xx xxx ? ?? na n/a nan nat none null nil no unknown test dummy guest sample"
 )
+_JAPANESE_PLACEHOLDERS = (
+    "不明 不詳 なし 無し 無 未登録 未入力 未設定 未定 非公開 テスト てすと ゲスト その他 同上"
+)
+_PLACEHOLDERS = frozenset([*_LATIN_PLACEHOLDERS.split(" "), *_JAPANESE_PLACEHOLDERS.split(" ")])
 
 
 def key(value: object) -> str:
