@@ -1,0 +1,197 @@
+"""Assignment: stable, independent between salts, with the planned shares, and checked."""
+
+from hashlib import blake2b
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from omniltv.errors import ConfigError, DataError
+from omniltv.experiments import Assignment, assign
+
+HALVES = {"control": 0.5, "treated": 0.5}
+
+
+def test_arms_are_written_down_and_do_not_move() -> None:
+    """Pins the hash: a change here would move customers of running experiments."""
+    ids = ["a", "b", "c", "d", "e", "f"]
+    drawn = assign(ids, arms=HALVES, salt="spring")
+    digests = [blake2b(f"spring\0{name}".encode(), digest_size=8).digest() for name in ids]
+    upper = [digest[0] >= 128 for digest in digests]
+    assert drawn.arm.tolist() == ["treated" if half else "control" for half in upper]
+
+
+@given(
+    ids=st.lists(st.integers(0, 10**6), unique=True, min_size=1, max_size=60),
+    seed=st.integers(0, 100),
+)
+def test_a_customers_arm_depends_on_nothing_else(ids: list[int], seed: int) -> None:
+    whole = assign(ids, arms={"a": 0.2, "b": 0.3, "c": 0.5}, salt="x")
+    order = np.random.default_rng(seed).permutation(len(ids))
+    shuffled = assign(pd.DataFrame({"customer_id": np.array(ids)[order]}),
+                      arms={"c": 0.5, "b": 0.3, "a": 0.2}, salt="x")  # fmt: skip
+    assert shuffled.arm.tolist() == whole.arm[order].tolist()
+    alone = assign([str(ids[0])], arms={"a": 0.2, "b": 0.3, "c": 0.5}, salt="x")
+    assert alone.arm[0] == whole.arm[0]
+
+
+def test_shares_are_kept_and_salts_are_independent() -> None:
+    ids = np.arange(40_000)
+    arms = {"a": 0.1, "b": 0.3, "c": 0.6}
+    first, second = (assign(ids, arms=arms, salt=salt) for salt in ("one", "two"))
+    assert first.srm().p_value > 0.001
+    table = pd.crosstab(first.arm, second.arm)
+    assert stats.chi2_contingency(table).pvalue > 0.001
+
+
+def test_a_million_customers_take_seconds() -> None:
+    started = perf_counter()
+    drawn = assign(range(1_000_000), arms=HALVES, salt="big")
+    assert perf_counter() - started < 30
+    assert drawn.srm().ok
+
+
+strata_sizes = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+
+
+@given(sizes=strata_sizes, salt=st.text(min_size=1, max_size=5))
+def test_strata_get_their_exact_shares(sizes: list[int], salt: str) -> None:
+    stratum = np.repeat([f"s{k}" for k in range(len(sizes))], sizes)
+    frame = pl.DataFrame({"customer_id": np.arange(len(stratum)), "tier": stratum})
+    arms = {"a": 0.2, "b": 0.3, "c": 0.5}
+    drawn = assign(frame, arms=arms, salt=salt, strata="tier")
+    for k, size in enumerate(sizes):
+        inside = drawn.arm[stratum == f"s{k}"]
+        for arm, share in arms.items():
+            assert abs((inside == arm).sum() - share * size) < 1
+
+
+def test_chance_in_a_stratum_of_one_is_still_the_share() -> None:
+    frame = pd.DataFrame({"customer_id": np.arange(5000), "tier": np.arange(5000)})
+    drawn = assign(frame, arms={"a": 0.2, "b": 0.8}, salt="alone", strata=["tier"])
+    assert abs((drawn.arm == "a").mean() - 0.2) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ({"a": 0.5, "b": 0.4}, "add up to 0.9"),
+        ({"a": 1.0}, "two arms or more"),
+        ({"a": 1.0, "b": 0.0}, "share above 0"),
+        ({"a": 1.5, "b": -0.5}, "share above 0"),
+        ({"a": float("nan"), "b": 0.5}, "share above 0"),
+    ],
+)
+def test_bad_shares(arms: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        assign([1, 2], arms=arms, salt="x")
+
+
+def test_bad_customers() -> None:
+    with pytest.raises(DataError, match="several rows") as caught:
+        assign([1, 2, 2, 3, 3], arms=HALVES, salt="x")
+    assert caught.value.rows == (2, 3)
+    with pytest.raises(DataError, match="missing ids") as caught:
+        assign(["a", None], arms=HALVES, salt="x")
+    assert caught.value.rows == (1,)
+    with pytest.raises(DataError, match="ids are floats"):
+        assign(pd.DataFrame({"customer_id": [1.0, 2.0]}), arms=HALVES, salt="x")
+    with pytest.raises(DataError, match="no such column"):
+        assign(pd.DataFrame({"id": [1]}), arms=HALVES, salt="x")
+    with pytest.raises(DataError, match="a frame or a list of ids, got str"):
+        assign("abc", arms=HALVES, salt="x")
+    with pytest.raises(ConfigError, match="strata are columns"):
+        assign([1, 2], arms=HALVES, salt="x", strata="tier")
+    with pytest.raises(ConfigError, match="empty salt"):
+        assign([1, 2], arms=HALVES, salt="")
+    frame = pd.DataFrame({"customer_id": [1, 2], "tier": ["a", None]})
+    with pytest.raises(DataError, match="missing labels"):
+        assign(frame, arms=HALVES, salt="x", strata="tier")
+
+
+def test_nobody_to_assign() -> None:
+    drawn = assign([], arms=HALVES, salt="x")
+    assert len(drawn) == 0
+    assert drawn.srm().ok
+    assert list(drawn.to_frame().columns) == ["customer_id", "arm"]
+
+
+def test_there_and_back_again() -> None:
+    frame = pl.DataFrame({"customer_id": ["a", "b", "c"], "tier": ["x", "x", "y"]})
+    drawn = assign(frame, arms=HALVES, salt="s", strata="tier")
+    again = Assignment.from_frame(drawn.to_frame("polars"), shares=HALVES, stratum="stratum")
+    assert again.arm.tolist() == drawn.arm.tolist()
+    assert again.stratum is not None
+    assert again.stratum.tolist() == ["x", "x", "y"]
+    assert again.arm_of("b") == drawn.arm[1]
+    with pytest.raises(DataError, match="not assigned"):
+        again.arm_of("z")
+
+
+def test_a_customer_in_two_arms_is_refused_with_the_rows() -> None:
+    frame = pd.DataFrame({"customer_id": [1, 2, 1, 3, 3], "arm": ["a", "b", "b", "a", "a"]})
+    with pytest.raises(DataError, match="more than one arm") as caught:
+        Assignment.from_frame(frame)
+    assert caught.value.rows == (1,)
+    agreed = Assignment.from_frame(frame[frame["customer_id"] != 1])
+    assert agreed.customer_id.tolist() == [2, 3]
+    assert agreed.arm.tolist() == ["b", "a"]
+
+
+def test_arms_that_nobody_planned_are_refused() -> None:
+    frame = pd.DataFrame({"customer_id": [1, 2], "arm": ["control", "treatd"]})
+    with pytest.raises(DataError, match="arms not planned") as caught:
+        Assignment.from_frame(frame, shares=HALVES)
+    assert caught.value.rows == (2,)
+
+
+def test_srm_is_pearsons_chi_square() -> None:
+    arm = ["control"] * 4700 + ["treated"] * 5300
+    frame = pd.DataFrame({"customer_id": np.arange(10_000), "arm": arm})
+    check = Assignment.from_frame(frame, shares=HALVES).srm()
+    assert check.p_value == pytest.approx(stats.chisquare([4700, 5300]).pvalue)
+    assert not check.ok
+    assert "do not use the estimates" in check.verdict
+    with pytest.raises(ConfigError, match="planned shares are not known"):
+        Assignment.from_frame(frame).srm()
+
+
+def test_srm_hidden_in_one_stratum_is_found() -> None:
+    arm = ["control"] * 600 + ["treated"] * 400 + ["control"] * 400 + ["treated"] * 600
+    frame = pd.DataFrame(
+        {"customer_id": np.arange(2000), "arm": arm, "shop": np.repeat(["x", "y"], 1000)}
+    )
+    check = Assignment.from_frame(frame, shares=HALVES, stratum="shop").srm()
+    assert check.p_value == 1
+    assert check.mismatches == ("x", "y")
+    assert not check.ok
+
+
+def test_srm_false_alarms_are_rare() -> None:
+    alarms = [not assign(range(500), arms=HALVES, salt=f"s{k}").srm().ok for k in range(300)]
+    assert np.mean(alarms) < 0.01
+
+
+def test_balance_finds_the_column_that_differs() -> None:
+    rng = np.random.default_rng(3)
+    drawn = assign(range(2000), arms=HALVES, salt="x")
+    fair = rng.normal(size=2000)
+    unfair = rng.normal(size=2000) + 0.3 * (drawn.arm == "treated")
+    unfair[:100] = np.nan
+    before = pl.DataFrame({"customer_id": np.arange(2000), "fair": fair, "unfair": unfair})
+    balance = drawn.balance(before, ["fair", "unfair"], control="control")
+    assert balance.suspicious == ("unfair",)
+    one, other = (unfair[100:][drawn.arm[100:] == arm] for arm in ("treated", "control"))
+    spread = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 2)
+    assert balance.difference[1] == pytest.approx((one.mean() - other.mean()) / spread)
+    with pytest.raises(ConfigError, match="no arm 'nobody'"):
+        drawn.balance(before, ["fair"], control="nobody")
+    with pytest.raises(DataError, match="several rows"):
+        drawn.balance(pl.concat([before, before]), ["fair"])
+    with pytest.raises(DataError, match="no assigned customer"):
+        drawn.balance(pl.DataFrame({"customer_id": ["0", "1"], "fair": [1.0, 2.0]}), ["fair"])

@@ -1,0 +1,255 @@
+"""Lift on observed outcomes: equal to the textbook, honest about who is counted."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import stats
+
+from omniltv.errors import ConfigError, DataError, DataWarning
+from omniltv.experiments import Assignment, assign, cuped, difference
+
+HALVES = {"control": 0.5, "treated": 0.5}
+
+
+@pytest.fixture
+def study() -> tuple[pd.DataFrame, Assignment]:
+    rng = np.random.default_rng(8)
+    n = 3000
+    drawn = assign(range(n), arms=HALVES, salt="x")
+    before = rng.gamma(2, 20, n)
+    treated = drawn.arm == "treated"
+    spend = rng.gamma(1, before) * (1 + 0.2 * treated)
+    tier = np.where(before > 60, "high", "general")
+    frame = pd.DataFrame(
+        {"customer_id": np.arange(n), "spend": spend, "expected": before, "tier": tier}
+    )
+    return frame, drawn
+
+
+def test_difference_is_welchs_test(study: tuple[pd.DataFrame, Assignment]) -> None:
+    frame, drawn = study
+    row = difference(frame, drawn, outcome="spend", control="control").overall()
+    one, other = (frame["spend"].to_numpy()[drawn.arm == arm] for arm in ("treated", "control"))
+    welch = stats.ttest_ind(one, other, equal_var=False)
+    interval = welch.confidence_interval(0.95)
+    assert row.estimate == pytest.approx(one.mean() - other.mean())
+    assert (row.low, row.high) == pytest.approx((interval.low, interval.high))
+    assert row.estimate / row.standard_error == pytest.approx(welch.statistic)
+    assert row.relative == pytest.approx(one.mean() / other.mean() - 1)
+    assert row.relative_low < row.relative < row.relative_high
+
+
+def test_cuped_is_regression_on_the_arm_and_the_covariate(
+    study: tuple[pd.DataFrame, Assignment],
+) -> None:
+    frame, drawn = study
+    plain = difference(frame, drawn, outcome="spend", control="control").overall()
+    row = cuped(
+        frame, drawn, outcome="spend", control="control", before=frame, covariates="expected"
+    ).overall()
+    treated = (drawn.arm == "treated").astype(float)
+    design = np.stack([np.ones(len(frame)), treated, frame["expected"]], axis=1)
+    coefficients = np.linalg.lstsq(design, frame["spend"].to_numpy(), rcond=None)[0]
+    assert row.estimate == pytest.approx(coefficients[1])
+    assert row.standard_error < 0.9 * plain.standard_error
+    assert row.low < 0.2 * 40 < row.high
+
+
+def test_a_covariate_that_does_not_vary_changes_nothing(
+    study: tuple[pd.DataFrame, Assignment],
+) -> None:
+    frame, drawn = study
+    flat = frame.assign(flat=3.0)
+    plain = difference(frame, drawn, outcome="spend", control="control").overall()
+    same = cuped(flat, drawn, outcome="spend", control="control", before=flat, covariates="flat")
+    assert same.overall()[3:7] == pytest.approx(plain[3:7])
+
+
+def test_missing_covariates_count_as_the_mean(study: tuple[pd.DataFrame, Assignment]) -> None:
+    frame, drawn = study
+    holes = frame.assign(expected=frame["expected"].mask(frame["customer_id"] < 500))
+    filled = holes.assign(expected=holes["expected"].fillna(holes["expected"].mean()))
+    found, by_hand = (
+        cuped(
+            frame, drawn, outcome="spend", control="control", before=table, covariates=["expected"]
+        )
+        for table in (holes.iloc[100:], filled)
+    )
+    assert found.overall()[3:7] == pytest.approx(by_hand.overall()[3:7])
+    assert "500 customers without expected count as its mean" in found.notes
+
+
+def test_groups_are_read_from_before_and_parts_add_up(
+    study: tuple[pd.DataFrame, Assignment],
+) -> None:
+    frame, drawn = study
+    rng = np.random.default_rng(4)
+    visits = frame.assign(channel=rng.choice(["store", "ec"], len(frame))).sample(
+        frac=0.7, random_state=1
+    )
+    found = difference(
+        visits,
+        drawn,
+        outcome="spend",
+        control="control",
+        before=frame,
+        by="tier",
+        parts="channel",
+        missing="zero",
+    )
+    rows = {row.group: row for row in found.rows}
+    added = rows["ec"].estimate + rows["store"].estimate
+    assert added == pytest.approx(found.overall().estimate)
+    assert rows["high"].n + rows["general"].n == found.overall().n
+    assert rows["ec"].n == found.overall().n
+    assert "900 assigned customers without an outcome count as zero" in found.notes
+    assert any("5 comparisons" in note for note in found.notes)
+    assert "Lift of spend per customer" in repr(found)
+
+
+def test_any_frame_in_and_several_rows_are_added_up(
+    study: tuple[pd.DataFrame, Assignment],
+) -> None:
+    frame, drawn = study
+    halves = pd.concat([frame.assign(spend=frame["spend"] / 2)] * 2)
+    once = difference(frame, drawn, outcome="spend", control="control")
+    twice = difference(pl.from_pandas(halves).lazy(), drawn, outcome="spend", control="control")
+    assert once.overall()[3:] == pytest.approx(twice.overall()[3:])
+    assert once.to_frame("polars").height == 1
+
+
+def test_a_tier_that_nobody_of_an_arm_is_in_has_no_estimate() -> None:
+    arms = pd.DataFrame({"customer_id": range(6), "arm": ["a", "b"] * 3})
+    frame = arms.assign(value=[1.0, 2, 3, 4, 5, 6], tier=["x", "x", "x", "x", "y", "x"])
+    found = difference(
+        frame, Assignment.from_frame(arms), outcome="value", control="a", before=frame, by="tier"
+    )
+    rows = {row.group: row for row in found.rows}
+    assert np.isnan(rows["y"].estimate)
+    assert (rows["y"].n, rows["y"].control_n) == (0, 1)
+    assert rows["x"].estimate == 2.0
+
+
+def test_several_arms_against_one_control() -> None:
+    drawn = assign(range(900), arms={"a": 0.3, "b": 0.3, "none": 0.4}, salt="x")
+    frame = pd.DataFrame({"customer_id": range(900), "value": np.arange(900.0)})
+    found = difference(frame, drawn, outcome="value", control="none")
+    assert [row.arm for row in found.rows] == ["a", "b"]
+    assert any("Bonferroni" in note for note in found.notes)
+    with pytest.raises(ConfigError, match="name one of the arms"):
+        found.overall()
+    assert found.overall("b").arm == "b"
+    with pytest.raises(ConfigError, match="no arm 'control'"):
+        difference(frame, drawn, outcome="value", control="control")
+
+
+def test_relative_lift_without_a_base_is_not_made_up() -> None:
+    arms = pd.DataFrame({"customer_id": range(8), "arm": ["a", "b"] * 4})
+    noisy = arms.assign(value=[-50.0, 1, 60, 2, -4, 3, 1, 4])
+    row = difference(noisy, Assignment.from_frame(arms), outcome="value", control="a").overall()
+    assert (row.relative_low, row.relative_high) == (-np.inf, np.inf)
+    lossy = arms.assign(value=[-50.0, 1, -60, 2, -4, 3, 1, 4])
+    row = difference(lossy, Assignment.from_frame(arms), outcome="value", control="a").overall()
+    assert np.isnan(row.relative)
+
+
+def test_who_is_counted(study: tuple[pd.DataFrame, Assignment]) -> None:
+    frame, drawn = study
+    extra = pd.DataFrame({"customer_id": [9001, 9001, 9002], "spend": [1.0, 2.0, 3.0]})
+    found = difference(pd.concat([frame, extra]), drawn, outcome="spend", control="control")
+    assert "2 customers who were not assigned are left out" in found.notes
+    with pytest.raises(DataError, match="without an outcome") as caught:
+        difference(frame.iloc[2:], drawn, outcome="spend", control="control")
+    assert caught.value.rows == (0, 1)
+    named = frame.assign(customer_id=frame["customer_id"].astype(str))
+    with pytest.raises(DataError, match="no assigned customer"):
+        difference(named, drawn, outcome="spend", control="control", missing="zero")
+
+
+def test_bad_outcomes_and_groups(study: tuple[pd.DataFrame, Assignment]) -> None:
+    frame, drawn = study
+    broken = frame.assign(spend=frame["spend"].mask(frame["customer_id"].isin([5, 7])))
+    with pytest.raises(DataError, match="missing or infinite") as caught:
+        difference(broken, drawn, outcome="spend", control="control")
+    assert caught.value.rows == (5, 7)
+    with pytest.raises(ConfigError, match="groups and covariates need a table"):
+        difference(frame, drawn, outcome="spend", control="control", by="tier")
+    with pytest.raises(DataError, match="without a group") as caught:
+        difference(
+            frame, drawn, outcome="spend", control="control", before=frame.iloc[1:], by="tier"
+        )
+    assert caught.value.rows == (0,)
+    with pytest.raises(DataError, match="several rows"):
+        difference(
+            frame,
+            drawn,
+            outcome="spend",
+            control="control",
+            before=pd.concat([frame] * 2),
+            by="tier",
+        )
+    with pytest.raises(ConfigError, match="level"):
+        difference(frame, drawn, outcome="spend", control="control", level=95)
+
+
+def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignment]) -> None:
+    frame, drawn = study
+    keep = (drawn.arm == "control") | (np.arange(len(frame)) % 4 > 0)
+    lost = Assignment(drawn.customer_id[keep], drawn.arm[keep], shares=HALVES)
+    with pytest.warns(DataWarning, match="sample ratio mismatch"):
+        difference(frame, lost, outcome="spend", control="control")
+    skewed = frame.assign(expected=frame["expected"] + 20 * (drawn.arm == "treated"))
+    with pytest.warns(DataWarning, match="unlike before the treatment in: expected"):
+        cuped(
+            frame, drawn, outcome="spend", control="control", before=skewed, covariates="expected"
+        )
+
+
+def test_intervals_of_spend_that_a_few_make_up_still_cover() -> None:
+    """Two of a hundred buy, for lognormal sums: the shape of a campaign's outcome."""
+    misses, arms = 0, np.repeat(["a", "b"], 2000)
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        spend = (rng.random(4000) < 0.02) * rng.lognormal(4, 1, 4000)
+        frame = pd.DataFrame({"customer_id": range(4000), "value": spend})
+        drawn = Assignment(frame["customer_id"].to_numpy(dtype=object), rng.permuted(arms))
+        row = difference(frame, drawn, outcome="value", control="a").overall()
+        misses += not row.low <= 0 <= row.high
+    assert abs(misses / 400 - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.reference
+def test_hillstroms_email_experiment() -> None:
+    """Hillstrom 2008: arms 21,307 / 21,306 / 21,387; both e-mails raise visits."""
+    folder = os.environ.get("OMNILTV_DATA", "")
+    if not (folder and (Path(folder) / "hillstrom.csv").exists()):
+        pytest.skip("OMNILTV_DATA has no hillstrom.csv")
+    frame = pd.read_csv(Path(folder) / "hillstrom.csv")
+    frame["customer_id"] = np.arange(len(frame))
+    thirds = dict.fromkeys(frame["segment"].unique(), 1 / 3)
+    arms = Assignment.from_frame(frame, arm="segment", shares=thirds)
+    assert sorted(arms.sizes().values()) == [21_306, 21_307, 21_387]
+    assert arms.srm().ok
+    assert arms.balance(frame, ["recency", "history", "newbie"]).ok
+    assert frame["visit"].mean() == pytest.approx(0.14678, abs=5e-6)
+    found = cuped(
+        frame,
+        arms,
+        outcome="visit",
+        control="No E-Mail",
+        before=frame,
+        covariates=["recency", "history"],
+        by="channel",
+    )
+    for name in ("Mens E-Mail", "Womens E-Mail"):
+        sides = [frame["visit"][frame["segment"] == arm] for arm in (name, "No E-Mail")]
+        welch = stats.ttest_ind(*sides, equal_var=False)
+        row = found.overall(name)
+        assert row.low > 0
+        assert row.estimate == pytest.approx(sides[0].mean() - sides[1].mean(), abs=0.001)
+        assert row.estimate / row.standard_error == pytest.approx(welch.statistic, rel=0.05)
+    assert len(found.rows) == 2 + 2 * 3
