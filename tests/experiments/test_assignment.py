@@ -19,11 +19,12 @@ HALVES = {"control": 0.5, "treated": 0.5}
 
 def test_arms_are_written_down_and_do_not_move() -> None:
     """Pins the hash: a change here would move customers of running experiments."""
-    ids = ["a", "b", "c", "d", "e", "f"]
+    ids = list("abcdefghijkl")
     drawn = assign(ids, arms=HALVES, salt="spring")
     digests = [blake2b(f"spring\0{name}".encode(), digest_size=8).digest() for name in ids]
     upper = [digest[0] >= 128 for digest in digests]
     assert drawn.arm.tolist() == ["treated" if half else "control" for half in upper]
+    assert 0 < sum(upper) < len(ids)
 
 
 @given(

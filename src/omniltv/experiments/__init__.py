@@ -13,6 +13,7 @@ from omniltv.experiments.estimators import (
 from omniltv.experiments.lifetime import Forecast, Persistence, ltv_lift
 from omniltv.experiments.lift import cuped, difference, lift
 from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.window import window_history
 
 __all__ = [
     "ArmMeans",
@@ -33,4 +34,5 @@ __all__ = [
     "difference",
     "lift",
     "ltv_lift",
+    "window_history",
 ]

@@ -104,8 +104,9 @@ class Forecast:
     Attributes:
         customer_id: Customer of each row, of shape (n_rows,); several rows add up.
         value: Expected value beyond the window, each row under its own arm's parameters.
-        arms: The arms that were groups of the fit (``fit.groups``). A fit that did not
-            know the arms gives both the same parameters and so hides half of the effect.
+        arms: The arms that were groups of the fit (``fit.groups``; of groups combined
+            with ``|`` each part counts). A fit that did not know the arms gives all the
+            same parameters and so hides part of the effect.
         log_likelihood: Log-likelihood of each row's history in each draw, one for each
             fit the value is made of (purchases, spend). It tells how the posterior would
             have moved with other customers, and makes the interval neither too narrow
@@ -236,7 +237,8 @@ def _part_names(window: Outcomes | None, rows: "_ForecastRows | None") -> list[s
 
 def _on_arms(forecast: Forecast, assignment: Assignment) -> list[str]:
     """Return the note, and warn, where the fit did not know the arms."""
-    unknown = [arm for arm in assignment.arms if arm not in forecast.arms]
+    known = {name for label in forecast.arms for name in label.split("|")}
+    unknown = [arm for arm in assignment.arms if arm not in known]
     if not unknown:
         return []
     said = (
