@@ -24,10 +24,12 @@ from omniltv.identity.protocols import (
     ScoredPairs,
 )
 from omniltv.identity.quality import LinkageQuality, linkage_quality
+from omniltv.identity.records import FIELDS
 from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary
 from omniltv.identity.spec import LinkSpec
 
 __all__ = [
+    "FIELDS",
     "MISSING",
     "AddressComparison",
     "Attached",

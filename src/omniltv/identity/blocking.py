@@ -90,7 +90,7 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     ),
     KeyBlocker("birth+family", ("birth_date", "family_reading"), ("birth_date", "family_name")),
     KeyBlocker("birth+postcode", ("birth_date", "postcode"), ("birth_date", "address")),
-    KeyBlocker("address+family", ("address", "family_reading"), ("address", "family_name")),
+    KeyBlocker("address", ("address",), ("address",)),
     KeyBlocker("address+given", ("address", "given_reading"), ("address", "given_name")),
     KeyBlocker("postcode+given", ("postcode", "given_written"), ("address", "given_name")),
     KeyBlocker("postcode+given reading", ("postcode", "given_reading"), ("address", "given_name")),

@@ -333,8 +333,8 @@ class _Cells:
         count = np.bincount(drawn, minlength=n * n)
         mean = (total + shows.sum() / max(len(shows), 1)) / (count + 1.0)
         exposed = possible * mean
-        few, records = _PRIOR_DUPLICATES * self.size.sum(), self.size.sum()
-        overall = (len(seen) + few) / (exposed.sum() + records)
+        records = max(int(self.size.sum()), 1)
+        overall = (len(seen) + _PRIOR_DUPLICATES * records) / (exposed.sum() + records)
         found = np.bincount(seen, minlength=n * n) + _PRIOR_SEEN
         return np.minimum(found / (exposed + _PRIOR_SEEN / overall), 0.4)
 

@@ -94,10 +94,13 @@ def sides_do_not_matter(comparison: Comparison, records: Records) -> None:
 
 
 def same_record_agrees(comparison: Comparison, records: Records) -> None:
-    """A record agrees with itself, or has nothing to compare."""
+    """A complete record agrees with itself; a partial one never differs from itself."""
     rows = np.arange(len(records))
     grades = comparison.grade(Pairs.of(records.columns, rows, rows))
-    assert (grades < comparison.agreement).all(), "a record agrees with itself"
+    columns = [records.columns[name].codes for name in comparison.columns]
+    complete = (np.array(columns) != MISSING).all(axis=0)
+    assert (grades[complete] < comparison.agreement).all(), "a record agrees with itself"
+    assert (grades < len(comparison.levels) - 1).all(), "no record differs from itself"
 
 
 def nothing_to_compare_is_missing(comparison: Comparison, records: Records) -> None:

@@ -23,7 +23,7 @@ _SOUNDS = tuple(
         (r"ch(?=[aueo])", "ty"),
         (r"chi", "ti"),
         (r"tsu", "tu"),
-        (r"j(?=[aueo])", "zy"),
+        (r"jy?(?=[aueo])", "zy"),
         (r"ji|di", "zi"),
         (r"dzu|du", "zu"),
         (r"zyi", "zi"),

@@ -43,7 +43,8 @@ def text(value: object) -> str:
         >>> text(9012345678.0), text(float("nan")), text("ﾀﾅｶ　１")
         ('9012345678', '', 'タナカ 1')
     """
-    return " ".join(unicodedata.normalize("NFKC", key(value)).split())
+    folded = " ".join(unicodedata.normalize("NFKC", key(value)).split())
+    return folded.removesuffix(".0") if folded[:-2].isdecimal() else folded
 
 
 def plain(value: object) -> str | None:
