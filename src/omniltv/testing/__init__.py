@@ -1,0 +1,15 @@
+"""Public laws for every plug-in point, and published reference numbers.
+
+Models: `check_purchase_model` and `check_spend_model`, or law by law with
+`PURCHASE_LAWS` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
+Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
+"""
+
+from omniltv.testing.model_laws import (
+    PURCHASE_LAWS,
+    SPEND_LAWS,
+    check_purchase_model,
+    check_spend_model,
+)
+
+__all__ = ["PURCHASE_LAWS", "SPEND_LAWS", "check_purchase_model", "check_spend_model"]

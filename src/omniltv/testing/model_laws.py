@@ -1,0 +1,474 @@
+"""Laws that every purchase model and every spend model keeps, by name.
+
+Put a model of your own through them: ``check_purchase_model(MyModel())`` is silent or
+raises an AssertionError that names the law. Where chance is involved seeds are fixed
+and the bound is `SIGMAS` Monte-Carlo standard errors.
+
+Parameters are tried at points around the centre of the model's own prior, in the data's
+own scale: times around 1, values around 1.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from omniltv.models._numpy import NUMPY
+from omniltv.models.protocols import (
+    Array,
+    ArrayNamespace,
+    Coordinate,
+    Parameters,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
+
+__all__ = [
+    "PURCHASE_LAWS",
+    "SIGMAS",
+    "SPEND_LAWS",
+    "check_elementwise",
+    "check_expected_purchases",
+    "check_future",
+    "check_limits",
+    "check_loglik_sums_to_one",
+    "check_purchase_model",
+    "check_pytensor",
+    "check_simulation",
+    "check_spend_elementwise",
+    "check_spend_future",
+    "check_spend_limits",
+    "check_spend_loglik_integrates_to_one",
+    "check_spend_model",
+    "check_spend_pytensor",
+    "check_spend_simulation",
+    "check_spend_tower",
+    "check_time_scale",
+    "check_tower",
+    "check_value_scale",
+]
+
+SIGMAS = 4.5
+_POINTS = 4
+_EXACT = 1e-9
+
+
+def check_time_scale(model: PurchaseModel) -> None:
+    """Counting time in another unit changes nothing but the unit.
+
+    With every ``scale="time"`` coordinate shifted by -log c and times multiplied by c,
+    the log-likelihood falls by x log c (it is a density in x purchase times), and
+    P(alive) and expected purchases stay.
+    """
+    state, unit = _states(), 7.0
+    other = PurchaseState(state.frequency, unit * state.recency, unit * state.T)
+    for point in _points(model):
+        before = _parameters(model, point)
+        after = _parameters(model, _shifted(model, point, "time", -np.log(unit)))
+        fall = model.loglik(NUMPY, before, state) - model.loglik(NUMPY, after, other)
+        _equal("time scale of loglik", fall, state.frequency * np.log(unit))
+        alive = (model.prob_alive(p, s) for p, s in ((before, state), (after, other)))
+        _equal("time scale of prob_alive", *alive)
+        here = model.expected_purchases(before, state, np.asarray(2.0))
+        _equal(
+            "time scale of expected_purchases",
+            here,
+            model.expected_purchases(after, other, np.asarray(2.0 * unit)),
+        )
+
+
+def check_elementwise(model: PurchaseModel) -> None:
+    """Each state is computed for itself: order, repetition and broadcasting do not matter."""
+    state, many = _states(), _stacked(model)
+    column = PurchaseState(*(np.asarray(values)[:, None] for values in state))
+    horizon = np.array([0.5, 2.0])
+    grids = (
+        np.asarray(model.loglik(NUMPY, many, column)),
+        model.prob_alive(many, column),
+        *model.expected_purchases(many, column, horizon[:, None, None]),
+    )
+    for k, point in enumerate(_points(model)):
+        one = _parameters(model, point)
+        alone = (
+            model.loglik(NUMPY, one, state),
+            model.prob_alive(one, state),
+            *(model.expected_purchases(one, state, np.asarray(h)) for h in horizon),
+        )
+        for grid, values in zip(grids, alone, strict=True):
+            _equal("broadcasting", grid[:, k], values)
+        backwards = PurchaseState(*(np.asarray(values)[::-1] for values in state))
+        _equal("order", np.asarray(model.loglik(NUMPY, one, backwards))[::-1], alone[0])
+
+
+def check_limits(model: PurchaseModel) -> None:
+    """A customer seen for no time has likelihood 1; no state overflows; P(alive) is in [0, 1]."""
+    unseen = PurchaseState(np.zeros(1), np.zeros(1), np.zeros(1))
+    busy = PurchaseState(np.full(3, 10_000.0), np.array([0.1, 0.9, 1.0]), np.ones(3))
+    for point in _points(model):
+        parameters = _parameters(model, point)
+        _equal("loglik at T = 0", model.loglik(NUMPY, parameters, unseen), 0.0)
+        for state in (unseen, busy, _states()):
+            _require("loglik is finite", np.isfinite(model.loglik(NUMPY, parameters, state)))
+            alive = model.prob_alive(parameters, state)
+            _require("prob_alive is in [0, 1]", (alive >= 0) & (alive <= 1))
+            far = model.expected_purchases(parameters, state, np.asarray(100.0))
+            _require("expected_purchases is finite", np.isfinite(far))
+
+
+def check_loglik_sums_to_one(model: PurchaseModel) -> None:
+    """The likelihood is a probability: over every x and every t_x it comes to 1.
+
+    The x - 1 purchases before the last fill a volume of t_x^(x - 1) / (x - 1)!.
+    """
+    for point in _points(model):
+        total = _total_probability(model, _parameters(model, point), 0.7, x_max=3_000)
+        _require("loglik sums to one", abs(total - 1) < 1e-5)
+
+
+def check_simulation(model: PurchaseModel) -> None:
+    """Simulated histories have the distribution that the likelihood gives them."""
+    n, T = 40_000, 0.7
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        state = model.simulate(parameters, np.full(n, T), np.random.default_rng(seed))
+        x, recency = np.asarray(state.frequency), np.asarray(state.recency)
+        _require("simulated recency", (recency >= 0) & (recency <= T) & ((x > 0) | (recency == 0)))
+        early, late = _cells(model, parameters, T, x_max=4)
+        for k in range(5):
+            for cell, share in ((recency <= T / 2, early[k]), (recency > T / 2, late[k])):
+                seen = np.mean((x == k) & cell)
+                error = np.sqrt(max(share * (1 - share), 1 / n) / n)
+                _require(f"simulated share of x = {k}", abs(seen - share) < SIGMAS * error)
+
+
+def check_expected_purchases(model: PurchaseModel) -> None:
+    """Expected purchases start at 0 and never fall as the horizon grows."""
+    horizon = np.array([0.0, 1e-6, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0])
+    state = _states()
+    for point in _points(model):
+        parameters = _parameters(model, point)
+        known = model.expected_purchases(parameters, state, horizon[:, None])
+        new = model.expected_purchases_new(parameters, horizon)
+        for curve in (known, new[:, None]):
+            _equal("expected purchases at horizon 0", curve[0], 0.0)
+            _require("expected purchases grow", np.diff(curve, axis=0) >= -_EXACT * curve[1:])
+
+
+def check_future(model: PurchaseModel) -> None:
+    """Simulated futures lie within the horizon and agree with expected purchases on average."""
+    n, horizon = 20_000, 1.5
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        for x, recency in ((0.0, 0.0), (1.0, 0.2), (4.0, 0.8), (4.0, 1.0)):
+            state = PurchaseState(np.full(n, x), np.full(n, recency), np.ones(n))
+            future = model.simulate_future(parameters, state, horizon, np.random.default_rng(seed))
+            _require("future times", (future.time >= 0) & (future.time <= horizon))
+            for part in (horizon / 3, horizon):
+                count = np.bincount(future.row[future.time <= part], minlength=n)
+                expected = model.expected_purchases(parameters, state, np.asarray(part))
+                _close("mean of simulate_future", count - expected)
+
+
+def check_tower(model: PurchaseModel) -> None:
+    """What is expected given a history, averaged over histories, is what is expected of all."""
+    n, T, horizon = 40_000, 1.0, 1.5
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        state = model.simulate(parameters, np.full(n, T), np.random.default_rng(seed))
+        later = model.expected_purchases(parameters, state, np.asarray(horizon))
+        first, both = model.expected_purchases_new(parameters, np.array([T, T + horizon]))
+        _close("tower law of expected purchases", later - (both - first))
+        _close("mean of simulate", np.asarray(state.frequency) - first)
+
+
+def check_pytensor(model: PurchaseModel) -> None:
+    """The log-likelihood that is sampled (PyTensor) equals the one that forecasts (NumPy)."""
+    state = PurchaseState(*(np.tile(values, _POINTS) for values in _states()))
+    _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
+
+
+def check_value_scale(model: SpendModel) -> None:
+    """Counting money in another currency changes nothing but the currency."""
+    state, rate = _spends(), 150.0
+    other = SpendState(state.frequency, rate * state.monetary_value)
+    for point in _points(model):
+        before = _parameters(model, point)
+        after = _parameters(model, _shifted(model, point, "value", np.log(rate)))
+        fall = model.loglik(NUMPY, before, state) - model.loglik(NUMPY, after, other)
+        _equal("value scale of loglik", fall, np.full(len(fall), np.log(rate)))
+        _equal(
+            "value scale of expected_value",
+            rate * model.expected_value(before, state),
+            model.expected_value(after, other),
+        )
+
+
+def check_spend_elementwise(model: SpendModel) -> None:
+    """Each state is computed for itself: order and broadcasting do not matter."""
+    state, many = _spends(), _stacked(model)
+    column = SpendState(*(np.asarray(values)[:, None] for values in state))
+    likelihood = np.asarray(model.loglik(NUMPY, many, column))
+    value = model.expected_value(many, column)
+    for k, point in enumerate(_points(model)):
+        one = _parameters(model, point)
+        _equal("broadcasting of loglik", likelihood[:, k], model.loglik(NUMPY, one, state))
+        _equal("broadcasting of expected_value", value[:, k], model.expected_value(one, state))
+
+
+def check_spend_limits(model: SpendModel) -> None:
+    """Without purchases the population's mean is expected, with very many the customer's own."""
+    nobody = SpendState(np.zeros(1), np.full(1, np.nan))
+    loyal = SpendState(np.full(2, 1e7), np.array([0.2, 5.0]))
+    for point in _points(model):
+        parameters = _parameters(model, point)
+        population = model.expected_value(parameters, nobody)
+        _require("expected value without purchases", np.isfinite(population) & (population > 0))
+        own = model.expected_value(parameters, loyal) / loyal.monetary_value
+        _require("expected value after many purchases", abs(own - 1) < 1e-3)
+        _require("loglik is finite", np.isfinite(model.loglik(NUMPY, parameters, loyal)))
+
+
+def check_spend_loglik_integrates_to_one(model: SpendModel) -> None:
+    """The likelihood of the mean value is a density."""
+    for point in _points(model):
+        for x in (1.0, 3.0, 20.0):
+            value, mass = _density(model, _parameters(model, point), x)
+            _require("spend loglik integrates to one", abs(mass.sum() - 1) < 1e-5)
+            _require("density of positive values", value > 0)
+
+
+def check_spend_tower(model: SpendModel) -> None:
+    """The expected value given a history, averaged over histories, is the population's."""
+    for point in _points(model):
+        parameters = _parameters(model, point)
+        population = model.expected_value(parameters, SpendState(np.zeros(1), np.full(1, np.nan)))
+        value, mass = _density(model, parameters, 3.0)
+        given = model.expected_value(parameters, SpendState(np.full(value.shape, 3.0), value))
+        _require("tower law of spend", abs(mass @ given / population[0] - 1) < 1e-2)
+
+
+def check_spend_simulation(model: SpendModel) -> None:
+    """Simulated mean values have the distribution that the likelihood gives them."""
+    n = 40_000
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        x = np.where(np.arange(n + 1) < n, 3, 0)
+        mean = model.simulate(parameters, x, np.random.default_rng(seed))
+        _require("simulated mean is NaN without purchases", np.isnan(mean) == (x == 0))
+        value, mass = _density(model, parameters, 3.0)
+        for share in (0.1, 0.5, 0.9):
+            edge = int(np.searchsorted(np.cumsum(mass), share))
+            below = mass[:edge].sum() + mass[edge] / 2
+            _close("simulated mean value", (mean[:n] < value[edge]) - below)
+
+
+def check_spend_future(model: SpendModel) -> None:
+    """Simulated values of future purchases agree with the expected value on average."""
+    n = 20_000
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        state = SpendState(np.full(n, 5.0), np.full(n, 0.8))
+        row = np.repeat(np.arange(n), 2)
+        value = model.simulate_future(parameters, state, row, np.random.default_rng(seed))
+        _require("future values are positive", value > 0)
+        per_customer = value.reshape(n, 2).mean(axis=1)
+        _close("mean of simulate_future", per_customer - model.expected_value(parameters, state))
+
+
+def check_spend_pytensor(model: SpendModel) -> None:
+    """The log-likelihood that is sampled (PyTensor) equals the one that forecasts (NumPy)."""
+    state = SpendState(*(np.tile(values, _POINTS) for values in _spends()))
+    _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
+
+
+PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
+    check_time_scale,
+    check_elementwise,
+    check_limits,
+    check_loglik_sums_to_one,
+    check_simulation,
+    check_expected_purchases,
+    check_future,
+    check_tower,
+    check_pytensor,
+)
+"""The laws of a purchase model."""
+
+SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
+    check_value_scale,
+    check_spend_elementwise,
+    check_spend_limits,
+    check_spend_loglik_integrates_to_one,
+    check_spend_tower,
+    check_spend_simulation,
+    check_spend_future,
+    check_spend_pytensor,
+)
+"""The laws of a spend model."""
+
+
+def check_purchase_model(model: PurchaseModel) -> None:
+    """Put a purchase model through every law.
+
+    Raises:
+        AssertionError: At the first law that is broken, by name.
+
+    Examples:
+        >>> from omniltv.models.bg_nbd import BgNbd
+        >>> check_purchase_model(BgNbd())
+    """
+    _require("is a PurchaseModel", isinstance(model, PurchaseModel))
+    for law in PURCHASE_LAWS:
+        law(model)
+
+
+def check_spend_model(model: SpendModel) -> None:
+    """Put a spend model through every law.
+
+    Raises:
+        AssertionError: At the first law that is broken, by name.
+
+    Examples:
+        >>> from omniltv.models.gamma_gamma import GammaGamma
+        >>> check_spend_model(GammaGamma())
+    """
+    _require("is a SpendModel", isinstance(model, SpendModel))
+    for law in SPEND_LAWS:
+        law(model)
+
+
+def _points(model: PurchaseModel | SpendModel) -> list[dict[str, float]]:
+    rng = np.random.default_rng(5)
+    return [
+        {c.name: c.mean + c.sd / 2 * rng.uniform(-1, 1) for c in model.coordinates}
+        for _ in range(_POINTS)
+    ]
+
+
+def _parameters(model: PurchaseModel | SpendModel, point: Mapping[str, float]) -> Parameters:
+    given = {name: np.asarray(value, dtype=np.float64) for name, value in point.items()}
+    return model.parameters(NUMPY, given)
+
+
+def _stacked(model: PurchaseModel | SpendModel) -> Parameters:
+    points = _points(model)
+    return model.parameters(
+        NUMPY, {c.name: np.array([[point[c.name] for point in points]]) for c in model.coordinates}
+    )
+
+
+def _shifted(
+    model: PurchaseModel | SpendModel, point: Mapping[str, float], scale: str, by: float
+) -> dict[str, float]:
+    def moved(coordinate: Coordinate) -> float:
+        return point[coordinate.name] + (by if coordinate.scale == scale else 0.0)
+
+    return {coordinate.name: moved(coordinate) for coordinate in model.coordinates}
+
+
+def _states() -> PurchaseState:
+    x, part, T = np.meshgrid([0.0, 1.0, 2.0, 10.0, 200.0], [0.1, 0.6, 1.0], [0.3, 1.0, 2.0])
+    recency = np.where(x > 0, part * T, 0.0)
+    return PurchaseState(x.ravel(), recency.ravel(), T.ravel())
+
+
+def _spends() -> SpendState:
+    x, value = np.meshgrid([1.0, 2.0, 10.0, 200.0], [0.2, 1.0, 3.0])
+    return SpendState(x.ravel(), value.ravel())
+
+
+def _log_density(
+    model: PurchaseModel,
+    parameters: Parameters,
+    x: NDArray[np.float64],
+    recency: NDArray[np.float64],
+    T: float,
+) -> NDArray[np.float64]:
+    """Return the log density of (x, t_x): the x - 1 purchases before fill a volume."""
+    state = PurchaseState(x + 0 * recency, recency, np.full(recency.shape, T))
+    loglik = np.asarray(model.loglik(NUMPY, parameters, state), dtype=np.float64)
+    return loglik + (x - 1) * np.log(recency) - gammaln(x)
+
+
+def _prob_none(model: PurchaseModel, parameters: Parameters, T: float) -> float:
+    state = PurchaseState(np.zeros(1), np.zeros(1), np.full(1, T))
+    return float(np.exp(np.asarray(model.loglik(NUMPY, parameters, state)))[0])
+
+
+def _total_probability(
+    model: PurchaseModel, parameters: Parameters, T: float, *, x_max: int
+) -> float:
+    """Return P(x <= x_max) by the trapezoidal rule in v, t_x = T exp(-exp(v))."""
+    x = np.arange(1.0, x_max + 1)[:, None]
+    v = np.arange(-30.0, 4.0, 0.2)
+    recency = T * np.exp(-np.exp(v)) + 0 * x
+    log_density = _log_density(model, parameters, x, recency, T) + np.log(recency) + v
+    return _prob_none(model, parameters, T) + float(0.2 * np.exp(log_density).sum())
+
+
+def _cells(
+    model: PurchaseModel, parameters: Parameters, T: float, *, x_max: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return P(x, t_x <= T/2) and P(x, t_x > T/2) for x = 0, 1 … x_max, x_max small."""
+    x = np.arange(1.0, x_max + 1)[:, None]
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    parts = []
+    for low in (0.0, T / 2):
+        recency = low + T / 4 * (nodes + 1) + 0 * x
+        density = np.exp(_log_density(model, parameters, x, recency, T))
+        parts.append(density @ weights * T / 4)
+    none = _prob_none(model, parameters, T)
+    return np.append(none, parts[0]), np.append(0.0, parts[1])
+
+
+def _density(
+    model: SpendModel, parameters: Parameters, x: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean values on a fine logarithmic grid and the probability around each."""
+    log_value = np.linspace(-40, 40, 80_001)
+    value = np.exp(log_value)
+    state = SpendState(np.full(value.shape, x), value)
+    density = np.exp(np.asarray(model.loglik(NUMPY, parameters, state)) + log_value)
+    return value, density * (log_value[1] - log_value[0])
+
+
+def _same_in_pytensor(
+    model: PurchaseModel | SpendModel,
+    frequency: NDArray[np.float64],
+    loglik: Callable[[ArrayNamespace, Mapping[str, Array]], Array],
+) -> None:
+    """Require the same values of both namespaces; every point is a group of its own."""
+    from omniltv.models._graph import PytensorNamespace  # noqa: PLC0415 - imports PyMC: slow
+
+    group = np.repeat(np.arange(_POINTS), len(frequency) // _POINTS)
+    keys = np.column_stack([group, frequency])
+    _, first, pair = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    points = _points(model)
+    given = {
+        c.name: np.array([point[c.name] for point in points])[group] for c in model.coordinates
+    }
+    xp = PytensorNamespace(first, pair.ravel())
+    symbolic = loglik(xp, model.parameters(xp, given)).eval(mode="FAST_COMPILE")
+    _equal("PyTensor equals NumPy", symbolic, loglik(NUMPY, model.parameters(NUMPY, given)))
+
+
+def _require(law: str, holds: Array) -> None:
+    if not np.all(holds):
+        raise AssertionError(f"law broken: {law}")
+
+
+def _equal(law: str, left: Array, right: Array) -> None:
+    if not np.allclose(left, right, rtol=1e-7, atol=1e-7):
+        worst = float(np.max(np.abs(np.asarray(left) - np.asarray(right))))
+        raise AssertionError(f"law broken: {law} (largest difference {worst:.3g})")
+
+
+def _close(law: str, differences: NDArray[np.float64]) -> None:
+    """Require that simulated differences are zero on average, within their standard error."""
+    error = differences.std(ddof=1) / np.sqrt(len(differences))
+    sigmas = float(abs(differences.mean()) / max(error, 1e-12))
+    if sigmas > SIGMAS:
+        raise AssertionError(f"law broken: {law} ({sigmas:.1f} standard errors off)")
