@@ -5,6 +5,9 @@ disagreement, which ruins unsupervised scoring on retail lists; so its `Compare`
 carries our graded comparisons, and `omniltv.identity.scoring` does the rest.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +65,8 @@ def pairs_within(block: Codes) -> tuple[Codes, Codes]:
     frame = pd.DataFrame({"block": block[rows]}, index=rows)
     if len(frame) == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    pairs: pd.MultiIndex = rl.index.Block("block").index(frame)
+    with _own_deprecations():
+        pairs: pd.MultiIndex = rl.index.Block("block").index(frame)
     # Block gives the later record first.
     right, left = (pairs.get_level_values(side).to_numpy(np.int64) for side in (0, 1))
     order = np.lexsort((right, left))
@@ -82,9 +86,18 @@ def grades(
     for start in range(0, len(left), _CHUNK):
         rows = slice(start, start + _CHUNK)
         index = pd.MultiIndex.from_arrays([left[rows], right[rows]])
-        found = compare.compute(index, frame).to_numpy(np.int8)
+        with _own_deprecations():
+            found = compare.compute(index, frame).to_numpy(np.int8)
         result[rows, [k for k, _ in used]] = found
     return result
+
+
+@contextmanager
+def _own_deprecations() -> Iterator[None]:
+    """Keep quiet about the pandas 2 idioms inside recordlinkage, and about nothing else."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="recordlinkage")
+        yield
 
 
 class _Feature(BaseCompareFeature):  # type: ignore[misc]  # recordlinkage ships no types
