@@ -245,7 +245,7 @@ def _on_arms(forecast: Forecast, assignment: Assignment) -> list[str]:
         f"the fit did not know the arm {', '.join(unknown)}: the lift beyond the window is drawn "
         "towards zero"
     )
-    warn(f"{said}. Hint: fit with Pooling.partial('arm')", DataWarning, stacklevel=3)
+    warn(f"{said}. Hint: fit with Pooling.none('arm')", DataWarning, stacklevel=3)
     return [said]
 
 
