@@ -1,0 +1,44 @@
+"""Tables in: checking, the purchase log, the history, simulators and sample data."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omniltv.data.cdnow import load_cdnow
+    from omniltv.data.checking import Checked, check
+    from omniltv.data.history import DistinctStates, PurchaseHistory
+    from omniltv.data.log import CalibrationHoldout, PurchaseLog
+    from omniltv.data.simulate import Retailer, simulate_retailer
+
+__all__ = [
+    "CalibrationHoldout",
+    "Checked",
+    "DistinctStates",
+    "PurchaseHistory",
+    "PurchaseLog",
+    "Retailer",
+    "check",
+    "load_cdnow",
+    "simulate_retailer",
+]
+
+_HOME = {
+    "CalibrationHoldout": "log",
+    "Checked": "checking",
+    "DistinctStates": "history",
+    "PurchaseHistory": "history",
+    "PurchaseLog": "log",
+    "Retailer": "simulate",
+    "check": "checking",
+    "load_cdnow": "cdnow",
+    "simulate_retailer": "simulate",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, loaded when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'omniltv.data' has no attribute {name!r}")
+    value: object = getattr(import_module(f"omniltv.data.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

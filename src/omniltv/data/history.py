@@ -1,29 +1,54 @@
-"""The purchase history: what a customer's purchases come down to, and its distinct states."""
+"""The purchase history: what purchases come down to, and its distinct states."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from narwhals.typing import IntoFrame
+from numpy.typing import ArrayLike, NDArray
 
+from omniltv._frames import Backend, Table, collect, labels, numbers, read_ids
+from omniltv.errors import DataError
 from omniltv.units import TimeUnit
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["DistinctStates", "PurchaseHistory"]
 
+_STATISTICS = ("frequency", "recency", "T", "monetary_value")
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PurchaseHistory:
-    """Sufficient statistics of purchases, one row per customer or per customer x channel.
+    """Sufficient statistics of purchases, one row per customer or per customer and channel.
+
+    The convention is that of Fader, Hardie and Lee (2005): everything is counted from the
+    first purchase, which opens the account and is not itself a repeat purchase.
 
     Attributes:
-        customer_id: Shape (n_rows,); unique unless a group column splits customers.
-        groups: Group columns by name (``channel``, ``arm`` …), each of shape (n_rows,), str.
-        frequency: Repeat purchases x, shape (n_rows,).
+        customer_id: Shape (n_rows,); unique among the rows of one combination of groups.
+        frequency: Repeat purchases x.
         recency: Time of the last purchase t_x, from the first, in ``unit``.
         T: Observation length from the first purchase, in ``unit``.
         monetary_value: Mean value of the repeat purchases; NaN where there are none.
         unit: The unit of ``recency`` and ``T``.
-        counts: Optional purchases per channel by name, each of shape (n_rows,).
+        groups: Group columns by name (``channel``, ``arm`` …), each of shape (n_rows,).
+        counts: Purchases per channel by name, each of shape (n_rows,).
+
+    Raises:
+        DataError: If columns differ in length, ids are missing or repeated, or a row
+            cannot be: negative or infinite times, recency beyond T, a repeat purchase
+            at time 0, or a recency without a repeat purchase.
+
+    Examples:
+        >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.43, 0.0], [38.86, 38.86],
+        ...                           [11.5, float("nan")], TimeUnit.WEEK)
+        >>> history
+        PurchaseHistory(2 rows, 2 repeat purchases, in weeks)
     """
 
     customer_id: NDArray[np.object_]
@@ -35,13 +60,137 @@ class PurchaseHistory:
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        ids = np.empty(len(self.customer_id), dtype=object)
+        ids[:] = self.customer_id
+        columns: dict[str, object] = {"customer_id": ids, "unit": TimeUnit(self.unit)}
+        columns["frequency"] = _whole(self.frequency, "frequency", ids)
+        for name in ("recency", "T", "monetary_value"):
+            columns[name] = np.asarray(getattr(self, name), dtype=np.float64)
+        groups = {name: np.asarray(values).astype(str) for name, values in self.groups.items()}
+        counts = {name: _whole(values, name, ids) for name, values in self.counts.items()}
+        for name, value in {**columns, "groups": groups, "counts": counts}.items():
+            object.__setattr__(self, name, value)
+        _check_lengths(self)
+        _check_rows(self)
+        _check_ids(self)
+
+    def __len__(self) -> int:
+        return len(self.customer_id)
+
+    def __repr__(self) -> str:
+        by = f" by {', '.join(self.groups)}" if self.groups else ""
+        repeats = int(self.frequency.sum())
+        return f"PurchaseHistory({len(self):,} rows{by}, {repeats:,} repeat purchases, in {self.unit}s)"
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: IntoFrame,
+        *,
+        unit: TimeUnit | Literal["day", "week", "month", "year"],
+        groups: Sequence[str] = (),
+    ) -> "PurchaseHistory":
+        """Return a history from a frame that holds the statistics already.
+
+        Args:
+            frame: With ``customer_id``, ``frequency``, ``recency``, ``T``, the group columns
+                and, if spend is to be fitted, ``monetary_value``.
+            unit: The unit of ``recency`` and ``T``.
+            groups: Names of the group columns.
+
+        Raises:
+            DataError: If a column is missing or holds what cannot be.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"customer_id": ["a"], "frequency": [1],
+            ...                       "recency": [2.0], "T": [9.0], "channel": ["ec"]})
+            >>> PurchaseHistory.from_frame(frame, unit="week", groups=["channel"])
+            PurchaseHistory(1 rows by channel, 1 repeat purchases, in weeks)
+        """
+        table = collect(frame, "a history")
+        ids = read_ids(table, "customer_id", "a history")
+        statistics = {
+            name: numbers(table, name, "a history", ids=ids)
+            for name in ("frequency", "recency", "T")
+        }
+        value = np.full(len(ids), np.nan)
+        if "monetary_value" in table.columns:
+            value = numbers(table, "monetary_value", "a history", ids=ids, allow_missing=True)
+        return cls(
+            customer_id=ids,
+            frequency=_whole(statistics["frequency"], "frequency", ids),
+            recency=statistics["recency"],
+            T=statistics["T"],
+            monetary_value=value,
+            unit=TimeUnit(unit),
+            groups={name: labels(table, name, "a history", ids=ids) for name in groups},
+        )
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the columns by name, each of shape (n_rows,)."""
+        counts = {f"purchases_{name}": values for name, values in self.counts.items()}
+        statistics = {name: getattr(self, name) for name in _STATISTICS}
+        return {"customer_id": self.customer_id, **self.groups, **statistics, **counts}
+
+    @overload
+    def to_frame(self, *, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
+    @overload
+    def to_frame(self, *, backend: Literal["polars"]) -> "pl.DataFrame": ...
+    @overload
+    def to_frame(self, *, backend: Literal["pyarrow"]) -> "pa.Table": ...
+    def to_frame(self, *, backend: Backend = "pandas") -> "pd.DataFrame | pl.DataFrame | pa.Table":
+        """Return the columns as a frame of the kind asked for."""
+        return Table(self.columns()).to_frame(backend)
+
+    def with_group(self, name: str, values: ArrayLike) -> "PurchaseHistory":
+        """Return the history with one more group column, such as the arm of an experiment.
+
+        Raises:
+            DataError: If there is not one label per row.
+        """
+        return replace(self, groups={**self.groups, name: np.asarray(values).astype(str)})
+
+    def take(self, rows: ArrayLike) -> "PurchaseHistory":
+        """Return some rows, by position or by boolean mask."""
+        pick = np.asarray(rows)
+        return _unchecked(
+            self,
+            customer_id=self.customer_id[pick],
+            groups={name: values[pick] for name, values in self.groups.items()},
+            counts={name: values[pick] for name, values in self.counts.items()},
+            **{name: getattr(self, name)[pick] for name in _STATISTICS},
+        )
+
+    def distinct(self, *, spend: bool = False) -> "DistinctStates":
+        """Return the distinct states with their counts and the way back.
+
+        Args:
+            spend: Whether rows also differ by their mean value; else only by groups,
+                frequency, recency and T.
+        """
+        groups = [np.unique(values, return_inverse=True)[1] for values in self.groups.values()]
+        columns = [*groups, self.frequency, self.recency, self.T]
+        columns += [np.nan_to_num(self.monetary_value, nan=-np.inf)] if spend else []
+        order = np.lexsort(columns)
+        new = np.zeros(len(self), dtype=bool)
+        new[:1] = True
+        for column in columns:
+            ranked = np.asarray(column)[order]
+            new[1:] |= ranked[1:] != ranked[:-1]
+        index = np.empty(len(self), dtype=np.intp)
+        index[order] = np.cumsum(new) - 1
+        states = self.take(order[new])
+        return DistinctStates(states, np.bincount(index, minlength=len(states)), index)
+
 
 @dataclass(frozen=True, eq=False)
 class DistinctStates:
-    """The distinct rows of a history, how often each occurs, and the way back.
+    """The distinct states of a history, how often each occurs, and the way back.
 
     Attributes:
-        states: One row per distinct state (its ``customer_id`` is the state's number).
+        states: One row per distinct state, under the id of one customer who has it.
         count: How many rows of the history have the state, shape (n_states,).
         index: State of each row of the history, shape (n_rows,).
     """
@@ -49,3 +198,69 @@ class DistinctStates:
     states: PurchaseHistory
     count: NDArray[np.int64]
     index: NDArray[np.intp]
+
+    def expand[Kind: np.generic](self, values: NDArray[Kind]) -> NDArray[Kind]:
+        """Return values per state, of shape (n_states, ...), as values per row."""
+        return values[self.index]
+
+
+def _unchecked(history: PurchaseHistory, **columns: object) -> PurchaseHistory:
+    """Return a copy with other columns that need no second look."""
+    copy = object.__new__(PurchaseHistory)
+    for name, value in {**vars(history), **columns}.items():
+        object.__setattr__(copy, name, value)
+    return copy
+
+
+def _whole(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np.int64]:
+    array = np.asarray(values)
+    if array.dtype.kind in "iub":
+        return array.astype(np.int64)
+    numeric = array.astype(np.float64)
+    bad = ~np.isfinite(numeric) | (numeric != np.floor(numeric))
+    if bad.any():
+        rows = ids[bad].tolist() if len(ids) == len(bad) else ()
+        raise DataError("not whole numbers", column=name, rows=rows)
+    return numeric.astype(np.int64)
+
+
+def _check_lengths(history: PurchaseHistory) -> None:
+    n = len(history)
+    columns = {name: getattr(history, name) for name in _STATISTICS}
+    for name, values in {**columns, **history.groups, **history.counts}.items():
+        if values.shape != (n,):
+            raise DataError(f"shape {values.shape} for {n:,} customers", column=name)
+
+
+def _check_rows(history: PurchaseHistory) -> None:
+    x, recency, T = history.frequency, history.recency, history.T
+    problems = (
+        ("frequency", x < 0, "negative counts of repeat purchases"),
+        ("T", ~(np.isfinite(T) & (T >= 0)), "negative or infinite observation lengths"),
+        ("recency", ~(np.isfinite(recency) & (recency >= 0)), "negative or infinite times"),
+        ("recency", recency > T, "the last purchase is later than the end of observation"),
+        ("recency", (x == 0) & (recency != 0), "a recency without a repeat purchase"),
+        ("recency", (x > 0) & (recency == 0), "repeat purchases at the time of the first"),
+        ("monetary_value", np.isinf(history.monetary_value), "infinite values"),
+    )
+    for column, bad, problem in problems:
+        if bad.any():
+            hint = "PurchaseLog.from_frame(...).history() counts them from purchases"
+            rows = history.customer_id[bad].tolist()
+            raise DataError(problem, column=column, rows=rows, hint=hint)
+
+
+def _check_ids(history: PurchaseHistory) -> None:
+    missing = np.asarray(pd.isna(history.customer_id), dtype=bool)
+    if missing.any():
+        rows = np.flatnonzero(missing).tolist()
+        raise DataError("missing ids", column="customer_id", rows=rows)
+    key = pd.factorize(history.customer_id)[0].astype(np.int64)
+    for values in history.groups.values():
+        codes = np.unique(values, return_inverse=True)[1]
+        key = np.unique(key * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+    again = pd.Series(key).duplicated().to_numpy()
+    if again.any():
+        hint = "one row per customer, or name the group columns that divide customers"
+        rows = history.customer_id[again].tolist()
+        raise DataError("the same customer again", column="customer_id", rows=rows, hint=hint)
