@@ -189,10 +189,7 @@ def ltv_lift(
         DataWarning: If the fit did not know the arms, and as `lift`.
     """
     share = persistence.share
-    if share > 0 and forecast is None:
-        raise ConfigError("an effect that persists needs forecast=, or use Persistence.none()")
-    if share == 0 and observed is None:
-        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
+    _something_to_compare(share, observed, forecast)
     study = Study.read(assignment, control, before, by, covariates, level)
     window = None if observed is None else Outcomes.read(observed, assignment, outcome, parts)
     beyond = forecast if share > 0 else None
@@ -214,6 +211,15 @@ def ltv_lift(
         for arm in study.treated
     ]
     return study.result("lifetime value", "ltv_lift", found, notes)
+
+
+def _something_to_compare(
+    share: float, observed: IntoFrame | None, forecast: Forecast | None
+) -> None:
+    if share > 0 and forecast is None:
+        raise ConfigError("an effect that persists needs forecast=, or use Persistence.none()")
+    if share == 0 and observed is None:
+        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
 
 
 def _settle(
