@@ -13,7 +13,7 @@ and Hoffman 2020).
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +23,7 @@ import nutpie
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
 
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.protocols import (
@@ -43,16 +44,19 @@ SPREAD_SD = 0.75
 class PytensorNamespace:
     """PyTensor as the array namespace of the models.
 
-    Log-gammas are worked out once per distinct (group, frequency), and not per state.
+    Log-gammas are worked out once per distinct (group, frequency), and not per state,
+    where they depend on nothing that varies within such a pair.
 
     Args:
         first: For each distinct pair a state that has it, of shape (n_pairs,).
         pair: The pair of each state, of shape (n_states,).
+        varying: Statistics that differ between states of a pair.
     """
 
-    def __init__(self, first: Array, pair: Array) -> None:
+    def __init__(self, first: Array, pair: Array, varying: Iterable[Array]) -> None:
         self._first = first
         self._pair = pair
+        self._varying = set(varying)
 
     def exp(self, x: Array) -> Array:
         return pt.exp(x)
@@ -64,6 +68,9 @@ class PytensorNamespace:
         return pt.log1p(x)
 
     def gammaln(self, x: Array) -> Array:
+        x = pt.as_tensor_variable(x)
+        if x.ndim == 0 or not self._varying.isdisjoint(ancestors([x])):
+            return pt.gammaln(x)
         return pt.gammaln(x[self._first])[self._pair]
 
     def sigmoid(self, x: Array) -> Array:
@@ -190,12 +197,16 @@ def _build(model: PurchaseModel | SpendModel, n_groups: int, *, partial: bool) -
 def _loglik(model: PurchaseModel | SpendModel, theta: Array, data: Mapping[str, Array]) -> Array:
     values = theta[data["group"]]
     named = {item.name: values[:, column] for column, item in enumerate(model.coordinates)}
-    xp = PytensorNamespace(data["first"], data["pair"])
+    statistics = tuple(data[name] for name in _statistics(model))
+    xp = PytensorNamespace(data["first"], data["pair"], statistics[1:])
     parameters = model.parameters(xp, named)
     if isinstance(model, PurchaseModel):
-        purchases = PurchaseState(*(data[name] for name in PurchaseState._fields))
-        return model.loglik(xp, parameters, purchases)
-    return model.loglik(xp, parameters, SpendState(*(data[name] for name in SpendState._fields)))
+        return model.loglik(xp, parameters, PurchaseState(*statistics))
+    return model.loglik(xp, parameters, SpendState(*statistics))
+
+
+def _statistics(model: PurchaseModel | SpendModel) -> tuple[str, ...]:
+    return PurchaseState._fields if isinstance(model, PurchaseModel) else SpendState._fields
 
 
 def _partially_centred(
@@ -216,9 +227,8 @@ def _placeholders(
     model: PurchaseModel | SpendModel, shape: tuple[int, int], *, partial: bool
 ) -> dict[str, Array]:
     """Return one-state data of the right types; the real ones come with each fit."""
-    fields = PurchaseState._fields if isinstance(model, PurchaseModel) else SpendState._fields
     vectors: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
-        **{name: np.ones(1) for name in (*fields, "count")},
+        **{name: np.ones(1) for name in (*_statistics(model), "count")},
         **{name: np.zeros(1, dtype=np.int64) for name in ("group", "pair", "first")},
         **{name: np.zeros(shape[1]) for name in ("location", "reference")},
     }

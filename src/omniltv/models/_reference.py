@@ -61,7 +61,8 @@ def mode(loglik: GroupLogLik, coordinates: tuple[Coordinate, ...], location: Vec
     found = minimize(
         minus_log_posterior, np.zeros(len(sd)), method="L-BFGS-B", bounds=[(-6, 6)] * len(sd)
     )
-    return location + sd * np.asarray(found.x, dtype=np.float64)
+    step: Vector = np.asarray(found.x, dtype=np.float64)
+    return location + sd * step
 
 
 def centring(

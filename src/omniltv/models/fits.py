@@ -152,13 +152,19 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
 
         if not 0 < level < 1:
             raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
-        tails = ((1 - level) / 2, (1 + level) / 2)
-        rows = [
-            (name, group, column.mean(), column.std(), *np.quantile(column, tails))
-            for name, values in self.parameters.items()
-            for group, column in zip(self.groups, values.T, strict=True)
-        ]
-        return pd.DataFrame(rows, columns=["parameter", "group", "mean", "sd", "lower", "upper"])
+        names = list(self.parameters)
+        draws = np.concatenate(list(self.parameters.values()), axis=1)
+        lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return pd.DataFrame(
+            {
+                "parameter": np.repeat(names, len(self.groups)),
+                "group": self.groups * len(names),
+                "mean": draws.mean(axis=0),
+                "sd": draws.std(axis=0),
+                "lower": lower,
+                "upper": upper,
+            }
+        )
 
     def group_index(
         self, history: PurchaseHistory, *, unseen: Unseen = "error"
@@ -195,6 +201,15 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
     def at(self, group: NDArray[np.intp], draws: slice) -> Parameters:
         """Return the parameters of states, each of shape (n_states, n_draws of the slice)."""
         return {name: values[draws].T[group] for name, values in self._reported.items()}
+
+    def _distinct(
+        self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
+    ) -> tuple[DistinctStates, NDArray[np.intp]]:
+        """Return the states of a history and the group of each; errors name all its rows."""
+        distinct = history.distinct(spend=spend)
+        group = np.empty(len(distinct.count), dtype=np.intp)
+        group[distinct.index] = self.group_index(history, unseen=unseen)
+        return distinct, group
 
     def save(self, path: str | Path) -> None:
         """Write the fit to one file, whole or not at all; no pickle inside.
@@ -259,8 +274,7 @@ class PurchaseFit(_Fit[PurchaseModel]):
             hint = f'log.history(unit="{self.unit}")'
             problem = f"the history counts in {history.unit}s, the fit in {self.unit}s"
             raise DataError(problem, column="unit", hint=hint)
-        distinct = history.distinct()
-        return distinct, self.group_index(distinct.states, unseen=unseen)
+        return self._distinct(history, unseen, spend=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -269,8 +283,7 @@ class SpendFit(_Fit[SpendModel]):
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of each row's expected value per purchase."""
-        distinct = history.distinct(spend=True)
-        group = self.group_index(distinct.states, unseen=unseen)
+        distinct, group = self._distinct(history, unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = spend_state(distinct.states, states)
@@ -280,8 +293,7 @@ class SpendFit(_Fit[SpendModel]):
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
-        distinct = history.distinct(spend=True)
-        group = self.group_index(distinct.states, unseen=unseen)
+        distinct, group = self._distinct(history, unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             frequency, mean = spend_state(distinct.states, states)

@@ -47,7 +47,7 @@ class ArrayNamespace(Protocol):
         ...
 
     def gammaln(self, x: Array) -> Array:
-        """Return log of the gamma function; x may depend on parameters and frequency only."""
+        """Return log of the gamma function; fast where x depends on no statistic but frequency."""
         ...
 
     def sigmoid(self, x: Array) -> Array:

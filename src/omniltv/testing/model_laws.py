@@ -440,17 +440,16 @@ def _same_in_pytensor(
     frequency: NDArray[np.float64],
     loglik: Callable[[ArrayNamespace, Mapping[str, Array]], Array],
 ) -> None:
-    """Require the same values of both namespaces; every point is a group of its own."""
+    """Require the same values of both namespaces, at every point for every state."""
     from omniltv.models._graph import PytensorNamespace  # noqa: PLC0415 - imports PyMC: slow
 
     group = np.repeat(np.arange(_POINTS), len(frequency) // _POINTS)
-    keys = np.column_stack([group, frequency])
-    _, first, pair = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     points = _points(model)
     given = {
         c.name: np.array([point[c.name] for point in points])[group] for c in model.coordinates
     }
-    xp = PytensorNamespace(first, pair.ravel())
+    each = np.arange(len(group))
+    xp = PytensorNamespace(each, each, ())
     symbolic = loglik(xp, model.parameters(xp, given)).eval(mode="FAST_COMPILE")
     _equal("PyTensor equals NumPy", symbolic, loglik(NUMPY, model.parameters(NUMPY, given)))
 
