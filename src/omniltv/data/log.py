@@ -40,7 +40,7 @@ class PurchaseLog[FrameT]:
         customer: Customer of each purchase, by position, of shape (n_purchases,).
         channel: Channel of each purchase, by position, same shape.
         time: Local calendar time, same shape.
-        value: Value after refunds, same shape, above 0.
+        value: Value after refunds, same shape, not below 0.
         rejected: Rows set aside, as they came, with ``reason``; a frame of the kind given.
     """
 
@@ -66,7 +66,7 @@ class PurchaseLog[FrameT]:
         Args:
             frame: With ``customer_id``, ``channel``, ``time``, ``value`` and, if there are
                 refunds, ``transaction_id`` and ``refund_of``. A refund is a row of
-                negative value. A row of value 0 (a gift, a cancelled ticket) is set aside.
+                negative value. A row of value 0 (paid with points or a coupon) is a purchase.
             timezone: Whose calendar counts, such as ``"Asia/Tokyo"``. Needed where times
                 carry an offset; times without one are local already.
             refunds: ``"net"`` takes a refund off the purchase it names; a purchase that is
@@ -98,8 +98,7 @@ class PurchaseLog[FrameT]:
         given = collect(frame, "purchases").with_row_index(_ROW)
         checked = check(given.to_native(), "purchases", now=now)
         table = _local_time(collect(checked.valid, "purchases"), timezone)
-        value, reason = _settle(table, refunds)
-        bought = (value > 0) & (reason == "")
+        value, bought, reason = _settle(table, refunds)
         customer, ids = _codes(table, "customer_id", bought)
         channel, names = _codes(table, "channel", bought)
         order = np.argsort(names.astype(str), kind="stable")
@@ -402,17 +401,17 @@ def _local_time(table: Eager, timezone: str | None) -> Eager:
     return table.with_columns(local)
 
 
-def _settle(table: Eager, refunds: Refunds) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-    """Return the value of each row after refunds, and why rows are set aside ("" if not)."""
+def _settle(
+    table: Eager, refunds: Refunds
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.object_]]:
+    """Return value after refunds, whether a row is a purchase, and why it is set aside."""
     value = table["value"].to_numpy().astype(np.float64)
     reason = np.full(len(value), "", dtype=object)
-    reason[value == 0] = "value is 0: no purchase"
     refund = value < 0
-    if not refund.any():
-        return value, reason
     if refunds == "set_aside":
         reason[refund] = "a refund, set aside as told"
-        return value, reason
+    if refunds == "set_aside" or not refund.any():
+        return value, ~refund, reason
     target = _refunded(table, refund)
     reason[refund & (target < 0)] = "refund without its purchase"
     matched = refund & (target >= 0)
@@ -422,7 +421,8 @@ def _settle(table: Eager, refunds: Refunds) -> tuple[NDArray[np.float64], NDArra
     reason[over] = "refunds of more than the purchase"
     net = np.where(too_much, value, value - back)
     net[np.abs(net) <= _CENT * np.abs(value)] = 0.0
-    return np.where(refund, value, net), reason
+    undone = (net == 0) & (back > 0)
+    return net, ~refund & ~undone, reason
 
 
 def _refunded(table: Eager, refund: NDArray[np.bool_]) -> NDArray[np.intp]:
