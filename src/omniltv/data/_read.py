@@ -1,5 +1,6 @@
 """Columns of ids, labels, times and numbers, read as far as they can be."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,10 +20,14 @@ type _Objects = NDArray[np.object_]
 type _Types = type | tuple[type, ...]
 type _Column = nw.Series[Any]
 
-_NOTHING = ("", "nan", "none", "null", "<na>", "nat")
+_NOTHING = frozenset(("", "nan", "none", "null", "<na>", "nat"))
 _EXACT = 2.0**53
-_DAY_FIRST = r"\d{4}([-/.]?)\d{2}\1\d{2}(?:[T ]|$)"
-_ZONE = r"[T ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+_TIME = re.compile(
+    r"\d{4}([-/.]?)\d{2}\1\d{2}(?:[T ]\d{2}[\d:.,]*\s?(?P<zone>[Zz]|[-+]\d{2}(?::?\d{2})?)?)?\s*"
+)
+_NO_TIME = np.datetime64("NaT", "us")
+_NOT_WHOLE = "not a whole number"
+_UNZONED = "without a time zone, among times that have one"
 _SIGN = "[-+\u2212\u25b2\u25b3]"
 _AMOUNT = (
     rf"(?:[¥\\]?(?P<before>{_SIGN}?)|(?P<after>{_SIGN})[¥\\])"
@@ -59,19 +64,17 @@ def _read_id(column: _Column) -> Reading:
         return Reading(_null(column))
     if column.dtype.is_float():
         return _whole(_floats(column))
-    if _is_text(column):
-        return _read_text(column)
-    return _mixed_ids(_objects(column))
+    return _read_text(column) if _is_text(column) else _mixed_ids(_Values.of(column))
 
 
 def _read_label(column: _Column) -> Reading:
     if _is_text(column):
         return _read_text(column)
-    values = _objects(column)
-    missing = _missing(values)
-    text, whole = _instances(values, str), _instances(values, (int, np.integer), but=bool)
-    known = _where(values, text | whole)
-    known[whole] = [str(value) for value in values[whole]]
+    values = _Values.of(column)
+    missing = values.missing()
+    text, whole = values.are(str), values.are((int, np.integer), but=bool)
+    known = _where(values.raw, text & ~missing)
+    known[whole] = [str(value) for value in values.raw[whole]]
     faults = {"not text": ~(missing | text | whole)}
     return Reading(missing, faults, pd.Series(known, dtype=object))
 
@@ -81,25 +84,22 @@ def _read_number(column: _Column) -> Reading:
         numbers = _floats(column)
         same = column.dtype == nw.Float64
         return Reading(np.isnan(numbers), {}, None if same else pd.Series(numbers), numbers)
-    values = _objects(column)
-    missing = _missing(values)
+    values = _Values.of(column)
+    missing = values.missing()
     numbers = _amounts(values)
     faults = {"not a number": np.isnan(numbers) & ~missing}
     return Reading(missing, faults, pd.Series(numbers), numbers)
 
 
 def _read_time(column: _Column) -> Reading:
-    if isinstance(column.dtype, nw.Date):
-        column, was = column.cast(nw.Datetime("us")), "date"
-    else:
-        was = "time"
-    if not isinstance(column.dtype, nw.Datetime):
-        return _mixed_times(_objects(column))
-    aware = column.dtype.time_zone is not None
-    plain = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if aware else column
+    day = column.dtype == nw.Date
+    moment = column.cast(nw.Datetime("us")) if day else column
+    if not isinstance(moment.dtype, nw.Datetime):
+        return _mixed_times(_Values.of(column))
+    aware = moment.dtype.time_zone is not None
+    plain = moment.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if aware else moment
     view = plain.to_numpy().astype("datetime64[us]")
-    values = pd.Series(view) if was == "date" else None
-    return Reading(np.isnat(view), {}, values, view, aware)
+    return Reading(np.isnat(view), {}, pd.Series(view) if day else None, view, aware)
 
 
 _READERS: dict[str, Callable[[_Column], Reading]] = {
@@ -110,97 +110,135 @@ _READERS: dict[str, Callable[[_Column], Reading]] = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """A column as objects, whose types are looked at once each.
+
+    Attributes:
+        raw: The values, of shape (n_rows,).
+        kind: Which of ``types`` each value is of, same shape.
+        types: The distinct types.
+    """
+
+    raw: _Objects
+    kind: NDArray[np.intp]
+    types: tuple[type, ...]
+
+    @classmethod
+    def of(cls, column: _Column) -> "_Values":
+        raw = _objects(column)
+        types = np.empty(len(raw), dtype=object)
+        types[:] = list(map(type, raw))
+        kind, distinct = pd.factorize(types)
+        return cls(raw, kind.astype(np.intp), tuple(distinct))
+
+    def are(self, kinds: _Types, *, but: _Types = ()) -> Mask:
+        """Return which values are of these types and not of those."""
+        found = [issubclass(kind, kinds) and not issubclass(kind, but) for kind in self.types]
+        return np.array([*found, False])[self.kind]
+
+    def missing(self) -> Mask:
+        """Return which values are missing, or text that says so."""
+        missing, text = np.array(pd.isna(self.raw), dtype=bool), self.are(str)
+        codes, written = pd.factorize(self.raw[text])
+        missing[text] = np.array([*map(_says_nothing, written), False])[codes]
+        return missing
+
+
 def _read_text(column: _Column) -> Reading:
-    text = column.cast(nw.String) if column.dtype != nw.String else column
-    blank = text.str.strip_chars().str.to_lowercase().is_in(_NOTHING)
+    text = column if column.dtype == nw.String else column.cast(nw.String)
     null = _null(text)
-    empty = np.asarray(blank.to_list() if null.any() else blank.to_numpy(), dtype=object)
-    missing: Mask = null | (empty == True)  # noqa: E712  # null is neither
-    if not (missing & ~null).any():
-        return Reading(missing)
+    blank = [v for v in text.unique().to_list() if isinstance(v, str) and _says_nothing(v)]
+    if not blank:
+        return Reading(null)
+    missing: Mask = null | np.array(text.fill_null("").is_in(blank).to_numpy(), dtype=bool)
     return Reading(missing, values=pd.Series(_where(_objects(text), ~missing), dtype=object))
 
 
-def _mixed_ids(values: _Objects) -> Reading:
-    missing, text = _missing(values), _instances(values, str)
-    number = _instances(values, (int, float, np.number), but=bool)
+def _mixed_ids(values: _Values) -> Reading:
+    missing, text = values.missing(), values.are(str)
+    number = values.are((int, float, np.number), but=bool)
     faults = {"neither text nor a whole number": ~(missing | text | number)}
     if (text & ~missing).any():
         faults["a number among ids that are text"] = number & ~missing
-        known = _where(values, text & ~missing)
+        known = _where(values.raw, text & ~missing)
         return Reading(missing, faults, pd.Series(known, dtype=object))
-    numbers = np.full(len(values), np.nan)
-    numbers[number] = values[number].astype(np.float64)
-    whole = _whole(numbers, exact=_instances(values, (int, np.integer), but=bool), ids=values)
-    return Reading(missing, faults | dict(whole.faults), whole.values)
+    numbers = np.full(len(number), np.nan)
+    numbers[number & ~missing] = values.raw[number & ~missing].astype(np.float64)
+    whole = _whole(numbers)
+    unread = whole.faults[_NOT_WHOLE] & ~missing
+    return Reading(missing, {**faults, _NOT_WHOLE: unread}, whole.values)
 
 
-def _whole(
-    numbers: NDArray[np.float64], *, exact: Mask | None = None, ids: _Objects | None = None
-) -> Reading:
+def _whole(numbers: NDArray[np.float64]) -> Reading:
     missing = np.isnan(numbers)
-    fit = ~missing & (np.abs(numbers) < _EXACT)
-    fit[fit] = numbers[fit] == np.floor(numbers[fit])
-    values = pd.Series(pd.array(np.where(fit, numbers, 0).astype(np.int64), dtype="Int64"))
-    if exact is not None and ids is not None:
-        large = exact & ~fit & (np.abs(numbers) < 2.0**63)
-        values[large] = ids[large].astype(np.int64)
-        fit |= large
-    return Reading(missing, {"not a whole number": ~(missing | fit)}, values.where(fit))
+    whole = ~missing & (np.abs(numbers) < _EXACT)
+    whole[whole] = numbers[whole] == np.floor(numbers[whole])
+    integers = pd.array(np.where(whole, numbers, 0).astype(np.int64), dtype="Int64")
+    values = pd.Series(integers).where(whole)
+    return Reading(missing, {_NOT_WHOLE: ~(missing | whole)}, values)
 
 
-def _amounts(values: _Objects) -> NDArray[np.float64]:
-    text = _instances(values, str)
-    plain = _where(values, text | _instances(values, (Real, Decimal), but=(bool, np.bool_)))
-    numbers = np.array(pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce"), dtype=float)
-    left = np.flatnonzero(text & np.isnan(numbers))
-    codes, written = pd.factorize(values[left])
-    numbers[left] = _written_amounts(pd.Series(written, dtype=object))[codes]
-    return numbers
+def _amounts(values: _Values) -> NDArray[np.float64]:
+    text, number = values.are(str), values.are((Real, Decimal), but=(bool, np.bool_))
+    amounts = np.full(len(text), np.nan)
+    amounts[number] = _to_floats(pd.Series(values.raw[number], dtype=object))
+    codes, written = pd.factorize(values.raw[text])
+    amounts[text] = np.append(_written_amounts(pd.Series(written, dtype=object)), np.nan)[codes]
+    return amounts
 
 
 def _written_amounts(written: pd.Series) -> NDArray[np.float64]:
-    if written.empty:
-        return np.empty(0)
-    plain = written.str.normalize("NFKC").str.replace(r"\s", "", regex=True)
-    parts = plain.str.extract(rf"^{_AMOUNT}$").fillna("")
-    sign = (parts["before"] + parts["after"]).isin(["", "+"])
-    digits = parts["whole"].str.replace(",", "") + parts["part"]
-    numbers = np.array(pd.to_numeric(digits, errors="coerce"), dtype=np.float64)
-    return np.where(sign, numbers, -numbers)
+    amounts = _to_floats(written)
+    left = np.flatnonzero(np.isnan(amounts))
+    if len(left):
+        plain = written.iloc[left].str.normalize("NFKC").str.replace(r"\s", "", regex=True)
+        parts = plain.str.extract(rf"^{_AMOUNT}$").fillna("")
+        minus = ~(parts["before"] + parts["after"]).isin(["", "+"]).to_numpy()
+        size = _to_floats(parts["whole"].str.replace(",", "") + parts["part"])
+        amounts[left] = np.where(minus, -size, size)
+    return amounts
 
 
-def _mixed_times(values: _Objects) -> Reading:
-    missing, text = _missing(values), _instances(values, str)
-    number = _instances(values, (Real, Decimal)) & ~missing
-    moment = _instances(values, (date, np.datetime64)) & ~missing
-    written = pd.Series(_where(values, text), dtype=object).astype("str")
-    usable = text & written.str.match(_DAY_FIRST).to_numpy(dtype=bool)
-    times = _parse(_where(values, usable | moment))
-    unread = times.isna().to_numpy() & ~missing
-    zone = usable & written.str.contains(_ZONE, regex=True).to_numpy(dtype=bool)
-    zone |= [getattr(value, "tzinfo", None) is not None for value in values]
-    aware = bool((zone & ~unread).any())
-    faults = {"a number, not a time": number, "not a time": unread & ~number}
-    faults["without a time zone, among times that have one"] = (
-        ~(zone | unread | missing) if aware else np.zeros(len(values), dtype=bool)
-    )
-    view = times.dt.tz_localize(None)
-    return Reading(missing, faults, times if aware else view, view.to_numpy(), aware)
+def _to_floats(values: pd.Series) -> NDArray[np.float64]:
+    return np.array(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
 
 
-def _parse(values: _Objects) -> pd.Series:
-    """Return times in UTC, missing where there is none; those without a zone as if in UTC."""
-    written = _instances(values, str)
-    text = pd.to_datetime(
-        pd.Series(_where(values, written), dtype=object),
-        format="ISO8601", errors="coerce", utc=True,
-    ).astype("datetime64[us, UTC]")  # fmt: skip
-    if written.sum() == len(values):
-        return text
-    moments = pd.Series(_where(values, ~written), dtype=object)
-    other = pd.to_datetime(moments, errors="coerce", utc=True).astype("datetime64[us, UTC]")
-    return text.fillna(other)
+def _mixed_times(values: _Values) -> Reading:
+    missing, text = values.missing(), values.are(str)
+    number = values.are((Real, Decimal)) & ~missing
+    moment = values.are((date, np.datetime64)) & ~missing
+    times = np.full(len(text), _NO_TIME)
+    zoned = np.zeros(len(text), dtype=bool)
+    times[text], zoned[text] = _written_times(values.raw[text])
+    times[moment] = _utc(pd.Series(values.raw[moment], dtype=object))
+    zoned[moment] = [getattr(value, "tzinfo", None) is not None for value in values.raw[moment]]
+    unread = np.isnat(times) & ~missing
+    aware = bool((zoned & ~unread).any())
+    unzoned = ~(zoned | unread | missing) & aware
+    faults = {"a number, not a time": number, "not a time": unread & ~number, _UNZONED: unzoned}
+    read = pd.Series(times)
+    return Reading(missing, faults, read.dt.tz_localize("UTC") if aware else read, times, aware)
+
+
+def _written_times(written: _Objects) -> tuple[NDArray[np.datetime64], Mask]:
+    """Return times in UTC, those without a zone as if in UTC, and which have a zone."""
+    codes, distinct = pd.factorize(written)
+    found = [_TIME.fullmatch(text) for text in distinct]
+    usable = np.array([match is not None for match in found], dtype=bool)
+    zoned = np.array([bool(match and match["zone"]) for match in found] + [False])
+    times = np.full(len(distinct) + 1, _NO_TIME)
+    times[:-1][usable] = _utc(pd.Series(distinct[usable], dtype=object), written="ISO8601")
+    return times[codes], zoned[codes]
+
+
+def _utc(values: pd.Series, *, written: str | None = None) -> NDArray[np.datetime64]:
+    times = pd.to_datetime(values, format=written, errors="coerce", utc=True)
+    return np.array(times.dt.tz_localize(None), dtype="datetime64[us]")
+
+
+def _says_nothing(text: str) -> bool:
+    return text.strip().lower() in _NOTHING
 
 
 def _is_text(column: _Column) -> bool:
@@ -225,18 +263,3 @@ def _where(values: _Objects, keep: Mask) -> _Objects:
     known = values.copy()
     known[~keep] = None
     return known
-
-
-def _instances(values: _Objects, kinds: _Types, *, but: _Types = ()) -> Mask:
-    found = (isinstance(value, kinds) and not isinstance(value, but) for value in values)
-    return np.fromiter(found, dtype=bool, count=len(values))
-
-
-def _missing(values: _Objects) -> Mask:
-    """Return which values are missing, or text that says so."""
-    text = _instances(values, str)
-    codes, written = pd.factorize(values[text])
-    blank = np.array([value.strip().lower() in _NOTHING for value in written], dtype=bool)
-    missing = np.array(pd.isna(values), dtype=bool)
-    missing[text] = blank[codes] if len(blank) else False
-    return missing

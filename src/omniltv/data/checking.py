@@ -20,6 +20,9 @@ from omniltv.errors import ConfigError, DataError
 
 __all__ = ["Checked", "check"]
 
+type Moment = str | datetime | np.datetime64
+"""A moment, with or without a time zone."""
+
 _ROW = "__row__"
 _RENAME = "rename one of them"
 
@@ -80,7 +83,7 @@ class Checked[FrameT]:
 
 
 def check(
-    frame: IntoFrameT, table: TableName = "transactions", *, now: datetime | None = None
+    frame: IntoFrameT, table: TableName = "transactions", *, now: Moment | None = None
 ) -> Checked[IntoFrameT]:
     """Return the usable rows of a table, and the others with the reason.
 
@@ -148,13 +151,16 @@ class _Faults:
         masks = [*self.found.values(), np.zeros(self.n_rows, dtype=bool)]
         return np.asarray(np.logical_or.reduce(masks), dtype=bool)
 
-    def reasons(self) -> NDArray[np.object_]:
-        """Return each row's reasons in one text, empty where there are none."""
-        reason = np.full(self.n_rows, "", dtype=object)
-        for text, mask in self.found.items():
-            known = reason[mask]
-            reason[mask] = np.where(known == "", text, known + "; " + text)
-        return reason
+    def reasons(self) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
+        """Return which set of reasons each row has, and each set as text, empty if none."""
+        marks = np.zeros(self.n_rows, dtype=np.int64)
+        for place, mask in enumerate(self.found.values()):
+            marks |= mask.astype(np.int64) << place
+        sets, which = np.unique(marks, return_inverse=True)
+        texts = np.empty(len(sets), dtype=object)
+        names = list(self.found)
+        texts[:] = ["; ".join(n for i, n in enumerate(names) if s >> i & 1) for s in sets.tolist()]
+        return which, texts
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,7 @@ class _Home[FrameT]:
 def _take_in(frame: IntoFrameT, table: str) -> tuple[Eager, _Home[IntoFrameT]]:
     try:
         rows = collect(frame, table)
-        given = nw.from_native(frame)
+        given: object = nw.from_native(cast("Any", frame))
     except DuplicateError as error:
         raise DataError(f"{table} has two columns of one name: {error}", hint=_RENAME) from error
     twice = [name for name, count in Counter(rows.columns).items() if count > 1]
@@ -204,7 +210,7 @@ def _note(faults: _Faults, column: Column, reading: Reading, rows: Eager) -> Non
         faults.add(column.name, text, mask)
 
 
-def _note_ranges(faults: _Faults, readings: Mapping[str, Reading], now: datetime | None) -> None:
+def _note_ranges(faults: _Faults, readings: Mapping[str, Reading], now: Moment | None) -> None:
     view = {name: found.view for name, found in readings.items() if found.view is not None}
     if not view:
         return
@@ -213,16 +219,25 @@ def _note_ranges(faults: _Faults, readings: Mapping[str, Reading], now: datetime
         faults.add(column, text, mask)
 
 
-def _latest(now: datetime | None, *, aware: bool) -> datetime:
+def _latest(now: Moment | None, *, aware: bool) -> datetime:
     """Return the last time that is not in the future, as times without zone are compared."""
     if now is None:
         return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+    moment = _moment(now)
     if not aware:
-        return now.replace(tzinfo=None)
-    if now.tzinfo is None:
+        return moment.replace(tzinfo=None)
+    if moment.tzinfo is None:
         problem = "now has no time zone, but the times have one"
         raise ConfigError(f"{problem}. Hint: now=datetime.now(ZoneInfo('Asia/Tokyo'))")
-    return now.astimezone(UTC).replace(tzinfo=None)
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _moment(now: Moment) -> datetime:
+    try:
+        moment = pd.Timestamp(now)
+    except ValueError as error:
+        raise ConfigError(f"now is no time: {now!r}. Hint: now='2026-04-01'") from error
+    return moment.to_pydatetime(warn=False)
 
 
 def _converted(
@@ -236,7 +251,7 @@ def _series(
     name: str, values: pd.Series, rows: Eager, backend: nw.Implementation
 ) -> nw.Series[Any]:
     if backend.is_pandas():
-        index = rows.to_native().index
+        index = cast("pd.DataFrame", rows.to_native()).index
         return nw.from_native(values.set_axis(index).rename(name), series_only=True)
     if values.dtype.kind == "f":
         return nw.new_series(name, values.to_numpy(), nw.Float64, backend=cast("Any", backend))
@@ -294,19 +309,19 @@ def _note_repeats(faults: _Faults, good: Eager, key: Sequence[str]) -> None:
 def _divide[FrameT](
     rows: Eager, clean: Eager, faults: _Faults, table: str, home: _Home[FrameT]
 ) -> Checked[FrameT]:
-    reason = faults.reasons()
-    bad = np.flatnonzero(reason != "")
-    good = np.flatnonzero(reason == "")
-    texts = pd.Series(reason[bad], dtype=object)
-    rejected = rows[bad, :].with_columns(_series("reason", texts, rows[bad, :], home.eager))
-    counts = Counter(texts.tolist())
+    which, texts = faults.reasons()
+    good = texts[which] == ""
+    bad = np.flatnonzero(~good)
+    aside = rows[bad, :]
+    reason = _series("reason", pd.Series(texts[which[bad]], dtype=object), aside, home.eager)
+    counts = {text: int(n) for text, n in zip(texts, np.bincount(which), strict=True) if text}
     return Checked(
-        valid=home.send_back(clean[good, :]),
-        rejected=home.send_back(rejected),
+        valid=home.send_back(clean[np.flatnonzero(good), :]),
+        rejected=home.send_back(aside.with_columns(reason)),
         table=table,
         reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         rows=_row_ids(rows, bad),
-        n_valid=len(good),
+        n_valid=int(good.sum()),
     )
 
 
