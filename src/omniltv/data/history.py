@@ -81,7 +81,8 @@ class PurchaseHistory:
     def __repr__(self) -> str:
         by = f" by {', '.join(self.groups)}" if self.groups else ""
         repeats = int(self.frequency.sum())
-        return f"PurchaseHistory({len(self):,} rows{by}, {repeats:,} repeat purchases, in {self.unit}s)"
+        size = f"{len(self):,} rows{by}, {repeats:,} repeat purchases"
+        return f"PurchaseHistory({size}, in {self.unit}s)"
 
     @classmethod
     def from_frame(

@@ -1,7 +1,7 @@
 """The purchase log: checked purchases, and the history that they come down to."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
@@ -42,6 +42,7 @@ class PurchaseLog[FrameT]:
         time: Local calendar time, same shape.
         value: Value after refunds, same shape, not below 0.
         rejected: Rows set aside, as they came, with ``reason``; a frame of the kind given.
+        n_rejected: How many they are.
     """
 
     customer_id: NDArray[np.object_]
@@ -51,6 +52,7 @@ class PurchaseLog[FrameT]:
     time: NDArray[np.datetime64]
     value: NDArray[np.float64]
     rejected: FrameT
+    n_rejected: int
 
     @classmethod
     def from_frame(
@@ -83,7 +85,7 @@ class PurchaseLog[FrameT]:
             >>> frame = pd.DataFrame({
             ...     "customer_id": ["a", "a", "a", "b"],
             ...     "channel": ["store", "ec", "ec", "ec"],
-            ...     "time": pd.to_datetime(["2026-01-01", "2026-01-15", "2026-01-15", "2026-02-01"]),
+            ...     "time": ["2026-01-01", "2026-01-15", "2026-01-15", "2026-02-01"],
             ...     "value": [10.0, 20.0, 5.0, 8.0],
             ... })
             >>> log = PurchaseLog.from_frame(frame)
@@ -102,6 +104,7 @@ class PurchaseLog[FrameT]:
         customer, ids = _codes(table, "customer_id", bought)
         channel, names = _codes(table, "channel", bought)
         order = np.argsort(names.astype(str), kind="stable")
+        aside = _set_aside(given, collect(checked.rejected, "rows"), table, reason)
         return PurchaseLog(
             customer_id=ids,
             channels=tuple(str(names[place]) for place in order),
@@ -109,14 +112,15 @@ class PurchaseLog[FrameT]:
             channel=np.argsort(order)[channel],
             time=table["time"].to_numpy().astype("datetime64[us]")[bought],
             value=value[bought],
-            rejected=_set_aside(given, collect(checked.rejected, "rows"), table, reason),
+            rejected=cast("IntoFrameT", aside.to_native()),
+            n_rejected=len(aside),
         )
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __repr__(self) -> str:
-        aside = f"{len(nw.from_native(self.rejected, eager_only=True)):,} rows set aside"
+        aside = f"{self.n_rejected:,} rows set aside"
         if not len(self):
             return f"PurchaseLog(no purchases; {aside})"
         return (
@@ -152,10 +156,13 @@ class PurchaseLog[FrameT]:
             DataError: If the log has no purchase until ``end``.
 
         Examples:
-            >>> from omniltv.data import load_cdnow
-            >>> log = PurchaseLog.from_frame(load_cdnow())  # doctest: +SKIP
-            >>> log.history(unit="week", end="1997-09-30")  # doctest: +SKIP
-            PurchaseHistory(2,357 rows, 2,457 repeat purchases, in weeks)
+            >>> import pandas as pd
+            >>> days = ["2026-01-01", "2026-01-15", "2026-02-12"]
+            >>> frame = pd.DataFrame({"customer_id": "a", "channel": "ec", "time": days})
+            >>> log = PurchaseLog.from_frame(frame.assign(value=9.0))
+            >>> history = log.history(unit="week", end="2026-01-31")
+            >>> history.recency.tolist(), history.T.round(2).tolist()
+            ([2.0], [4.29])
         """
         grain = TimeUnit(period)
         last = self._last(end)
@@ -276,7 +283,7 @@ def _history(
         customer_id=log.customer_id[customer],
         frequency=x.astype(np.int64),
         recency=(occasions.period[stop - 1] - first) * scale,
-        T=(_period(last, grain) - first) * scale,
+        T=np.asarray((_period(last, grain) - first) * scale, dtype=np.float64),
         monetary_value=mean,
         unit=unit,
         groups=_groups(log, rows, keys, by),
@@ -370,15 +377,14 @@ def _period(time: np.datetime64, grain: TimeUnit) -> int:
 
 
 def _moment(value: Moment) -> np.datetime64:
+    hint = 'Hint: a local moment such as "2026-01-31"'
     try:
-        moment = pd.Timestamp(value)
+        stamp = pd.Timestamp(value)
     except ValueError as error:
-        raise ConfigError(f'not a moment: {value!r}. Hint: "2026-01-31"') from error
-    if moment.tz is not None or moment is pd.NaT:
-        raise ConfigError(
-            f'a local moment without an offset is wanted, got {value}. Hint: "2026-01-31"'
-        )
-    return moment.to_datetime64().astype("datetime64[us]")
+        raise ConfigError(f"not a moment: {value!r}. {hint}") from error
+    if stamp.tzinfo is not None or bool(pd.isna(stamp)):
+        raise ConfigError(f"not a moment without an offset: {value!r}. {hint}")
+    return np.datetime64(stamp.isoformat(), "us")
 
 
 def _local_time(table: Eager, timezone: str | None) -> Eager:
@@ -449,9 +455,7 @@ def _codes(
     return codes.astype(np.intp), np.asarray(labels, dtype=object)
 
 
-def _set_aside[FrameT](
-    given: Eager, rejected: Eager, table: Eager, reason: NDArray[np.object_]
-) -> FrameT:
+def _set_aside(given: Eager, rejected: Eager, table: Eager, reason: NDArray[np.object_]) -> Eager:
     """Return the rows that the check or the log set aside, as they came, with the reason."""
     why = np.full(len(given), "", dtype=object)
     why[rejected[_ROW].to_numpy()] = rejected["reason"].to_list()
@@ -459,4 +463,4 @@ def _set_aside[FrameT](
     rows = np.flatnonzero(why != "")
     backend = nw.get_native_namespace(given)
     text = nw.new_series("reason", why[rows].tolist(), nw.String, backend=backend)
-    return given[rows.tolist()].drop(_ROW).with_columns(text).to_native()
+    return given[rows.tolist()].drop(_ROW).with_columns(text)
