@@ -1,0 +1,127 @@
+"""A purchase model as a stranger would write it, and broken ones that the laws catch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from omniltv.models import BgNbd
+from omniltv.models.protocols import (
+    Array,
+    ArrayNamespace,
+    Coordinate,
+    Future,
+    Parameters,
+    PurchaseState,
+)
+from omniltv.testing import check_purchase_model
+
+
+@dataclass(frozen=True)
+class Nbd:
+    """Customers who never leave: Poisson purchases at rates Gamma(r, alpha) (Ehrenberg 1959)."""
+
+    name: ClassVar[str] = "nbd"
+    version: ClassVar[int] = 1
+    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+        Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
+        Coordinate("log_shape", mean=0.0, sd=1.0),
+    )
+
+    def parameters(
+        self, xp: ArrayNamespace, coordinates: Mapping[str, Array]
+    ) -> Mapping[str, Array]:
+        r = xp.exp(coordinates["log_shape"])
+        return {"r": r, "alpha": r * xp.exp(-coordinates["log_rate"])}
+
+    def loglik(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
+    ) -> Array:
+        r, alpha, x = parameters["r"], parameters["alpha"], state.frequency
+        shapes = xp.gammaln(r + x) - xp.gammaln(r)
+        return shapes - r * xp.log1p(state.T / alpha) - x * xp.log(alpha + state.T)
+
+    def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
+        return np.ones(np.broadcast_shapes(np.shape(parameters["r"]), np.shape(state.frequency)))
+
+    def expected_purchases(
+        self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        rate = (parameters["r"] + state.frequency) / (parameters["alpha"] + state.T)
+        return np.asarray(rate * horizon)
+
+    def expected_purchases_new(
+        self, parameters: Parameters, horizon: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return np.asarray(parameters["r"] / parameters["alpha"] * horizon)
+
+    def simulate(
+        self, parameters: Parameters, T: NDArray[np.float64], rng: np.random.Generator
+    ) -> PurchaseState:
+        rate = rng.gamma(parameters["r"], 1 / parameters["alpha"], T.shape)
+        x = rng.poisson(rate * T)
+        last = T * rng.random(T.shape) ** (1 / np.maximum(x, 1))
+        return PurchaseState(x, np.where(x > 0, last, 0.0), T)
+
+    def simulate_future(
+        self, parameters: Parameters, state: PurchaseState, horizon: float, rng: np.random.Generator
+    ) -> Future:
+        rate = rng.gamma(parameters["r"] + state.frequency) / (parameters["alpha"] + state.T)
+        row = np.repeat(np.arange(rate.size), rng.poisson(rate * horizon))
+        return Future(row, horizon * rng.random(len(row)))
+
+
+@dataclass(frozen=True)
+class NotADensity(Nbd):
+    """Forgets a constant of the likelihood."""
+
+    def loglik(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
+    ) -> Array:
+        return super().loglik(xp, parameters, state) + 0.01 * state.frequency
+
+
+@dataclass(frozen=True)
+class Optimist(Nbd):
+    """Expects more than it simulates."""
+
+    def expected_purchases(
+        self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return 1.1 * super().expected_purchases(parameters, state, horizon)
+
+
+@dataclass(frozen=True)
+class Unscaled(Nbd):
+    """Does not say which coordinate moves with the unit of time."""
+
+    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+        Coordinate("log_rate", mean=0.0, sd=1.5),
+        Coordinate("log_shape", mean=0.0, sd=1.0),
+    )
+
+
+def test_a_strangers_model_keeps_the_laws() -> None:
+    check_purchase_model(Nbd())
+
+
+@pytest.mark.parametrize(
+    ("model", "law"),
+    [
+        (NotADensity(), "loglik sums to one|T = 0"),
+        (Optimist(), "simulate_future"),
+        (Unscaled(), "time scale"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_laws_catch(model: Nbd, law: str) -> None:
+    with pytest.raises(AssertionError, match=law):
+        check_purchase_model(model)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(AssertionError, match="is a PurchaseModel"):
+        check_purchase_model(BgNbd.coordinates)  # type: ignore[arg-type] # the mistake under test
