@@ -1,7 +1,8 @@
 """The purchase log: checked purchases, and the history that they come down to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
@@ -10,11 +11,15 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, collect
+from omniltv._frames import Backend, Eager, Table, collect
 from omniltv.data.checking import check
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Span, TimeUnit
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["By", "CalibrationHoldout", "PurchaseLog", "Refunds"]
 
@@ -128,6 +133,25 @@ class PurchaseLog[FrameT]:
             f"{self.time.min().astype('datetime64[D]')} to "
             f"{self.time.max().astype('datetime64[D]')}; {aside})"
         )
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the columns of one row per purchase: customer, channel, time, value."""
+        return {
+            "customer_id": self.customer_id[self.customer],
+            "channel": np.asarray(self.channels, dtype=str)[self.channel],
+            "time": self.time,
+            "value": self.value,
+        }
+
+    @overload
+    def to_frame(self, *, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
+    @overload
+    def to_frame(self, *, backend: Literal["polars"]) -> "pl.DataFrame": ...
+    @overload
+    def to_frame(self, *, backend: Literal["pyarrow"]) -> "pa.Table": ...
+    def to_frame(self, *, backend: Backend = "pandas") -> "pd.DataFrame | pl.DataFrame | pa.Table":
+        """Return the purchases, refunds netted, times local, as a frame of the kind asked for."""
+        return Table(self.columns()).to_frame(backend)
 
     def history(
         self,
