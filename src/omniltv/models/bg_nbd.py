@@ -37,6 +37,16 @@ class BgNbd:
 
     It is sampled in the log mean rate log(r/alpha), log r, the logit of the mean dropout
     probability a/(a+b) and the log concentration log(a+b): nearly independent a posteriori.
+
+    The default priors are weak: they say that the mean rate is within a factor of 20 of
+    one purchase per mean observation time, the mean dropout probability between 2 and 87
+    percent (both with 95 % probability), and little of how customers differ.
+
+    Examples:
+        >>> parameters = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}  # Table 2
+        >>> customer = PurchaseState(np.array([2]), np.array([30.43]), np.array([38.86]))
+        >>> BgNbd().expected_purchases(parameters, customer, np.array(39.0)).round(3)
+        array([1.226])
     """
 
     name: ClassVar[str] = "bg_nbd"
