@@ -169,33 +169,38 @@ def squared_errors(world: World, posterior: PurchaseFit) -> pd.DataFrame:
 
 def summarise(found: pd.DataFrame) -> pd.DataFrame:
     """Return what a person reads: a row per figure, a column per pooling."""
-    cells: list[tuple[str, str, pd.Series]] = []
+    channels = [(f"channel {key}", found[found["channel"] == key]) for key in SIZES]
+    spreads = [(f"spread {key}", found[found["spread"] == key]) for key in SPREADS]
+    rows = []
     for quantity in QUANTITIES:
-        kept = [*((f"channel {key}", found[found["channel"] == key]) for key in SIZES)]
-        kept += [(f"spread {key}", found[found["spread"] == key]) for key in SPREADS]
-        kept.append(("every channel alike", found))
-        cells += [
-            (f"MSE of {quantity}", where, part.groupby("pooling")[quantity].mean())
-            for where, part in kept
-        ]
-        cells.append((f"MSE of {quantity}", "every customer alike", by_customer(found, quantity)))
-    covered = found.pivot_table(index="channel", columns="pooling", values="covered")
-    cells += [("coverage of 90 %", f"channel {key}", covered.loc[key]) for key in SIZES]
-    fits = found.drop_duplicates(["world", "pooling"]).groupby("pooling")
-    cells += [
-        ("sampler", "worst R-hat", fits["rhat"].max()),
-        ("sampler", "divergences", fits["divergences"].sum()),
-        ("sampler", "share of fits with a warning", fits["warned"].mean()),
-        ("sampler", "seconds per fit", fits["seconds"].mean()),
-    ]
-    table = pd.DataFrame([{"figure": a, "where": b} | dict(c) for a, b, c in cells])
-    return table[["figure", "where", *POOLINGS]].round(4)
+        figure = f"MSE of {quantity}"
+        for where, part in [*channels, *spreads, ("every channel alike", found)]:
+            rows.append({"figure": figure, "where": where} | averages(part, quantity))
+        every = {"figure": figure, "where": "every customer alike"}
+        rows.append(every | by_customer(found, quantity))
+    for where, part in channels:
+        rows.append({"figure": "coverage of 90 %", "where": where} | averages(part, "covered"))
+    fits = found.drop_duplicates(["world", "pooling"])
+    for where, column, how in (
+        ("worst R-hat", "rhat", "max"),
+        ("divergences", "divergences", "sum"),
+        ("share of fits with a warning", "warned", "mean"),
+        ("seconds per fit", "seconds", "mean"),
+    ):
+        rows.append({"figure": "sampler", "where": where} | averages(fits, column, how))
+    return pd.DataFrame(rows).round(4)
 
 
-def by_customer(found: pd.DataFrame, quantity: str) -> pd.Series:
-    """Return the mean squared error over customers, by pooling."""
-    weighted = found.assign(total=found[quantity] * found["size"]).groupby("pooling")
-    return weighted["total"].sum() / weighted["size"].sum()
+def averages(part: pd.DataFrame, column: str, how: str = "mean") -> dict[str, float]:
+    """Return a column's mean (or maximum, or sum) under each pooling; NaN where there is none."""
+    groups = {name: part.loc[part["pooling"] == name, column] for name in POOLINGS}
+    return {name: float(getattr(values, how)()) for name, values in groups.items()}
+
+
+def by_customer(found: pd.DataFrame, quantity: str) -> dict[str, float]:
+    """Return the mean squared error over customers under each pooling."""
+    weighted = found.assign(share=found[quantity] * found["size"] / found["size"].mean())
+    return averages(weighted, "share")
 
 
 def by_world(found: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -205,17 +210,17 @@ def by_world(found: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 def headline(found: pd.DataFrame) -> dict[str, float]:
     """Return the figures of the JSON line."""
-    small = found[found["channel"] == SMALL].groupby("pooling")["covered"].mean()
+    small = averages(found[found["channel"] == SMALL], "covered")
     figures = {
         "worst_rhat": round(float(found["rhat"].max()), 4),
         "divergences": int(found["divergences"].sum() // len(SIZES)),
-        "coverage_small_partial": round(float(small["partial"]), 3),
+        "coverage_small_partial": round(small["partial"], 3),
     }
     for quantity in QUANTITIES:
         worlds, customers = by_world(found, quantity), by_customer(found, quantity)
         for name in POOLINGS:
             figures[f"mse_{quantity}_{name}"] = round(float(worlds[name].mean()), 5)
-            figures[f"mse_{quantity}_{name}_by_customer"] = round(float(customers[name]), 5)
+            figures[f"mse_{quantity}_{name}_by_customer"] = round(customers[name], 5)
         for other in ("none", "complete"):
             gain = worlds[other] - worlds["partial"]
             error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else 0.0
