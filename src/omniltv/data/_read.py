@@ -1,19 +1,20 @@
 """Columns of ids, labels, times and numbers, read as far as they can be."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, SupportsFloat
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "missing_values", "read"]
 
 type Mask = NDArray[np.bool_]
 type _Objects = NDArray[np.object_]
@@ -22,11 +23,12 @@ type _Column = nw.Series[Any]
 
 _NOTHING = frozenset(("", "nan", "none", "null", "<na>", "nat"))
 _EXACT = 2.0**53
+_LONG = 2**63
 _TIME = re.compile(
     r"\d{4}([-/.]?)\d{2}\1\d{2}(?:[T ]\d{2}[\d:.,]*\s?(?P<zone>[Zz]|[-+]\d{2}(?::?\d{2})?)?)?\s*"
 )
 _NO_TIME = np.datetime64("NaT", "us")
-_NOT_WHOLE = "not a whole number"
+_NOT_WHOLE = "not an exact whole number"
 _UNZONED = "without a time zone, among times that have one"
 _SIGN = "[-+\u2212\u25b2\u25b3]"
 _AMOUNT = (
@@ -59,6 +61,11 @@ def read(column: _Column, kind: str) -> Reading:
     return _READERS[kind](column)
 
 
+def missing_values(column: _Column) -> Mask:
+    """Return which rows of a column have no value, or text that says so."""
+    return _Values.of(column).missing()
+
+
 def _read_id(column: _Column) -> Reading:
     if column.dtype.is_integer():
         return Reading(_null(column))
@@ -86,7 +93,7 @@ def _read_number(column: _Column) -> Reading:
         return Reading(np.isnan(numbers), {}, None if same else pd.Series(numbers), numbers)
     values = _Values.of(column)
     missing = values.missing()
-    numbers = _amounts(values)
+    numbers = _amounts(values, missing)
     faults = {"not a number": np.isnan(numbers) & ~missing}
     return Reading(missing, faults, pd.Series(numbers), numbers)
 
@@ -139,7 +146,9 @@ class _Values:
 
     def missing(self) -> Mask:
         """Return which values are missing, or text that says so."""
-        missing, text = np.array(pd.isna(self.raw), dtype=bool), self.are(str)
+        text, exact = self.are(str), self.are(Decimal)
+        missing = np.array(pd.isna(_where(self.raw, ~exact)), dtype=bool)
+        missing[exact] = [value.is_nan() for value in self.raw[exact]]
         codes, written = pd.factorize(self.raw[text])
         missing[text] = np.array([*map(_says_nothing, written), False])[codes]
         return missing
@@ -157,32 +166,37 @@ def _read_text(column: _Column) -> Reading:
 
 def _mixed_ids(values: _Values) -> Reading:
     missing, text = values.missing(), values.are(str)
-    number = values.are((int, float, np.number), but=bool)
-    faults = {"neither text nor a whole number": ~(missing | text | number)}
+    whole, broken = values.are((int, np.integer), but=bool), values.are((float, np.floating))
+    faults = {"neither text nor a whole number": ~(missing | text | whole | broken)}
     if (text & ~missing).any():
-        faults["a number among ids that are text"] = number & ~missing
+        faults["a number among ids that are text"] = (whole | broken) & ~missing
         known = _where(values.raw, text & ~missing)
         return Reading(missing, faults, pd.Series(known, dtype=object))
-    numbers = np.full(len(number), np.nan)
-    numbers[number & ~missing] = values.raw[number & ~missing].astype(np.float64)
-    whole = _whole(numbers)
-    unread = whole.faults[_NOT_WHOLE] & ~missing
-    return Reading(missing, {**faults, _NOT_WHOLE: unread}, whole.values)
+    numbers = np.full(len(text), np.nan)
+    numbers[broken] = values.raw[broken].astype(np.float64)
+    reading = _whole(numbers)
+    assert reading.values is not None
+    small = whole.copy()
+    small[whole] = [-_LONG <= value < _LONG for value in values.raw[whole]]
+    reading.values[small] = values.raw[small].astype(np.int64)
+    faults[_NOT_WHOLE] = reading.faults[_NOT_WHOLE] | (whole & ~small)
+    return Reading(missing, faults, reading.values)
 
 
 def _whole(numbers: NDArray[np.float64]) -> Reading:
     missing = np.isnan(numbers)
     whole = ~missing & (np.abs(numbers) < _EXACT)
     whole[whole] = numbers[whole] == np.floor(numbers[whole])
-    integers = pd.array(np.where(whole, numbers, 0).astype(np.int64), dtype="Int64")
-    values = pd.Series(integers).where(whole)
+    integers = np.where(whole, numbers, 0).astype(np.int64)
+    values = pd.Series(pd.array(integers, dtype="Int64")).where(whole)
     return Reading(missing, {_NOT_WHOLE: ~(missing | whole)}, values)
 
 
-def _amounts(values: _Values) -> NDArray[np.float64]:
-    text, number = values.are(str), values.are((Real, Decimal), but=(bool, np.bool_))
+def _amounts(values: _Values, missing: Mask) -> NDArray[np.float64]:
+    text = values.are(str)
+    number = values.are((Real, Decimal), but=(bool, np.bool_)) & ~missing
     amounts = np.full(len(text), np.nan)
-    amounts[number] = _to_floats(pd.Series(values.raw[number], dtype=object))
+    amounts[number] = [_float(value) for value in values.raw[number]]
     codes, written = pd.factorize(values.raw[text])
     amounts[text] = np.append(_written_amounts(pd.Series(written, dtype=object)), np.nan)[codes]
     return amounts
@@ -198,6 +212,13 @@ def _written_amounts(written: pd.Series) -> NDArray[np.float64]:
         size = _to_floats(parts["whole"].str.replace(",", "") + parts["part"])
         amounts[left] = np.where(minus, -size, size)
     return amounts
+
+
+def _float(value: SupportsFloat) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _to_floats(values: pd.Series) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, collect
-from omniltv.data._read import Reading, read
+from omniltv.data._read import Reading, missing_values, read
 from omniltv.data.schemas import Column, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
@@ -156,11 +156,11 @@ class _Faults:
         marks = np.zeros(self.n_rows, dtype=np.int64)
         for place, mask in enumerate(self.found.values()):
             marks |= mask.astype(np.int64) << place
-        sets, which = np.unique(marks, return_inverse=True)
+        which, sets = pd.factorize(marks)
         texts = np.empty(len(sets), dtype=object)
         names = list(self.found)
         texts[:] = ["; ".join(n for i, n in enumerate(names) if s >> i & 1) for s in sets.tolist()]
-        return which, texts
+        return which.astype(np.intp), texts
 
 
 @dataclass(frozen=True)
@@ -233,10 +233,9 @@ def _latest(now: Moment | None, *, aware: bool) -> datetime:
 
 
 def _moment(now: Moment) -> datetime:
-    try:
-        moment = pd.Timestamp(now)
-    except ValueError as error:
-        raise ConfigError(f"now is no time: {now!r}. Hint: now='2026-04-01'") from error
+    moment = pd.to_datetime(now, errors="coerce")
+    if pd.isna(moment):
+        raise ConfigError(f"now is no time: {now!r}. Hint: now='2026-04-01'")
     return moment.to_pydatetime(warn=False)
 
 
@@ -314,7 +313,11 @@ def _divide[FrameT](
     bad = np.flatnonzero(~good)
     aside = rows[bad, :]
     reason = _series("reason", pd.Series(texts[which[bad]], dtype=object), aside, home.eager)
-    counts = {text: int(n) for text, n in zip(texts, np.bincount(which), strict=True) if text}
+    counts = {
+        text: int(n)
+        for text, n in zip(texts, np.bincount(which, minlength=len(texts)), strict=True)
+        if text
+    }
     return Checked(
         valid=home.send_back(clean[np.flatnonzero(good), :]),
         rejected=home.send_back(aside.with_columns(reason)),
@@ -328,8 +331,6 @@ def _divide[FrameT](
 def _row_ids(rows: Eager, which: NDArray[np.intp]) -> tuple[object, ...]:
     if "transaction_id" not in rows.columns:
         return tuple(which.tolist())
-    ids = rows["transaction_id"][which].to_list()
-    missing = pd.isna(np.array([*ids, None], dtype=object))
-    return tuple(
-        int(row) if lost else name for name, row, lost in zip(ids, which, missing, strict=False)
-    )
+    ids = rows["transaction_id"][which]
+    named = zip(ids.to_list(), which.tolist(), missing_values(ids), strict=True)
+    return tuple(row if missing else name for name, row, missing in named)
