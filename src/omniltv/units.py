@@ -33,6 +33,10 @@ class TimeUnit(StrEnum):
     MONTH = "month"
     YEAR = "year"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "TimeUnit":
+        raise UnitError(f"no unit of time is called {value!r}. Hint: one of {', '.join(cls)}")
+
     @property
     def in_days(self) -> float:
         """Length of the unit in days."""
@@ -64,7 +68,9 @@ class Span:
 
     def __post_init__(self) -> None:
         if not (isfinite(self.amount) and self.amount >= 0):
-            message = f"a span of time is finite and not negative, got {self.amount}. Hint: weeks(52)"
+            message = (
+                f"a span of time is finite and not negative, got {self.amount}. Hint: weeks(52)"
+            )
             raise UnitError(message)
 
     def to(self, unit: TimeUnit) -> float:

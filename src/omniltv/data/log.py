@@ -462,6 +462,8 @@ def _refunded(table: Eager, refund: NDArray[np.bool_]) -> NDArray[np.intp]:
         return target
     ids = np.array(table["transaction_id"].to_list(), dtype=object)
     bought = np.flatnonzero(~refund & ~pd.isna(ids))
+    if not len(bought):
+        return target
     named = np.array(table["refund_of"].to_list(), dtype=object)[refund]
     found = pd.Index(ids[bought]).get_indexer(pd.Index(named))
     customer = pd.factorize(np.array(table["customer_id"].to_list(), dtype=object))[0]
