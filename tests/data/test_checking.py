@@ -283,8 +283,12 @@ def test_without_a_clock_times_beyond_tomorrow_are_in_the_future() -> None:
 
 def test_all_tables_have_a_schema_that_their_own_columns_pass(build: Build) -> None:
     for name, schema in SCHEMAS.items():
-        example: dict[str, list[Any]] = {"id": ["a", "b"], "label": ["x", "x"], "number": [1.0, 2.0],
-                   "time": ["2024-05-01", "2024-05-02"]}  # fmt: skip
+        example: dict[str, list[Any]] = {
+            "id": ["a", "b"],
+            "label": ["x", "x"],
+            "number": [1.0, 2.0],
+            "time": ["2024-05-01", "2024-05-02"],
+        }
         given: dict[str, list[Any]] = {c.name: list(example[c.kind]) for c in schema.columns}
         known: TableName = name  # type: ignore[assignment]  # the names of SCHEMAS
         if "refund_of" in given:
