@@ -122,11 +122,17 @@ REFUSED = [
         "a column misspelt", lambda: check(transactions().rename(columns={"value": "Valeu"})),
         "value", (), "Valeu",
     ),
-    Refused("two columns of one name", lambda: check(_TWICE, "purchases"), None, (), "value"),
+    Refused(
+        "two columns of one name", lambda: check(_TWICE, "purchases"), "value", (), "two columns"
+    ),
+    Refused(
+        "columns without names", lambda: check(pd.DataFrame([[1, 2]])),
+        "transaction_id", (), "it has: 0, 1",
+    ),
     Refused(
         "two columns of one name, pyarrow",
         lambda: check(pa.table([[1], [2]], names=["value", "value"]), "purchases"),
-        None, (), "value",
+        "value", (), "two columns",
     ),
     Refused(
         "times that are no times", lambda: check(transactions(time=["yesterday", "x", "?"])),

@@ -208,6 +208,37 @@ def test_times_that_cannot_be_read(written: object) -> None:
     assert check(frame, "purchases").rejected["reason"].tolist() == ["time: not a time"]
 
 
+_MIDDLE_MISSING = [date(2024, 5, 1), None, date(2024, 5, 3)]
+_TYPED: dict[str, tuple[str, Any]] = {
+    "polars categorical": ("channel", pl.Series(["a", None, "b"], dtype=pl.Categorical)),
+    "polars enum": ("channel", pl.Series(["a", None, "b"], dtype=pl.Enum(["a", "b"]))),
+    "polars decimal": ("value", pl.Series(["1", None, "2"]).cast(pl.Decimal(10, 2))),
+    "polars date": ("time", pl.Series(_MIDDLE_MISSING)),
+    "polars object": ("customer_id", pl.Series(["a", None, "b"], dtype=pl.Object)),
+    "polars small integer": ("customer_id", pl.Series([1, None, 2], dtype=pl.UInt8)),
+    "pandas nullable float": ("value", pd.array([1, None, 2], dtype="Float64")),
+    "pandas nullable integer": ("customer_id", pd.array([1, None, 2], dtype="Int64")),
+    "pandas string": ("customer_id", pd.array(["a", None, "b"], dtype="string")),
+    "pandas category": ("channel", pd.Categorical(["a", None, "b"])),
+    "pandas arrow date": ("time", pd.Series(_MIDDLE_MISSING, dtype="date32[pyarrow]")),
+    "pandas aware": ("time", pd.Series(_MIDDLE_MISSING, dtype="datetime64[ns, Asia/Tokyo]")),
+    "pyarrow dictionary": ("channel", pa.array(["a", None, "b"]).dictionary_encode()),
+    "pyarrow date": ("time", pa.array(_MIDDLE_MISSING)),
+    "pyarrow decimal": ("value", pa.array([Decimal("1.5"), None, Decimal(2)])),
+    "pyarrow large string": ("customer_id", pa.array(["a", None, "b"], pa.large_string())),
+}
+
+
+@pytest.mark.parametrize("name", _TYPED)
+def test_any_type_that_fits_the_column_is_read(name: str) -> None:
+    column, values = _TYPED[name]
+    kind: Build = EAGER[name.partition(" ")[0]]
+    checked = check(kind(purchases(**{column: values})), "purchases")
+    assert checked.reasons == {f"{column}: missing": 1}
+    assert checked.rows == ("t1",)
+    assert check(checked.valid, "purchases").n_valid == 2
+
+
 def test_times_of_several_offsets_become_utc() -> None:
     frame = pd.DataFrame(purchases(2, time=["2024-05-01T09:00+09:00", "2024-05-01T00:00Z"]))
     times = check(frame, "purchases").valid["time"]

@@ -24,7 +24,6 @@ type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
 
 _ROW = "__row__"
-_RENAME = "rename one of them"
 
 _HINTS = {
     "id": "read the column as text or as whole numbers",
@@ -182,10 +181,10 @@ def _take_in(frame: IntoFrameT, table: str) -> tuple[Eager, _Home[IntoFrameT]]:
         rows = collect(frame, table)
         given: object = nw.from_native(cast("Any", frame))
     except DuplicateError as error:
-        raise DataError(f"{table} has two columns of one name: {error}", hint=_RENAME) from error
-    twice = [name for name, count in Counter(rows.columns).items() if count > 1]
-    if twice:
-        raise DataError(f"{table} has two columns of this name", column=twice[0], hint=_RENAME)
+        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
+        problem = f"{table} has two columns of one name"
+        raise DataError(problem, column=twice, hint="rename one of them") from error
     lazy = given.implementation if isinstance(given, nw.LazyFrame) else None
     return rows, _Home(rows.implementation, lazy)
 

@@ -79,11 +79,11 @@ def schema_of(table: str) -> TableSchema:
 
 
 def _missing(name: str, names: Sequence[str], table: str) -> DataError:
-    near = get_close_matches(name.lower(), {n.lower(): n for n in names}, n=1, cutoff=0.5)
-    spelt = next((n for n in names if near and n.lower() == near[0]), None)
-    hint = f'rename it: frame.rename(columns={{"{spelt}": "{name}"}})' if spelt else "add it"
-    problem = f"{table} has no such column; it has: {', '.join(names) or 'none'}"
-    return DataError(problem, column=name, hint=hint)
+    spelt = {str(known).lower(): str(known) for known in names}
+    near = get_close_matches(name.lower(), spelt, n=1, cutoff=0.5)
+    rename = f'rename it: frame.rename(columns={{"{spelt[near[0]]}": "{name}"}})' if near else ""
+    problem = f"{table} has no such column; it has: {', '.join(spelt.values()) or 'none'}"
+    return DataError(problem, column=name, hint=rename or "add it")
 
 
 def out_of_range(
