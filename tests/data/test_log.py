@@ -90,8 +90,9 @@ def test_rows_per_customer_and_channel_open_on_that_channel(constructor: Constru
 
 
 def test_the_acquisition_channel_is_that_of_the_earliest_ticket(constructor: Constructor) -> None:
-    later_first = {name: values[::-1] for name, values in VISITS.items()}
-    for rows in (VISITS, later_first):
+    ec_first = {name: [values[2], *values[:2], *values[3:]] for name, values in VISITS.items()}
+    assert ec_first["channel"][0] == "ec"
+    for rows in (VISITS, ec_first):
         history = PurchaseLog.from_frame(constructor(rows)).history(by="acquisition_channel")
         groups = dict(zip(history.customer_id, history.groups["acquisition_channel"], strict=True))
         assert groups == {"ann": "store", "bob": "ec"}
@@ -179,6 +180,15 @@ def test_refunds_of_more_than_the_purchase_leave_it_whole(contents: Contents) ->
     log = PurchaseLog.from_frame(pd.DataFrame(refunded(("a", "t1", -6.0), ("a", "t1", -6.0))))
     assert sorted(log.value.tolist()) == [10.0, 20.0, 30.0]
     assert contents(log.rejected)["transaction_id"] == ["r0", "r1"]
+
+
+@pytest.mark.parametrize("refund", [("a", "t3", -5.0), ("a", "t9", -5.0), ("a", "r1", -5.0)])
+def test_a_refund_of_no_purchase_of_the_customer_is_set_aside(
+    refund: tuple[str, str, float], constructor: Constructor, contents: Contents
+) -> None:
+    log = PurchaseLog.from_frame(constructor(refunded(refund, ("a", "t2", -5.0))))
+    assert contents(log.rejected)["transaction_id"] == ["r0"]
+    assert sorted(log.value.tolist()) == [10.0, 15.0, 30.0]
 
 
 def test_refunds_alone_are_all_set_aside(constructor: Constructor) -> None:
