@@ -63,6 +63,7 @@ def plot_intervals(
     axes.set_yticks(place, labels=list(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set(title=title, xlabel=xlabel)
+    axes.xaxis.set_major_formatter("{x:,.6g}")
     return axes
 
 
