@@ -1,0 +1,110 @@
+"""Fits find the parameters that histories were made with, a small channel's best when it leans.
+
+Five worlds of three channels, whose coordinates are Normal around a common mean.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.errors import FitWarning
+from omniltv.models import BgNbd, Pooling, fit
+from omniltv.models._numpy import NUMPY
+from omniltv.units import TimeUnit
+
+pytestmark = [pytest.mark.slow, pytest.mark.sampling]
+
+SIZES = {"app": 30, "ec": 800, "store": 2_000}
+SMALL = 0
+WORLDS = 5
+COORDINATES = tuple(coordinate.name for coordinate in BgNbd.coordinates)
+
+
+class Recovered(NamedTuple):
+    """Truth, posterior mean and posterior sd, each (n_worlds, n_channels, n_coordinates)."""
+
+    truth: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+
+def world(seed: int) -> tuple[NDArray[np.float64], PurchaseHistory]:
+    """The true coordinates of each channel, and what its customers did."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal([-2.4, -0.3, -1.3, 1.2], 0.3, (len(SIZES), len(COORDINATES)))
+    channel = np.repeat(np.arange(len(SIZES)), list(SIZES.values()))
+    own = BgNbd().parameters(NUMPY, dict(zip(COORDINATES, truth[channel].T, strict=True)))
+    length = np.array([28.0, 40.0, 52.0])[rng.integers(3, size=len(channel))]
+    x, recency, T = BgNbd().simulate(own, length, rng)
+    history = PurchaseHistory(
+        customer_id=np.arange(len(channel)).astype(object),
+        frequency=x,
+        recency=np.where(x > 0, np.floor(recency) + 0.5, 0.0),
+        T=T,
+        monetary_value=np.full(len(channel), np.nan),
+        unit=TimeUnit.WEEK,
+        groups={"channel": np.array(list(SIZES))[channel]},
+    )
+    return truth, history
+
+
+def recovered(pooling: Pooling) -> Recovered:
+    parts = []
+    for seed in range(WORLDS):
+        truth, history = world(seed)
+        with warnings.catch_warnings():
+            # Short chains: their means are judged here, not their tails.
+            warnings.simplefilter("ignore", FitWarning)
+            found = fit(
+                BgNbd(), history, seed=seed, pooling=pooling, draws=400, tune=400, progress=False
+            )
+        assert max(found.diagnostics.rhat.values()) < 1.1
+        theta = found.draws.theta
+        parts.append((truth, theta.mean(axis=(0, 1)), theta.std(axis=(0, 1))))
+    return Recovered(*(np.array(column) for column in zip(*parts, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def partial() -> Recovered:
+    return recovered(Pooling.partial("channel"))
+
+
+@pytest.fixture(scope="module")
+def alone() -> Recovered:
+    return recovered(Pooling.none("channel"))
+
+
+def test_partial_pooling_finds_the_truth_as_closely_as_it_says(partial: Recovered) -> None:
+    off = (partial.mean - partial.truth) / partial.sd
+    assert np.abs(off).max() < 4
+    assert 0.6 < np.sqrt((off**2).mean()) < 1.4
+
+
+def test_fits_without_pooling_find_the_truth_of_large_channels(alone: Recovered) -> None:
+    off = (alone.mean - alone.truth) / alone.sd
+    assert np.abs(off).max() < 4
+
+
+def test_a_small_channel_is_found_better_when_it_leans_on_the_others(
+    partial: Recovered, alone: Recovered
+) -> None:
+    error = {
+        name: ((found.mean - found.truth)[:, SMALL] ** 2).mean()
+        for name, found in (("partial", partial), ("alone", alone))
+    }
+    assert error["partial"] < 0.8 * error["alone"]
+
+
+def test_a_large_channel_speaks_for_itself(partial: Recovered, alone: Recovered) -> None:
+    largest = len(SIZES) - 1
+    shift = np.abs(partial.mean - alone.mean)[:, largest] / alone.sd[:, largest]
+    assert np.median(shift) < 0.5
+
+
+def test_what_is_known_grows_with_the_channel(partial: Recovered) -> None:
+    app, ec, store = partial.sd.mean(axis=(0, 2))
+    assert app > ec > store
