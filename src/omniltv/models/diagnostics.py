@@ -9,7 +9,7 @@ from omniltv.errors import FitWarning
 __all__ = ["Diagnostics"]
 
 _MAX_RHAT = 1.01
-_MIN_ESS = 400.0
+_MIN_ESS = 200.0  # a mean is then known to 7 % of the posterior sd
 _MIN_BFMI = 0.3
 _MAX_DIVERGENT = 0.001
 

@@ -1,12 +1,13 @@
 """`fit`: from a model and a history to a posterior."""
 
 from typing import TYPE_CHECKING, Literal, overload
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
-from omniltv.errors import ConfigError, DataError, FitError
+from omniltv.errors import ConfigError, DataError, DataWarning, FitError
 from omniltv.models import _reference
 from omniltv.models.fits import Posterior, PurchaseFit, SpendFit, group_labels
 from omniltv.models.pooling import Pooling, PoolingKind
@@ -25,6 +26,7 @@ __all__ = ["fit"]
 type Method = Literal["nuts"]
 
 _COMPLETE = Pooling.complete()
+_FEW = 10
 
 
 @overload
@@ -87,24 +89,27 @@ def fit(
         ConfigError: If an argument is not one that is known.
 
     Warns:
+        DataWarning: If there are fewer than ten repeat purchases.
         FitWarning: If the diagnostics say not to trust the posterior.
 
     Examples:
         >>> fit(BgNbd(), history, seed=1, pooling=Pooling.partial("channel"))  # doctest: +SKIP
         PurchaseFit(bg_nbd, partial pooling by channel (4), 2,000 draws)
     """
-    _check_arguments(model, method, draws=draws, tune=tune, chains=chains)
+    _check_arguments(model, method, seed=seed, draws=draws, tune=tune, chains=chains)
     rows = history if isinstance(model, PurchaseModel) else _spenders(history)
     if not len(rows):
         raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
+    _warn_if_few(int(rows.frequency.sum()))
     distinct = rows.distinct(spend=not isinstance(model, PurchaseModel))
     groups, group = np.unique(group_labels(distinct.states, pooling), return_inverse=True)
+    partial = pooling.kind is PoolingKind.PARTIAL
     from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
 
     sampled = _graph.sample(
         model,
-        _setting(model, distinct, group.astype(np.int64), len(groups)),
-        partial=pooling.kind is PoolingKind.PARTIAL,
+        _setting(model, distinct, group.astype(np.int64), partial=partial),
+        partial=partial,
         seed=seed,
         draws=draws,
         tune=tune,
@@ -126,15 +131,34 @@ def fit(
 
 
 def _check_arguments(
-    model: PurchaseModel | SpendModel, method: str, *, draws: int, tune: int, chains: int
+    model: PurchaseModel | SpendModel,
+    method: str,
+    *,
+    seed: int,
+    draws: int,
+    tune: int,
+    chains: int,
 ) -> None:
-    if not isinstance(model, PurchaseModel | SpendModel):
-        raise ConfigError(f"not a model: {type(model).__name__}. Hint: fit(BgNbd(), history)")
+    if isinstance(model, type) or not isinstance(model, PurchaseModel | SpendModel):
+        raise ConfigError(f"not a model: {model!r}. Hint: fit(BgNbd(), history, seed=1)")
     if method != "nuts":
         raise ConfigError(f'no such method: {method!r}. Hint: method="nuts"')
-    for name, value, least in (("draws", draws, 10), ("tune", tune, 10), ("chains", chains, 1)):
-        if value < least:
-            raise ConfigError(f"{name} is at least {least}, got {value}")
+    numbers: dict[str, tuple[object, int]] = {
+        "seed": (seed, 0),
+        "draws": (draws, 10),
+        "tune": (tune, 10),
+        "chains": (chains, 1),
+    }
+    for name, (value, least) in numbers.items():
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}")
+
+
+def _warn_if_few(repeats: int) -> None:
+    if repeats < _FEW:
+        message = f"{repeats} repeat purchases in all: the posterior is mostly the prior"
+        hint = "more customers, or a longer observation"
+        warn(f"{message}. Hint: {hint}", DataWarning, stacklevel=3)
 
 
 def _spenders(history: PurchaseHistory) -> PurchaseHistory:
@@ -155,15 +179,19 @@ def _setting(
     model: PurchaseModel | SpendModel,
     distinct: DistinctStates,
     group: NDArray[np.int64],
-    n_groups: int,
+    *,
+    partial: bool,
 ) -> "_graph.Setting":
     from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
 
     states, count = distinct.states, distinct.count.astype(np.float64)
     state = _state(model, states)
     location = _location(model, states, count)
-    loglik = _reference.group_loglik(model, state, count, group)
-    reference = _reference.mode(loglik, model.coordinates, location)
+    sd = np.array([item.sd for item in model.coordinates])
+    reference = _reference.mode(_reference.loglik(model, state, count), location, sd)
+    centring = np.zeros((group.max() + 1, len(sd)))
+    if partial:
+        centring = _centring(model, distinct, group, reference)
     pairs = np.stack([group, states.frequency.astype(np.int64)])
     _, first, pair = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
     return _graph.Setting(
@@ -174,8 +202,25 @@ def _setting(
         first=first.astype(np.int64),
         location=location,
         reference=reference,
-        centring=_reference.centring(loglik, model.coordinates, reference, n_groups),
+        centring=centring,
     )
+
+
+def _centring(
+    model: PurchaseModel | SpendModel,
+    distinct: DistinctStates,
+    group: NDArray[np.int64],
+    reference: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return w of each group and coordinate, of shape (n_groups, n_coordinates)."""
+    spread = np.array([item.group_sd for item in model.coordinates])
+    weights = []
+    for number in range(group.max() + 1):
+        own = group == number
+        state = _state(model, distinct.states.take(own))
+        target = _reference.loglik(model, state, distinct.count[own].astype(np.float64))
+        weights.append(_reference.centring(target, reference, spread))
+    return np.array(weights)
 
 
 def _state(
