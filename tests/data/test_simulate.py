@@ -493,5 +493,5 @@ def test_the_simulator_needs_no_sampler() -> None:
         "print([m for m in ('pymc', 'arviz', 'recordlinkage', 'matplotlib') if m in sys.modules])"
     )
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603  # our own words
+    done = subprocess.run(command, capture_output=True, check=True)  # our own words
     assert done.stdout.decode().strip() == "[]"

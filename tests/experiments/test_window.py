@@ -65,7 +65,7 @@ def test_bad_windows() -> None:
     frame = table([(1, 1, 0, "ec")])
     with pytest.raises(ConfigError, match="no whole week"):
         window_history(frame, ARMS, start=START, end=START + timedelta(days=3), unit="week")
-    with pytest.raises(DataError, match="not worth more than zero") as caught:
+    with pytest.raises(DataError, match="worth less than nothing") as caught:
         window_history(frame.with_columns(value=-1.0), ARMS, start=START, end=END)
     assert caught.value.rows == (1,)
     with pytest.raises(DataError, match="not a column of times"):

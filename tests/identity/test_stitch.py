@@ -255,7 +255,7 @@ def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:
 def test_importing_the_room_is_light() -> None:
     heavy = ["recordlinkage", "sklearn", "phonenumbers", "pymc", "matplotlib"]
     code = f"import sys, omniltv.identity; sys.exit(any(m in sys.modules for m in {heavy}))"
-    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own code
+    done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == 0
 
 

@@ -184,19 +184,33 @@ def test_an_empty_history_cannot_be_fitted(history: PurchaseHistory) -> None:
 
 
 def test_spend_needs_a_repeat_purchase(history: PurchaseHistory) -> None:
-    with pytest.raises(FitError, match="no row has a repeat purchase"):
+    with pytest.raises(FitError, match="no row has a repeat purchase that was paid for"):
         fit(GammaGamma(), history.take(history.frequency == 0), seed=1)
 
 
-@pytest.mark.parametrize("value", [0.0, -3.0, math.nan])
-def test_spend_needs_values_above_nought(history: PurchaseHistory, value: float) -> None:
+@pytest.mark.parametrize("value", [-3.0, math.nan])
+def test_spend_is_not_below_nought(history: PurchaseHistory, value: float) -> None:
     row = int(np.flatnonzero(history.frequency > 0)[2])
     values = history.monetary_value.copy()
     values[row] = value
-    with pytest.raises(DataError, match="not above 0") as caught:
+    with pytest.raises(DataError, match="below 0") as caught:
         fit(GammaGamma(), replace(history, monetary_value=values), seed=1)
     assert caught.value.column == "monetary_value"
     assert caught.value.rows == (row,)
+
+
+def test_rows_with_free_repeat_purchases_only_are_left_out_aloud(
+    history: PurchaseHistory,
+) -> None:
+    values = np.where(np.arange(len(history)) % 2, history.monetary_value, 0.0)
+    values[history.frequency == 0] = math.nan
+    free = int(((values == 0) & (history.frequency > 0)).sum())
+    with pytest.warns(DataWarning, match=f"^{free} rows"):
+        rows = fitting._spenders(replace(history, monetary_value=values))
+    assert (rows.monetary_value > 0).all()
+    nothing = np.where(history.frequency > 0, 0.0, math.nan)
+    with pytest.raises(FitError, match="paid for"):
+        fit(GammaGamma(), replace(history, monetary_value=nothing), seed=1)
 
 
 def test_a_group_column_must_be_there(history: PurchaseHistory) -> None:

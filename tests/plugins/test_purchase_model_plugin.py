@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -24,9 +23,9 @@ from omniltv.testing import check_purchase_model
 class Nbd:
     """Customers who never leave: Poisson purchases at rates Gamma(r, alpha) (Ehrenberg 1959)."""
 
-    name: ClassVar[str] = "nbd"
-    version: ClassVar[int] = 1
-    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+    name = "nbd"
+    version = 1
+    coordinates = (
         Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
         Coordinate("log_shape", mean=0.0, sd=1.0),
     )
@@ -98,7 +97,7 @@ class Optimist(Nbd):
 class Unscaled(Nbd):
     """Does not say which coordinate moves with the unit of time."""
 
-    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+    coordinates = (
         Coordinate("log_rate", mean=0.0, sd=1.5),
         Coordinate("log_shape", mean=0.0, sd=1.0),
     )

@@ -27,8 +27,8 @@ def load_cdnow(*, sample: bool = True) -> pd.DataFrame:
     names; where there is none it is downloaded once, which needs the extra ``data``.
 
     Args:
-        sample: Whether to return the 1/10 sample of the literature (every tenth
-            customer, 2,357 of them), or all 23,570.
+        sample: Whether to return the 1/10 sample of the literature (2,357 customers),
+            or all 23,570.
 
     Returns:
         Columns ``customer_id`` (int), ``channel`` (``"ec"`` throughout), ``time``,

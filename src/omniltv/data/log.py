@@ -306,7 +306,7 @@ def _history(
     return PurchaseHistory(
         customer_id=log.customer_id[customer],
         frequency=x.astype(np.int64),
-        recency=(occasions.period[stop - 1] - first) * scale,
+        recency=np.asarray((occasions.period[stop - 1] - first) * scale, dtype=np.float64),
         T=np.asarray((_period(last, grain) - first) * scale, dtype=np.float64),
         monetary_value=mean,
         unit=unit,

@@ -50,7 +50,7 @@ def window_history(
 
     Raises:
         DataError: If a column is absent, times are no times or their time zone does not go
-            with that of ``start``, or an occasion is not worth more than zero.
+            with that of ``start``, or an occasion is worth less than nothing.
         ConfigError: If the window is shorter than one period.
 
     Examples:
@@ -109,11 +109,11 @@ def _summed_up(
     occasion, code = np.unique(row * periods + when, return_inverse=True)
     worth = np.bincount(code, weights=value, minlength=len(occasion))
     owner = occasion // periods
-    bad = worth <= 0
+    bad = worth < 0
     if bad.any():
         hint = "PurchaseLog nets refunds against their purchases"
         rows = list(dict.fromkeys(customer[owner[bad]]))
-        raise DataError("occasions not worth more than zero", column="value", rows=rows, hint=hint)
+        raise DataError("occasions worth less than nothing", column="value", rows=rows, hint=hint)
     frequency = np.bincount(owner, minlength=n)
     recency = np.zeros(n)
     np.maximum.at(recency, owner, occasion % periods + 1.0)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +50,7 @@ class ValueComparison:
     shared: bool = False
     coincidence: float = 0.0
     slips: bool = False
-    agreement: ClassVar[int] = 1
+    agreement = 1
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,9 +103,9 @@ class NameComparison:
     reading: str
     swapped: tuple[str, str] | None = None
     shared: bool = False
-    coincidence: ClassVar[float] = 0.004
-    agreement: ClassVar[int] = 2
-    levels: ClassVar[tuple[str, ...]] = (
+    coincidence = 0.004
+    agreement = 2
+    levels = (
         "same characters",
         "same sound",
         "other characters",
@@ -158,11 +157,11 @@ class BirthDateComparison:
 
     name: str = "birth_date"
     column: str = "birth_date"
-    shared: ClassVar[bool] = False
-    coincidence: ClassVar[float] = 5e-5
-    agreement: ClassVar[int] = 1
-    levels: ClassVar[tuple[str, ...]] = ("same", "one slip", "different")
-    frequency: ClassVar[tuple[str | None, ...]] = (None, None, None)
+    shared = False
+    coincidence = 5e-5
+    agreement = 1
+    levels = ("same", "one slip", "different")
+    frequency = (None, None, None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -192,11 +191,11 @@ class AddressComparison:
     name: str = "address"
     address: str = "address"
     postcode: str = "postcode"
-    shared: ClassVar[bool] = True
-    coincidence: ClassVar[float] = 1e-4
-    agreement: ClassVar[int] = 1
-    levels: ClassVar[tuple[str, ...]] = ("same house", "alike", "same postcode", "elsewhere")
-    frequency: ClassVar[tuple[str | None, ...]] = (None, None, None, None)
+    shared = True
+    coincidence = 1e-4
+    agreement = 1
+    levels = ("same house", "alike", "same postcode", "elsewhere")
+    frequency = (None, None, None, None)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ purchase drops out with probability p ~ Beta(a, b).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,9 +48,9 @@ class BgNbd:
         array([1.226])
     """
 
-    name: ClassVar[str] = "bg_nbd"
-    version: ClassVar[int] = 1
-    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+    name = "bg_nbd"
+    version = 1
+    coordinates = (
         Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
         Coordinate("log_shape", mean=-0.5, sd=1.0),
         Coordinate("logit_dropout", mean=-1.0, sd=1.5),

@@ -162,17 +162,23 @@ def _warn_if_few(repeats: int) -> None:
 
 
 def _spenders(history: PurchaseHistory) -> PurchaseHistory:
-    """Return the rows with a repeat purchase: the only ones whose spend is informative."""
+    """Return the rows with paid repeat purchases: the only ones that tell of spend."""
     repeat = history.frequency > 0
-    if not repeat.any():
-        message = "no row has a repeat purchase, so spend cannot be learnt"
-        raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
-    bad = repeat & ~(history.monetary_value > 0)
+    bad = repeat & ~(history.monetary_value >= 0)
     if bad.any():
         rows = history.customer_id[bad].tolist()
-        hint = "net refunds against their purchases, and leave gifts out"
-        raise DataError("mean value not above 0", column="monetary_value", rows=rows, hint=hint)
-    return history.take(repeat)
+        hint = "net refunds against their purchases"
+        problem = "mean value missing or below 0"
+        raise DataError(problem, column="monetary_value", rows=rows, hint=hint)
+    paid = repeat & (history.monetary_value > 0)
+    if not paid.any():
+        message = "no row has a repeat purchase that was paid for, so spend cannot be learnt"
+        raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
+    free = int(repeat.sum() - paid.sum())
+    if free:
+        message = f"{free:,} rows whose repeat purchases were all free"
+        warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=3)
+    return history.take(paid)
 
 
 def _setting(

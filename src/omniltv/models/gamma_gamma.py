@@ -9,7 +9,6 @@ independent of how often the customer buys. (The note calls v gamma.)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +33,9 @@ class GammaGamma:
         array([35.2, 78.1])
     """
 
-    name: ClassVar[str] = "gamma_gamma"
-    version: ClassVar[int] = 1
-    coordinates: ClassVar[tuple[Coordinate, ...]] = (
+    name = "gamma_gamma"
+    version = 1
+    coordinates = (
         Coordinate("log_mean", mean=0.0, sd=1.0, scale="value"),
         Coordinate("log_shape", mean=1.0, sd=1.0),
         Coordinate("log_tail", mean=1.0, sd=1.0),

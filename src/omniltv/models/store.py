@@ -36,7 +36,8 @@ type Arrays = dict[str, NDArray[np.float64]]
 
 _FORMAT = 1
 _HEADER = "header"
-_BUILT_IN: Mapping[str, Model] = {model.name: model for model in (BgNbd(), GammaGamma())}
+_MODELS: tuple[Model, ...] = (BgNbd(), GammaGamma())
+_BUILT_IN: Mapping[str, Model] = {model.name: model for model in _MODELS}
 
 
 class _Origin(BaseModel):

@@ -180,7 +180,7 @@ def _all_pairs(records: Records) -> Pairs:
 
 def _keys(blocker: Blocker, records: Records) -> set[frozenset[str]]:
     proposal = blocker.propose(records, max_block=100)
-    names = records.record_id
+    names = [str(name) for name in records.record_id]
     return {
         frozenset((names[a], names[b]))
         for a, b in zip(proposal.left.tolist(), proposal.right.tolist(), strict=True)

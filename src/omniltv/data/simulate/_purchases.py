@@ -155,7 +155,14 @@ def mark(
 
 def merge(first: Candidates, second: Candidates) -> Candidates:
     """Return both, in order of person and time."""
-    both = Candidates(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+    both = Candidates(
+        person=np.concatenate([first.person, second.person]),
+        clock=np.concatenate([first.clock, second.clock]),
+        dice=np.concatenate([first.dice, second.dice]),
+        amount=np.concatenate([first.amount, second.amount]),
+        marks=np.concatenate([first.marks, second.marks]),
+        number=np.concatenate([first.number, second.number]),
+    )
     return both.take(np.lexsort((both.clock, both.person)))
 
 
