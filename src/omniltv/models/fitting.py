@@ -93,8 +93,13 @@ def fit(
         FitWarning: If the diagnostics say not to trust the posterior.
 
     Examples:
-        >>> fit(BgNbd(), history, seed=1, pooling=Pooling.partial("channel"))  # doctest: +SKIP
-        PurchaseFit(bg_nbd, partial pooling by channel (4), 2,000 draws)
+        >>> from omniltv.models import BgNbd
+        >>> of_customers = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> rng = np.random.default_rng(1)
+        >>> x, recency, T = BgNbd().simulate(of_customers, np.full(300, 40.0), rng)
+        >>> history = PurchaseHistory(np.arange(300), x, recency, T, x * np.nan, "week")
+        >>> fit(BgNbd(), history, seed=1, progress=False)
+        PurchaseFit(bg_nbd, complete pooling, 2,000 draws)
     """
     _check_arguments(model, method, seed=seed, draws=draws, tune=tune, chains=chains)
     rows = history if isinstance(model, PurchaseModel) else _spenders(history)
