@@ -4,7 +4,7 @@ This is the only module that imports PyMC, PyTensor, ArviZ and nutpie, and it is
 imported only when something is fitted.
 
 Coordinates are sampled relative to a reference point (the mode under complete
-pooling), so that every chain starts near the mode. Under partial pooling each
+pooling), so that every chain starts at the mode. Under partial pooling each
 group's coordinate is sampled partially centred: theta = mu + tau^(1-w) (z - w mu)
 with z ~ Normal(w mu, tau^w), where w is 1 for a group that its own data determine and
 0 for one that they do not (Papaspiliopoulos, Roberts and Sköld 2007; Gorinova, Moore
@@ -164,6 +164,8 @@ def sample(
         save_warmup=False,
         progress_bar=progress,
         target_accept=_TARGET_ACCEPT,
+        # Hierarchies have no lasting correlation to learn; groups by themselves may have.
+        adaptation="diag" if partial else "low_rank",
     )
     seconds = time.perf_counter() - start
     posterior = trace["posterior"]
