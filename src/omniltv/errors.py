@@ -23,7 +23,15 @@ _SHOWN = 5
 
 
 class OmniltvError(Exception):
-    """Base of every exception that omniltv raises on purpose."""
+    """Base of every exception that omniltv raises on purpose.
+
+    Examples:
+        >>> try:
+        ...     raise DataError("negative times", column="T", rows=["c7"], hint="T >= 0")
+        ... except OmniltvError as error:
+        ...     print(error)
+        column 'T': negative times (1 row; first ids: c7). Hint: T >= 0
+    """
 
 
 class DataError(OmniltvError, ValueError):

@@ -85,22 +85,42 @@ class Span:
 
 
 def days(amount: float) -> Span:
-    """Return a span of so many days."""
+    """Return a span of so many days.
+
+    Examples:
+        >>> days(14).to(TimeUnit.WEEK)
+        2.0
+    """
     return Span(amount, TimeUnit.DAY)
 
 
 def weeks(amount: float) -> Span:
-    """Return a span of so many weeks."""
+    """Return a span of so many weeks.
+
+    Examples:
+        >>> print(weeks(52))
+        52 weeks
+    """
     return Span(amount, TimeUnit.WEEK)
 
 
 def months(amount: float) -> Span:
-    """Return a span of so many months (a month is a twelfth of 365.25 days)."""
+    """Return a span of so many months (a month is a twelfth of 365.25 days).
+
+    Examples:
+        >>> months(12).to(TimeUnit.DAY)
+        365.25
+    """
     return Span(amount, TimeUnit.MONTH)
 
 
 def years(amount: float) -> Span:
-    """Return a span of so many years (of 365.25 days)."""
+    """Return a span of so many years (of 365.25 days).
+
+    Examples:
+        >>> years(1).to(TimeUnit.MONTH)
+        12.0
+    """
     return Span(amount, TimeUnit.YEAR)
 
 

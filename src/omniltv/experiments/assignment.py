@@ -99,6 +99,11 @@ class Assignment(Tabular):
         stratum: Stratum of each customer, of shape (n_customers,), where there are any.
         shares: Planned share of each arm, where it is known.
         start: When the treatment starts, where it is known.
+
+    Examples:
+        >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
+        >>> made.arm_of("b")
+        'treated'
     """
 
     customer_id: NDArray[np.object_]
