@@ -23,11 +23,6 @@ TWICE = {
         "data/schemas.py",
         "*_WHERE_WHEN,",
     ): "a table is spelt column by column, in its own order, as its documentation is",
-    (
-        "models/protocols.py",
-        "models/protocols.py",
-        '"""Stable name that a saved fit is checked against."""',
-    ): "each Protocol says by itself all that a plug-in has",
 }
 
 type Lines = list[str]

@@ -17,6 +17,7 @@ __all__ = [
     "ArrayNamespace",
     "Coordinate",
     "Future",
+    "Model",
     "Parameters",
     "PurchaseModel",
     "PurchaseState",
@@ -128,9 +129,8 @@ class Future(NamedTuple):
     time: NDArray[np.float64]
 
 
-@runtime_checkable
-class PurchaseModel(Hashable, Protocol):
-    """A process of purchases and dropout. `omniltv.testing` has the laws it must keep."""
+class Model(Hashable, Protocol):
+    """What purchase and spend models have in common: a name, and what is sampled."""
 
     @property
     def name(self) -> str:
@@ -152,6 +152,11 @@ class PurchaseModel(Hashable, Protocol):
     ) -> Mapping[str, Array]:
         """Return the reported parameters from the sampled coordinates."""
         ...
+
+
+@runtime_checkable
+class PurchaseModel(Model, Protocol):
+    """A process of purchases and dropout. `omniltv.testing` has the laws it must keep."""
 
     def loglik(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
@@ -197,29 +202,8 @@ class PurchaseModel(Hashable, Protocol):
 
 
 @runtime_checkable
-class SpendModel(Hashable, Protocol):
+class SpendModel(Model, Protocol):
     """A model of the value of a purchase, independent of how often it happens."""
-
-    @property
-    def name(self) -> str:
-        """Stable name that a saved fit is checked against."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the meaning of the parameters changes."""
-        ...
-
-    @property
-    def coordinates(self) -> tuple[Coordinate, ...]:
-        """What is sampled, in near-independent unconstrained coordinates."""
-        ...
-
-    def parameters(
-        self, xp: ArrayNamespace, coordinates: Mapping[str, Array]
-    ) -> Mapping[str, Array]:
-        """Return the reported parameters from the sampled coordinates."""
-        ...
 
     def loglik(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: SpendState
