@@ -74,7 +74,8 @@ def main() -> None:
     try:
         run(read_inputs(options), options)
     except ltv.OmniltvError as error:
-        sys.exit(f"\nThis stops here. {error}")
+        here = " With this script: --timezone Asia/Tokyo" if "time zone" in str(error) else ""
+        sys.exit(f"\nThis stops here. {error}.{here}")
     print(f"\nDone in {time.perf_counter() - begin:.0f} s.")
 
 
@@ -95,7 +96,7 @@ def run(inputs: Inputs, options: argparse.Namespace) -> None:
         learn_simulated(inputs.world, resolution, customers, folder)
     elif inputs.trial is not None:
         start, arms, purchases = inputs.trial
-        assignment = read_assignment(arms, resolution)
+        assignment = read_assignment(arms, resolution, customers)
         later = purchase_log(resolution, purchases, options.timezone)
         show_lift(lift(assignment, later, customers, start, last_moment(later)), None, folder)
     print(f"\nPictures: {folder}")
@@ -228,12 +229,17 @@ def learn_simulated(
     show_lift(found, truth, folder)
 
 
-def read_assignment(arms: pd.DataFrame, resolution: Resolution[pd.DataFrame]) -> ltv.Assignment:
-    """Return the arms of customers; who is in two arms is set aside, and said."""
+def read_assignment(
+    arms: pd.DataFrame, resolution: Resolution[pd.DataFrame], customers: pd.DataFrame
+) -> ltv.Assignment:
+    """Return the arms of customers; who is in two arms or never bought is set aside, and said."""
     heading("4. Learn: what did the measure do?")
     attached = resolution.attach(arms)
     print(f"assignment: {attached.summary()}")
     table = attached.valid[["customer_id", "arm"]].drop_duplicates()
+    bought = table["customer_id"].isin(set(customers["customer_id"]))
+    print(f"  set aside: {(~bought).sum():,} who had bought nothing before the measure began")
+    table = table[bought]
     try:
         return ltv.Assignment.from_frame(table)
     except ltv.DataError as error:

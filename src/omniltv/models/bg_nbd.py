@@ -180,7 +180,9 @@ class BgNbd:
 def _tosses(dropout: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return at which purchase the coin ends the customer: geometric, infinite where p is 0."""
     with np.errstate(divide="ignore"):
-        return 1 + np.floor(-rng.exponential(size=dropout.shape) / np.log1p(-dropout))
+        waits = rng.exponential(size=dropout.shape)
+    with np.errstate(over="ignore", divide="ignore"):  # who never drops out waits for ever
+        return 1 + np.floor(-waits / np.log1p(-dropout))
 
 
 def _mean_purchases(
