@@ -179,8 +179,7 @@ class BgNbd:
 
 def _tosses(dropout: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return at which purchase the coin ends the customer: geometric, infinite where p is 0."""
-    with np.errstate(divide="ignore"):
-        waits = rng.exponential(size=dropout.shape)
+    waits = rng.exponential(size=dropout.shape)
     with np.errstate(over="ignore", divide="ignore"):  # who never drops out waits for ever
         return 1 + np.floor(-waits / np.log1p(-dropout))
 
