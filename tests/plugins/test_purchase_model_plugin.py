@@ -25,6 +25,7 @@ class Nbd:
 
     name = "nbd"
     version = 1
+    discrete = False
     coordinates = (
         Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
         Coordinate("log_shape", mean=0.0, sd=1.0),

@@ -50,6 +50,7 @@ class BgNbd:
 
     name = "bg_nbd"
     version = 1
+    discrete = False
     coordinates = (
         Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
         Coordinate("log_shape", mean=-0.5, sd=1.0),

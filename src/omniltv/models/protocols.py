@@ -158,6 +158,11 @@ class Model(Hashable, Protocol):
 class PurchaseModel(Model, Protocol):
     """A process of purchases and dropout. `omniltv.testing` has the laws it must keep."""
 
+    @property
+    def discrete(self) -> bool:
+        """Whether time runs in whole opportunities to buy, rather than continuously."""
+        ...
+
     def loglik(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
     ) -> Array:
