@@ -56,7 +56,7 @@ class CnbdK:
         >>> parameters = {"r": 0.5, "alpha": 3.0, "a": 0.8, "b": 2.4}
         >>> customer = PurchaseState(np.array([4, 4]), np.array([30, 38]), np.array([39, 39]))
         >>> CnbdK(3).prob_alive(parameters, customer).round(3)
-        array([0.756, 0.849])
+        array([0.748, 0.888])
         >>> CnbdK(3, modified=False).name
         'bg_cnbd_3'
     """
