@@ -145,9 +145,9 @@ def mean_purchases(
     """Return the mean purchases within a horizon of customers who are alive.
 
     That is E[(1 - exp(-lambda p t)) / p] with lambda ~ Gamma(shape, scale) and
-    p ~ Beta(a, b). The hypergeometric function of eqs. 9 and 10 is used after Euler's
-    transformation (Abramowitz and Stegun 15.3.3): as printed it overflows from about
-    x = 400 on, transformed its arguments stay small however large x is.
+    p ~ Beta(a, b). The hypergeometric function of Fader, Hardie and Lee (2005), eqs. 9 and
+    10, is used after Euler's transformation (Abramowitz and Stegun 15.3.3): as printed it
+    overflows from about x = 400 on, transformed its arguments stay small however large x is.
     """
     shape, scale, a, b, horizon = np.broadcast_arrays(
         *(np.asarray(value, dtype=np.float64) for value in (shape, scale, a, b, horizon))
