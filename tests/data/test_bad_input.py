@@ -210,7 +210,7 @@ REFUSED = [
     ),
     Refused(
         "a channel never seen",
-        lambda: fitted_to_store_and_ec().group_index(history(channel=["ec", "kiosk"])),
+        lambda: fitted_to_store_and_ec().cells(history(channel=["ec", "kiosk"])),
         "channel", ("ben",), "kiosk",
     ),
 ]  # fmt: skip

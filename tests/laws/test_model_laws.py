@@ -4,19 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.gamma_gamma import GammaGamma
+from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.protocols import PurchaseModel, SpendModel
 from omniltv.testing import PURCHASE_LAWS, SPEND_LAWS
 
 
 @pytest.mark.parametrize("law", PURCHASE_LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("model", [BgNbd()], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", PURCHASE_MODELS, ids=lambda model: model.name)
 def test_purchase_model_keeps(law: Callable[[PurchaseModel], None], model: PurchaseModel) -> None:
     law(model)
 
 
 @pytest.mark.parametrize("law", SPEND_LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("model", [GammaGamma()], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", SPEND_MODELS, ids=lambda model: model.name)
 def test_spend_model_keeps(law: Callable[[SpendModel], None], model: SpendModel) -> None:
     law(model)

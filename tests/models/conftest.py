@@ -45,9 +45,20 @@ def posterior(model: PurchaseModel | SpendModel, groups: tuple[str, ...]) -> Pos
     def around(*shape: int) -> NDArray[np.float64]:
         return rng.normal(0.5, 0.1, (2, 20, *shape, k))
 
-    population = {"mean": around(), "spread": around() ** 2, "new": around()}
-    optional = population if len(groups) > 1 else {}
-    return Posterior(names=names, groups=groups, theta=around(len(groups)), **optional)
+    theta = around(len(groups))
+    if len(groups) == 1:
+        return Posterior(names=names, groups=groups, theta=theta)
+    mean = around()
+    return Posterior(
+        names=names,
+        groups=groups,
+        theta=theta,
+        mean=mean,
+        spread=around(1) ** 2,
+        new=around(1),
+        levels=(groups,),
+        effects=theta - mean[:, :, None],
+    )
 
 
 def diagnostics() -> Diagnostics:

@@ -26,8 +26,10 @@ def test_parameters_are_those_of_the_coordinates(purchase_fit: PurchaseFit) -> N
 
 
 def test_the_population_is_of_a_new_group(purchase_fit: PurchaseFit, spend_fit: SpendFit) -> None:
-    assert purchase_fit.draws.new is not None
-    rate = purchase_fit.draws.new[..., purchase_fit.draws.names.index("log_rate")].ravel()
+    draws = purchase_fit.draws
+    assert draws.new is not None
+    assert draws.mean is not None
+    rate = (draws.mean + draws.new[:, :, 0])[..., draws.names.index("log_rate")].ravel()
     population = purchase_fit.population
     np.testing.assert_allclose(np.log(population["r"] / population["alpha"]), rate)
     assert spend_fit.population == {}
@@ -114,8 +116,7 @@ def test_a_group_not_seen_is_refused_with_all_its_rows(
 def test_a_group_not_seen_is_forecast_from_the_population(
     purchase_fit: PurchaseFit, history: PurchaseHistory
 ) -> None:
-    index = purchase_fit.group_index(strange(history), unseen="population")
-    assert set(index[:30]) == {3}
+    assert set(purchase_fit.cells(strange(history), unseen="population").group[:30]) == {3}
     draws = purchase_fit.expected_purchases(strange(history), weeks(26), unseen="population")
     state = PurchaseState(history.frequency[0], history.recency[0], history.T[0])
     direct = BgNbd().expected_purchases(purchase_fit.population, state, np.asarray(26.0))

@@ -1,24 +1,13 @@
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning
-from omniltv.models import BgNbd, GammaGamma, Pooling, PoolingKind, PurchaseFit, fit, fitting
-from omniltv.models._numpy import NUMPY
-from omniltv.models.fits import group_labels
-from omniltv.models.protocols import PurchaseState
-from omniltv.units import TimeUnit, weeks
-
-if TYPE_CHECKING:
-    from omniltv.models._graph import Setting
-
-type LogDensity = Callable[[PurchaseHistory, Pooling, dict[str, object]], float]
+from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, fitting
+from omniltv.units import weeks
 
 PARTIAL = Pooling.partial("channel")
 
@@ -36,112 +25,10 @@ def rows(history: PurchaseHistory, **sizes: int) -> PurchaseHistory:
     return history.take(np.concatenate(kept))
 
 
-def setting(history: PurchaseHistory, pooling: Pooling) -> tuple["Setting", NDArray[np.int64]]:
-    distinct = history.distinct()
-    labels = group_labels(distinct.states, pooling)
-    group = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    found = fitting._setting(BgNbd(), distinct, group, partial=pooling == PARTIAL)
-    return found, group[distinct.index]
-
-
-def log_normal(
-    x: NDArray[np.float64], mean: NDArray[np.float64], sd: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    standard = (x - mean) / sd
-    return np.asarray(-0.5 * np.log(2 * np.pi) - np.log(sd) - 0.5 * standard**2)
-
-
-def loglik(theta: NDArray[np.float64], history: PurchaseHistory, group: NDArray[np.int64]) -> float:
-    """The log-likelihood row by row, in NumPy."""
-    names = (coordinate.name for coordinate in BgNbd().coordinates)
-    own = BgNbd().parameters(NUMPY, dict(zip(names, theta[group].T, strict=True)))
-    state = PurchaseState(history.frequency, history.recency, history.T)
-    return float(np.sum(BgNbd().loglik(NUMPY, own, state)))
-
-
-@pytest.fixture(scope="module")
-def log_density() -> LogDensity:
-    """The density that the sampler sees, constants included."""
-
-    def evaluate(history: PurchaseHistory, pooling: Pooling, point: dict[str, object]) -> float:
-        from pytensor.compile.mode import Mode
-
-        from omniltv.models import _graph
-
-        found, _ = setting(history, pooling)
-        partial = pooling.kind is PoolingKind.PARTIAL
-        graph = _graph._build(BgNbd(), len(found.centring), partial=partial)
-        data = found.data()
-        with graph:
-            for name in graph.named_vars.keys() & data.keys():
-                graph.set_data(name, data[name])
-        as_it_stands = Mode(linker="py", optimizer=None)
-        return float(graph.compile_logp(mode=as_it_stands)(point))
-
-    return evaluate
-
-
-@pytest.mark.sampling
-def test_the_graph_is_the_models_density_without_a_population(
-    history: PurchaseHistory,
-    log_density: LogDensity,
-) -> None:
-    offset = np.random.default_rng(0).normal(0, 0.3, (3, 4))
-    found, group = setting(history, Pooling.none("channel"))
-    theta = found.reference + offset
-    sd = np.array([coordinate.sd for coordinate in BgNbd().coordinates])
-    prior = log_normal(theta, found.location, sd).sum()
-    density = log_density(history, Pooling.none("channel"), {"offset": offset})
-    assert density == pytest.approx(prior + loglik(theta, history, group), abs=1e-6)
-
-
-@pytest.mark.sampling
-def test_partial_centring_leaves_the_hierarchy_as_it_is(
-    history: PurchaseHistory,
-    log_density: LogDensity,
-) -> None:
-    rng = np.random.default_rng(1)
-    mu, log_tau, z = rng.normal(0, 0.3, 4), rng.normal(0, 0.3, 4), rng.normal(0, 0.3, (3, 4))
-    found, group = setting(history, PARTIAL)
-    from omniltv.models._graph import SPREAD_SD
-
-    tau = np.array([coordinate.group_sd for coordinate in BgNbd().coordinates]) * np.exp(log_tau)
-    w = found.centring
-    assert w.min() < 0.5 < w.max()
-    theta = found.reference + mu + tau ** (1 - w) * (z - w * mu)
-    sd = np.array([coordinate.sd for coordinate in BgNbd().coordinates])
-    expected = (
-        log_normal(found.reference + mu, found.location, sd).sum()
-        + log_normal(log_tau, np.zeros(4), np.full(4, SPREAD_SD)).sum()
-        + log_normal(theta, found.reference + mu, tau).sum()
-        + np.log(tau ** (1 - w)).sum()
-        + loglik(theta, history, group)
-    )
-    point: dict[str, object] = {"mu": mu, "log_tau": log_tau, "z": z}
-    assert log_density(history, PARTIAL, point) == pytest.approx(expected, abs=1e-6)
-
-
-def test_centring_follows_what_a_groups_data_say(history: PurchaseHistory) -> None:
-    found, _ = setting(history, PARTIAL)
-    app, ec, _ = found.centring
-    assert (app < ec).all()
-    tiny, _ = setting(rows(history, app=3, store=300), PARTIAL)
-    assert tiny.centring[0].max() < 0.1
-    assert tiny.centring[1, 0] > 0.9
-
-
-def test_priors_say_the_same_in_every_unit(history: PurchaseHistory) -> None:
-    in_days = replace(history, recency=7 * history.recency, T=7 * history.T, unit=TimeUnit.DAY)
-    (found, _), (other, _) = setting(history, PARTIAL), setting(in_days, PARTIAL)
-    shift = np.array([-math.log(7), 0, 0, 0])
-    np.testing.assert_allclose(other.location - found.location, shift, atol=1e-12)
-    np.testing.assert_allclose(other.reference - found.reference, shift, atol=0.01)
-
-
 @pytest.mark.sampling
 def test_the_same_seed_gives_the_same_draws(history: PurchaseHistory) -> None:
     first, again, other = short(history), short(history), short(history, seed=2)
-    for name in ("theta", "mean", "spread", "new"):
+    for name in ("theta", "mean", "spread", "new", "effects"):
         np.testing.assert_array_equal(getattr(first.draws, name), getattr(again.draws, name))
     assert not np.array_equal(first.draws.theta, other.draws.theta)
 

@@ -62,7 +62,7 @@ def fits(*, sd: float = 0.1, draws: int = 200) -> tuple[PurchaseFit, SpendFit]:
 
 
 def truth(fit: PurchaseFit | SpendFit, group: NDArray[np.intp]) -> Parameters:
-    return {name: values[:, 0] for name, values in fit.at(group, slice(0, 1)).items()}
+    return {name: values[0, group] for name, values in fit.parameters.items()}
 
 
 def shop(n: int, *, seed: int) -> PurchaseHistory:

@@ -45,7 +45,7 @@ def test_a_purchase_fit_comes_back_exactly(
     assert found.unit is purchase_fit.unit
     assert found.diagnostics == purchase_fit.diagnostics
     assert found.diagnostics.seconds == purchase_fit.diagnostics.seconds
-    for name in ("theta", "mean", "spread", "new"):
+    for name in ("theta", "mean", "spread", "new", "effects"):
         np.testing.assert_array_equal(getattr(found.draws, name), getattr(purchase_fit.draws, name))
     np.testing.assert_array_equal(
         found.expected_purchases(history, weeks(26)).to_array(),

@@ -38,6 +38,8 @@ class PurchaseHistory:
         unit: The unit of ``recency`` and ``T``.
         groups: Group columns by name (``channel``, ``arm`` …), each of shape (n_rows,).
         counts: Purchases per channel by name, each of shape (n_rows,).
+        covariates: What else is known of customers, as numbers, by name, each of shape
+            (n_rows,).
 
     Raises:
         DataError: If columns differ in length, ids are missing or repeated, or a row
@@ -59,6 +61,7 @@ class PurchaseHistory:
     unit: TimeUnit
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -69,7 +72,9 @@ class PurchaseHistory:
             columns[name] = np.asarray(getattr(self, name), dtype=np.float64)
         groups = {name: np.asarray(values).astype(str) for name, values in self.groups.items()}
         counts = {name: _whole(values, name, ids) for name, values in self.counts.items()}
-        for name, value in {**columns, "groups": groups, "counts": counts}.items():
+        known = {name: _finite(values, name, ids) for name, values in self.covariates.items()}
+        columns |= {"groups": groups, "counts": counts, "covariates": known}
+        for name, value in columns.items():
             object.__setattr__(self, name, value)
         _check_lengths(self)
         _check_rows(self)
@@ -91,6 +96,7 @@ class PurchaseHistory:
         *,
         unit: TimeUnit | Literal["day", "week", "month", "year"],
         groups: Sequence[str] = (),
+        covariates: Sequence[str] = (),
     ) -> "PurchaseHistory":
         """Return a history from a frame that holds the statistics already.
 
@@ -99,6 +105,7 @@ class PurchaseHistory:
                 and, if spend is to be fitted, ``monetary_value``.
             unit: The unit of ``recency`` and ``T``.
             groups: Names of the group columns.
+            covariates: Names of the columns of covariates; numbers, none missing.
 
         Raises:
             DataError: If a column is missing or holds what cannot be.
@@ -127,13 +134,15 @@ class PurchaseHistory:
             monetary_value=value,
             unit=TimeUnit(unit),
             groups={name: labels(table, name, "a history", ids=ids) for name in groups},
+            covariates={name: numbers(table, name, "a history", ids=ids) for name in covariates},
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns by name, each of shape (n_rows,)."""
         counts = {f"purchases_{name}": values for name, values in self.counts.items()}
         statistics = {name: getattr(self, name) for name in _STATISTICS}
-        return {"customer_id": self.customer_id, **self.groups, **statistics, **counts}
+        first = {"customer_id": self.customer_id, **self.groups}
+        return {**first, **statistics, **counts, **self.covariates}
 
     @overload
     def to_frame(self, *, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
@@ -153,6 +162,24 @@ class PurchaseHistory:
         """
         return replace(self, groups={**self.groups, name: np.asarray(values).astype(str)})
 
+    def with_covariates(self, **values: ArrayLike) -> "PurchaseHistory":
+        """Return the history with covariates by name: numbers, one per row, none missing.
+
+        A covariate does not change while a customer is observed: an age group, a first
+        order's size, a 0/1 for membership. Put what has no order (a region) in 0/1 columns.
+
+        Raises:
+            DataError: If there is not one finite number per row.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...                           [11.5, float("nan")], TimeUnit.WEEK)
+            >>> history.with_covariates(member=[1, 0]).covariates["member"]
+            array([1., 0.])
+        """
+        more = {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
+        return replace(self, covariates={**self.covariates, **more})
+
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
         """Return some rows, by position or by boolean mask."""
         pick = np.asarray(rows)
@@ -161,6 +188,7 @@ class PurchaseHistory:
             customer_id=self.customer_id[pick],
             groups={name: values[pick] for name, values in self.groups.items()},
             counts={name: values[pick] for name, values in self.counts.items()},
+            covariates={name: values[pick] for name, values in self.covariates.items()},
             **{name: getattr(self, name)[pick] for name in _STATISTICS},
         )
 
@@ -169,10 +197,10 @@ class PurchaseHistory:
 
         Args:
             spend: Whether rows also differ by their mean value; else only by groups,
-                frequency, recency and T.
+                covariates, frequency, recency and T.
         """
         groups = [np.unique(values, return_inverse=True)[1] for values in self.groups.values()]
-        columns = [*groups, self.frequency, self.recency, self.T]
+        columns = [*groups, *self.covariates.values(), self.frequency, self.recency, self.T]
         columns += [np.nan_to_num(self.monetary_value, nan=-np.inf)] if spend else []
         order = np.lexsort(columns)
         new = np.zeros(len(self), dtype=bool)
@@ -225,10 +253,21 @@ def _whole(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np
     return numeric.astype(np.int64)
 
 
+def _finite(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        rows = ids[bad].tolist() if len(ids) == len(bad) else ()
+        hint = "fill what is missing, and add a 0/1 column that says where it was"
+        raise DataError("missing or infinite covariates", column=name, rows=rows, hint=hint)
+    return array
+
+
 def _check_lengths(history: PurchaseHistory) -> None:
     n = len(history)
     columns = {name: getattr(history, name) for name in _STATISTICS}
-    for name, values in {**columns, **history.groups, **history.counts}.items():
+    every = {**columns, **history.groups, **history.counts, **history.covariates}
+    for name, values in every.items():
         if values.shape != (n,):
             raise DataError(f"shape {values.shape} for {n:,} customers", column=name)
 

@@ -3,7 +3,7 @@
 from omniltv.models.bg_nbd import BgNbd
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
-from omniltv.models.fitting import fit
+from omniltv.models.fitting import fit, to_pymc
 from omniltv.models.gamma_gamma import GammaGamma
 from omniltv.models.lifetime_value import LifetimeValue, lifetime_value
 from omniltv.models.pooling import Pooling, PoolingKind
@@ -23,4 +23,5 @@ __all__ = [
     "fit",
     "lifetime_value",
     "load_fit",
+    "to_pymc",
 ]

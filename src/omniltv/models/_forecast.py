@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from omniltv._frames import first_rows
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
-from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.fits import Cells, ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.protocols import Parameters, PurchaseState, SpendState
 
 __all__ = ["Forecast", "Quantities", "States", "discounting"]
@@ -46,24 +46,25 @@ class States:
         index: State of each row, of shape (n_rows,).
         buying: The purchase state (all but the monetary value) of each state.
         first: A state of each purchase state.
-        purchase_group: Group of each state in the purchase fit.
-        spend_group: Group of each state in the spend fit.
+        buying_cells: Cell of each state in the purchase fit.
+        spending_cells: Cell of each state in the spend fit.
     """
 
     states: PurchaseHistory
     index: NDArray[np.intp]
     buying: NDArray[np.intp]
     first: NDArray[np.intp]
-    purchase_group: NDArray[np.intp]
-    spend_group: NDArray[np.intp]
+    buying_cells: Cells
+    spending_cells: Cells
 
     @classmethod
     def of(
         cls, history: PurchaseHistory, purchases: PurchaseFit, spend: SpendFit, unseen: Unseen
     ) -> "States":
         """Return the states of a history, each with its groups in both fits."""
-        groups = (fit.group_index(history, unseen=unseen) for fit in (purchases, spend))
-        purchase_group, spend_group = groups
+        buying_cells, spending_cells = (
+            fit.cells(history, unseen=unseen) for fit in (purchases, spend)
+        )
         fine = history.distinct(spend=True)
         coarse = fine.states.distinct()
         order = np.argsort(coarse.index, kind="stable")
@@ -78,8 +79,8 @@ class States:
             index=index,
             buying=buying,
             first=np.unique(buying, return_index=True)[1],
-            purchase_group=purchase_group[row],
-            spend_group=spend_group[row],
+            buying_cells=buying_cells.take(row),
+            spending_cells=spending_cells.take(row),
         )
 
 
@@ -195,7 +196,7 @@ class Forecast:
         known = SpendState(
             history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
         )
-        spend = self.spend.at(self.states.spend_group[states], draws)
+        spend = self.states.spending_cells.take(states).parameters(draws)
         value = self.margin[states, None] * self.spend.model.expected_value(spend, known)
         return self._buying(discounted, states, draws) * value
 
@@ -212,7 +213,7 @@ class Forecast:
         parts = []
         for start in range(0, len(first), step):
             some = first[start : start + step]
-            parameters = self.purchases.at(self.states.purchase_group[some], draws)
+            parameters = self.states.buying_cells.take(some).parameters(draws)
             parts.append(evaluate(parameters, _purchase_state(self.states.states, some[:, None])))
         return np.concatenate(parts)[back]
 
@@ -229,11 +230,11 @@ class Forecast:
         rows = self.order[chunk * _ROWS_PER_SEED : (chunk + 1) * _ROWS_PER_SEED]
         states = self.states.index[rows]
         each = np.repeat(states, self.n_draws)
-        buying = self.purchases.at(self.states.purchase_group[states], slice(None))
+        buying = self.states.buying_cells.take(states).parameters()
         future = self.purchases.model.simulate_future(
             _flat(buying), _purchase_state(self.states.states, each), self.horizon, rng
         )
-        spending = self.spend.at(self.states.spend_group[states], slice(None))
+        spending = self.states.spending_cells.take(states).parameters()
         history = self.states.states
         known = SpendState(history.frequency[each], history.monetary_value[each])
         value = self.spend.model.simulate_future(_flat(spending), known, future.row, rng)

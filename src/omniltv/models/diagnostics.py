@@ -26,7 +26,9 @@ class Diagnostics:
         draws: Draws after warm-up, over all chains.
         bfmi: Smallest energy Bayesian fraction of missing information of a chain.
         steps: Mean leapfrog steps per draw.
-        seconds: Wall time of sampling, warm-up included.
+        seconds: Wall time, warm-up included.
+        method: ``"nuts"``, ``"laplace"`` or ``"map"``.
+        khat: Pareto k-hat of the importance weights (Laplace); NaN elsewhere.
     """
 
     rhat: Mapping[str, float]
@@ -37,6 +39,19 @@ class Diagnostics:
     bfmi: float
     steps: float
     seconds: float = field(compare=False)
+    method: str = "nuts"
+    khat: float = field(default=float("nan"), compare=False)
+
+    @classmethod
+    def of_mode(cls, seconds: float) -> "Diagnostics":
+        """Return what is known of a mode: nothing but how long it took."""
+        return cls({}, {}, {}, 0, 1, float("nan"), 0.0, seconds, "map")
+
+    @classmethod
+    def of_weights(cls, khat: float, ess: float, draws: int, seconds: float) -> "Diagnostics":
+        """Return what importance weights say of draws."""
+        sizes = {"importance weights": ess}
+        return cls({}, sizes, {}, 0, draws, float("nan"), 0.0, seconds, "laplace", khat)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -70,6 +85,13 @@ class Diagnostics:
         worst = max(self.rhat.values(), default=float("nan"))
         fewest = min(self.ess_bulk.values(), default=float("nan"))
         verdict = "no problem found" if self.ok else "; ".join(self.problems)
+        if self.method == "map":
+            return f"the mode in {self.seconds:.1f} s, without uncertainty"
+        if self.method == "laplace":
+            return (
+                f"{self.draws:,} draws by Laplace in {self.seconds:.1f} s, k-hat {self.khat:.2f}, "
+                f"ESS {fewest:,.0f}: {verdict}"
+            )
         return (
             f"{self.draws:,} draws in {self.seconds:.1f} s, R-hat at most {worst:.3f}, "
             f"bulk ESS at least {fewest:,.0f}, {self.divergences} divergences: {verdict}"

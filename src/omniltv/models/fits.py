@@ -4,9 +4,8 @@ Draws are kept per group; a forecast looks up each distinct state's group, works
 block by block, and is joined back to the rows.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,8 +17,9 @@ from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError
 from omniltv.models._numpy import NUMPY
 from omniltv.models.diagnostics import Diagnostics
-from omniltv.models.pooling import Pooling, PoolingKind
+from omniltv.models.pooling import JOIN, Pooling, PoolingKind
 from omniltv.models.protocols import (
+    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["Posterior", "ProbAlive", "PurchaseFit", "SpendFit", "Unseen"]
+__all__ = ["Cells", "Effect", "Posterior", "ProbAlive", "PurchaseFit", "SpendFit", "Unseen"]
 
 type Unseen = Literal["error", "population"]
 """What to do with a group that the fit did not see."""
@@ -49,12 +49,16 @@ class Posterior:
 
     Attributes:
         names: The coordinates, of length n_coordinates.
-        groups: The groups, sorted; ``("",)`` under complete pooling.
+        groups: The groups (combinations of the labels of all group columns), sorted;
+            ``("",)`` under complete pooling.
         theta: Draws of shape (chains, draws, n_groups, n_coordinates).
         mean: Population means, of shape (chains, draws, n_coordinates); partial only.
-        spread: Spreads between groups, same shape; partial only.
-        new: Coordinates of a group not seen, drawn from the population, same shape;
-            partial only.
+        spread: Spread of each term, (chains, draws, n_terms, n_coordinates); partial only.
+        new: Effect of a level not seen, drawn for each term, same shape; partial only.
+        levels: Labels of the levels of each term; partial only.
+        effects: Effects of the levels, term after term, of shape
+            (chains, draws, all levels, n_coordinates); partial only.
+        slopes: Effects of the covariates, of shape (chains, draws, n_effects).
     """
 
     names: tuple[str, ...]
@@ -63,6 +67,9 @@ class Posterior:
     mean: NDArray[np.float64] | None = None
     spread: NDArray[np.float64] | None = None
     new: NDArray[np.float64] | None = None
+    levels: tuple[tuple[str, ...], ...] = ()
+    effects: NDArray[np.float64] | None = None
+    slopes: NDArray[np.float64] | None = None
 
     @property
     def n_draws(self) -> int:
@@ -70,10 +77,105 @@ class Posterior:
         chains, draws = self.theta.shape[:2]
         return int(chains * draws)
 
-    def flat(self) -> NDArray[np.float64]:
-        """Return draws of shape (n_draws, n_groups, n_coordinates), the new group last."""
-        parts = [self.theta] if self.new is None else [self.theta, self.new[:, :, None, :]]
-        return np.concatenate(parts, axis=2).reshape(self.n_draws, -1, len(self.names))
+    def flat(self, unseen: Sequence[tuple[str, ...]] = ()) -> NDArray[np.float64]:
+        """Return draws of shape (n_draws, n_groups + unseen, n_coordinates).
+
+        Args:
+            unseen: Groups that were not seen, by their label in each term. A label that
+                was seen has its effect, one that was not the effect of a new level.
+        """
+        parts = [self.theta, *(self._unseen(labels)[:, :, None] for labels in unseen)]
+        joined = np.concatenate(parts, axis=2)
+        return joined.reshape(self.n_draws, *joined.shape[2:])
+
+    def _unseen(self, labels: tuple[str, ...]) -> NDArray[np.float64]:
+        assert self.mean is not None
+        assert self.new is not None
+        assert self.effects is not None
+        total, start = self.mean, 0
+        for term, label in enumerate(labels):
+            known = self.levels[term]
+            seen = label in known
+            effect = (
+                self.effects[:, :, start + known.index(label)] if seen else self.new[:, :, term]
+            )
+            total = total + effect
+            start += len(known)
+        return total
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A covariate that moves a coordinate: by its draw times (value - centre) / scale.
+
+    Attributes:
+        coordinate: The coordinate that it moves.
+        covariate: The covariate of the history.
+        centre: Mean of the covariate in the history that was fitted.
+        scale: Its standard deviation there.
+    """
+
+    coordinate: str
+    covariate: str
+    centre: float
+    scale: float
+
+    def values(self, history: PurchaseHistory) -> NDArray[np.float64]:
+        """Return the standardised covariate of each row, of shape (n_rows,).
+
+        Raises:
+            DataError: If the history does not have it.
+        """
+        if self.covariate not in history.covariates:
+            has = ", ".join(history.covariates) or "none"
+            hint = f"history.with_covariates({self.covariate}=values)"
+            problem = f"the history has no such covariate; it has: {has}"
+            raise DataError(problem, column=self.covariate, hint=hint)
+        values = (history.covariates[self.covariate] - self.centre) / self.scale
+        return np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Where rows find their parameters: their groups, and their covariates.
+
+    Attributes:
+        model: Turns coordinates into parameters.
+        theta: Draws of the coordinates of the groups, (n_draws, n_groups, n_coordinates).
+        group: Group of each row, of shape (n_rows,).
+        slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
+        target: Which coordinate each effect moves.
+        covariates: Standardised covariates of each row, of shape (n_rows, n_effects).
+    """
+
+    model: Model
+    theta: NDArray[np.float64]
+    group: NDArray[np.intp]
+    slopes: NDArray[np.float64]
+    target: tuple[int, ...]
+    covariates: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp] | slice) -> "Cells":
+        """Return the cells of some rows."""
+        return replace(self, group=self.group[rows], covariates=self.covariates[rows])
+
+    def coordinates(self, draws: slice) -> NDArray[np.float64]:
+        """Return coordinates of shape (n_coordinates, n_rows, n_draws of the slice)."""
+        theta = self.theta[draws].transpose(2, 1, 0)[:, self.group]
+        for k, target in enumerate(self.target):
+            theta[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
+        return theta
+
+    def parameters(self, draws: slice = slice(None)) -> Parameters:
+        """Return the reported parameters, each of shape (n_rows, n_draws of the slice)."""
+        names = [item.name for item in self.model.coordinates]
+        if self.target:
+            moved = self.coordinates(draws)
+            return self.model.parameters(NUMPY, dict(zip(names, moved, strict=True)))
+        used, place = np.unique(self.group, return_inverse=True)
+        each = self.theta[draws][:, used].transpose(2, 1, 0)
+        found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
+        return {name: values[place] for name, values in found.items()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,12 +187,14 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         pooling: How its groups shared strength.
         draws: The sampled coordinates.
         diagnostics: What the sampler said of itself.
+        effects: The covariates, and what they move.
     """
 
     model: Model
     pooling: Pooling
     draws: Posterior
     diagnostics: Diagnostics
+    effects: tuple[Effect, ...] = field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         groups = f" by {', '.join(self.pooling.by)} ({len(self.groups)})" if self.pooling.by else ""
@@ -109,17 +213,13 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         """Posterior draws over all chains."""
         return self.draws.n_draws
 
-    @cached_property
-    def _reported(self) -> Mapping[str, NDArray[np.float64]]:
-        flat = self.draws.flat()
-        named = {name: flat[:, :, k] for k, name in enumerate(self.draws.names)}
-        return self.model.parameters(NUMPY, named)
-
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float64]]:
-        """Reported parameters by name, each of shape (n_draws, n_groups)."""
-        seen = len(self.groups)
-        return {name: values[:, :seen] for name, values in self._reported.items()}
+        """Reported parameters by name, each of shape (n_draws, n_groups).
+
+        Where there are covariates, those of a customer at their means.
+        """
+        return self._reported(self.draws.flat())
 
     @property
     def population(self) -> Mapping[str, NDArray[np.float64]]:
@@ -130,7 +230,13 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         """
         if self.draws.new is None:
             return {}
-        return {name: values[:, -1] for name, values in self._reported.items()}
+        nowhere = ("",) * len(self.pooling.by)
+        reported = self._reported(self.draws.flat([nowhere])[:, -1:])
+        return {name: values[:, 0] for name, values in reported.items()}
+
+    def _reported(self, flat: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
+        named = {name: flat[:, :, k] for k, name in enumerate(self.draws.names)}
+        return self.model.parameters(NUMPY, named)
 
     @property
     def posterior(self) -> "xr.DataTree":
@@ -166,26 +272,49 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
             }
         )
 
-    def group_index(
-        self, history: PurchaseHistory, *, unseen: Unseen = "error"
-    ) -> NDArray[np.intp]:
-        """Return the group of each row of a history, of shape (n_rows,).
+    def cells(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> Cells:
+        """Return where each row of a history finds its parameters.
 
         Args:
-            history: With the group columns that the fit was made with.
+            history: With the group columns and covariates that the fit was made with.
             unseen: What to do with a group that the fit did not see: refuse it, or
-                forecast it from the population (its index is then ``len(groups)``).
+                forecast it from the population of groups. Labels that were seen in other
+                combinations keep their effects.
 
         Raises:
-            DataError: If a group column is missing, or a group was not seen.
+            DataError: If a group column or covariate is missing, or a group was not seen.
             ConfigError: If the population is asked for and pooling was not partial.
         """
         labels = group_labels(history, self.pooling)
         known = np.asarray(self.groups)
-        place = np.searchsorted(known, labels).clip(max=len(known) - 1)
+        place = np.searchsorted(known, labels).clip(max=len(known) - 1).astype(np.intp)
         strange = known[place] != labels
-        if not strange.any():
-            return place.astype(np.intp)
+        others: list[tuple[str, ...]] = []
+        if strange.any():
+            self._refuse(history, labels, strange, unseen)
+            per_term = [term_labels(history, term)[strange] for term in self.pooling.by]
+            combined = list(zip(*(column.tolist() for column in per_term), strict=True))
+            others = sorted(set(combined))
+            number = {item: len(known) + k for k, item in enumerate(others)}
+            place[strange] = [number[item] for item in combined]
+        slopes = np.empty((self.n_draws, 0)) if self.draws.slopes is None else self.draws.slopes
+        columns = [effect.values(history) for effect in self.effects]
+        return Cells(
+            model=self.model,
+            theta=self.draws.flat(others),
+            group=place,
+            slopes=slopes.reshape(self.n_draws, -1),
+            target=tuple(self.draws.names.index(effect.coordinate) for effect in self.effects),
+            covariates=np.stack(columns, axis=1) if columns else np.empty((len(history), 0)),
+        )
+
+    def _refuse(
+        self,
+        history: PurchaseHistory,
+        labels: NDArray[np.str_],
+        strange: NDArray[np.bool_],
+        unseen: Unseen,
+    ) -> None:
         if unseen == "error":
             column = " x ".join(self.pooling.by)
             names = ", ".join(sorted({str(label) for label in labels[strange]})[:5])
@@ -196,20 +325,15 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         if self.draws.new is None:
             message = f"{self.pooling.kind} pooling has no population to draw a new group from"
             raise ConfigError(f"{message}. Hint: pooling=Pooling.partial(...)")
-        return np.where(strange, len(known), place).astype(np.intp)
-
-    def at(self, group: NDArray[np.intp], draws: slice) -> Parameters:
-        """Return the parameters of states, each of shape (n_states, n_draws of the slice)."""
-        return {name: values[draws].T[group] for name, values in self._reported.items()}
 
     def _distinct(
         self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
-    ) -> tuple[DistinctStates, NDArray[np.intp]]:
-        """Return the states of a history and the group of each; errors name all its rows."""
+    ) -> tuple[DistinctStates, Cells]:
+        """Return the states of a history and the cell of each; errors name all its rows."""
         distinct = history.distinct(spend=spend)
-        group = np.empty(len(distinct.count), dtype=np.intp)
-        group[distinct.index] = self.group_index(history, unseen=unseen)
-        return distinct, group
+        row = np.empty(len(distinct.count), dtype=np.intp)
+        row[distinct.index] = np.arange(len(history))
+        return distinct, self.cells(history, unseen=unseen).take(row)
 
     def save(self, path: str | Path) -> None:
         """Write the fit to one file, whole or not at all; no pickle inside.
@@ -237,39 +361,43 @@ class PurchaseFit(_Fit[PurchaseModel]):
         self, history: PurchaseHistory, horizon: Span, *, unseen: Unseen = "error"
     ) -> Draws:
         """Return draws of each row's expected purchases within ``horizon`` from now."""
-        distinct, group = self._states(history, unseen)
+        distinct, cells = self._states(history, unseen)
         length = np.asarray(horizon.to(self.unit))
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = purchase_state(distinct.states, states)
-            return self.model.expected_purchases(self.at(group[states], draws), state, length)
+            return self.model.expected_purchases(
+                cells.take(states).parameters(draws), state, length
+            )
 
-        return Draws(evaluate, distinct.index, len(group), self.n_draws, "expected purchases")
+        return Draws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "expected purchases"
+        )
 
     def prob_alive(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> ProbAlive:
         """Return draws of the probability that each row's customer has not dropped out."""
-        distinct, group = self._states(history, unseen)
+        distinct, cells = self._states(history, unseen)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = purchase_state(distinct.states, states)
-            return self.model.prob_alive(self.at(group[states], draws), state)
+            return self.model.prob_alive(cells.take(states).parameters(draws), state)
 
-        return ProbAlive(evaluate, distinct.index, len(group), self.n_draws, "P(alive)")
+        return ProbAlive(evaluate, distinct.index, len(distinct.count), self.n_draws, "P(alive)")
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of the log-likelihood of each row's purchases."""
-        distinct, group = self._states(history, unseen)
+        distinct, cells = self._states(history, unseen)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = purchase_state(distinct.states, states)
-            values = self.model.loglik(NUMPY, self.at(group[states], draws), state)
+            values = self.model.loglik(NUMPY, cells.take(states).parameters(draws), state)
             return np.asarray(values, dtype=np.float64)
 
-        return RowDraws(evaluate, distinct.index, len(group), self.n_draws, "log-likelihood")
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "log-likelihood"
+        )
 
-    def _states(
-        self, history: PurchaseHistory, unseen: Unseen
-    ) -> tuple[DistinctStates, NDArray[np.intp]]:
+    def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
         if history.unit is not self.unit:
             hint = f'log.history(unit="{self.unit}")'
             problem = f"the history counts in {history.unit}s, the fit in {self.unit}s"
@@ -283,26 +411,30 @@ class SpendFit(_Fit[SpendModel]):
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of each row's expected value per purchase."""
-        distinct, group = self._distinct(history, unseen, spend=True)
+        distinct, cells = self._distinct(history, unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = spend_state(distinct.states, states)
-            return self.model.expected_value(self.at(group[states], draws), state)
+            return self.model.expected_value(cells.take(states).parameters(draws), state)
 
-        return RowDraws(evaluate, distinct.index, len(group), self.n_draws, "value per purchase")
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "value per purchase"
+        )
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
-        distinct, group = self._distinct(history, unseen, spend=True)
+        distinct, cells = self._distinct(history, unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             frequency, mean = spend_state(distinct.states, states)
             bought = frequency > 0
             state = SpendState(np.where(bought, frequency, 1.0), np.where(bought, mean, 1.0))
-            values = self.model.loglik(NUMPY, self.at(group[states], draws), state)
+            values = self.model.loglik(NUMPY, cells.take(states).parameters(draws), state)
             return np.where(bought, np.asarray(values, dtype=np.float64), 0.0)
 
-        return RowDraws(evaluate, distinct.index, len(group), self.n_draws, "log-likelihood")
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "log-likelihood"
+        )
 
 
 def group_labels(history: PurchaseHistory, pooling: Pooling) -> NDArray[np.str_]:
@@ -313,16 +445,25 @@ def group_labels(history: PurchaseHistory, pooling: Pooling) -> NDArray[np.str_]
     """
     if pooling.kind is PoolingKind.COMPLETE:
         return np.full(len(history), "")
-    for name in pooling.by:
+    return term_labels(history, JOIN.join(pooling.columns))
+
+
+def term_labels(history: PurchaseHistory, term: str) -> NDArray[np.str_]:
+    """Return the label of each row in one term: a group column, or several joined by ``|``.
+
+    Raises:
+        DataError: If the history has no such group column.
+    """
+    labels: NDArray[np.str_] | None = None
+    for name in term.split(JOIN):
         if name not in history.groups:
             has = ", ".join(history.groups) or "none"
             hint = f'log.history(by="{name}") or history.with_group("{name}", values)'
             problem = f"the history has no such group column; it has: {has}"
             raise DataError(problem, column=name, hint=hint)
-    columns = [np.asarray(history.groups[name]).astype(str) for name in pooling.by]
-    labels = columns[0]
-    for column in columns[1:]:
-        labels = np.char.add(np.char.add(labels, "|"), column)
+        column = np.asarray(history.groups[name]).astype(str)
+        labels = column if labels is None else np.char.add(np.char.add(labels, JOIN), column)
+    assert labels is not None
     return labels
 
 

@@ -1,30 +1,27 @@
 """`fit`: from a model and a history to a posterior."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 from warnings import warn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from omniltv.data.history import DistinctStates, PurchaseHistory
-from omniltv.errors import ConfigError, DataError, DataWarning, FitError
-from omniltv.models import _reference
-from omniltv.models.fits import Posterior, PurchaseFit, SpendFit, group_labels
-from omniltv.models.pooling import Pooling, PoolingKind
-from omniltv.models.protocols import (
-    PurchaseModel,
-    PurchaseState,
-    SpendModel,
-    SpendState,
-)
+from omniltv.data.history import PurchaseHistory
+from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning
+from omniltv.models.fits import PurchaseFit, SpendFit
+from omniltv.models.pooling import Pooling
+from omniltv.models.priors import Prior
+from omniltv.models.protocols import PurchaseModel, SpendModel
 
 if TYPE_CHECKING:
-    from omniltv.models import _graph
+    import pymc
 
-__all__ = ["fit"]
+__all__ = ["Method", "fit", "to_pymc"]
 
-type Method = Literal["nuts"]
+type Method = Literal["nuts", "laplace", "map"]
+"""How the posterior is found."""
 
+_METHODS = ("nuts", "laplace", "map")
 _COMPLETE = Pooling.complete()
 _FEW = 10
 
@@ -37,6 +34,9 @@ def fit(
     seed: int,
     pooling: Pooling = ...,
     method: Method = ...,
+    covariates: Mapping[str, Sequence[str]] | None = ...,
+    priors: Mapping[str, Prior] | None = ...,
+    spread_priors: Mapping[str, Prior] | None = ...,
     draws: int = ...,
     tune: int = ...,
     chains: int = ...,
@@ -50,6 +50,9 @@ def fit(
     seed: int,
     pooling: Pooling = ...,
     method: Method = ...,
+    covariates: Mapping[str, Sequence[str]] | None = ...,
+    priors: Mapping[str, Prior] | None = ...,
+    spread_priors: Mapping[str, Prior] | None = ...,
     draws: int = ...,
     tune: int = ...,
     chains: int = ...,
@@ -62,8 +65,11 @@ def fit(
     seed: int,
     pooling: Pooling = _COMPLETE,
     method: Method = "nuts",
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    spread_priors: Mapping[str, Prior] | None = None,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int = 500,
     chains: int = 2,
     progress: bool = True,
 ) -> PurchaseFit | SpendFit:
@@ -77,20 +83,32 @@ def fit(
         history: One row per customer, or per customer and channel.
         seed: The same seed and data give the same draws.
         pooling: How the groups of a column of the history share strength.
-        method: ``"nuts"``, the no-U-turn sampler (Hoffman and Gelman 2014).
-        draws: Draws per chain after warm-up.
+        method: ``"nuts"``, the no-U-turn sampler (Hoffman and Gelman 2014); ``"laplace"``,
+            the mode and curvature corrected by importance weights, which takes a fraction
+            of the time and hands over to the sampler, saying so, where its k-hat is bad;
+            ``"map"``, the mode alone, without uncertainty.
+        covariates: Which covariates of the history move which coordinates of the model:
+            ``{"log_rate": ["age", "member"]}``. They are standardised; their effects are
+            per standard deviation.
+        priors: Priors in the place of the model's own, by coordinate; for the effect of a
+            covariate by ``"coordinate:covariate"``. See `omniltv.models.priors`.
+        spread_priors: Priors of the spread between groups under partial pooling, by
+            coordinate.
+        draws: Draws per chain after warm-up; by Laplace as many times ``chains``.
         tune: Warm-up draws per chain.
         chains: Chains, run in parallel where there are cores.
         progress: Whether to show a progress bar.
 
     Raises:
-        FitError: If the history has no rows, or none with a repeat purchase (spend).
+        FitError: If the history has no rows, or none with a repeat purchase (spend), or
+            the posterior has no mode.
         DataError: If a group column is missing, or a mean value is not positive (spend).
         ConfigError: If an argument is not one that is known.
 
     Warns:
         DataWarning: If there are fewer than ten repeat purchases.
-        FitWarning: If the diagnostics say not to trust the posterior.
+        FitWarning: If the diagnostics say not to trust the posterior, or Laplace hands
+            over to the sampler.
 
     Examples:
         >>> from omniltv.models import BgNbd
@@ -106,33 +124,54 @@ def fit(
     if not len(rows):
         raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
     _warn_if_few(int(rows.frequency.sum()))
-    distinct = rows.distinct(spend=not isinstance(model, PurchaseModel))
-    groups, group = np.unique(group_labels(distinct.states, pooling), return_inverse=True)
-    partial = pooling.kind is PoolingKind.PARTIAL
+    from omniltv.models import _inference  # noqa: PLC0415 - compiled code, slow to import
+
+    problem = _inference.Problem.of(
+        model, rows, pooling, covariates or {}, priors or {}, spread_priors or {}
+    )
+    found = _inference.solve(
+        problem, method, seed=seed, draws=draws, tune=tune, chains=chains, progress=progress
+    )
+    if found.handed_over:
+        warn(found.handed_over, FitWarning, stacklevel=2)
+    found.diagnostics.warn()
+    if isinstance(model, PurchaseModel):
+        return PurchaseFit(
+            model, pooling, found.draws, found.diagnostics, history.unit, effects=problem.effects
+        )
+    return SpendFit(model, pooling, found.draws, found.diagnostics, effects=problem.effects)
+
+
+def to_pymc(
+    model: PurchaseModel | SpendModel,
+    history: PurchaseHistory,
+    *,
+    pooling: Pooling = _COMPLETE,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    spread_priors: Mapping[str, Prior] | None = None,
+) -> "pymc.Model":
+    """Return the posterior that `fit` finds as a PyMC model, to look at or to extend.
+
+    Its variables are the coordinates, by name, the effects of the terms of the pooling
+    (``"log_rate:channel"``), their spreads (``"spread:log_rate:channel"``) and the effects
+    of covariates (``"log_rate:age"``).
+
+    Raises:
+        DataError: If a group column or covariate is missing.
+        ConfigError: If a prior is of nothing, or has no counterpart in PyMC.
+    """
     from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
 
-    sampled = _graph.sample(
+    rows = history if isinstance(model, PurchaseModel) else _spenders(history)
+    return _graph.pymc_model(
         model,
-        _setting(model, distinct, group.astype(np.int64), partial=partial),
-        partial=partial,
-        seed=seed,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        progress=progress,
+        rows,
+        pooling=pooling,
+        covariates=covariates or {},
+        priors=priors or {},
+        spread_priors=spread_priors or {},
     )
-    posterior = Posterior(
-        names=tuple(coordinate.name for coordinate in model.coordinates),
-        groups=tuple(str(label) for label in groups),
-        theta=sampled.theta,
-        mean=sampled.mean,
-        spread=sampled.spread,
-        new=_new_group(sampled.mean, sampled.spread, seed),
-    )
-    sampled.diagnostics.warn()
-    if isinstance(model, PurchaseModel):
-        return PurchaseFit(model, pooling, posterior, sampled.diagnostics, history.unit)
-    return SpendFit(model, pooling, posterior, sampled.diagnostics)
 
 
 def _check_arguments(
@@ -146,8 +185,8 @@ def _check_arguments(
 ) -> None:
     if isinstance(model, type) or not isinstance(model, PurchaseModel | SpendModel):
         raise ConfigError(f"not a model: {model!r}. Hint: fit(BgNbd(), history, seed=1)")
-    if method != "nuts":
-        raise ConfigError(f'no such method: {method!r}. Hint: method="nuts"')
+    if method not in _METHODS:
+        raise ConfigError(f"no such method: {method!r}. Hint: one of {', '.join(_METHODS)}")
     numbers: dict[str, tuple[object, int]] = {
         "seed": (seed, 0),
         "draws": (draws, 10),
@@ -184,85 +223,3 @@ def _spenders(history: PurchaseHistory) -> PurchaseHistory:
         message = f"{free:,} rows whose repeat purchases were all free"
         warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=3)
     return history.take(paid)
-
-
-def _setting(
-    model: PurchaseModel | SpendModel,
-    distinct: DistinctStates,
-    group: NDArray[np.int64],
-    *,
-    partial: bool,
-) -> "_graph.Setting":
-    from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
-
-    states, count = distinct.states, distinct.count.astype(np.float64)
-    state = _state(model, states)
-    location = _location(model, states, count)
-    sd = np.array([item.sd for item in model.coordinates])
-    reference = _reference.mode(_reference.loglik(model, state, count), location, sd)
-    centring = np.zeros((group.max() + 1, len(sd)))
-    if partial:
-        centring = _centring(model, distinct, group, reference)
-    pairs = np.stack([group, states.frequency.astype(np.int64)])
-    _, first, pair = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
-    return _graph.Setting(
-        states=state._asdict(),
-        count=count,
-        group=group,
-        pair=pair.ravel().astype(np.int64),
-        first=first.astype(np.int64),
-        location=location,
-        reference=reference,
-        centring=centring,
-    )
-
-
-def _centring(
-    model: PurchaseModel | SpendModel,
-    distinct: DistinctStates,
-    group: NDArray[np.int64],
-    reference: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return w of each group and coordinate, of shape (n_groups, n_coordinates)."""
-    spread = np.array([item.group_sd for item in model.coordinates])
-    weights = []
-    for number in range(group.max() + 1):
-        own = group == number
-        state = _state(model, distinct.states.take(own))
-        target = _reference.loglik(model, state, distinct.count[own].astype(np.float64))
-        weights.append(_reference.centring(target, reference, spread))
-    return np.array(weights)
-
-
-def _state(
-    model: PurchaseModel | SpendModel, states: PurchaseHistory
-) -> PurchaseState | SpendState:
-    frequency = states.frequency.astype(np.float64)
-    if isinstance(model, PurchaseModel):
-        return PurchaseState(frequency, states.recency, states.T)
-    return SpendState(frequency, states.monetary_value)
-
-
-def _location(
-    model: PurchaseModel | SpendModel, states: PurchaseHistory, count: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the prior means, moved to the scale of the data (see `Coordinate`)."""
-    shift = {"none": 0.0}
-    if isinstance(model, PurchaseModel):
-        shift["time"] = -_log_mean(states.T, count)
-    else:
-        shift["value"] = _log_mean(states.monetary_value, count * states.frequency)
-    return np.array([item.mean + shift[item.scale] for item in model.coordinates])
-
-
-def _log_mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    total = float(values @ weight)
-    return float(np.log(total / weight.sum())) if total > 0 else 0.0
-
-
-def _new_group(
-    mean: NDArray[np.float64] | None, spread: NDArray[np.float64] | None, seed: int
-) -> NDArray[np.float64] | None:
-    if mean is None or spread is None:
-        return None
-    return np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0]).normal(mean, spread)

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from omniltv.errors import StoreError
-from omniltv.models.bg_nbd import BgNbd
+from omniltv.models.built_in import BUILT_IN
 from omniltv.models.diagnostics import Diagnostics
-from omniltv.models.fits import Posterior, PurchaseFit, SpendFit
-from omniltv.models.gamma_gamma import GammaGamma
+from omniltv.models.fits import Effect, Posterior, PurchaseFit, SpendFit
 from omniltv.models.pooling import Pooling, PoolingKind
 from omniltv.models.protocols import PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
@@ -34,10 +33,10 @@ __all__ = ["load_fit", "save_fit"]
 type Model = PurchaseModel | SpendModel
 type Arrays = dict[str, NDArray[np.float64]]
 
-_FORMAT = 1
+_FORMAT = 2
 _HEADER = "header"
-_MODELS: tuple[Model, ...] = (BgNbd(), GammaGamma())
-_BUILT_IN: Mapping[str, Model] = {model.name: model for model in _MODELS}
+_BY_NAME: Mapping[str, Model] = {model.name: model for model in BUILT_IN}
+_ARRAYS = ("theta", "mean", "spread", "new", "effects", "slopes")
 
 
 class _Origin(BaseModel):
@@ -58,6 +57,8 @@ class _Header(_Origin):
     pooling: PoolingKind
     by: tuple[str, ...]
     groups: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    effects: tuple[Effect, ...]
     unit: TimeUnit | None
     diagnostics: Diagnostics
     checksum: str
@@ -115,16 +116,20 @@ def load_fit(path: str | Path, *, model: Model | None = None) -> PurchaseFit | S
     header, arrays = _read(where)
     found = _model(header, model, where)
     pooling = Pooling(header.pooling, header.by)
-    draws = Posterior(names=header.coordinates, groups=header.groups, **arrays)
+    draws = Posterior(
+        names=header.coordinates, groups=header.groups, levels=header.levels, **arrays
+    )
     if isinstance(found, SpendModel):
-        return SpendFit(found, pooling, draws, header.diagnostics)
+        return SpendFit(found, pooling, draws, header.diagnostics, effects=header.effects)
     if header.unit is None:
         raise _damaged(where, "it has no unit of time")
-    return PurchaseFit(found, pooling, draws, header.diagnostics, header.unit)
+    return PurchaseFit(
+        found, pooling, draws, header.diagnostics, header.unit, effects=header.effects
+    )
 
 
 def _arrays(draws: Posterior) -> Arrays:
-    held = {"theta": draws.theta, "mean": draws.mean, "spread": draws.spread, "new": draws.new}
+    held = {name: getattr(draws, name) for name in _ARRAYS}
     return {name: values for name, values in held.items() if values is not None}
 
 
@@ -138,6 +143,8 @@ def _header(fit: PurchaseFit | SpendFit, arrays: Arrays) -> _Header:
         pooling=fit.pooling.kind,
         by=fit.pooling.by,
         groups=fit.groups,
+        levels=fit.draws.levels,
+        effects=fit.effects,
         unit=fit.unit if isinstance(fit, PurchaseFit) else None,
         diagnostics=fit.diagnostics,
         checksum=_checksum(arrays),
@@ -182,7 +189,7 @@ def _parse(text: bytes, path: Path) -> _Header:
 
 def _model(header: _Header, asked: Model | None, path: Path) -> Model:
     """Return the model that the file is of, refusing any other."""
-    found = _BUILT_IN.get(header.model) if asked is None else asked
+    found = _BY_NAME.get(header.model) if asked is None else asked
     if found is None:
         message = f"{path} holds a fit of {header.model!r}, a model that omniltv does not have"
         raise StoreError(f"{message}. Hint: load_fit(path, model=...)")

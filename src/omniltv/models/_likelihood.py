@@ -1,0 +1,171 @@
+"""The log-likelihood of a history with its gradient, on distinct states, by the fused kernel."""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.models import _kernel
+from omniltv.models._tape import Program, Tape, TapeNamespace, Traced
+from omniltv.models.protocols import (
+    Array,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
+
+__all__ = ["Likelihood", "cores"]
+
+_CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
+
+
+class Likelihood:
+    """The log-likelihood of every cell as a function of the cells' coordinates.
+
+    Args:
+        model: The model.
+        state: Statistics of the distinct states, each of shape (n_states,).
+        count: How many rows have each state, of shape (n_states,).
+        cell: Cell of each state (who shares all coordinates), of shape (n_states,).
+
+    Examples:
+        >>> from omniltv.models.bg_nbd import BgNbd
+        >>> state = PurchaseState(np.array([0.0, 2.0]), np.array([0.0, 0.5]), np.ones(2))
+        >>> likelihood = Likelihood(BgNbd(), state, np.array([3.0, 1.0]), np.zeros(2, int))
+        >>> value, gradient = likelihood.gradient(np.zeros((1, 4)))
+        >>> value.shape, gradient.shape
+        ((1,), (1, 4))
+    """
+
+    def __init__(
+        self,
+        model: PurchaseModel | SpendModel,
+        state: PurchaseState | SpendState,
+        count: NDArray[np.float64],
+        cell: NDArray[np.int64],
+    ) -> None:
+        order = np.lexsort([state.frequency, cell])
+        cells = cell[order]
+        frequency = np.asarray(state.frequency)[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (np.diff(cells) != 0) | (np.diff(frequency) != 0)
+        self.n_cells = int(cell.max()) + 1
+        self._cell = cells.astype(np.int64)
+        self._pair = (np.cumsum(new) - 1).astype(np.int64)
+        self._cell_of_pair = self._cell[new]
+        self._count = np.asarray(count, dtype=np.float64)[order]
+        sorted_state = type(state)(*(np.asarray(values)[order] for values in state))
+        self._given = self._trace(model, sorted_state)
+        self._states = (np.stack([self._cell, self._pair]), self._cell_of_pair, self._count)
+        self._chunks = list(pairwise([*range(0, len(order), _CHUNK), len(order)]))
+
+    def _trace(
+        self, model: PurchaseModel | SpendModel, state: PurchaseState | SpendState
+    ) -> tuple[tuple[Program, Program, Program], int]:
+        tape = Tape(self._pair, self._cell_of_pair, self.n_cells)
+        xp = TapeNamespace(tape)
+        named = {item.name: tape.coordinate(np.zeros(self.n_cells)) for item in model.coordinates}
+        result = loglik(model, xp, model.parameters(xp, named), state)
+        if not isinstance(result, Traced):
+            raise TypeError(f"the log-likelihood of {model.name} depends on no coordinate")
+        return tape.programs(result)
+
+    def value(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-likelihood of each cell, of shape (n_cells,).
+
+        Args:
+            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
+        """
+        return self.values(theta[None])[0]
+
+    def gradient(
+        self, theta: NDArray[np.float64], *, workers: int = 1
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return value, of shape (n_cells,), and gradient, of the shape of ``theta``.
+
+        Args:
+            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
+            workers: Threads to use; the sums do not depend on it.
+        """
+        columns = np.ascontiguousarray(theta.T)
+        if len(self._chunks) > 1:
+            return self._in_chunks(columns, workers)
+        value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
+        return value, gradient
+
+    def values(self, thetas: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+        """Return the log-likelihood of each cell at many points, of shape (n_points, n_cells).
+
+        Args:
+            thetas: Points, of shape (n_points, n_cells, n_coordinates).
+            workers: Threads to use.
+        """
+        parts = np.array_split(thetas.transpose(0, 2, 1), max(1, min(workers, len(thetas))))
+
+        def part(some: NDArray[np.float64]) -> NDArray[np.float64]:
+            points = np.ascontiguousarray(some)
+            return np.asarray(_kernel.evaluate_many(*self._given, points, *self._states))
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return np.concatenate(list(pool.map(part, parts)))
+
+    def curvature(self, theta: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+        """Return minus the Hessian of each cell, of shape (n_cells, k, k).
+
+        By central differences of the gradient, all cells at once.
+        """
+        k = theta.shape[1]
+        hessian = np.empty((len(theta), k, k))
+        for j in range(k):
+            step = np.zeros(k)
+            step[j] = 1e-4
+            ahead = self.gradient(theta + step, workers=workers)[1]
+            behind = self.gradient(theta - step, workers=workers)[1]
+            hessian[:, :, j] = (behind - ahead) / 2e-4
+        return (hessian + hessian.transpose(0, 2, 1)) / 2
+
+    def _in_chunks(
+        self, theta: NDArray[np.float64], workers: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        (cells, pairs, states), output = self._given
+        index, cell, count = self._states
+        registers = _kernel.prepare(cells, pairs, theta, cell)
+
+        def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
+            found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
+                states, output, *registers, index, count, *bounds, True
+            )
+            return found
+
+        with ThreadPoolExecutor(workers) as pool:
+            value, *adjoints = _sum(pool.map(chunk, self._chunks))
+        return value, _kernel.finish(cells, pairs, *registers, cell, *adjoints, len(theta))
+
+
+def loglik(
+    model: PurchaseModel | SpendModel,
+    xp: Array,
+    parameters: Mapping[str, Array],
+    state: PurchaseState | SpendState,
+) -> Array:
+    """Return a model's log-likelihood of each state, whichever kind of model it is."""
+    if isinstance(model, PurchaseModel):
+        return model.loglik(xp, parameters, PurchaseState(*state))
+    return model.loglik(xp, parameters, SpendState(*state))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:
+    total = next(parts)
+    for values in parts:
+        for sums, value in zip(total, values, strict=True):
+            sums += value
+    return total

@@ -1,0 +1,306 @@
+"""The density that is explored, the approximation of it, and what both methods find."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
+from omniltv.models import BgNbd, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
+from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, StudentT
+from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.units import TimeUnit
+
+PARTIAL = Pooling.partial("channel")
+POOLINGS = (Pooling.complete(), Pooling.none("channel"), PARTIAL)
+BUYERS = {"log_rate": ["age"], "logit_dropout": ["member", "age"]}
+
+
+@pytest.fixture(scope="module")
+def rich(history: PurchaseHistory) -> PurchaseHistory:
+    """The history with a second group column, crossed with the first, and covariates."""
+    rng = np.random.default_rng(3)
+    n = len(history)
+    wide = history.with_group("region", rng.choice(["north", "south"], n))
+    return wide.with_covariates(age=rng.choice([20.0, 40.0, 60.0], n), member=rng.integers(0, 2, n))
+
+
+def problem(history: PurchaseHistory, pooling: Pooling) -> _inference.Problem:
+    return _inference.Problem.of(BgNbd(), history, pooling, {}, {}, {})
+
+
+def some_point(found: _inference.Problem, seed: int) -> tuple[NDArray[np.float64], ...]:
+    rng = np.random.default_rng(seed)
+    posterior = found.posterior
+    shift = rng.normal(0, 0.2, len(found.start))
+    return found.start + shift, posterior.start_of_spreads + rng.normal(
+        0, 0.3, len(posterior.start_of_spreads)
+    )
+
+
+def in_pymc(
+    found: _inference.Problem,
+    coefficients: NDArray[np.float64],
+    log_spreads: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """The same point under the names that it has in the PyMC model."""
+    names = [item.name for item in found.model.coordinates]
+    design, k = found.posterior.design, len(names)
+    rows = coefficients[: design.n_rows * k].reshape(-1, k)
+    point = {}
+    for column, name in enumerate(names):
+        base = rows[: design.sizes[0], column]
+        point[name] = base if len(base) > 1 else base[0]
+        for term, label in enumerate(found.terms):
+            point[f"{name}:{label}"] = rows[design.rows(term), column]
+            point[f"spread:{name}:{label}_log__"] = log_spreads[term * k + column]
+    for number, effect in enumerate(found.effects):
+        point[f"{effect.coordinate}:{effect.covariate}"] = coefficients[design.n_rows * k + number]
+    return {name: np.asarray(value) for name, value in point.items()}
+
+
+@pytest.mark.sampling
+@pytest.mark.parametrize(
+    ("model", "pooling", "covariates"),
+    [
+        (BgNbd(), Pooling.complete(), {}),
+        (BgNbd(), Pooling.none("channel"), BUYERS),
+        (BgNbd(), Pooling.partial("channel", "region"), BUYERS),
+        (GammaGamma(), Pooling.partial("region", "region|channel"), {"log_mean": ["age"]}),
+    ],
+    ids=["complete", "none", "crossed", "nested"],
+)
+def test_the_density_is_that_of_the_pymc_model(
+    rich: PurchaseHistory,
+    model: PurchaseModel | SpendModel,
+    pooling: Pooling,
+    covariates: dict[str, list[str]],
+) -> None:
+    from pytensor.compile.mode import Mode
+
+    spends = isinstance(model, SpendModel)
+    rows = rich.take(rich.frequency > 0) if spends else rich
+    priors = {"log_shape": StudentT(nu=4.0, mu=0.3, sigma=0.7)}
+    spread_priors = {"log_shape": HalfNormal(0.4), model.coordinates[0].name: Exponential(2.0)}
+    found = _inference.Problem.of(model, rows, pooling, covariates, priors, spread_priors)
+    graph = to_pymc(
+        model,
+        rows,
+        pooling=pooling,
+        covariates=covariates,
+        priors=priors,
+        spread_priors=spread_priors,
+    )
+    evaluate = graph.compile_logp(mode=Mode(linker="py", optimizer=None))
+    differences = []
+    for seed in range(3):
+        coefficients, log_spreads = some_point(found, seed)
+        posterior = found.posterior
+        ours = posterior.likelihood.value(posterior.design.theta(coefficients)).sum()
+        ours += posterior.log_prior(coefficients, log_spreads)
+        differences.append(float(evaluate(in_pymc(found, coefficients, log_spreads))) - ours)
+    np.testing.assert_allclose(differences, differences[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", [*POOLINGS, Pooling.partial("channel", "region")], ids=str)
+def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooling) -> None:
+    """The turned and scaled density differs by the same constant everywhere, gradient too."""
+    from omniltv.models import _nuts
+
+    found = _inference.Problem.of(
+        BgNbd(), rich, pooling, BUYERS, {"log_shape": StudentT(4.0, 0.0, 1.0)}, {}
+    )
+    posterior = found.posterior
+    approximation = _laplace.approximate(posterior, found.start, workers=1)
+    density = _nuts._whiten(approximation, 1, 1)
+    rng = np.random.default_rng(0)
+    differences = []
+    for _ in range(4):
+        point = rng.normal(0, 0.7, density.root.shape[1])
+        value, slope = density(point)
+        coefficients, log_spreads = density.split(point)
+        jacobian = ((1 - density.weight) * log_spreads[posterior.spread_of]).sum()
+        exact = posterior.likelihood.value(posterior.design.theta(coefficients)).sum()
+        differences.append(
+            value - exact - posterior.log_prior(coefficients, log_spreads) - jacobian
+        )
+        for axis in range(len(point)):
+            step = 1e-5 * np.eye(len(point))[axis]
+            by_hand = (density(point + step)[0] - density(point - step)[0]) / 2e-5
+            assert slope[axis] == pytest.approx(by_hand, rel=1e-4, abs=1e-3)
+    np.testing.assert_allclose(differences, differences[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS, ids=str)
+def test_the_mode_is_a_mode(history: PurchaseHistory, pooling: Pooling) -> None:
+    found = problem(history, pooling)
+    posterior = found.posterior
+    sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
+    theta = posterior.design.theta(sites.mode)
+    score = posterior.design.pull(posterior.likelihood.gradient(theta)[1])
+    score += posterior.prior_score(sites.mode, posterior.start_of_spreads)
+    scale = np.sqrt(np.diag(np.linalg.pinv(sites.precision)))
+    assert np.abs(score * scale).max() < 0.01
+
+
+@pytest.mark.sampling
+@pytest.mark.parametrize("pooling", POOLINGS, ids=str)
+@pytest.mark.parametrize("model", [BgNbd(), GammaGamma()], ids=lambda model: model.name)
+def test_laplace_agrees_with_nuts(
+    history: PurchaseHistory, model: PurchaseModel, pooling: Pooling
+) -> None:
+    """Within .1 sd and 10 % of the sd, of which a third is noise of 4,000 draws."""
+    quick = fit(model, history, seed=1, pooling=pooling, method="laplace", draws=2000)
+    assert quick.diagnostics.method == "laplace"
+    slow = fit(model, history, seed=1, pooling=pooling, draws=2000, progress=False)
+    for name in quick.draws.names:
+        k = quick.draws.names.index(name)
+        a, b = (found.draws.theta[..., k].reshape(4000, -1) for found in (quick, slow))
+        assert (np.abs(a.mean(axis=0) - b.mean(axis=0)) < 0.1 * b.std(axis=0)).all()
+        np.testing.assert_allclose(a.std(axis=0) / b.std(axis=0), 1, atol=0.1)
+
+
+def test_the_same_seed_gives_the_same_laplace_draws(history: PurchaseHistory) -> None:
+    first, again, other = (
+        fit(BgNbd(), history, seed=seed, pooling=PARTIAL, method="laplace", draws=200)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.draws.theta, again.draws.theta)
+    assert not np.array_equal(first.draws.theta, other.draws.theta)
+
+
+def test_the_map_is_where_laplace_is_centred(history: PurchaseHistory) -> None:
+    mode = fit(BgNbd(), history, seed=1, method="map")
+    assert mode.n_draws == 1
+    draws = fit(BgNbd(), history, seed=1, method="laplace").draws.theta[0, :, 0]
+    assert (np.abs(mode.draws.theta[0, 0, 0] - draws.mean(axis=0)) < draws.std(axis=0)).all()
+
+
+@pytest.mark.sampling
+def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
+    """Two customers under flat-tailed priors: nothing near a Gaussian."""
+    few = history.take(np.flatnonzero(history.frequency > 0)[:2])
+    wide = {name: StudentT(1.5, 0.0, 3.0) for name in ("log_shape", "log_concentration")}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = fit(BgNbd(), few, seed=1, method="laplace", priors=wide, draws=100, progress=False)
+    assert any("k-hat" in str(item.message) for item in caught)
+    assert all(issubclass(item.category, FitWarning | DataWarning) for item in caught)
+    assert found.diagnostics.method == "nuts"
+
+
+def test_priors_say_the_same_in_every_unit(history: PurchaseHistory) -> None:
+    in_days = replace(history, recency=7 * history.recency, T=7 * history.T, unit=TimeUnit.DAY)
+    here, there = problem(history, PARTIAL), problem(in_days, PARTIAL)
+    np.testing.assert_allclose(there.start[:4] - here.start[:4], [-np.log(7), 0, 0, 0], atol=1e-3)
+
+
+def test_a_prior_that_is_replaced_moves_the_posterior(history: PurchaseHistory) -> None:
+    def rate(**priors: Normal) -> float:
+        found = fit(BgNbd(), history, seed=1, method="map", priors=priors)
+        return float(found.draws.theta[0, 0, 0, 0])
+
+    strict = rate(log_rate=Normal(mu=-8.0, sigma=0.01))
+    assert strict == pytest.approx(-8.0, abs=0.2)
+    assert rate() > -6
+
+
+def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory) -> None:
+    flat = {item.name: Flat() for item in BgNbd().coordinates}
+    found = fit(BgNbd(), history, seed=1, method="map", priors=flat)
+    top = found.log_likelihood(history).to_array().sum()
+    other = fit(BgNbd(), history, seed=1, method="map")
+    assert top >= other.log_likelihood(history).to_array().sum()
+    score = _inference.Problem.of(
+        BgNbd(), history, Pooling.complete(), {}, flat, {}
+    ).posterior.likelihood.gradient(found.draws.theta[0, 0])[1]
+    assert np.abs(score).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"priors": {"rate": Normal(0, 1)}}, ConfigError, "nothing is called 'rate'"),
+        ({"priors": {"log_rate": 3}}, ConfigError, "log_rate has no prior but 3"),
+        ({"spread_priors": {"log_rate:age": HalfNormal(1)}}, ConfigError, "nothing is called"),
+        ({"covariates": {"rate": ["age"]}}, ConfigError, "no coordinate 'rate'"),
+        ({"covariates": {"log_rate": ["height"]}}, DataError, "it has: age, member"),
+    ],
+)
+def test_priors_and_covariates_of_nothing_are_refused(
+    rich: PurchaseHistory, arguments: dict[str, object], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        fit(BgNbd(), rich, seed=1, method="map", **arguments)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_prior_has_a_positive_scale(wrong: float) -> None:
+    for make in (
+        lambda: Normal(0, wrong),
+        lambda: StudentT(3, 0, wrong),
+        lambda: LogNormal(0, wrong),
+        lambda: HalfNormal(wrong),
+        lambda: Exponential(wrong),
+    ):
+        with pytest.raises(ConfigError, match="a number above 0"):
+            make()
+
+
+def test_a_covariate_that_never_varies_is_refused(history: PurchaseHistory) -> None:
+    same = history.with_covariates(member=np.ones(len(history)))
+    with pytest.raises(ConfigError, match="the same for every row"):
+        fit(BgNbd(), same, seed=1, method="map", covariates={"log_rate": ["member"]})
+
+
+def test_covariates_are_found_and_forecast_with() -> None:
+    """Rates differ by a factor of e between members and others; so do the forecasts."""
+    from omniltv.units import weeks
+
+    rng = np.random.default_rng(11)
+    member = np.repeat([0.0, 1.0], 3000)
+    alpha = np.where(member > 0, 6.0 / np.e, 6.0)
+    truth = {
+        "r": np.full(6000, 1.2),
+        "alpha": alpha,
+        "a": np.full(6000, 0.7),
+        "b": np.full(6000, 3.0),
+    }
+    x, recency, T = BgNbd().simulate(truth, np.full(6000, 40.0), rng)
+    history = PurchaseHistory(
+        np.arange(6000).astype(object), x, recency, T, np.where(x > 0, 1.0, np.nan), TimeUnit.WEEK
+    ).with_covariates(member=member)
+    found = fit(BgNbd(), history, seed=1, method="laplace", covariates={"log_rate": ["member"]})
+    assert found.draws.slopes is not None
+    per_unit = found.draws.slopes[..., 0].ravel() / found.effects[0].scale
+    assert abs(per_unit.mean() - 1) < 3 * per_unit.std() < 0.3
+    ours = found.expected_purchases(history, weeks(20)).total(member).mean()
+    exact = BgNbd().expected_purchases(
+        truth,
+        BgNbd().simulate(truth, T, rng)._replace(frequency=x, recency=recency, T=T),
+        np.asarray(20.0),
+    )
+    theirs = [exact[member == value].sum() for value in (0.0, 1.0)]
+    np.testing.assert_allclose(ours, theirs, rtol=0.05)
+    with pytest.raises(DataError, match="no such covariate") as caught:
+        found.expected_purchases(replace(history, covariates={}), weeks(20))
+    assert caught.value.column == "member"
+
+
+def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
+    """A combination that was not seen is forecast by the effects of both its labels."""
+    seen = ~((rich.groups["channel"] == "app") & (rich.groups["region"] == "north"))
+    crossed = Pooling.partial("channel", "region")
+    found = fit(BgNbd(), rich.take(seen), seed=1, method="laplace", pooling=crossed)
+    assert len(found.groups) == 5
+    cells = found.cells(rich.take(~seen), unseen="population")
+    assert set(cells.group) == {5}
+    draws = found.draws
+    assert draws.mean is not None
+    assert draws.effects is not None
+    app, north = draws.effects[0, :, 0], draws.effects[0, :, 3]
+    assert draws.levels == (("app", "ec", "store"), ("north", "south"))
+    np.testing.assert_allclose(cells.theta[:, 5], draws.mean[0] + app + north)
