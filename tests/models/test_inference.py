@@ -181,12 +181,12 @@ def test_the_map_is_where_laplace_is_centred(history: PurchaseHistory) -> None:
 
 @pytest.mark.sampling
 def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
-    """Two customers under flat-tailed priors: nothing near a Gaussian."""
-    few = history.take(np.flatnonzero(history.frequency > 0)[:2])
-    wide = {name: StudentT(1.5, 0.0, 3.0) for name in ("log_shape", "log_concentration")}
+    """Twenty customers under priors with Cauchy tails: nothing near a Gaussian."""
+    few = history.take(np.flatnonzero(history.frequency > 0)[:20])
+    wide = {name: StudentT(1.0, 0.0, 3.0) for name in ("log_shape", "log_concentration")}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = fit(BgNbd(), few, seed=1, method="laplace", priors=wide, draws=100, progress=False)
+        found = fit(BgNbd(), few, seed=1, method="laplace", priors=wide, draws=200, tune=100, progress=False)
     assert any("k-hat" in str(item.message) for item in caught)
     assert all(issubclass(item.category, FitWarning | DataWarning) for item in caught)
     assert found.diagnostics.method == "nuts"

@@ -4,16 +4,25 @@ Saved fits are found by these names, and the laws and the calibration are run on
 """
 
 from omniltv.models.bg_nbd import BgNbd
+from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.gamma_gamma import GammaGamma
+from omniltv.models.mbg_nbd import MbgNbd
 from omniltv.models.protocols import PurchaseModel, SpendModel
 
 __all__ = ["BUILT_IN", "PURCHASE_MODELS", "SPEND_MODELS"]
 
-PURCHASE_MODELS: tuple[PurchaseModel, ...] = (BgNbd(),)
-"""Purchase models."""
+PURCHASE_MODELS: tuple[PurchaseModel, ...] = (
+    BgNbd(),
+    MbgNbd(),
+    CnbdK(2),
+    CnbdK(3, modified=False),
+)
+"""Purchase models, of the regular ones a few."""
 
 SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(),)
 """Models of the value of a purchase."""
 
-BUILT_IN: tuple[PurchaseModel | SpendModel, ...] = (*PURCHASE_MODELS, *SPEND_MODELS)
-"""All models."""
+_REGULAR = tuple(CnbdK(k, modified=modified) for k in range(2, 13) for modified in (True, False))
+
+BUILT_IN: tuple[PurchaseModel | SpendModel, ...] = (*PURCHASE_MODELS, *SPEND_MODELS, *_REGULAR)
+"""All models that a saved fit is found by."""
