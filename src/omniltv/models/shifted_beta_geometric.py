@@ -28,7 +28,7 @@ from omniltv.models.protocols import (
 
 __all__ = ["ShiftedBetaGeometric", "expected_renewals", "simulate_renewals", "whole"]
 
-_IMPOSSIBLE = -1e300
+_IMPOSSIBLE = -1e30
 _NEAR_POLE = 0.1  # the closed form of the mean is 0/0 at alpha = 1
 _ROUNDING = 1e-9
 
@@ -42,7 +42,7 @@ class ShiftedBetaGeometric:
     87 percent per opportunity (95 % probability), and little of how subscribers differ.
 
     A history with t_x other than x, or with x above T, cannot happen and has
-    log-likelihood -1e300.
+    log-likelihood -1e30.
 
     Examples:
         >>> parameters = {"alpha": np.asarray(0.668), "beta": np.asarray(3.806)}

@@ -5,20 +5,23 @@ raises an AssertionError that names the law. Where chance is involved seeds are 
 and the bound is `SIGMAS` Monte-Carlo standard errors.
 
 Parameters are tried at points around the centre of the model's own prior, in the data's
-own scale: times around 1, values around 1.
+own scale: times around 1, values around 1. A model of discrete time is tried on a few
+whole opportunities instead (`laws_of` says which laws are for it).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import comb, gammaln
 
 from omniltv.models._numpy import NUMPY
 from omniltv.models.protocols import (
     Array,
     ArrayNamespace,
     Coordinate,
+    Future,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -49,11 +52,31 @@ __all__ = [
     "check_time_scale",
     "check_tower",
     "check_value_scale",
+    "laws_of",
 ]
 
 SIGMAS = 4.5
 _POINTS = 4
 _EXACT = 1e-9
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """The times that a purchase model is tried on.
+
+    Attributes:
+        T: Observation length of simulated histories.
+        ahead: How far ahead their future is looked at.
+        horizons: Horizons from none to far, ascending.
+    """
+
+    T: float
+    ahead: float
+    horizons: tuple[float, ...]
+
+
+_CONTINUOUS = _Tried(0.7, 1.5, (0.0, 1e-6, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0))
+_DISCRETE = _Tried(6.0, 3.0, (0.0, 1.0, 2.0, 3.0, 10.0, 100.0))
 
 
 def check_time_scale(model: PurchaseModel) -> None:
@@ -63,7 +86,7 @@ def check_time_scale(model: PurchaseModel) -> None:
     the log-likelihood falls by x log c (it is a density in x purchase times), and
     P(alive) and expected purchases stay.
     """
-    state, unit = _states(), 7.0
+    state, unit = _states(model), 7.0
     other = PurchaseState(state.frequency, unit * state.recency, unit * state.T)
     for point in _points(model):
         before = _parameters(model, point)
@@ -82,9 +105,9 @@ def check_time_scale(model: PurchaseModel) -> None:
 
 def check_elementwise(model: PurchaseModel) -> None:
     """Each state is computed for itself: order, repetition and broadcasting do not matter."""
-    state, many = _states(), _stacked(model)
+    state, many = _states(model), _stacked(model)
     column = PurchaseState(*(np.asarray(values)[:, None] for values in state))
-    horizon = np.array([0.5, 2.0])
+    horizon = np.array(_tried(model).horizons[1:4:2])
     grids = (
         np.asarray(model.loglik(NUMPY, many, column)),
         model.prob_alive(many, column),
@@ -106,11 +129,11 @@ def check_elementwise(model: PurchaseModel) -> None:
 def check_limits(model: PurchaseModel) -> None:
     """A customer seen for no time has likelihood 1; no state overflows; P(alive) is in [0, 1]."""
     unseen = PurchaseState(np.zeros(1), np.zeros(1), np.zeros(1))
-    busy = PurchaseState(np.full(3, 10_000.0), np.array([0.1, 0.9, 1.0]), np.ones(3))
+    busy = _busy(model)
     for point in _points(model):
         parameters = _parameters(model, point)
         _equal("loglik at T = 0", model.loglik(NUMPY, parameters, unseen), 0.0)
-        for state in (unseen, busy, _states()):
+        for state in (unseen, busy, _states(model)):
             _require("loglik is finite", np.isfinite(model.loglik(NUMPY, parameters, state)))
             alive = model.prob_alive(parameters, state)
             _require("prob_alive is in [0, 1]", (alive >= 0) & (alive <= 1))
@@ -121,22 +144,23 @@ def check_limits(model: PurchaseModel) -> None:
 def check_loglik_sums_to_one(model: PurchaseModel) -> None:
     """The likelihood is a probability: over every x and every t_x it comes to 1.
 
-    The x - 1 purchases before the last fill a volume of t_x^(x - 1) / (x - 1)!.
+    The x - 1 purchases before the last fill a volume of t_x^(x - 1) / (x - 1)!, in discrete
+    time they are one of comb(t_x - 1, x - 1) sequences.
     """
     for point in _points(model):
-        total = _total_probability(model, _parameters(model, point), 0.7, x_max=3_000)
+        total = _total_probability(model, _parameters(model, point))
         _require("loglik sums to one", abs(total - 1) < 1e-5)
 
 
 def check_simulation(model: PurchaseModel) -> None:
     """Simulated histories have the distribution that the likelihood gives them."""
-    n, T = 40_000, 0.7
+    n, T = 40_000, _tried(model).T
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
         state = model.simulate(parameters, np.full(n, T), np.random.default_rng(seed))
         x, recency = np.asarray(state.frequency), np.asarray(state.recency)
         _require("simulated recency", (recency >= 0) & (recency <= T) & ((x > 0) | (recency == 0)))
-        early, late = _cells(model, parameters, T, x_max=4)
+        early, late = (_cells_discrete if model.discrete else _cells)(model, parameters)
         for k in range(5):
             for cell, share in ((recency <= T / 2, early[k]), (recency > T / 2, late[k])):
                 seen = np.mean((x == k) & cell)
@@ -146,8 +170,8 @@ def check_simulation(model: PurchaseModel) -> None:
 
 def check_expected_purchases(model: PurchaseModel) -> None:
     """Expected purchases start at 0 and never fall as the horizon grows."""
-    horizon = np.array([0.0, 1e-6, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0])
-    state = _states()
+    horizon = np.array(_tried(model).horizons)
+    state = _states(model)
     for point in _points(model):
         parameters = _parameters(model, point)
         known = model.expected_purchases(parameters, state, horizon[:, None])
@@ -159,13 +183,13 @@ def check_expected_purchases(model: PurchaseModel) -> None:
 
 def check_future(model: PurchaseModel) -> None:
     """Simulated futures lie within the horizon and agree with expected purchases on average."""
-    n, horizon = 20_000, 1.5
+    n, horizon = 20_000, _tried(model).ahead
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
-        for x, recency in ((0.0, 0.0), (1.0, 0.2), (4.0, 0.8), (4.0, 1.0)):
-            state = PurchaseState(np.full(n, x), np.full(n, recency), np.ones(n))
+        for x, recency, T in _customers(model):
+            state = PurchaseState(np.full(n, x), np.full(n, recency), np.full(n, T))
             future = model.simulate_future(parameters, state, horizon, np.random.default_rng(seed))
-            _require("future times", (future.time >= 0) & (future.time <= horizon))
+            _require("future times", _happens_within(model, future, horizon))
             for part in (horizon / 3, horizon):
                 count = np.bincount(future.row[future.time <= part], minlength=n)
                 expected = model.expected_purchases(parameters, state, np.asarray(part))
@@ -174,7 +198,7 @@ def check_future(model: PurchaseModel) -> None:
 
 def check_tower(model: PurchaseModel) -> None:
     """What is expected given a history, averaged over histories, is what is expected of all."""
-    n, T, horizon = 40_000, 1.0, 1.5
+    n, T, horizon = 40_000, _tried(model).T, _tried(model).ahead
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
         state = model.simulate(parameters, np.full(n, T), np.random.default_rng(seed))
@@ -186,7 +210,7 @@ def check_tower(model: PurchaseModel) -> None:
 
 def check_pytensor(model: PurchaseModel) -> None:
     """The log-likelihood that is sampled (PyTensor) equals the one that forecasts (NumPy)."""
-    state = PurchaseState(*(np.tile(values, _POINTS) for values in _states()))
+    state = PurchaseState(*(np.tile(values, _POINTS) for values in _states(model)))
     _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
 
 
@@ -295,7 +319,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_tower,
     check_pytensor,
 )
-"""The laws of a purchase model."""
+"""The laws of a purchase model; `laws_of` leaves out what a model of discrete time is not under."""
 
 SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
     check_value_scale,
@@ -310,8 +334,19 @@ SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
 """The laws of a spend model."""
 
 
+def laws_of(model: PurchaseModel) -> tuple[Callable[[PurchaseModel], None], ...]:
+    """Return the laws of a purchase model: whole opportunities have no unit to change.
+
+    Examples:
+        >>> from omniltv.models.bg_bb import BgBb
+        >>> check_time_scale in laws_of(BgBb())
+        False
+    """
+    return tuple(law for law in PURCHASE_LAWS if not (model.discrete and law is check_time_scale))
+
+
 def check_purchase_model(model: PurchaseModel) -> None:
-    """Put a purchase model through every law.
+    """Put a purchase model through every law that it is under.
 
     Raises:
         AssertionError: At the first law that is broken, by name.
@@ -321,7 +356,7 @@ def check_purchase_model(model: PurchaseModel) -> None:
         >>> check_purchase_model(BgNbd())
     """
     _require("is a PurchaseModel", isinstance(model, PurchaseModel))
-    for law in PURCHASE_LAWS:
+    for law in laws_of(model):
         law(model)
 
 
@@ -369,10 +404,46 @@ def _shifted(
     return {coordinate.name: moved(coordinate) for coordinate in model.coordinates}
 
 
-def _states() -> PurchaseState:
+def _tried(model: PurchaseModel) -> _Tried:
+    return _DISCRETE if model.discrete else _CONTINUOUS
+
+
+def _states(model: PurchaseModel) -> PurchaseState:
+    """Return histories, short and long; in discrete time such as the model itself simulates."""
+    if model.discrete:
+        return _simulated(model, np.repeat([0.0, 1.0, 2.0, 5.0, 8.0], 10))
     x, part, T = np.meshgrid([0.0, 1.0, 2.0, 10.0, 200.0], [0.1, 0.6, 1.0], [0.3, 1.0, 2.0])
     recency = np.where(x > 0, part * T, 0.0)
     return PurchaseState(x.ravel(), recency.ravel(), T.ravel())
+
+
+def _busy(model: PurchaseModel) -> PurchaseState:
+    """Return histories of very many purchases, or of very many opportunities."""
+    if model.discrete:
+        return _simulated(model, np.full(5, 1_000.0))
+    return PurchaseState(np.full(3, 10_000.0), np.array([0.1, 0.9, 1.0]), np.ones(3))
+
+
+def _customers(model: PurchaseModel) -> list[tuple[float, float, float]]:
+    """Return a few histories (x, t_x, T), in discrete time such as the model simulates."""
+    if model.discrete:
+        some = _simulated(model, np.full(8, _DISCRETE.T))
+        return list(zip(*(np.asarray(values).tolist() for values in some), strict=True))
+    return [(0.0, 0.0, 1.0), (1.0, 0.2, 1.0), (4.0, 0.8, 1.0), (4.0, 1.0, 1.0)]
+
+
+def _simulated(model: PurchaseModel, T: NDArray[np.float64]) -> PurchaseState:
+    """Return the distinct histories of a few simulated customers, at the first point."""
+    parameters = _parameters(model, _points(model)[0])
+    drawn = model.simulate(parameters, T, np.random.default_rng(7))
+    rows = np.stack([np.asarray(values, dtype=np.float64) for values in drawn], axis=1)
+    return PurchaseState(*np.unique(rows, axis=0).T)
+
+
+def _happens_within(model: PurchaseModel, future: Future, horizon: float) -> Array:
+    if model.discrete:
+        return np.isin(future.time, np.arange(1.0, horizon + 1))
+    return (future.time >= 0) & (future.time <= horizon)
 
 
 def _spends() -> SpendState:
@@ -398,22 +469,49 @@ def _prob_none(model: PurchaseModel, parameters: Parameters, T: float) -> float:
     return float(np.exp(np.asarray(model.loglik(NUMPY, parameters, state)))[0])
 
 
-def _total_probability(
-    model: PurchaseModel, parameters: Parameters, T: float, *, x_max: int
-) -> float:
-    """Return P(x <= x_max) by the trapezoidal rule in v, t_x = T exp(-exp(v))."""
-    x = np.arange(1.0, x_max + 1)[:, None]
+def _total_probability(model: PurchaseModel, parameters: Parameters) -> float:
+    """Return the sum over every x, in continuous time up to 3,000.
+
+    The integral over t_x is by the trapezoidal rule in v, t_x = T exp(-exp(v)).
+    """
+    T = _tried(model).T
+    if model.discrete:
+        return float(_sequences(model, parameters, T)[1].sum())
+    x = np.arange(1.0, 3_001.0)[:, None]
     v = np.arange(-30.0, 4.0, 0.2)
     recency = T * np.exp(-np.exp(v)) + 0 * x
     log_density = _log_density(model, parameters, x, recency, T) + np.log(recency) + v
     return _prob_none(model, parameters, T) + float(0.2 * np.exp(log_density).sum())
 
 
-def _cells(
-    model: PurchaseModel, parameters: Parameters, T: float, *, x_max: int
+def _sequences(
+    model: PurchaseModel, parameters: Parameters, T: float
+) -> tuple[PurchaseState, NDArray[np.float64]]:
+    """Return every (x, t_x) of ``T`` whole opportunities, and how probable it is."""
+    x, recency = (grid.ravel() for grid in np.mgrid[: T + 1, : T + 1])
+    held = ((x > 0) & (x <= recency)) | ((x == 0) & (recency == 0))
+    x, recency = x[held], recency[held]
+    state = PurchaseState(x, recency, np.full(x.shape, T))
+    loglik = np.asarray(model.loglik(NUMPY, parameters, state), dtype=np.float64)
+    ways = np.where(x > 0, comb(recency - 1, x - 1), 1.0)
+    return state, ways * np.exp(loglik)
+
+
+def _cells_discrete(
+    model: PurchaseModel, parameters: Parameters
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return P(x, t_x <= T/2) and P(x, t_x > T/2) for x = 0, 1 … x_max, x_max small."""
-    x = np.arange(1.0, x_max + 1)[:, None]
+    """Return P(x, t_x <= T/2) and P(x, t_x > T/2) for x = 0, 1 … 4 in discrete time."""
+    (x, recency, T), share = _sequences(model, parameters, _DISCRETE.T)
+    early = recency <= T / 2
+    per_x = [np.bincount(x.astype(int), weights=share * cell)[:5] for cell in (early, ~early)]
+    return per_x[0], per_x[1]
+
+
+def _cells(
+    model: PurchaseModel, parameters: Parameters
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return P(x, t_x <= T/2) and P(x, t_x > T/2) for x = 0, 1 … 4 in continuous time."""
+    x, T = np.arange(1.0, 5.0)[:, None], _CONTINUOUS.T
     nodes, weights = np.polynomial.legendre.leggauss(40)
     parts = []
     for low in (0.0, T / 2):
