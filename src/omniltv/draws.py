@@ -6,7 +6,9 @@ with the same state share their draws. So a quantity is kept as a function of
 blocks of states.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -15,12 +17,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Draws", "Evaluate", "RowDraws", "Totals"]
+__all__ = ["Draws", "Evaluate", "RowDraws", "Totals", "cores"]
 
 type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 """Returns the draws of shape (states in the first slice, draws in the second)."""
 
 _BLOCK_VALUES = 4_000_000
+
+
+def cores() -> int:
+    """Return how many cores this process may use.
+
+    Examples:
+        >>> cores() >= 1
+        True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_threads[Item, Result](
+    task: Callable[[Item], Result], items: Sequence[Item]
+) -> list[Result]:
+    """Return what a task makes of items, in their order; NumPy lets threads work side by side."""
+    workers = min(cores(), len(items))
+    if workers < 2:
+        return [task(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(task, items))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,15 +139,21 @@ class RowDraws:
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield (slice of states, draws of shape (states, n_draws)) in constant memory."""
-        step = max(1, _BLOCK_VALUES // max(1, self.n_draws))
-        for start in range(0, self.n_states, step):
-            states = slice(start, min(start + step, self.n_states))
+        for states in self._slices():
             yield states, self.evaluate(states, slice(0, self.n_draws))
+
+    def _slices(self) -> list[slice]:
+        step = max(1, _BLOCK_VALUES // max(1, self.n_draws))
+        starts = range(0, self.n_states, step)
+        return [slice(start, min(start + step, self.n_states)) for start in starts]
 
     def _reduce(
         self, summary: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        parts = [summary(block) for _, block in self.blocks()]
+        def part(states: slice) -> NDArray[np.float64]:
+            return summary(self.evaluate(states, slice(0, self.n_draws)))
+
+        parts = _in_threads(part, self._slices())
         if not parts:
             return summary(np.empty((0, self.n_draws)))
         return np.concatenate(parts)[self.index]

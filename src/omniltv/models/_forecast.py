@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from omniltv._frames import first_rows
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
-from omniltv.models.fits import Cells, ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models._interpolate import ByRows, Cells, over_draws
+from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.protocols import Parameters, PurchaseState, SpendState
 
 __all__ = ["Forecast", "Quantities", "States", "discounting"]
@@ -23,9 +24,8 @@ type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
 
-_BLOCK_VALUES = 50_000  # few enough to stay in the processor's cache
 _ROWS_PER_SEED = 64  # part of what a seed means: another number, other futures
-_LOBATTO = 7  # relative error about 1e-6 over two years
+_LOBATTO = ((0.05, 4), (0.3, 5), (1.0, 7), (np.inf, 12))  # nodes up to rate times horizon
 
 
 class Quantities(NamedTuple):
@@ -175,16 +175,42 @@ class Forecast:
         return lambda low, high, draws: at(self.states.index[self.order[low:high]], draws)
 
     def _prob_alive(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
-        return self._buying(self.purchases.model.prob_alive, states, draws)
+        return self._bought(self._alive_of_states, states, draws)
 
     def _purchases(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        return self._bought(self._purchases_of_states, states, draws)
+
+    def _worth(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        history = self.states.states
+        known = SpendState(
+            history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
+        )
+        spend = self.states.spending_cells.take(states).parameters(draws)
+        value = self.margin[states, None] * self.spend.model.expected_value(spend, known)
+        return self._bought(self._discounted_of_states, states, draws) * value
+
+    def _bought(
+        self, values: ByRows, states: NDArray[np.intp], draws: slice
+    ) -> NDArray[np.float64]:
+        """Return what depends on the purchase state only, worked out once for each."""
+        distinct, back = np.unique(self.states.buying[states], return_inverse=True)
+        found = values(distinct, draws)
+        return found[back]
+
+    @cached_property
+    def _alive_of_states(self) -> ByRows:
+        return self._of_states(self.purchases.model.prob_alive)
+
+    @cached_property
+    def _purchases_of_states(self) -> ByRows:
         def expected(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
             horizon = np.asarray(self.horizon)
             return self.purchases.model.expected_purchases(parameters, state, horizon)
 
-        return self._buying(expected, states, draws)
+        return self._of_states(expected)
 
-    def _worth(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+    @cached_property
+    def _discounted_of_states(self) -> ByRows:
         times, weights = discounting(self.horizon, self.rate)
 
         def discounted(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
@@ -192,30 +218,17 @@ class Forecast:
             expected = self.purchases.model.expected_purchases(parameters, state, horizon)
             return np.tensordot(weights, expected, axes=1)
 
-        history = self.states.states
-        known = SpendState(
-            history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
-        )
-        spend = self.states.spending_cells.take(states).parameters(draws)
-        value = self.margin[states, None] * self.spend.model.expected_value(spend, known)
-        return self._buying(discounted, states, draws) * value
+        return self._of_states(discounted)
 
-    def _buying(
-        self,
-        evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]],
-        states: NDArray[np.intp],
-        draws: slice,
-    ) -> NDArray[np.float64]:
-        """Return what depends on the purchase state only, worked out once for each."""
-        distinct, back = np.unique(self.states.buying[states], return_inverse=True)
-        first = self.states.first[distinct]
-        step = max(1, _BLOCK_VALUES // self.n_draws)
-        parts = []
-        for start in range(0, len(first), step):
-            some = first[start : start + step]
-            parameters = self.states.buying_cells.take(some).parameters(draws)
-            parts.append(evaluate(parameters, _purchase_state(self.states.states, some[:, None])))
-        return np.concatenate(parts)[back]
+    def _of_states(
+        self, evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]]
+    ) -> ByRows:
+        first = self.states.first
+
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            return evaluate(parameters, _purchase_state(self.states.states, first[rows, None]))
+
+        return over_draws(exact, self.states.buying_cells.take(first), self.n_draws)
 
     def _outcome(self, low: int, high: int, draws: slice) -> NDArray[np.float64]:
         """Return one simulated future under each draw, rows in the customers' order."""
@@ -257,11 +270,12 @@ def discounting(horizon: float, rate: float) -> tuple[NDArray[np.float64], NDArr
         >>> round(float(weights @ times / by_hand), 6)
         1.0
     """
-    basis = Legendre.basis(_LOBATTO - 1)
+    n = next(n for limit, n in _LOBATTO if abs(rate) * horizon <= limit)
+    basis = Legendre.basis(n - 1)
     nodes = np.append(basis.deriv().roots().real, 1.0)
     root = (nodes + 1) / 2
     times = horizon * root**2
-    length = 2 * horizon * root / (_LOBATTO * (_LOBATTO - 1) * basis(nodes) ** 2)
+    length = 2 * horizon * root / (n * (n - 1) * basis(nodes) ** 2)
     weights = rate * np.exp(-rate * times) * length
     weights[-1] += np.exp(-rate * horizon)
     needed = weights != 0  # without a discount only E[X(h)] is

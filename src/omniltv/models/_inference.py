@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
+from omniltv.draws import cores
 from omniltv.errors import ConfigError
 from omniltv.models import _laplace, _posterior
-from omniltv.models._likelihood import Likelihood, cores
+from omniltv.models._likelihood import Likelihood
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Effect, Posterior, group_labels, term_labels
 from omniltv.models.pooling import Pooling, PoolingKind

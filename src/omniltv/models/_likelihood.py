@@ -1,6 +1,5 @@
 """The log-likelihood of a history with its gradient, on distinct states, by the fused kernel."""
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -18,7 +17,7 @@ from omniltv.models.protocols import (
     SpendState,
 )
 
-__all__ = ["Likelihood", "cores"]
+__all__ = ["Likelihood", "loglik"]
 
 _CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
 
@@ -156,11 +155,6 @@ def loglik(
     if isinstance(model, PurchaseModel):
         return model.loglik(xp, parameters, PurchaseState(*state))
     return model.loglik(xp, parameters, SpendState(*state))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:

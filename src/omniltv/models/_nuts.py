@@ -18,8 +18,8 @@ import numpy as np
 import nutpie
 from numpy.typing import NDArray
 
+from omniltv.draws import cores
 from omniltv.models._laplace import Approximation
-from omniltv.models._likelihood import cores
 from omniltv.models._posterior import Posterior
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Posterior as Draws

@@ -5,7 +5,7 @@ block by block, and is joined back to the rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
-from omniltv.draws import Draws, RowDraws
+from omniltv.draws import Draws, Evaluate, RowDraws
 from omniltv.errors import ConfigError, DataError
+from omniltv.models._interpolate import ByRows, Cells, over_draws
 from omniltv.models._numpy import NUMPY
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.pooling import JOIN, Pooling, PoolingKind
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["Cells", "Effect", "Posterior", "ProbAlive", "PurchaseFit", "SpendFit", "Unseen"]
+__all__ = ["Effect", "Posterior", "ProbAlive", "PurchaseFit", "SpendFit", "Unseen"]
 
 type Unseen = Literal["error", "population"]
 """What to do with a group that the fit did not see."""
@@ -133,49 +134,6 @@ class Effect:
             raise DataError(problem, column=self.covariate, hint=hint)
         values = (history.covariates[self.covariate] - self.centre) / self.scale
         return np.asarray(values, dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """Where rows find their parameters: their groups, and their covariates.
-
-    Attributes:
-        model: Turns coordinates into parameters.
-        theta: Draws of the coordinates of the groups, (n_draws, n_groups, n_coordinates).
-        group: Group of each row, of shape (n_rows,).
-        slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
-        target: Which coordinate each effect moves.
-        covariates: Standardised covariates of each row, of shape (n_rows, n_effects).
-    """
-
-    model: Model
-    theta: NDArray[np.float64]
-    group: NDArray[np.intp]
-    slopes: NDArray[np.float64]
-    target: tuple[int, ...]
-    covariates: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.intp] | slice) -> "Cells":
-        """Return the cells of some rows."""
-        return replace(self, group=self.group[rows], covariates=self.covariates[rows])
-
-    def coordinates(self, draws: slice) -> NDArray[np.float64]:
-        """Return coordinates of shape (n_coordinates, n_rows, n_draws of the slice)."""
-        theta = self.theta[draws].transpose(2, 1, 0)[:, self.group]
-        for k, target in enumerate(self.target):
-            theta[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
-        return theta
-
-    def parameters(self, draws: slice = slice(None)) -> Parameters:
-        """Return the reported parameters, each of shape (n_rows, n_draws of the slice)."""
-        names = [item.name for item in self.model.coordinates]
-        if self.target:
-            moved = self.coordinates(draws)
-            return self.model.parameters(NUMPY, dict(zip(names, moved, strict=True)))
-        used, place = np.unique(self.group, return_inverse=True)
-        each = self.theta[draws][:, used].transpose(2, 1, 0)
-        found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
-        return {name: values[place] for name, values in found.items()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -364,24 +322,22 @@ class PurchaseFit(_Fit[PurchaseModel]):
         distinct, cells = self._states(history, unseen)
         length = np.asarray(horizon.to(self.unit))
 
-        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
-            state = purchase_state(distinct.states, states)
-            return self.model.expected_purchases(
-                cells.take(states).parameters(draws), state, length
-            )
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            state = purchase_state(distinct.states, rows)
+            return self.model.expected_purchases(parameters, state, length)
 
-        return Draws(
-            evaluate, distinct.index, len(distinct.count), self.n_draws, "expected purchases"
-        )
+        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
+        size = len(distinct.count)
+        return Draws(evaluate, distinct.index, size, self.n_draws, "expected purchases")
 
     def prob_alive(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> ProbAlive:
         """Return draws of the probability that each row's customer has not dropped out."""
         distinct, cells = self._states(history, unseen)
 
-        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
-            state = purchase_state(distinct.states, states)
-            return self.model.prob_alive(cells.take(states).parameters(draws), state)
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            return self.model.prob_alive(parameters, purchase_state(distinct.states, rows))
 
+        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
         return ProbAlive(evaluate, distinct.index, len(distinct.count), self.n_draws, "P(alive)")
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
@@ -467,7 +423,11 @@ def term_labels(history: PurchaseHistory, term: str) -> NDArray[np.str_]:
     return labels
 
 
-def purchase_state(states: PurchaseHistory, rows: slice) -> PurchaseState:
+def _by_slice(values: ByRows, n: int) -> Evaluate:
+    return lambda rows, draws: values(np.arange(n)[rows], draws)
+
+
+def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> PurchaseState:
     """Return states as columns of shape (n_states, 1), to broadcast against draws."""
     return PurchaseState(
         *(
@@ -477,7 +437,7 @@ def purchase_state(states: PurchaseHistory, rows: slice) -> PurchaseState:
     )
 
 
-def spend_state(states: PurchaseHistory, rows: slice) -> SpendState:
+def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> SpendState:
     """Return states as columns of shape (n_states, 1), to broadcast against draws."""
     return SpendState(
         states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
