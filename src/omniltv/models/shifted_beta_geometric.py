@@ -29,7 +29,8 @@ from omniltv.models.protocols import (
 __all__ = ["ShiftedBetaGeometric", "expected_renewals", "simulate_renewals", "whole"]
 
 _IMPOSSIBLE = -1e30
-_NEAR_POLE = 0.1  # the closed form of the mean is 0/0 at alpha = 1
+_NEAR_POLE = 0.25  # how far alpha is from 1, where the closed form of the mean is 0/0
+_NODES = 4
 _ROUNDING = 1e-9
 
 
@@ -174,8 +175,8 @@ def expected_renewals(alpha: ArrayLike, beta: ArrayLike, horizon: ArrayLike) -> 
 
     That is the sum of the survival function (eq. 6) over them, which telescopes to
     beta/(alpha-1) (1 - G(horizon)/G(0)) with G(t) = Gamma(beta+1+t)/Gamma(alpha+beta+t),
-    as in eq. 13 of Fader, Hardie and Shang (2010), Marketing Science 29(6). Near alpha = 1
-    the log of the ratio is the integral of a difference of digammas instead.
+    as in eq. 13 of Fader, Hardie and Shang (2010), Marketing Science 29(6). Near alpha = 1,
+    compared with beta, that cancels; there the log of the ratio is integrated from digammas.
 
     Args:
         alpha: First parameter of the beta distribution of churn.
@@ -192,7 +193,7 @@ def expected_renewals(alpha: ArrayLike, beta: ArrayLike, horizon: ArrayLike) -> 
     above = np.asarray(alpha - 1)
     far = special.gammaln(alpha + beta + horizon) - special.gammaln(beta + 1 + horizon)
     near = special.gammaln(alpha + beta) - special.gammaln(beta + 1)
-    close = abs(above) < _NEAR_POLE
+    close = abs(above) < _NEAR_POLE * (beta + np.minimum(alpha, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.asarray(-beta * np.expm1(near - far) / above)
     if close.any():
@@ -206,10 +207,10 @@ def _near_pole(
     """Return the mean for alpha = 1 + above: beta (1 - exp(-above q)) / above, shape (n,).
 
     q is the mean of digamma(c + horizon) - digamma(c) over c from beta + 1 to beta + alpha,
-    by Gauss and Legendre.
+    by Gauss and Legendre: the pole at c = 0 is far from that interval.
     """
     q = np.zeros(above.shape)
-    for node, weight in zip(*np.polynomial.legendre.leggauss(6), strict=True):
+    for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
         c = beta + 1 + above * (node + 1) / 2
         q += weight / 2 * (special.digamma(c + horizon) - special.digamma(c))
     return beta * q * special.exprel(-above * q)
