@@ -89,10 +89,10 @@ class BgBb:
         return bought + missed + seen + alive + xp.log(_silent(xp, parameters, state))
 
     def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
-        """Return P(alive) at the end of observation.
+        """Return P(alive) at the end of observation: the share of the first term of eq. 5.
 
-        That is eq. 11 without its last factor: eq. 11 asks whether the customer will be
-        alive at the next opportunity, (delta + T)/(gamma + delta + T) times as likely.
+        The P(alive) that the paper prints is of the next opportunity, before which the
+        customer may drop out: (delta + T)/(gamma + delta + T) times this one.
         """
         beta = parameters["beta"] + np.asarray(state.recency) - state.frequency
         silence = np.asarray(state.T) - state.recency
@@ -118,7 +118,10 @@ class BgBb:
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return a new customer's expected purchases at floor(``horizon``) opportunities, eq. 9."""
+        """Return a new customer's expected purchases at the first floor(``horizon``) opportunities.
+
+        That is `expected_purchases` without a history, x = T = 0.
+        """
         alpha, beta = parameters["alpha"], parameters["beta"]
         ahead = expected_renewals(parameters["gamma"], parameters["delta"], horizon)
         return alpha / (alpha + beta) * ahead
