@@ -6,12 +6,18 @@ import pytest
 
 from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.protocols import PurchaseModel, SpendModel
-from omniltv.testing import PURCHASE_LAWS, SPEND_LAWS
+from omniltv.testing import SPEND_LAWS, laws_of
 
 
-@pytest.mark.parametrize("law", PURCHASE_LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("model", PURCHASE_MODELS, ids=lambda model: model.name)
-def test_purchase_model_keeps(law: Callable[[PurchaseModel], None], model: PurchaseModel) -> None:
+@pytest.mark.parametrize(
+    ("model", "law"),
+    [
+        pytest.param(model, law, id=f"{model.name}-{law.__name__}")
+        for model in PURCHASE_MODELS
+        for law in laws_of(model)
+    ],
+)
+def test_purchase_model_keeps(model: PurchaseModel, law: Callable[[PurchaseModel], None]) -> None:
     law(model)
 
 

@@ -123,6 +123,9 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
         value, slope = density(point)
         coefficients, log_spreads = density.split(point)
         jacobian = ((1 - density.weight) * log_spreads[posterior.spread_of]).sum()
+        jacobian += density.power @ log_spreads[: len(density.power)]
+        raw = density.raw(coefficients[None], log_spreads[None])[0]
+        np.testing.assert_allclose(raw, density.centre + density.root @ point, atol=1e-9)
         exact = posterior.likelihood.value(posterior.design.theta(coefficients)).sum()
         differences.append(
             value - exact - posterior.log_prior(coefficients, log_spreads) - jacobian

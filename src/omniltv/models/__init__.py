@@ -1,24 +1,34 @@
 """Purchase and spend models, pooling, fitting, forecasts and lifetime value."""
 
+from omniltv.models.bg_bb import BgBb
 from omniltv.models.bg_nbd import BgNbd
+from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
 from omniltv.models.fitting import fit, to_pymc
 from omniltv.models.gamma_gamma import GammaGamma
 from omniltv.models.lifetime_value import LifetimeValue, lifetime_value
+from omniltv.models.mbg_nbd import MbgNbd
+from omniltv.models.pareto_nbd import ParetoNbd
 from omniltv.models.pooling import Pooling, PoolingKind
+from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
 from omniltv.models.store import load_fit
 
 __all__ = [
+    "BgBb",
     "BgNbd",
+    "CnbdK",
     "Diagnostics",
     "GammaGamma",
     "LifetimeValue",
+    "MbgNbd",
+    "ParetoNbd",
     "Pooling",
     "PoolingKind",
     "Posterior",
     "ProbAlive",
     "PurchaseFit",
+    "ShiftedBetaGeometric",
     "SpendFit",
     "fit",
     "lifetime_value",

@@ -3,11 +3,14 @@
 Saved fits are found by these names, and the laws and the calibration are run on all of them.
 """
 
+from omniltv.models.bg_bb import BgBb
 from omniltv.models.bg_nbd import BgNbd
 from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.gamma_gamma import GammaGamma
 from omniltv.models.mbg_nbd import MbgNbd
+from omniltv.models.pareto_nbd import ParetoNbd
 from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
 
 __all__ = ["BUILT_IN", "PURCHASE_MODELS", "SPEND_MODELS"]
 
@@ -16,6 +19,9 @@ PURCHASE_MODELS: tuple[PurchaseModel, ...] = (
     MbgNbd(),
     CnbdK(2),
     CnbdK(3, modified=False),
+    ParetoNbd(),
+    BgBb(),
+    ShiftedBetaGeometric(),
 )
 """Purchase models, of the regular ones a few."""
 

@@ -1,7 +1,7 @@
 """Public laws for every plug-in point, and published reference numbers.
 
 Models: `check_purchase_model` and `check_spend_model`, or law by law with
-`PURCHASE_LAWS` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
+`laws_of` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
 Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
@@ -10,6 +10,13 @@ from omniltv.testing.model_laws import (
     SPEND_LAWS,
     check_purchase_model,
     check_spend_model,
+    laws_of,
 )
 
-__all__ = ["PURCHASE_LAWS", "SPEND_LAWS", "check_purchase_model", "check_spend_model"]
+__all__ = [
+    "PURCHASE_LAWS",
+    "SPEND_LAWS",
+    "check_purchase_model",
+    "check_spend_model",
+    "laws_of",
+]

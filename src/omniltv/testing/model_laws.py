@@ -35,6 +35,7 @@ __all__ = [
     "SPEND_LAWS",
     "check_elementwise",
     "check_expected_purchases",
+    "check_fused",
     "check_future",
     "check_limits",
     "check_loglik_sums_to_one",
@@ -42,6 +43,7 @@ __all__ = [
     "check_pytensor",
     "check_simulation",
     "check_spend_elementwise",
+    "check_spend_fused",
     "check_spend_future",
     "check_spend_limits",
     "check_spend_loglik_integrates_to_one",
@@ -214,6 +216,14 @@ def check_pytensor(model: PurchaseModel) -> None:
     _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
 
 
+def check_fused(model: PurchaseModel) -> None:
+    """The kernel that fits gives the same likelihood per group, and its exact gradient.
+
+    Distinct states with counts are the same to it as all rows.
+    """
+    _same_in_kernel(model, _states(model))
+
+
 def check_value_scale(model: SpendModel) -> None:
     """Counting money in another currency changes nothing but the currency."""
     state, rate = _spends(), 150.0
@@ -308,6 +318,11 @@ def check_spend_pytensor(model: SpendModel) -> None:
     _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
 
 
+def check_spend_fused(model: SpendModel) -> None:
+    """The kernel that fits gives the same likelihood per group, and its exact gradient."""
+    _same_in_kernel(model, _spends())
+
+
 PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_time_scale,
     check_elementwise,
@@ -318,6 +333,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_future,
     check_tower,
     check_pytensor,
+    check_fused,
 )
 """The laws of a purchase model; `laws_of` leaves out what a model of discrete time is not under."""
 
@@ -330,6 +346,7 @@ SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
     check_spend_simulation,
     check_spend_future,
     check_spend_pytensor,
+    check_spend_fused,
 )
 """The laws of a spend model."""
 
@@ -549,6 +566,38 @@ def _same_in_pytensor(
     xp = PytensorNamespace()
     symbolic = loglik(xp, model.parameters(xp, given)).eval(mode="FAST_COMPILE")
     _equal("PyTensor equals NumPy", symbolic, loglik(NUMPY, model.parameters(NUMPY, given)))
+
+
+def _same_in_kernel(model: PurchaseModel | SpendModel, state: PurchaseState | SpendState) -> None:
+    """Require value and gradient of the kernel, with counts and row by row."""
+    from omniltv.models._likelihood import Likelihood  # noqa: PLC0415 - compiled, slow to import
+
+    n, k = len(state.frequency), len(model.coordinates)
+    count = np.arange(1.0, n + 1)
+    cell = np.arange(n) % _POINTS
+    theta = np.array([list(point.values()) for point in _points(model)])
+    value, gradient = Likelihood(model, state, count, cell).gradient(theta)
+    rows = np.repeat(np.arange(n), count.astype(int))
+    full = type(state)(*(np.asarray(values)[rows] for values in state))
+    one_by_one = Likelihood(model, full, np.ones(len(rows)), cell[rows]).gradient(theta)
+    _equal("distinct states are all rows (value)", value, one_by_one[0])
+    _equal("distinct states are all rows (gradient)", gradient, one_by_one[1])
+
+    def plain(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        named = dict(zip([item.name for item in model.coordinates], at[cell].T, strict=True))
+        parameters = model.parameters(NUMPY, named)
+        if isinstance(model, PurchaseModel):
+            each = model.loglik(NUMPY, parameters, PurchaseState(*state))
+        else:
+            each = model.loglik(NUMPY, parameters, SpendState(*state))
+        return np.bincount(cell, weights=count * each, minlength=_POINTS)
+
+    _equal("the kernel equals NumPy", value / np.abs(value), plain(theta) / np.abs(value))
+    for j in range(k):
+        step = 1e-5 * np.eye(k)[j]
+        slope = (plain(theta + step) - plain(theta - step)) / 2e-5
+        allowed = 1e-6 * np.abs(value) + 1e-4 * np.abs(slope)
+        _require("the kernel's gradient", np.abs(gradient[:, j] - slope) <= allowed)
 
 
 def _require(law: str, holds: Array) -> None:
