@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
 from omniltv.models import BgNbd, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
-from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, StudentT
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, Prior, StudentT
+from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendModel
 from omniltv.units import TimeUnit
+
+type Vector = NDArray[np.float64]
 
 PARTIAL = Pooling.partial("channel")
 POOLINGS = (Pooling.complete(), Pooling.none("channel"), PARTIAL)
@@ -43,8 +45,8 @@ def some_point(found: _inference.Problem, seed: int) -> tuple[NDArray[np.float64
 
 def in_pymc(
     found: _inference.Problem,
-    coefficients: NDArray[np.float64],
-    log_spreads: NDArray[np.float64],
+    coefficients: Vector,
+    log_spreads: Vector,
 ) -> dict[str, NDArray[np.float64]]:
     """The same point under the names that it has in the PyMC model."""
     names = [item.name for item in found.model.coordinates]
@@ -83,8 +85,11 @@ def test_the_density_is_that_of_the_pymc_model(
 
     spends = isinstance(model, SpendModel)
     rows = rich.take(rich.frequency > 0) if spends else rich
-    priors = {"log_shape": StudentT(nu=4.0, mu=0.3, sigma=0.7)}
-    spread_priors = {"log_shape": HalfNormal(0.4), model.coordinates[0].name: Exponential(2.0)}
+    priors: dict[str, Prior] = {"log_shape": StudentT(nu=4.0, mu=0.3, sigma=0.7)}
+    spread_priors: dict[str, Prior] = {
+        "log_shape": HalfNormal(0.4),
+        model.coordinates[0].name: Exponential(2.0),
+    }
     found = _inference.Problem.of(model, rows, pooling, covariates, priors, spread_priors)
     graph = to_pymc(
         model,
@@ -99,8 +104,8 @@ def test_the_density_is_that_of_the_pymc_model(
     for seed in range(3):
         coefficients, log_spreads = some_point(found, seed)
         posterior = found.posterior
-        ours = posterior.likelihood.value(posterior.design.theta(coefficients)).sum()
-        ours += posterior.log_prior(coefficients, log_spreads)
+        ours = float(posterior.likelihood.value(posterior.design.theta(coefficients)).sum())
+        ours += float(posterior.log_prior(coefficients, log_spreads))
         differences.append(float(evaluate(in_pymc(found, coefficients, log_spreads))) - ours)
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)
 
@@ -119,14 +124,14 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(4):
-        point = rng.normal(0, 0.7, density.root.shape[1])
+        point: Vector = rng.normal(0, 0.7, size=(density.root.shape[1],))
         value, slope = density(point)
         coefficients, log_spreads = density.split(point)
-        jacobian = ((1 - density.weight) * log_spreads[posterior.spread_of]).sum()
-        jacobian += density.power @ log_spreads[: len(density.power)]
+        jacobian = float(((1 - density.weight) * log_spreads[posterior.spread_of]).sum())
+        jacobian += float(density.power @ log_spreads[: len(density.power)])
         raw = density.raw(coefficients[None], log_spreads[None])[0]
         np.testing.assert_allclose(raw, density.centre + density.root @ point, atol=1e-9)
-        exact = posterior.likelihood.value(posterior.design.theta(coefficients)).sum()
+        exact = float(posterior.likelihood.value(posterior.design.theta(coefficients)).sum())
         differences.append(
             value - exact - posterior.log_prior(coefficients, log_spreads) - jacobian
         )
@@ -189,7 +194,9 @@ def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
     wide = {name: StudentT(1.0, 0.0, 3.0) for name in ("log_shape", "log_concentration")}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = fit(BgNbd(), few, seed=1, method="laplace", priors=wide, draws=200, tune=100, progress=False)
+        found = fit(
+            BgNbd(), few, seed=1, method="laplace", priors=wide, draws=200, tune=100, progress=False
+        )
     assert any("k-hat" in str(item.message) for item in caught)
     assert all(issubclass(item.category, FitWarning | DataWarning) for item in caught)
     assert found.diagnostics.method == "nuts"
@@ -281,11 +288,8 @@ def test_covariates_are_found_and_forecast_with() -> None:
     per_unit = found.draws.slopes[..., 0].ravel() / found.effects[0].scale
     assert abs(per_unit.mean() - 1) < 3 * per_unit.std() < 0.3
     ours = found.expected_purchases(history, weeks(20)).total(member).mean()
-    exact = BgNbd().expected_purchases(
-        truth,
-        BgNbd().simulate(truth, T, rng)._replace(frequency=x, recency=recency, T=T),
-        np.asarray(20.0),
-    )
+    state = PurchaseState(x, recency, T)
+    exact = BgNbd().expected_purchases(truth, state, np.asarray(20.0))
     theirs = [exact[member == value].sum() for value in (0.0, 1.0)]
     np.testing.assert_allclose(ours, theirs, rtol=0.05)
     with pytest.raises(DataError, match="no such covariate") as caught:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
 from omniltv.models import _interpolate as module
-from omniltv.models.protocols import PurchaseState
+from omniltv.models.protocols import Parameters, PurchaseState
 from omniltv.units import Discount, weeks
 
 from .conftest import simulated
@@ -68,9 +68,10 @@ def test_what_no_polynomial_follows_is_worked_out_exactly() -> None:
         covariates=np.empty((5000, 0)),
     )
 
-    def exact(parameters: dict[str, NDArray[np.float64]], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        state = PurchaseState(np.full((len(rows), 1), 2.0), np.ones((len(rows), 1)), np.full((len(rows), 1), 2.0))
-        return BgNbd().prob_alive(parameters, state)
+    def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        two = np.full((len(rows), 1), 2.0)
+        return BgNbd().prob_alive(parameters, PurchaseState(two, two / 2, two))
 
-    values = module.over_draws(exact, cells, 400)(np.arange(3), slice(None))  # type: ignore[arg-type]
-    np.testing.assert_array_equal(values, exact(cells.take(slice(0, 3)).parameters(), np.arange(3)))  # type: ignore[arg-type]
+    rows = np.arange(3)
+    values = module.over_draws(exact, cells, 400)(rows, slice(None))
+    np.testing.assert_array_equal(values, exact(cells.take(rows).parameters(), rows))

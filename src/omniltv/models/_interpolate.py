@@ -172,11 +172,12 @@ def _polynomial(points: NDArray[np.float64], degree: int) -> _Polynomial:
     Sommariva and Vianello (2009), Computers and Mathematics with Applications 57(8): QR
     with column pivoting of the monomials picks the draws.
     """
-    columns = [np.ones(len(points))]
-    for power in range(1, degree + 1):
-        for chosen in combinations_with_replacement(range(points.shape[1]), power):
-            columns.append(np.prod(points[:, chosen], axis=1))
-    monomials = np.array(columns)
+    chosen = [
+        axes
+        for power in range(degree + 1)
+        for axes in combinations_with_replacement(range(points.shape[1]), power)
+    ]
+    monomials = np.array([np.prod(points[:, axes], axis=1) for axes in chosen])
     _, _, order = qr(monomials, mode="economic", pivoting=True)
-    nodes = np.sort(order[: len(columns)])
+    nodes = np.sort(order[: len(chosen)]).astype(np.intp)
     return _Polynomial(nodes, np.linalg.solve(monomials[:, nodes], monomials))

@@ -19,6 +19,7 @@ from omniltv.models.protocols import (
 
 __all__ = ["Likelihood", "loglik"]
 
+_WITH_GRADIENT = True
 _CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
 
 
@@ -79,7 +80,7 @@ class Likelihood:
         Args:
             theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
         """
-        return self.values(theta[None])[0]
+        return np.asarray(self.values(theta[None])[0], dtype=np.float64)
 
     def gradient(
         self, theta: NDArray[np.float64], *, workers: int = 1
@@ -136,7 +137,7 @@ class Likelihood:
 
         def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
             found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
-                states, output, *registers, index, count, *bounds, True
+                states, output, *registers, index, count, *bounds, _WITH_GRADIENT
             )
             return found
 
@@ -160,6 +161,6 @@ def loglik(
 def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:
     total = next(parts)
     for values in parts:
-        for sums, value in zip(total, values, strict=True):
-            sums += value
+        for sums, more in zip(total, values, strict=True):
+            np.add(sums, more, out=sums)
     return total

@@ -1,10 +1,11 @@
 """The posterior sampled by nutpie's no-U-turn sampler, in coordinates that suit it.
 
 The log density and its gradient are the fused kernel's, so nothing is compiled per model
-or data set. Under partial pooling effects are sampled partially centred, by a weight w that is
-1 where an effect's own data determine it and 0 where they do not (Papaspiliopoulos,
-Roberts and Sköld 2007; Gorinova, Moore and Hoffman 2020). All of it is then turned and scaled by the covariance
-of the nested approximation, so that the sampler sees something close to a standard normal.
+or data set. Under partial pooling effects are sampled partially centred, by a weight w that
+is 1 where an effect's own data determine it and 0 where they do not (Papaspiliopoulos,
+Roberts and Sköld 2007; Gorinova, Moore and Hoffman 2020). All of it is then turned and
+scaled by the covariance of the nested approximation, so that the sampler sees something
+close to a standard normal.
 """
 
 import time
@@ -93,7 +94,7 @@ class _Whitened:
 
     @cached_property
     def power(self) -> Vector:
-        """v of the mean of each coordinate."""
+        """Return v of the mean of each coordinate."""
         own = self.weight[self.first_term].reshape(-1, max(1, len(self.means)))
         return own.mean(axis=0) if len(self.means) else np.empty(0)
 

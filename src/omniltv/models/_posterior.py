@@ -110,9 +110,9 @@ class Design:
 
     def _between_rows(self, weight: Vector) -> Matrix:
         if isinstance(self._matrix, np.ndarray):
-            return self._matrix.T @ (self._matrix * weight[:, None])
-        between: Matrix = (self._matrix.T @ sparse.diags_array(weight) @ self._matrix).toarray()
-        return between
+            return np.asarray(self._matrix.T @ (self._matrix * weight[:, None]), dtype=np.float64)
+        between = self._matrix.T @ sparse.diags_array(weight) @ self._matrix
+        return np.asarray(between.toarray(), dtype=np.float64)
 
 
 class Stack:
@@ -130,7 +130,7 @@ class Stack:
     def entries(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log density of each entry; entries are the last axis."""
         if self.normal:
-            return -0.5 * np.square((values - self._mu) / self._sigma)
+            return np.asarray(-0.5 * np.square((values - self._mu) / self._sigma))
         result = np.empty_like(values)
         for prior, at in self._groups.items():
             result[..., at] = prior.logp(values[..., at])
@@ -139,7 +139,7 @@ class Stack:
     def score(self, value: Vector) -> Vector:
         """Return the derivative in each entry."""
         if self.normal:
-            return (self._mu - value) / self._sigma**2
+            return np.asarray((self._mu - value) / self._sigma**2)
         result = np.empty_like(value)
         for prior, at in self._groups.items():
             result[at] = prior.score(value[at])

@@ -113,7 +113,7 @@ class Tape:
     def _number(self, value: Array) -> int:
         if isinstance(value, Traced):
             return value.number
-        array = np.asarray(value, dtype=np.float64)
+        array: NDArray[np.float64] = np.asarray(value, dtype=np.float64)
         if array.ndim == 0:
             key = ("constant", array.tobytes())
             if key not in self._known:
@@ -124,7 +124,7 @@ class Tape:
         return self._arrays[id(value)][1]
 
     def _leaf(self, values: NDArray[np.float64]) -> int:
-        per_pair: NDArray[np.float64] = values[self._first]
+        per_pair = np.asarray(values[self._first], dtype=np.float64)
         if np.ptp(values) == 0:
             return self._number(values[0])
         if np.array_equal(per_pair[self.pair], values):
@@ -139,7 +139,7 @@ class Tape:
         """
         result = output.number
         if self.nodes[result].level != STATE:
-            zero = np.arange(len(self.pair)) * 0.0
+            zero: NDArray[np.float64] = np.zeros(len(self.pair), dtype=np.float64)
             result = self._add(
                 _Node(STATE, Op.ADD, (result, self._add(_Node(STATE, None, values=zero)).number))
             ).number

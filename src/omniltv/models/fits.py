@@ -20,7 +20,6 @@ from omniltv.models._numpy import NUMPY
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.pooling import JOIN, Pooling, PoolingKind
 from omniltv.models.protocols import (
-    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,

@@ -14,7 +14,7 @@ from omniltv.models.priors import Prior
 from omniltv.models.protocols import PurchaseModel, SpendModel
 
 if TYPE_CHECKING:
-    import pymc
+    from pymc import Model as PymcModel
 
 __all__ = ["Method", "fit", "to_pymc"]
 
@@ -150,7 +150,7 @@ def to_pymc(
     covariates: Mapping[str, Sequence[str]] | None = None,
     priors: Mapping[str, Prior] | None = None,
     spread_priors: Mapping[str, Prior] | None = None,
-) -> "pymc.Model":
+) -> "PymcModel":
     """Return the posterior that `fit` finds as a PyMC model, to look at or to extend.
 
     Its variables are the coordinates, by name, the effects of the terms of the pooling
@@ -160,6 +160,13 @@ def to_pymc(
     Raises:
         DataError: If a group column or covariate is missing.
         ConfigError: If a prior is of nothing, or has no counterpart in PyMC.
+
+    Examples:
+        >>> from omniltv.models import BgNbd
+        >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.4, 0.0], [38.9, 38.9],
+        ...                           [11.5, float("nan")], "week")
+        >>> [variable.name for variable in to_pymc(BgNbd(), history).free_RVs]
+        ['log_rate', 'log_shape', 'logit_dropout', 'log_concentration']
     """
     from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
 
