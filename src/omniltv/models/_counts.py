@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from omniltv.errors import FitError
+from omniltv.errors import OmniltvError
 from omniltv.models._numpy import NUMPY
 from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
 
@@ -33,16 +33,17 @@ def prob_purchases(
         T: Time since the first purchase; whole opportunities where the model is discrete.
 
     Returns:
-        Probabilities, of the shape that ``n`` and the parameters broadcast to, within 1e-9.
+        Probabilities, of the shape that ``n`` and the parameters broadcast to, within 1e-9
+        of what the model's likelihood integrates to.
 
     Raises:
-        FitError: If the integral over the time of the last purchase does not settle.
+        OmniltvError: If the integral over the time of the last purchase does not settle.
 
     Examples:
         >>> from omniltv.models.bg_nbd import BgNbd
         >>> parameters = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
         >>> prob_purchases(BgNbd(), parameters, np.array([0, 1, 2]), 39.0).round(4)
-        array([0.5738, 0.2091, 0.0812])
+        array([0.5738, 0.1994, 0.0854])
     """
     shape = np.broadcast_shapes(np.shape(n), *(np.shape(value) for value in parameters.values()))
     counts = np.broadcast_to(np.asarray(n, dtype=np.float64), shape)
@@ -81,20 +82,21 @@ def _integrated(
     """Return the integral over the time of the last of x purchases.
 
     By the trapezoidal rule in v, t_x = T exp(-exp(v)), which takes both ends in its stride:
-    the density may crowd against T or against 0. The step is halved until nothing moves,
-    each time adding the nodes half-way.
+    the density may crowd against T or against 0. It is the narrower the more purchases there
+    are: as 1/sqrt(x), where customers hardly differ. The step is halved until nothing moves,
+    each time adding the nodes half-way; small probabilities may move by 1e-6 of themselves.
     """
-    step, nodes = _COARSEST, np.arange(_FROM, _TO, _COARSEST)
-    total = step * _sum_at(model, parameters, x, T, nodes)
+    step = min(_COARSEST, 5 / np.sqrt(x.max()))
+    total = step * _sum_at(model, parameters, x, T, np.arange(_FROM, _TO, step))
     for _ in range(_HALVINGS):
-        finer = (total + step * _sum_at(model, parameters, x, T, nodes + step / 2)) / 2
+        between = np.arange(_FROM + step / 2, _TO, step)
+        finer = (total + step * _sum_at(model, parameters, x, T, between)) / 2
         if np.all(abs(finer - total) <= _EXACT * np.minimum(1, 1e3 * finer)):
             return np.asarray(finer)
         step, total = step / 2, finer
-        nodes = np.arange(_FROM, _TO, step)
-    raise FitError(
-        f"the probability of {x.max():.0f} purchases by {model.name} does not settle",
-        hint="ask for fewer purchases, or look whether the parameters are plausible",
+    raise OmniltvError(
+        f"the probability of up to {x.max():.0f} purchases by {model.name} does not settle. "
+        "Hint: ask for fewer purchases, and look whether the parameters are plausible"
     )
 
 
