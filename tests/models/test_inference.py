@@ -27,7 +27,8 @@ def rich(history: PurchaseHistory) -> PurchaseHistory:
     rng = np.random.default_rng(3)
     n = len(history)
     wide = history.with_group("region", rng.choice(["north", "south"], n))
-    return wide.with_covariates(age=rng.choice([20.0, 40.0, 60.0], n), member=rng.integers(0, 2, n))
+    aged = wide.with_covariate("age", rng.choice([20.0, 40.0, 60.0], n))
+    return aged.with_covariate("member", rng.integers(0, 2, n))
 
 
 def problem(history: PurchaseHistory, pooling: Pooling) -> _inference.Problem:
@@ -261,7 +262,7 @@ def test_a_prior_has_a_positive_scale(wrong: float) -> None:
 
 
 def test_a_covariate_that_never_varies_is_refused(history: PurchaseHistory) -> None:
-    same = history.with_covariates(member=np.ones(len(history)))
+    same = history.with_covariate("member", np.ones(len(history)))
     with pytest.raises(ConfigError, match="the same for every row"):
         fit(BgNbd(), same, seed=1, method="map", covariates={"log_rate": ["member"]})
 
@@ -282,7 +283,7 @@ def test_covariates_are_found_and_forecast_with() -> None:
     x, recency, T = BgNbd().simulate(truth, np.full(6000, 40.0), rng)
     history = PurchaseHistory(
         np.arange(6000).astype(object), x, recency, T, np.where(x > 0, 1.0, np.nan), TimeUnit.WEEK
-    ).with_covariates(member=member)
+    ).with_covariate("member", member)
     found = fit(BgNbd(), history, seed=1, method="laplace", covariates={"log_rate": ["member"]})
     assert found.draws.slopes is not None
     per_unit = found.draws.slopes[..., 0].ravel() / found.effects[0].scale

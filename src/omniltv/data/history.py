@@ -162,8 +162,8 @@ class PurchaseHistory:
         """
         return replace(self, groups={**self.groups, name: np.asarray(values).astype(str)})
 
-    def with_covariates(self, **values: ArrayLike) -> "PurchaseHistory":
-        """Return the history with covariates by name: numbers, one per row, none missing.
+    def with_covariate(self, name: str, values: ArrayLike) -> "PurchaseHistory":
+        """Return the history with one more covariate: numbers, one per row, none missing.
 
         A covariate does not change while a customer is observed: an age group, a first
         order's size, a 0/1 for membership. Put what has no order (a region) in 0/1 columns.
@@ -174,11 +174,11 @@ class PurchaseHistory:
         Examples:
             >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
             ...                           [11.5, float("nan")], TimeUnit.WEEK)
-            >>> history.with_covariates(member=[1, 0]).covariates["member"]
+            >>> history.with_covariate("member", [1, 0]).covariates["member"]
             array([1., 0.])
         """
-        more = {name: np.asarray(column, dtype=np.float64) for name, column in values.items()}
-        return replace(self, covariates={**self.covariates, **more})
+        column = np.asarray(values, dtype=np.float64)
+        return replace(self, covariates={**self.covariates, name: column})
 
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
         """Return some rows, by position or by boolean mask."""

@@ -94,7 +94,7 @@ class Problem:
             ConfigError: If a prior or covariate is of no coordinate of the model.
         """
         distinct = history.distinct(spend=not isinstance(model, PurchaseModel))
-        states, count = distinct.states, distinct.count.astype(np.float64)
+        states = distinct.states
         effects = _effects(model, distinct, covariates)
         _check_priors(model, effects, priors, spread_priors)
         groups, group = np.unique(group_labels(states, pooling), return_inverse=True)
@@ -102,21 +102,7 @@ class Problem:
             np.unique(term_labels(states, term), return_inverse=True)
             for term in (pooling.by if pooling.kind is PoolingKind.PARTIAL else ())
         ]
-        x = np.column_stack([np.empty((len(group), 0)), *(item.values(states) for item in effects)])
-        cell, at = _cells(group, x)
-        names = [item.name for item in model.coordinates]
-        design = _posterior.Design(
-            base=group[at].astype(np.int64) * (not terms),
-            terms=tuple(level[at].astype(np.int64) for _, level in terms),
-            covariates=x[at],
-            target=tuple(names.index(effect.coordinate) for effect in effects),
-            n_coordinates=len(names),
-        )
-        state, own = model_state(model, states), model_priors(model, distinct, priors)
-        slopes = [effect_prior(effect, priors) for effect in effects]
-        spreads = [spread_prior(item, spread_priors) for item in model.coordinates]
-        scale = np.log([item.group_sd for item in model.coordinates])
-        rough = _rough_mode(model, state, count, own)
+        design, cell = _design(model, states, group, [level for _, level in terms], effects)
         first = np.unique(group, return_index=True)[1]
         return cls(
             model=model,
@@ -124,16 +110,9 @@ class Problem:
             groups=tuple(str(label) for label in groups),
             levels=tuple(tuple(str(label) for label in labels) for labels, _ in terms),
             effects=effects,
-            posterior=_posterior.Posterior(
-                likelihood=Likelihood(model, state, count, cell),
-                design=design,
-                fixed=_posterior.Stack([*own * design.sizes[0], *slopes]),
-                spreads=_posterior.Stack(spreads * len(terms)),
-                start_of_spreads=np.tile(scale, len(terms)),
-                degrees=_degrees(design, np.bincount(cell, weights=count)),
-            ),
+            posterior=_target(model, distinct, design, cell, effects, priors, spread_priors),
             group_terms=tuple(level[first] for _, level in terms),
-            start=design.start(rough),
+            start=design.start(_rough_mode(model, distinct, priors)),
             cell=cell,
         )
 
@@ -299,6 +278,51 @@ def model_priors(
     ]
 
 
+def _design(
+    model: PurchaseModel | SpendModel,
+    states: PurchaseHistory,
+    group: NDArray[np.intp],
+    terms: Sequence[NDArray[np.intp]],
+    effects: Sequence[Effect],
+) -> tuple[_posterior.Design, NDArray[np.int64]]:
+    """Return how cells are made of coefficients, and the cell of each state."""
+    x = np.column_stack([np.empty((len(group), 0)), *(item.values(states) for item in effects)])
+    cell, at = _cells(group, x)
+    names = [item.name for item in model.coordinates]
+    design = _posterior.Design(
+        base=group[at].astype(np.int64) * (not terms),
+        terms=tuple(level[at].astype(np.int64) for level in terms),
+        covariates=x[at],
+        target=tuple(names.index(effect.coordinate) for effect in effects),
+        n_coordinates=len(names),
+    )
+    return design, cell
+
+
+def _target(
+    model: PurchaseModel | SpendModel,
+    distinct: DistinctStates,
+    design: _posterior.Design,
+    cell: NDArray[np.int64],
+    effects: Sequence[Effect],
+    priors: Mapping[str, Prior],
+    spread_priors: Mapping[str, Prior],
+) -> _posterior.Posterior:
+    count = distinct.count.astype(np.float64)
+    slopes = [effect_prior(effect, priors) for effect in effects]
+    spreads = [spread_prior(item, spread_priors) for item in model.coordinates]
+    scale = np.log([item.group_sd for item in model.coordinates])
+    own = model_priors(model, distinct, priors)
+    return _posterior.Posterior(
+        likelihood=Likelihood(model, model_state(model, distinct.states), count, cell),
+        design=design,
+        fixed=_posterior.Stack([*own * design.sizes[0], *slopes]),
+        spreads=_posterior.Stack(spreads * len(design.terms)),
+        start_of_spreads=np.tile(scale, len(design.terms)),
+        degrees=_degrees(design, np.bincount(cell, weights=count)),
+    )
+
+
 def _degrees(design: _posterior.Design, customers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the degrees of freedom that rows of coefficients are proposed with.
 
@@ -339,12 +363,11 @@ def model_state(
 
 
 def _rough_mode(
-    model: PurchaseModel | SpendModel,
-    state: PurchaseState | SpendState,
-    count: NDArray[np.float64],
-    priors: Sequence[Prior],
+    model: PurchaseModel | SpendModel, distinct: DistinctStates, own_priors: Mapping[str, Prior]
 ) -> NDArray[np.float64]:
     """Return about where the mode is if all rows are alike, from some of the states."""
+    state, count = model_state(model, distinct.states), distinct.count.astype(np.float64)
+    priors = model_priors(model, distinct, own_priors)
     n, rng = len(count), np.random.default_rng(0)
     some = rng.choice(n, _SAMPLE, replace=False) if n > _SAMPLE else np.arange(n)
     part = type(state)(*(values[some] for values in state))

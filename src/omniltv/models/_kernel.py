@@ -166,6 +166,15 @@ def _unary_back(op: int, a: Vector, out: Vector, da: Vector, d: Vector, n: int) 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) -> None:
+    for i in range(n):
+        if condition[i] != 0.0:
+            da[i] += d[i]
+        else:
+            db[i] += d[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
     """Run operations backwards: what each register adds to the result, column by column."""
     for k in range(code.shape[0] - 1, -1, -1):
@@ -173,12 +182,7 @@ def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
         if 4 <= op <= 9:
             _unary_back(op, v[code[k, 1]], v[code[k, 4]], adjoint[code[k, 1]], d, n)
         elif op == 11:
-            condition, da, db = v[code[k, 1]], adjoint[code[k, 2]], adjoint[code[k, 3]]
-            for i in range(n):
-                if condition[i] != 0.0:
-                    da[i] += d[i]
-                else:
-                    db[i] += d[i]
+            _where_back(v[code[k, 1]], adjoint[code[k, 2]], adjoint[code[k, 3]], d, n)
         elif op != 13:
             a, b = code[k, 1], code[k, 2]
             _binary_back(op, v[a], v[b], v[code[k, 4]], adjoint[a], adjoint[b], d, n)
@@ -214,6 +218,47 @@ def prepare(cells: Program, pairs: Program, theta: Matrix, cell: Integers) -> tu
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _gather(
+    states: Program,
+    per_cell: Matrix,
+    per_pair: Matrix,
+    index: Integers,
+    v: Matrix,
+    start: int,
+    n: int,
+) -> None:
+    """Fill a block's registers with leaves and with what cells and pairs have worked out."""
+    first = len(states.constants)
+    for k in range(states.leaves.shape[0]):
+        v[first + k, :n] = states.leaves[k, start : start + n]
+    first += states.leaves.shape[0]
+    for k in range(states.coarse.shape[0]):
+        source = (per_cell if states.coarse[k, 0] == 1 else per_pair)[states.coarse[k, 1]]
+        place = index[states.coarse[k, 0] - 1]
+        for i in range(n):
+            v[first + k, i] = source[place[start + i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scatter(
+    states: Program,
+    adjoint: Matrix,
+    index: Integers,
+    cell_adjoint: Matrix,
+    pair_adjoint: Matrix,
+    start: int,
+    n: int,
+) -> None:
+    """Add a block's adjoints to those of the cells and pairs that its registers came from."""
+    first = len(states.constants) + states.leaves.shape[0]
+    for k in range(states.coarse.shape[0]):
+        target = cell_adjoint if states.coarse[k, 0] == 1 else pair_adjoint
+        place = index[states.coarse[k, 0] - 1]
+        for i in range(n):
+            target[states.coarse[k, 1], place[start + i]] += adjoint[first + k, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def run_states(
     states: Program,
     output: int,
@@ -230,25 +275,15 @@ def run_states(
     ``index`` has the cell and the pair of each state, of shape (2, n_states).
     """
     value = np.zeros(per_cell.shape[1])
-    adjoints = (
-        np.zeros(per_cell.shape if gradient else (1, 1)),
-        np.zeros(per_pair.shape if gradient else (1, 1)),
-    )
+    cell_adjoint = np.zeros(per_cell.shape if gradient else (1, 1))
+    pair_adjoint = np.zeros(per_pair.shape if gradient else (1, 1))
     v = np.empty((states.n_registers, _BLOCK))
     adjoint = np.empty((states.n_registers, _BLOCK))
-    n_constants = len(states.constants)
-    first = n_constants + states.leaves.shape[0]
-    for k in range(n_constants):
+    for k in range(len(states.constants)):
         v[k, :] = states.constants[k]
     for start in range(low, high, _BLOCK):
         n = min(_BLOCK, high - start)
-        for k in range(states.leaves.shape[0]):
-            v[n_constants + k, :n] = states.leaves[k, start : start + n]
-        for k in range(states.coarse.shape[0]):
-            source = (per_cell if states.coarse[k, 0] == 1 else per_pair)[states.coarse[k, 1]]
-            place = index[states.coarse[k, 0] - 1]
-            for i in range(n):
-                v[first + k, i] = source[place[start + i]]
+        _gather(states, per_cell, per_pair, index, v, start, n)
         forward(states.code, v, n)
         for i in range(n):
             value[index[0, start + i]] += count[start + i] * v[output, i]
@@ -256,12 +291,8 @@ def run_states(
             adjoint[:, :] = 0.0
             adjoint[output, :n] = count[start : start + n]
             backward(states.code, v, adjoint, n)
-            for k in range(states.coarse.shape[0]):
-                target = adjoints[0] if states.coarse[k, 0] == 1 else adjoints[1]
-                place = index[states.coarse[k, 0] - 1]
-                for i in range(n):
-                    target[states.coarse[k, 1], place[start + i]] += adjoint[first + k, i]
-    return value, adjoints[0], adjoints[1]
+            _scatter(states, adjoint, index, cell_adjoint, pair_adjoint, start, n)
+    return value, cell_adjoint, pair_adjoint
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,14 +9,14 @@ close to a standard normal.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import arviz
 import numpy as np
 import nutpie
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from omniltv.draws import cores
 from omniltv.models._laplace import Approximation
@@ -182,8 +182,7 @@ def sample(
 ) -> Chains:
     """Return chains of the exact posterior, started around the approximation."""
     start = time.perf_counter()
-    workers = max(1, cores() // chains)
-    density = _whiten(approximation, seed, workers)
+    density = _whiten(approximation, seed, max(1, cores() // chains))
     d = density.root.shape[1]
     compiled = nutpie.compiled_pyfunc.from_pyfunc(
         ndim=d,
@@ -194,6 +193,7 @@ def sample(
         expanded_names=["point"],
         make_initial_point_fn=_starts(d),
     )
+    learned = len(approximation.log_spread) > 0
     trace = nutpie.sample(
         compiled,
         draws=draws,
@@ -203,12 +203,18 @@ def sample(
         seed=seed,
         save_warmup=False,
         progress_bar=progress,
-        target_accept=_TARGET_ACCEPT_LEARNED if approximation.log_spread.size else _TARGET_ACCEPT,
+        target_accept=_TARGET_ACCEPT_LEARNED if learned else _TARGET_ACCEPT,
     )
+    return _chains(density, trace, start)
+
+
+def _chains(
+    density: _Whitened, trace: Mapping[str, Mapping[str, ArrayLike]], start: float
+) -> Chains:
     points = np.asarray(trace["posterior"]["point"], dtype=np.float64)
-    flat = [density.split(point) for point in points.reshape(-1, d)]
+    flat = [density.split(point) for point in points.reshape(-1, points.shape[2])]
     stats = trace["sample_stats"]
-    energy = np.asarray(stats["energy"])
+    energy = np.asarray(stats["energy"], dtype=np.float64)
     jumps = np.square(np.diff(energy, axis=1)).mean(axis=1)
     return Chains(
         coefficients=np.array([item[0] for item in flat]).reshape(*points.shape[:2], -1),

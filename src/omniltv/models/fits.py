@@ -128,7 +128,7 @@ class Effect:
         """
         if self.covariate not in history.covariates:
             has = ", ".join(history.covariates) or "none"
-            hint = f"history.with_covariates({self.covariate}=values)"
+            hint = f'history.with_covariate("{self.covariate}", values)'
             problem = f"the history has no such covariate; it has: {has}"
             raise DataError(problem, column=self.covariate, hint=hint)
         values = (history.covariates[self.covariate] - self.centre) / self.scale
