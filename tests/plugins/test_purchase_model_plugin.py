@@ -1,13 +1,18 @@
 """A purchase model as a stranger would write it, and broken ones that the laws catch."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from omniltv.models import BgNbd
+from omniltv.data.history import PurchaseHistory
+from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, lifetime_value, load_fit
+from omniltv.models._counts import prob_purchases
+from omniltv.models.fitting import METHODS
 from omniltv.models.protocols import (
     Array,
     ArrayNamespace,
@@ -16,7 +21,9 @@ from omniltv.models.protocols import (
     Parameters,
     PurchaseState,
 )
+from omniltv.reporting import plot_intervals
 from omniltv.testing import check_purchase_model
+from omniltv.units import Discount, TimeUnit, weeks
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,48 @@ def test_a_strangers_model_keeps_the_laws() -> None:
 def test_the_laws_catch(model: Nbd, law: str) -> None:
     with pytest.raises(AssertionError, match=law):
         check_purchase_model(model)
+
+
+def test_it_takes_no_more_than_sixty_lines() -> None:
+    assert len(inspect.getsource(Nbd).splitlines()) <= 60
+
+
+@pytest.mark.sampling
+def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -> None:
+    """Pooling, every method of fitting, forecasts, value, saving, checks and pictures."""
+    rng = np.random.default_rng(2)
+    channel = np.repeat(["ec", "store"], [150, 350])
+    truth = {"r": np.where(channel == "ec", 0.8, 1.6), "alpha": np.full(500, 6.0)}
+    x, recency, T = Nbd().simulate(truth, np.full(500, 30.0), rng)
+    value = np.where(x > 0, rng.gamma(4.0, 5.0, 500), np.nan)
+    history = PurchaseHistory(
+        np.arange(500).astype(object), x, recency, T, value, TimeUnit.WEEK, {"channel": channel}
+    )
+    pooling = Pooling.partial("channel")
+    fits = {
+        method: fit(
+            Nbd(), history, seed=1, pooling=pooling, method=method, draws=500, progress=False
+        )
+        for method in METHODS
+    }
+    mean = [
+        found.expected_purchases(history, weeks(26)).total().mean()[0] for found in fits.values()
+    ]
+    np.testing.assert_allclose(mean, mean[0], rtol=0.05)
+    found = fits["laplace"]
+    spend = fit(GammaGamma(), history, seed=1, method="laplace", draws=500)
+    worth = lifetime_value(
+        found, spend, history, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
+    )
+    assert (worth.predictive_interval()[:, 1] >= worth.mean()).all()
+    assert prob_purchases(Nbd(), {"r": np.array(1.0), "alpha": np.array(2.0)}, x[:3], 1.0).min() > 0
+    found.save(tmp_path / "nbd")
+    again = load_fit(tmp_path / "nbd", model=Nbd())
+    assert isinstance(again, PurchaseFit)
+    np.testing.assert_array_equal(again.draws.theta, found.draws.theta)
+    total = worth.total("channel")
+    axes = plot_intervals(total.labels, total.mean(), total.interval())
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ec", "store"]
 
 
 def test_what_is_no_model_is_refused() -> None:

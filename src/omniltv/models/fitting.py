@@ -16,12 +16,13 @@ from omniltv.models.protocols import PurchaseModel, SpendModel
 if TYPE_CHECKING:
     from pymc import Model as PymcModel
 
-__all__ = ["Method", "fit", "to_pymc"]
+__all__ = ["METHODS", "Method", "fit", "to_pymc"]
 
 type Method = Literal["nuts", "laplace", "map"]
 """How the posterior is found."""
 
-_METHODS = ("nuts", "laplace", "map")
+METHODS: tuple[Method, ...] = ("nuts", "laplace", "map")
+"""The methods of `fit`."""
 _COMPLETE = Pooling.complete()
 _FEW = 10
 
@@ -192,8 +193,8 @@ def _check_arguments(
 ) -> None:
     if isinstance(model, type) or not isinstance(model, PurchaseModel | SpendModel):
         raise ConfigError(f"not a model: {model!r}. Hint: fit(BgNbd(), history, seed=1)")
-    if method not in _METHODS:
-        raise ConfigError(f"no such method: {method!r}. Hint: one of {', '.join(_METHODS)}")
+    if method not in METHODS:
+        raise ConfigError(f"no such method: {method!r}. Hint: one of {', '.join(METHODS)}")
     numbers: dict[str, tuple[object, int]] = {
         "seed": (seed, 0),
         "draws": (draws, 10),
