@@ -22,17 +22,21 @@ from omniltv.models._numpy import NUMPY
 from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.mbg_nbd import MbgNbd
 from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.testing.reference import (
+    MBG_CNBD_2_CUSTOMERS,
+    MBG_CNBD_2_GROCERIES,
+    MBG_NBD_CDNOW,
+)
 
 pytestmark = pytest.mark.reference
 needs_data = pytest.mark.skipif(
     "OMNILTV_DATA" not in os.environ, reason="OMNILTV_DATA does not name a folder with CDNOW"
 )
 
-CDNOW = {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614}
-
-GROCERIES = {"r": 1.329, "alpha": 2.813, "a": 0.425, "b": 0.790}
-PERCENT_ALIVE = [15.64, 2.92, 0.39, 0.04, 0.00]
-EXPECTED_BY_APPROXIMATION = [0.282, 0.075, 0.013, 0.002, 0.000]
+CDNOW = dict(MBG_NBD_CDNOW.parameters)
+GROCERIES = dict(MBG_CNBD_2_GROCERIES.parameters)
+PERCENT_ALIVE = [round(100 * (case.prob_alive or 0), 2) for case in MBG_CNBD_2_CUSTOMERS]
+EXPECTED_BY_APPROXIMATION = [case.expected_purchases for case in MBG_CNBD_2_CUSTOMERS]
 FIVE = PurchaseState(np.arange(1.0, 6.0), np.full(5, 12.0), np.full(5, 52.0))
 
 

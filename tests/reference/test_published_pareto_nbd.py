@@ -21,6 +21,14 @@ from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.models._numpy import NUMPY
 from omniltv.models.pareto_nbd import ParetoNbd
 from omniltv.models.protocols import PurchaseState
+from omniltv.testing.reference import (
+    CDNOW_BY_FREQUENCY,
+    PARETO_NBD_CDNOW,
+    PARETO_NBD_CUSTOMER,
+    PARETO_NBD_NEW_CUSTOMER,
+    PARETO_NBD_QUIET,
+    PublishedCustomer,
+)
 
 pytestmark = pytest.mark.reference
 needs_data = pytest.mark.skipif(
@@ -28,17 +36,9 @@ needs_data = pytest.mark.skipif(
 )
 
 MODEL = ParetoNbd()
-CDNOW = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}
-LOGLIK = -9595.0
+CDNOW = dict(PARETO_NBD_CDNOW.parameters)
 LOGLIK_OF_BTYD = -9594.976
 YEAR = np.asarray(52.0)
-
-CUSTOMER_1516 = PurchaseState(*(np.asarray(value) for value in (26.0, 30 + 6 / 7, 31.0)))
-QUIET_SINCE_WEEK_20 = PurchaseState(np.arange(10.0, 30.0, 5.0), np.full(4, 20.0), np.full(4, 39.0))
-FALLING_WITH_FREQUENCY = [0.7062289, 0.1442396, 0.02250658, 0.00309267]
-CUSTOMERS = [1411, 439, 214, 100, 62, 38, 29, 64]
-ACTUAL_PER_CUSTOMER = [0.237, 0.697, 1.393, 1.560, 2.532, 2.947, 3.862, 6.359]
-EXPECTED_PER_CUSTOMER = [0.138, 0.600, 1.196, 1.714, 2.399, 2.907, 3.819, 6.403]
 
 
 def history_until(end: str) -> PurchaseHistory:
@@ -54,6 +54,11 @@ def state_of(history: PurchaseHistory) -> PurchaseState:
     return PurchaseState(history.frequency.astype(float), history.recency, history.T)
 
 
+def states_of(*customers: PublishedCustomer) -> PurchaseState:
+    rows = [(case.frequency, case.recency, case.T) for case in customers]
+    return PurchaseState(*np.array(rows, dtype=np.float64).T)
+
+
 def total_loglik(history: PurchaseHistory, parameters: dict[str, float]) -> float:
     given = {name: np.asarray(value) for name, value in parameters.items()}
     return float(np.asarray(MODEL.loglik(NUMPY, given, state_of(history))).sum())
@@ -65,8 +70,8 @@ def given_cdnow() -> dict[str, NDArray[np.float64]]:
 
 @needs_data
 def test_printed_loglik(history: PurchaseHistory) -> None:
-    assert len(history.T) == sum(CUSTOMERS)
-    assert round(total_loglik(history, CDNOW), 1) == LOGLIK
+    assert len(history.T) == sum(CDNOW_BY_FREQUENCY.customers)
+    assert round(total_loglik(history, CDNOW), 1) == PARETO_NBD_CDNOW.loglik
     assert round(total_loglik(history, CDNOW), 3) == LOGLIK_OF_BTYD
 
 
@@ -95,26 +100,29 @@ def test_printed_purchases_of_weeks_40_to_78_by_frequency(history: PurchaseHisto
     expected = MODEL.expected_purchases(given_cdnow(), state_of(history), np.asarray(39.0))
     bin_of = np.minimum(history.frequency, 7)
     customers = np.bincount(bin_of)
-    assert customers.tolist() == CUSTOMERS
+    assert customers.tolist() == list(CDNOW_BY_FREQUENCY.customers)
     per_customer = np.bincount(bin_of, weights=actual) / customers
-    assert per_customer.round(3).tolist() == ACTUAL_PER_CUSTOMER
+    assert per_customer.round(3).tolist() == list(CDNOW_BY_FREQUENCY.actual)
     per_customer = np.bincount(bin_of, weights=expected) / customers
-    assert per_customer == pytest.approx(np.array(EXPECTED_PER_CUSTOMER), abs=0.001)
+    assert per_customer == pytest.approx(np.array(CDNOW_BY_FREQUENCY.expected), abs=0.001)
 
 
 def test_printed_customer() -> None:
-    assert MODEL.prob_alive(given_cdnow(), CUSTOMER_1516).round(6) == 0.997874
-    expected = MODEL.expected_purchases(given_cdnow(), CUSTOMER_1516, YEAR)
-    assert expected.round(2) == 25.46
+    case, customer = PARETO_NBD_CUSTOMER, states_of(PARETO_NBD_CUSTOMER)
+    alive = MODEL.prob_alive(given_cdnow(), customer)
+    assert alive.round(case.alive_decimals) == case.prob_alive
+    expected = MODEL.expected_purchases(given_cdnow(), customer, YEAR)
+    assert expected.round(case.decimals) == case.expected_purchases
     assert expected == pytest.approx(25.45647, rel=1e-4)
 
 
 def test_printed_new_customer() -> None:
     expected = MODEL.expected_purchases_new(given_cdnow(), YEAR)
-    assert expected.round(3) == 1.473
+    assert expected.round(3) == PARETO_NBD_NEW_CUSTOMER.expected_purchases
     assert expected == pytest.approx(1.473434, rel=4e-4)
 
 
 def test_printed_paradox_of_increasing_frequency() -> None:
-    expected = MODEL.expected_purchases(given_cdnow(), QUIET_SINCE_WEEK_20, YEAR)
-    assert expected == pytest.approx(np.array(FALLING_WITH_FREQUENCY), rel=2e-4)
+    expected = MODEL.expected_purchases(given_cdnow(), states_of(*PARETO_NBD_QUIET), YEAR)
+    falling = [case.expected_purchases for case in PARETO_NBD_QUIET]
+    assert expected == pytest.approx(np.array(falling), rel=2e-4)
