@@ -312,3 +312,24 @@ def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
     app, north = draws.effects[0, :, 0], draws.effects[0, :, 3]
     assert draws.levels == (("app", "ec", "store"), ("north", "south"))
     np.testing.assert_allclose(cells.theta[:, 5], draws.mean[0] + app + north)
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "values"),
+    [
+        ("_log", np.log, np.concatenate([np.geomspace(1e-300, 1e300, 201), [1 - 1e-9, 1 + 1e-9]])),
+        ("_log", np.log, np.array([0.0, 1e-310, 1.0, np.inf])),
+        ("_exp", np.exp, np.linspace(-690, 690, 256)),
+        ("_exp", np.exp, np.array([-1e4, -745.0, 0.0, 709.0, 1e4])),
+        ("_log1p", np.log1p, np.concatenate([np.geomspace(1e-300, 1e300, 255), [-0.5]])),
+    ],
+)
+def test_the_kernels_own_functions_are_exact_to_the_last_digits(
+    name: str, exact: np.ufunc, values: Vector
+) -> None:
+    from omniltv.models import _kernel
+
+    found = np.empty_like(values)
+    getattr(_kernel, name)(values, found, len(values))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(found, exact(values), rtol=4e-16, atol=1e-320)

@@ -65,8 +65,8 @@ def log_alive(
     """Return the log-likelihood of x Poisson purchases and of surviving so many tosses."""
     r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
     x, _, T = state
-    bought = xp.gammaln(r + x) - xp.gammaln(r) - r * xp.log1p(T / alpha) - x * xp.log(alpha + T)
-    return bought + log_survived(xp, a, b, tosses)
+    of_frequency = xp.gammaln(r + x) - xp.gammaln(r) + r * xp.log(alpha)
+    return of_frequency + log_survived(xp, a, b, tosses) - (r + x) * xp.log(alpha + T)
 
 
 def log_odds_dead(
@@ -75,7 +75,8 @@ def log_odds_dead(
     """Return the log odds of having dropped out at t_x, having passed so many tosses before."""
     r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
     x, recency, T = state
-    return xp.log(a) - xp.log(b + passed) + (r + x) * xp.log((alpha + T) / (alpha + recency))
+    silence = xp.log(alpha + T) - xp.log(alpha + recency)
+    return xp.log(a) - xp.log(b + passed) + (r + x) * silence
 
 
 def histories(
