@@ -8,6 +8,7 @@ from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
 from omniltv.models.fitting import fit, to_pymc
 from omniltv.models.gamma_gamma import GammaGamma
 from omniltv.models.lifetime_value import LifetimeValue, lifetime_value
+from omniltv.models.log_normal import LogNormalSpend
 from omniltv.models.mbg_nbd import MbgNbd
 from omniltv.models.pareto_nbd import ParetoNbd
 from omniltv.models.pooling import Pooling, PoolingKind
@@ -21,6 +22,7 @@ __all__ = [
     "Diagnostics",
     "GammaGamma",
     "LifetimeValue",
+    "LogNormalSpend",
     "MbgNbd",
     "ParetoNbd",
     "Pooling",

@@ -7,6 +7,7 @@ from omniltv.models.bg_bb import BgBb
 from omniltv.models.bg_nbd import BgNbd
 from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.gamma_gamma import GammaGamma
+from omniltv.models.log_normal import LogNormalSpend
 from omniltv.models.mbg_nbd import MbgNbd
 from omniltv.models.pareto_nbd import ParetoNbd
 from omniltv.models.protocols import PurchaseModel, SpendModel
@@ -25,7 +26,7 @@ PURCHASE_MODELS: tuple[PurchaseModel, ...] = (
 )
 """Purchase models, of the regular ones a few."""
 
-SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(),)
+SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(), LogNormalSpend())
 """Models of the value of a purchase."""
 
 _REGULAR = tuple(CnbdK(k, modified=modified) for k in range(2, 13) for modified in (True, False))
