@@ -352,7 +352,11 @@ def _log_weights(
         if posterior.design.terms:
             proposed += _log_marginal(posterior, sites, log_spreads)
         weight = (exact.sum(axis=1) + prior - proposed)[:, None]
-    return np.where(np.isfinite(weight), weight, -np.inf)
+    finite = np.isfinite(weight)
+    if not finite.any(axis=0).all():
+        raise FitError("the posterior is nowhere positive. Hint: priors in the data's own scale")
+    lowest = np.where(finite, weight, np.inf).min(axis=0)
+    return np.where(finite, weight, lowest - 100.0)
 
 
 def _log_t(z: NDArray[np.float64], degrees: Vector | float) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ type Matrix = NDArray[np.float64]
 
 _TARGET_ACCEPT = 0.9
 _TARGET_ACCEPT_LEARNED = 0.92  # spreads scale everything else: at 0.87 a transition in 500 diverges
+_TRIES = 20  # halving the distance from the centre
 _WIDE = 600  # coefficients; above, only the scales are taken from the approximation
 
 
@@ -191,7 +192,7 @@ def sample(
         expanded_dtypes=[np.dtype(np.float64)],
         expanded_shapes=[(d,)],
         expanded_names=["point"],
-        make_initial_point_fn=_starts(d),
+        make_initial_point_fn=_starts(density),
     )
     learned = len(approximation.log_spread) > 0
     trace = nutpie.sample(
@@ -256,9 +257,18 @@ def _expand(point: Vector) -> dict[str, Vector]:
     return {"point": point}
 
 
-def _starts(d: int) -> Callable[[int], Vector]:
+def _starts(density: _Whitened) -> Callable[[int], Vector]:
     def start(seed: int) -> Vector:
-        return np.random.default_rng(seed).normal(0, 0.5, d)
+        rng = np.random.default_rng(seed)
+        point: Vector = rng.normal(0, 0.5, size=(density.root.shape[1],))
+        for _ in range(_TRIES):
+            try:
+                density(point)
+            except _UnderflowError:
+                point = point / 2
+            else:
+                break
+        return point
 
     return start
 

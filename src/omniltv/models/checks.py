@@ -5,25 +5,25 @@ grow with customers times draws. What the model says of the calibration period i
 what it says of a holdout (`PurchaseLog.split`) it has not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
+from scipy import sparse, special, stats
 
 from omniltv._frames import Table, Tabular, positions
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import CalibrationHoldout, PurchaseLog
-from omniltv.draws import Totals
+from omniltv.draws import RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError
-from omniltv.models._interpolate import Cells
+from omniltv.models._interpolate import Cells, over_draws
 from omniltv.models._numpy import NUMPY
-from omniltv.models.fits import PurchaseFit, SpendFit, group_labels
+from omniltv.models.fits import PurchaseFit, SpendFit, group_labels, purchase_state
 from omniltv.models.pooling import JOIN
-from omniltv.models.protocols import PurchaseState, SpendState
+from omniltv.models.protocols import Parameters, PurchaseState, SpendState
 from omniltv.units import Span, TimeUnit
 
 __all__ = [
@@ -57,6 +57,9 @@ _BLOCK_VALUES = 1_000_000
 _ROWS_PER_SEED = 256  # part of what a seed means: another number, other futures
 _BAD_KHAT = 0.7
 _PIT_BINS = 20
+_NODES = 32  # of integrals over the holdout
+_TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
+_TINY = 1e-300
 _FREQUENCY = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}  # weeks end on Sunday
 
 
@@ -1004,17 +1007,22 @@ def holdout_log_score(
 ) -> LogScore:
     """Return the log predictive probability of each row's holdout purchases.
 
-    The probability of none is exact for any model: it is the likelihood of the same history
-    observed until the end of the holdout over that until its start, averaged over all draws.
-    The probability of n > 0 is that of some, exact too, times the share of n among the
-    simulated futures with some. The share is smoothed with one more future, spread as a
-    geometric distribution of the same mean, so that no count has probability 0. With M
-    futures its error is about 1 / sqrt(M p): raise ``draws`` where scores are close.
+    It is exact under each posterior draw, and averaged over all draws. The probability of
+    none is the likelihood of the same history observed until the end of the holdout, over
+    that until its start. The probability of n > 0 is the integral over the time s of the last
+    of the likelihood of x + n purchases until s, times (s - T)^(n - 1) / (n - 1)!, over the
+    same; in discrete time it is a sum. That is so where the likelihood is the density of all
+    purchase times, which is tested first, by the probability of the next purchase.
+
+    Where it is not (purchases at regular intervals), the share of n among simulated futures
+    with some purchase takes the place of the integral: smoothed with one more future, spread
+    as m / ((m + n - 1)(m + n)), m being the mean of the others, so that no count has
+    probability 0. With M futures that is good for probabilities well above 1 / M.
 
     Args:
         fit: The posterior of a purchase model, fitted to the calibration.
         holdout: As `PurchaseLog.split` gives it.
-        seed: Of the simulated futures.
+        seed: Of the simulated futures, where they are needed.
         draws: How many futures of each row, under posterior draws evenly spread.
 
     Raises:
@@ -1028,43 +1036,144 @@ def holdout_log_score(
         >>> history = PurchaseHistory(np.arange(150), *state, np.full(150, np.nan), "week")
         >>> split = CalibrationHoldout(history, later, later * 9.0, Span(20, TimeUnit.WEEK), 0)
         >>> found = fit(BgNbd(), history, seed=1, method="laplace")
-        >>> holdout_log_score(found, split, seed=1, draws=200).total < 0
+        >>> holdout_log_score(found, split, seed=1).total < 0
         True
     """
-    futures = _simulated(fit, holdout, seed=seed, draws=draws)
+    _check_unit(fit, holdout.calibration)
+
+    def futures() -> _Futures:
+        return _simulated(fit, holdout, seed=seed, draws=draws)
+
     return _scored(fit, holdout, futures)
 
 
-def _scored(fit: PurchaseFit, holdout: CalibrationHoldout, futures: _Futures) -> LogScore:
-    none = _prob_none(fit, holdout)
+def _scored(
+    fit: PurchaseFit, holdout: CalibrationHoldout, futures: Callable[[], _Futures]
+) -> LogScore:
+    later = holdout.holdout_frequency
+    nodes = _Nodes.of(fit, holdout)
+    some = later > 0
+    score = np.empty(len(later))
+    score[~some] = np.log(nodes.probability(np.flatnonzero(~some)))
+    if some.any() and nodes.exact():
+        score[some] = np.log(nodes.probability(np.flatnonzero(some)))
+    elif some.any():
+        none = nodes.probability(np.arange(len(later)), later=0 * later)
+        score[some] = np.log1p(-np.minimum(none, 1 - 1e-15))[some]
+        score[some] += np.log(_share(futures())[some])
+    return LogScore(score)
+
+
+def _share(futures: _Futures) -> Floats:
+    """Return the smoothed share of what happened among the futures with some purchase."""
     later = futures.actual["purchases"]
-    mean = (futures.bought + 1) / (futures.buying + 1)  # one more future, of one purchase
-    geometric = np.exp((later - 1) * np.log1p(-1 / np.maximum(mean, 1 + 1e-9)) - np.log(mean))
-    share = (futures.equal["purchases"] + geometric) / (futures.buying + 1)
-    some = np.log1p(-np.minimum(none, 1 - 1e-15)) + np.log(np.where(later > 0, share, 1.0))
-    return LogScore(np.where(later > 0, some, np.log(none)))
+    mean = (futures.bought + 1) / (futures.buying + 1)
+    prior = mean / ((mean + later - 1) * (mean + later))
+    return np.asarray((futures.equal["purchases"] + prior) / (futures.buying + 1))
 
 
-def _prob_none(fit: PurchaseFit, holdout: CalibrationHoldout) -> Floats:
-    """Return the predictive probability of no purchase in the holdout, of shape (n_rows,)."""
-    history = holdout.calibration
-    distinct = history.distinct()
-    states = distinct.states
-    cells = fit.cells(history).take(np.unique(distinct.index, return_index=True)[1])
-    span = holdout.holdout_span.to(fit.unit)
-    found = np.empty(len(states))
-    for some in _slices(len(states), fit.n_draws):
-        parameters = cells.take(some).parameters()
-        x, recency, T = (
-            column[some, None].astype(np.float64)
-            for column in (states.frequency, states.recency, states.T)
-        )
-        before, after = (
-            np.asarray(fit.model.loglik(NUMPY, parameters, PurchaseState(x, recency, end)))
-            for end in (T, T + span)
-        )
-        found[some] = np.exp(np.minimum(after - before, 0.0)).mean(axis=1)
-    return distinct.expand(found)
+@dataclass(frozen=True, eq=False)
+class _Nodes:
+    """Times of the last purchase of a holdout, to take integrals or sums over.
+
+    Attributes:
+        fit: The posterior.
+        holdout: Whose calibration is the condition.
+        cells: Where each row finds its parameters.
+        span: Length of the holdout.
+        offset: Times from its start, of shape (n_nodes,).
+        log_weight: Log of what each counts, same shape.
+    """
+
+    fit: PurchaseFit
+    holdout: CalibrationHoldout
+    cells: Cells
+    span: float
+    offset: Floats
+    log_weight: Floats
+
+    @classmethod
+    def of(cls, fit: PurchaseFit, holdout: CalibrationHoldout) -> "_Nodes":
+        """Return every opportunity, or nodes that crowd against the start (Gauss-Legendre)."""
+        span, cells = holdout.holdout_span.to(fit.unit), fit.cells(holdout.calibration)
+        if fit.model.discrete:
+            offset = np.arange(1.0, np.floor(span) + 1)
+            return cls(fit, holdout, cells, span, offset, np.zeros(len(offset)))
+        points, weights = np.polynomial.legendre.leggauss(_NODES)
+        root = (points + 1) / 2
+        return cls(fit, holdout, cells, span, span * root**2, np.log(weights * span * root))
+
+    def probability(self, rows: NDArray[np.intp], *, later: Integers | None = None) -> Floats:
+        """Return the predictive probability of what each row did, of shape (rows,).
+
+        Args:
+            rows: Rows, of which either none or all bought.
+            later: Purchases of every row; what really happened where None.
+        """
+        history, n_draws = self.holdout.calibration, self.fit.n_draws
+        counts = self.holdout.holdout_frequency if later is None else later
+        state = history.distinct().index[rows]
+        code = state * (counts.max() + 1) + counts[rows]
+        _, first, place = np.unique(code, return_index=True, return_inverse=True)
+        kept = rows[first]
+
+        def exact(parameters: Parameters, which: NDArray[np.intp]) -> Floats:
+            return self._given(
+                parameters, purchase_state(history, kept[which]), counts[kept[which]]
+            )
+
+        values = over_draws(exact, self.cells.take(kept), n_draws)
+        every = np.arange(len(kept))
+        drawn = RowDraws(lambda some, d: values(every[some], d), place, len(kept), n_draws)
+        return np.clip(drawn.mean(), _TINY, 1.0)
+
+    def _given(self, parameters: Parameters, state: PurchaseState, later: Integers) -> Floats:
+        """Return the probability of later purchases given parameters, (rows, draws)."""
+        before = self._loglik(parameters, state)
+        x, recency, T = state
+        if not later.any():
+            after = self._loglik(parameters, PurchaseState(x, recency, T + self.span))
+            return np.exp(np.minimum(after - before, 0.0))
+        n, total = later[:, None].astype(np.float64), np.zeros(before.shape)
+        for offset, log_weight in zip(self.offset, self.log_weight, strict=True):
+            end = PurchaseState(
+                x + np.minimum(n, offset) if self._whole else x + n, T + offset, T + self.span
+            )
+            log_ways = self._log_ways(offset, n)
+            total += np.exp(self._loglik(parameters, end) - before + log_ways + log_weight)
+        return total
+
+    def _log_ways(self, offset: float, n: Floats) -> Floats:
+        """Return the log of the volume, or number, of times that n - 1 purchases can have."""
+        if not self._whole:
+            return (n - 1) * np.log(offset) - special.gammaln(n)
+        possible = np.minimum(n, offset)
+        ways = special.gammaln(possible) + special.gammaln(offset - possible + 1)
+        return np.where(n <= offset, special.gammaln(offset) - ways, -np.inf)
+
+    def exact(self) -> bool:
+        """Return whether the likelihood is the density of all purchase times.
+
+        Then a history goes on in one of two ways: no purchase until the end of the holdout,
+        or a next one at some time, after which nothing has yet been observed.
+        """
+        history = self.holdout.calibration
+        rows = np.unique(np.linspace(0, len(history) - 1, _TRIED).astype(np.intp))
+        parameters = self.cells.take(rows).parameters(_spread(_TRIED_DRAWS, self.fit.n_draws))
+        x, recency, T = state = purchase_state(history, rows)
+        before = self._loglik(parameters, state)
+        total = self._given(parameters, state, 0 * rows)
+        for offset, log_weight in zip(self.offset, self.log_weight, strict=True):
+            next_one = PurchaseState(x + 1, T + offset, T + offset)
+            total = total + np.exp(self._loglik(parameters, next_one) - before + log_weight)
+        return bool(np.abs(total - 1).max() < _CLOSE)
+
+    @property
+    def _whole(self) -> bool:
+        return self.fit.model.discrete
+
+    def _loglik(self, parameters: Parameters, state: PurchaseState) -> Floats:
+        return np.asarray(self.fit.model.loglik(NUMPY, parameters, state), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -1254,7 +1363,7 @@ def _of_holdout(
     expected = fit.expected_purchases(holdout.calibration, holdout.holdout_span).mean()
     varies = actual.std() > 0 and expected.std() > 0
     return {
-        "log_score": _scored(fit, holdout, futures).total,
+        "log_score": _scored(fit, holdout, lambda: futures).total,
         "rmse": float(np.sqrt(np.square(expected - actual).mean())),
         "correlation": float(np.corrcoef(expected, actual)[0, 1]) if varies else np.nan,
         "expected_total": float(expected.sum()),
