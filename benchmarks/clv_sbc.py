@@ -23,9 +23,11 @@ from omniltv.draws import cores
 from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.fitting import METHODS
 from omniltv.models.pooling import PoolingKind
+from omniltv.models.protocols import PurchaseModel, SpendModel
 from omniltv.testing.calibration import Calibration, band, simulation_based_calibration
 
-MODELS = {model.name: model for model in (*PURCHASE_MODELS, *SPEND_MODELS)}
+EVERY: tuple[PurchaseModel | SpendModel, ...] = (*PURCHASE_MODELS, *SPEND_MODELS)
+MODELS = {model.name: model for model in EVERY}
 LEAST = 0.01
 
 
@@ -91,7 +93,7 @@ def summary(found: Sequence[Calibration], frame: pd.DataFrame) -> pd.DataFrame:
                 "handed to NUTS": item.handed_over,
                 "quantities": len(own),
                 "smallest p": own["p"].min(),
-                "its quantity": own.loc[own["p"].idxmin(), "quantity"],
+                "its quantity": own["quantity"].iloc[int(own["p"].argmin())],
                 "outside the band": int(own["outside"].sum()),
             }
         )

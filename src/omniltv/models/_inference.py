@@ -181,7 +181,8 @@ def solve(
         FitError: If the posterior has no mode.
     """
     start = time.perf_counter()
-    approximation = _laplace.approximate(problem.posterior, problem.start, workers=cores())
+    with np.errstate(all="ignore"):  # a step may go where the density underflows
+        approximation = _laplace.approximate(problem.posterior, problem.start, workers=cores())
     handed_over = ""
     if method == "map":
         sites = approximation.sites
@@ -190,9 +191,10 @@ def solve(
     if method == "laplace":
         n = chains * draws
         proposals = int(np.clip(_EXACT_STATES / len(problem.cell), n, 4 * n))
-        weighted = _laplace.importance(
-            approximation, n, seed=seed, proposals=proposals, workers=cores()
-        )
+        with np.errstate(all="ignore"):
+            weighted = _laplace.importance(
+                approximation, n, seed=seed, proposals=proposals, workers=cores()
+            )
         if weighted.khat < _GOOD_KHAT:
             found = problem.draws(weighted.coefficients[None], weighted.log_spreads[None], seed)
             seconds = time.perf_counter() - start
@@ -382,7 +384,8 @@ def _rough_mode(
     )
     centres = zip(priors, model.coordinates, strict=True)
     start = np.array([_centre(prior, item.mean) for prior, item in centres])
-    return _laplace.find_sites(posterior, start, np.empty(0), workers=cores()).mode
+    with np.errstate(all="ignore"):
+        return _laplace.find_sites(posterior, start, np.empty(0), workers=cores()).mode
 
 
 def _centre(prior: Prior, otherwise: float) -> float:

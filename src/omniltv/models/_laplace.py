@@ -31,6 +31,9 @@ _CLOSE = 1e-6  # of the log posterior: the mode is then off by a thousandth of a
 _FAR = 2.0  # longest step of a coordinate
 _OUTER = 8
 _DEGREES = 8.0  # of the t distribution that spreads are proposed from
+_DEGREES_AGAIN = 5.0
+_ROUNDS = 4
+_GOOD = 0.6  # a k-hat at which proposing anew is not worth the while
 _BATCH = 2_000_000
 
 
@@ -158,27 +161,87 @@ def approximate(posterior: Posterior, start: Vector, *, workers: int) -> Approxi
 def importance(
     approximation: Approximation, n: int, *, seed: int, proposals: int, workers: int
 ) -> Weighted:
-    """Return n draws of the posterior, weighted by the exact likelihood and resampled."""
+    """Return n draws of the posterior, weighted by the exact likelihood and resampled.
+
+    Where groups share nothing each has weights of its own; a group whose weights are bad is
+    proposed anew from the mean and covariance that they tell (adaptive importance sampling;
+    Bugallo et al. 2017, IEEE Signal Processing Magazine 34(4)).
+    """
     rng = np.random.default_rng(seed)
     spreads = approximation.spreads(proposals, rng)
     draws, density = approximation.coefficients(spreads, rng)
     log_weight = _log_weights(approximation, draws, spreads, density, workers)
+    weight, khat = _smooth(log_weight)
+    for _ in range(_ROUNDS if approximation.factorises else 0):
+        bad = np.flatnonzero(khat > _GOOD)
+        if not len(bad):
+            break
+        fresh, log_weight = _again(approximation, draws, weight, bad, rng, workers)
+        again, own = _smooth(log_weight)
+        for block in bad[own[bad] < khat[bad]]:
+            at = _columns(approximation, block)
+            draws[:, at], weight[:, block], khat[block] = fresh[:, at], again[:, block], own[block]
+    return _resampled(approximation, n, draws, spreads, weight, khat, rng)
+
+
+def _columns(approximation: Approximation, block: int) -> slice:
+    """Return which coefficients weights are of: those of a group, or all."""
+    d = len(approximation.sites.mode)
+    k = approximation.posterior.design.n_coordinates if approximation.factorises else d
+    return slice(block * k, (block + 1) * k)
+
+
+def _smooth(log_weight: Matrix) -> tuple[Matrix, Vector]:
+    """Return Pareto-smoothed weights that sum to one, and k-hat, of each column."""
     from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
 
-    khat, ess = 0.0, float(n)
+    smooth, khat = array_stats.psislw(-log_weight.T)  # it negates
+    weight = np.exp(np.asarray(smooth) - np.max(smooth, axis=1, keepdims=True)).T
+    return weight / weight.sum(axis=0), np.atleast_1d(np.asarray(khat, dtype=np.float64))
+
+
+def _again(
+    approximation: Approximation,
+    draws: Matrix,
+    weight: Matrix,
+    bad: NDArray[np.intp],
+    rng: np.random.Generator,
+    workers: int,
+) -> tuple[Matrix, Matrix]:
+    """Return fresh draws of some groups, from the moments of weighted ones, and log weights."""
+    fresh, density = draws.copy(), np.zeros_like(weight)
+    for block in bad:
+        at = _columns(approximation, block)
+        mean = weight[:, block] @ draws[:, at]
+        centred = draws[:, at] - mean
+        covariance = (centred * weight[:, block, None]).T @ centred
+        covariance[np.diag_indices_from(covariance)] *= 1 + 1e-6
+        z = rng.standard_normal(centred.shape)
+        z /= np.sqrt(rng.chisquare(_DEGREES_AGAIN, (len(z), 1)) / _DEGREES_AGAIN)
+        fresh[:, at] = mean + z @ np.linalg.cholesky(covariance).T
+        density[:, block] = _log_t(z, _DEGREES_AGAIN)
+    nothing = np.empty((len(fresh), 0))
+    return fresh, _log_weights(approximation, fresh, nothing, density, workers)
+
+
+def _resampled(
+    approximation: Approximation,
+    n: int,
+    draws: Matrix,
+    spreads: Matrix,
+    weight: Matrix,
+    khat: Vector,
+    rng: np.random.Generator,
+) -> Weighted:
+    """Return n equally weighted draws; groups with weights of their own are picked apart."""
     picked = np.empty((n, draws.shape[1]))
-    groups = log_weight.shape[1]
-    own = np.array_split(np.arange(draws.shape[1]), groups)
-    for block in range(groups):
-        smooth, k = array_stats.psislw(-log_weight[:, block])  # it negates
-        weight = np.exp(smooth - smooth.max())
-        khat = max(khat, float(k))
-        ess = min(ess, float(weight.sum() ** 2 / np.square(weight).sum()))
-        order = rng.permutation(_systematic(weight, n, rng))
-        picked[:, own[block]] = draws[np.ix_(order, own[block])]
-        if groups == 1:
-            spreads = spreads[order]
-    return Weighted(picked, spreads[:n], khat, ess)
+    for block in range(weight.shape[1]):
+        order = rng.permutation(_systematic(weight[:, block], n, rng))
+        at = _columns(approximation, block)
+        picked[:, at] = draws[order, at]
+    ess = float(1 / np.square(weight).sum(axis=0).max())
+    learned = spreads[order] if spreads.shape[1] else spreads[:n]
+    return Weighted(picked, learned, float(khat.max()), min(ess, float(n)))
 
 
 def find_sites(posterior: Posterior, start: Vector, log_spread: Vector, *, workers: int) -> Sites:

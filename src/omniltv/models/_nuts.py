@@ -129,6 +129,13 @@ class _Whitened:
         return coefficients, log_spread
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
+        with np.errstate(all="ignore"):  # far out, where the sampler turns back
+            value, slope = self._evaluate(point)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
+            raise _UnderflowError
+        return value, slope
+
+    def _evaluate(self, point: Vector) -> tuple[float, Vector]:
         posterior = self.posterior
         coefficients, log_spread = self.split(point)
         theta = posterior.design.theta(coefficients)
@@ -139,10 +146,7 @@ class _Whitened:
         hyper = np.zeros(len(log_spread))
         if len(log_spread):
             value += self._to_raw(coefficients, log_spread, gradient, hyper)
-        slope = self.root.T @ np.concatenate([gradient, hyper])
-        if not (np.isfinite(value) and np.isfinite(slope).all()):
-            raise _UnderflowError
-        return float(value), slope
+        return float(value), self.root.T @ np.concatenate([gradient, hyper])
 
     def _to_raw(
         self, coefficients: Vector, log_spread: Vector, gradient: Vector, hyper: Vector

@@ -1118,14 +1118,16 @@ class _Nodes:
         kept = rows[first]
 
         def exact(parameters: Parameters, which: NDArray[np.intp]) -> Floats:
-            return self._given(
-                parameters, purchase_state(history, kept[which]), counts[kept[which]]
-            )
+            given = purchase_state(history, kept[which])
+            return np.log(np.clip(self._given(parameters, given, counts[kept[which]]), _TINY, 1.0))
 
-        values = over_draws(exact, self.cells.take(kept), n_draws)
+        log_values = over_draws(exact, self.cells.take(kept), n_draws)
         every = np.arange(len(kept))
-        drawn = RowDraws(lambda some, d: values(every[some], d), place, len(kept), n_draws)
-        return np.clip(drawn.mean(), _TINY, 1.0)
+
+        def evaluate(some: slice, of_draws: slice) -> Floats:
+            return np.exp(log_values(every[some], of_draws))
+
+        return RowDraws(evaluate, place, len(kept), n_draws).mean()
 
     def _given(self, parameters: Parameters, state: PurchaseState, later: Integers) -> Floats:
         """Return the probability of later purchases given parameters, (rows, draws)."""
@@ -1136,20 +1138,20 @@ class _Nodes:
             return np.exp(np.minimum(after - before, 0.0))
         n, total = later[:, None].astype(np.float64), np.zeros(before.shape)
         for offset, log_weight in zip(self.offset, self.log_weight, strict=True):
-            end = PurchaseState(
-                x + np.minimum(n, offset) if self._whole else x + n, T + offset, T + self.span
+            possible = np.minimum(n, offset) if self._whole else n
+            loglik = self._loglik(
+                parameters, PurchaseState(x + possible, T + offset, T + self.span)
             )
-            log_ways = self._log_ways(offset, n)
-            total += np.exp(self._loglik(parameters, end) - before + log_ways + log_weight)
+            total += np.exp(loglik - before + self._log_ways(offset, n) + log_weight)
         return total
 
     def _log_ways(self, offset: float, n: Floats) -> Floats:
         """Return the log of the volume, or number, of times that n - 1 purchases can have."""
         if not self._whole:
-            return (n - 1) * np.log(offset) - special.gammaln(n)
+            return np.asarray((n - 1) * np.log(offset) - special.gammaln(n))
         possible = np.minimum(n, offset)
         ways = special.gammaln(possible) + special.gammaln(offset - possible + 1)
-        return np.where(n <= offset, special.gammaln(offset) - ways, -np.inf)
+        return np.asarray(np.where(n <= offset, special.gammaln(offset) - ways, -np.inf))
 
     def exact(self) -> bool:
         """Return whether the likelihood is the density of all purchase times.
@@ -1160,7 +1162,7 @@ class _Nodes:
         history = self.holdout.calibration
         rows = np.unique(np.linspace(0, len(history) - 1, _TRIED).astype(np.intp))
         parameters = self.cells.take(rows).parameters(_spread(_TRIED_DRAWS, self.fit.n_draws))
-        x, recency, T = state = purchase_state(history, rows)
+        x, _, T = state = purchase_state(history, rows)
         before = self._loglik(parameters, state)
         total = self._given(parameters, state, 0 * rows)
         for offset, log_weight in zip(self.offset, self.log_weight, strict=True):

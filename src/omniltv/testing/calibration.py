@@ -125,7 +125,7 @@ def simulation_based_calibration(
     seed: int,
     method: Method = "laplace",
     groups: int = 3,
-    customers: int = 100,
+    customers: int = 60,
     run: Callable[..., Iterable["Ranked"]] = map,
 ) -> Calibration:
     """Return ranks of parameters drawn from the prior among draws of their posteriors.
@@ -194,8 +194,8 @@ def _once(
             pooling=by[pooling],
             method=method,
             priors=priors,
-            draws=500,
-            tune=300,
+            draws=250,
+            tune=200,
             progress=False,
         )
     handed_over = method == "laplace" and found.diagnostics.method != "laplace"
