@@ -16,7 +16,7 @@ import gc
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -46,6 +46,10 @@ STEPS_TIMED = {
     "purchases s": "fit of purchases",
     "spend s": "fit of spend",
     "value s": "value with intervals",
+}
+DIGITS = {"states": 0, **dict.fromkeys(STEPS_TIMED, 2), "ESS": 0, "R-hat": 4, "k-hat": 2} | {
+    **dict.fromkeys(("handed over", "rows MB", "fits MB", "peak MB"), 0),
+    **dict.fromkeys(("value", "interval"), 3),
 }
 LINES: dict[Method, str] = {"laplace": "-o", "nuts": "--s"}
 
@@ -103,11 +107,8 @@ def grow(options: argparse.Namespace) -> list[dict[str, object]]:
         given = {"size": size, "method": method, "seed": options.seed}
         given |= dict(zip(("tune", "draws"), length, strict=True))
         found = _fresh.run(__file__, "grow", given)
-        digits = {name: 2 if name.endswith(" s") else 3 for name in found}
-        rows.append(
-            {"customers": size, "method": method}
-            | {name: round(value, digits[name]) for name, value in found.items()}
-        )
+        columns = {name: round(found[name], digits) for name, digits in DIGITS.items()}
+        rows.append({"customers": size, "method": method, **columns})
     return rows
 
 
@@ -153,7 +154,6 @@ def grow_step(size: int, method: Method, seed: int, tune: int, draws: int) -> _f
         **quality(method, bought.diagnostics, spent.diagnostics),
         "rows MB": rows,
         "fits MB": fitted,
-        "peak MB": _fresh.memory()[1],
         "value": float(mean.mean()),
         "interval": float(np.ptp(interval, axis=1).mean()),
     }
@@ -163,7 +163,7 @@ def quality(method: Method, *found: Diagnostics) -> _fresh.Answer:
     """Return the worst of several fits: ESS, R-hat, k-hat, and how many Laplace handed over."""
     return {
         "ESS": min(min(one.ess_bulk.values()) for one in found),
-        "R-hat": max((max(one.rhat.values(), default=np.nan) for one in found)),
+        "R-hat": max(max(one.rhat.values(), default=np.nan) for one in found),
         "k-hat": max(one.khat for one in found),
         "handed over": sum(one.method != method for one in found),
     }
@@ -270,13 +270,12 @@ def targets(sizes: pd.DataFrame, agreement: pd.DataFrame) -> dict[str, bool]:
             shown[f"{name} means within {MEAN_WITHIN} sd of NUTS"] = found["mean"] <= MEAN_WITHIN
             shown[f"{name} sds within {SD_WITHIN:.0%} of NUTS"] = found["sd"] <= SD_WITHIN
     for found in sizes[sizes["customers"] == AT].to_dict("records"):
-        shown |= of_a_million(found)
+        shown |= of_a_million(found["method"], found)
     return shown
 
 
-def of_a_million(found: Mapping[str, float]) -> dict[str, bool]:
+def of_a_million(method: Method, found: Mapping[Hashable, float]) -> dict[str, bool]:
     """Return the targets at a million customers, of one method."""
-    method = str(found["method"])
     allowed = LAPLACE_SECONDS if method == "laplace" else NUTS_SECONDS
     fits = found["purchases s"] + found["spend s"]
     where = f"{AT:,} customers, {method}:"
