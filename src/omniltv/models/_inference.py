@@ -18,6 +18,7 @@ from omniltv.models.pooling import Pooling, PoolingKind
 from omniltv.models.priors import LogNormal, Normal, Prior
 from omniltv.models.protocols import (
     Coordinate,
+    Model,
     PurchaseModel,
     PurchaseState,
     SpendModel,
@@ -62,7 +63,7 @@ class Problem:
         cell: Cell of each distinct state, of shape (n_states,).
     """
 
-    model: PurchaseModel | SpendModel
+    model: Model
     pooling: Pooling
     groups: tuple[str, ...]
     levels: tuple[tuple[str, ...], ...]

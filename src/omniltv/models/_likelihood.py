@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,14 @@ from omniltv.models import _kernel
 from omniltv.models._tape import Program, Tape, TapeNamespace, Traced
 from omniltv.models.protocols import (
     Array,
-    PurchaseModel,
-    PurchaseState,
-    SpendModel,
-    SpendState,
+    ArrayNamespace,
+    Model,
 )
 
 __all__ = ["Likelihood", "loglik"]
+
+type State = Array
+"""A named tuple of statistics of equal shape, ``frequency`` among them."""
 
 _WITH_GRADIENT = True
 _CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
@@ -31,9 +33,11 @@ class Likelihood:
         state: Statistics of the distinct states, each of shape (n_states,).
         count: How many rows have each state, of shape (n_states,).
         cell: Cell of each state (who shares all coordinates), of shape (n_states,).
+        n_cells: How many cells there are, where some may have no state.
 
     Examples:
         >>> from omniltv.models.bg_nbd import BgNbd
+        >>> from omniltv.models.protocols import PurchaseState
         >>> state = PurchaseState(np.array([0.0, 2.0]), np.array([0.0, 0.5]), np.ones(2))
         >>> likelihood = Likelihood(BgNbd(), state, np.array([3.0, 1.0]), np.zeros(2, int))
         >>> value, gradient = likelihood.gradient(np.zeros((1, 4)))
@@ -43,17 +47,18 @@ class Likelihood:
 
     def __init__(
         self,
-        model: PurchaseModel | SpendModel,
-        state: PurchaseState | SpendState,
+        model: Model,
+        state: State,
         count: NDArray[np.float64],
         cell: NDArray[np.int64],
+        n_cells: int | None = None,
     ) -> None:
         order = np.lexsort([state.frequency, cell])
         cells = cell[order]
         frequency = np.asarray(state.frequency)[order]
         new = np.ones(len(order), dtype=bool)
         new[1:] = (np.diff(cells) != 0) | (np.diff(frequency) != 0)
-        self.n_cells = int(cell.max()) + 1
+        self.n_cells = int(cell.max()) + 1 if n_cells is None else n_cells
         self._cell = cells.astype(np.int64)
         self._pair = (np.cumsum(new) - 1).astype(np.int64)
         self._cell_of_pair = self._cell[new]
@@ -63,9 +68,7 @@ class Likelihood:
         self._states = (np.stack([self._cell, self._pair]), self._cell_of_pair, self._count)
         self._chunks = list(pairwise([*range(0, len(order), _CHUNK), len(order)]))
 
-    def _trace(
-        self, model: PurchaseModel | SpendModel, state: PurchaseState | SpendState
-    ) -> tuple[tuple[Program, Program, Program], int]:
+    def _trace(self, model: Model, state: State) -> tuple[tuple[Program, Program, Program], int]:
         tape = Tape(self._pair, self._cell_of_pair, self.n_cells)
         xp = TapeNamespace(tape)
         named = {item.name: tape.coordinate(np.zeros(self.n_cells)) for item in model.coordinates}
@@ -146,16 +149,19 @@ class Likelihood:
         return value, _kernel.finish(cells, pairs, *registers, cell, *adjoints, len(theta))
 
 
-def loglik(
-    model: PurchaseModel | SpendModel,
-    xp: Array,
-    parameters: Mapping[str, Array],
-    state: PurchaseState | SpendState,
-) -> Array:
+def loglik(model: Model, xp: Array, parameters: Mapping[str, Array], state: State) -> Array:
     """Return a model's log-likelihood of each state, whichever kind of model it is."""
-    if isinstance(model, PurchaseModel):
-        return model.loglik(xp, parameters, PurchaseState(*state))
-    return model.loglik(xp, parameters, SpendState(*state))
+    assert isinstance(model, _Likely)
+    return model.loglik(xp, parameters, state)
+
+
+@runtime_checkable
+class _Likely(Protocol):
+    """Any model, of statistics of its own."""
+
+    def loglik(self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: Array) -> Array:
+        """Return the log-likelihood of each state."""
+        ...
 
 
 def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:

@@ -31,6 +31,7 @@ type Matrix = NDArray[np.float64]
 
 _TARGET_ACCEPT = 0.9
 _TARGET_ACCEPT_LEARNED = 0.92  # spreads scale everything else: at 0.87 a transition in 500 diverges
+_TAILS = 4.0  # median absolute deviations
 _TRIES = 20  # halving the distance from the centre
 _WIDE = 600  # coefficients; above, only the scales are taken from the approximation
 
@@ -293,12 +294,16 @@ def _whiten(approximation: Approximation, seed: int, workers: int) -> _Whitened:
         root=np.eye(d),
         workers=workers,
     )
+    centre = plain.raw(approximation.sites.mode[None], approximation.log_spread[None])[0]
     raw = plain.raw(coefficients, spreads)
+    middle = np.median(raw, axis=0)
+    width = _TAILS * np.median(np.abs(raw - middle), axis=0)
+    raw = np.clip(raw, middle - width, middle + width)  # the scale, not the tails, is wanted
     if d > _WIDE:
-        return replace(plain, centre=raw.mean(axis=0), root=np.diag(raw.std(axis=0)))
+        return replace(plain, centre=centre, root=np.diag(raw.std(axis=0)))
     covariance = np.atleast_2d(np.cov(raw, rowvar=False))
     covariance[np.diag_indices_from(covariance)] *= 1 + 1e-6
-    return replace(plain, centre=raw.mean(axis=0), root=np.linalg.cholesky(covariance))
+    return replace(plain, centre=centre, root=np.linalg.cholesky(covariance))
 
 
 def _centring(approximation: Approximation) -> Vector:
