@@ -35,7 +35,9 @@ def main() -> int:
     """Run the benchmark and return its exit code."""
     parser = argparse.ArgumentParser(description="Simulation-based calibration.")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--poolings", nargs="+", default=list(PoolingKind), type=PoolingKind)
     parser.add_argument("--fits", type=int, default=200)
+    parser.add_argument("--customers", type=int, default=60, help="of each of three groups")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--method", default="laplace", choices=METHODS)
     parser.add_argument("--plot", type=Path, help="where to write the picture")
@@ -46,7 +48,7 @@ def main() -> int:
         cores(), mp_context=get_context("spawn"), initializer=alone, initargs=(cores(),)
     ) as pool:
         for name in options.models:
-            for kind in PoolingKind:
+            for kind in options.poolings:
                 start = time.perf_counter()
                 calibration = simulation_based_calibration(
                     MODELS[name],
@@ -54,6 +56,7 @@ def main() -> int:
                     fits=options.fits,
                     seed=options.seed,
                     method=options.method,
+                    customers=options.customers,
                     run=pool.map,
                 )
                 found.append(calibration)
@@ -134,7 +137,7 @@ def draw(found: Sequence[Calibration], path: Path) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415 - after the backend is chosen
 
     names = list(dict.fromkeys(item.model for item in found))
-    kinds = list(PoolingKind)
+    kinds = list(dict.fromkeys(item.pooling for item in found))
     figure, axes = plt.subplots(
         len(names), len(kinds), figsize=(9, 1.6 * len(names)), sharex=True, squeeze=False
     )

@@ -34,7 +34,8 @@ def main() -> None:
             lambda: bought.fit(history, random_seed=given["seed"], progressbar=False),
             lambda: bought.expected_purchases(future_t=horizon).mean(("chain", "draw")),
         )
-        | diagnose(bought, ("r", "alpha", "a", "b")),
+        | diagnose(bought, ("r", "alpha", "a", "b"))
+        | {"posterior": flat(bought, ("r", "alpha", "a", "b"))},
         "spend": timed(
             lambda: spent.fit(repeat, random_seed=given["seed"], progressbar=False),
             lambda: spent.expected_customer_spend(repeat).mean(("chain", "draw")),
@@ -77,6 +78,12 @@ def diagnose(model: BetaGeoModel | GammaGammaModel, names: tuple[str, ...]) -> d
         "rhat": max(float(az.rhat(posterior)[name]) for name in names),
         "divergences": int(model.idata["sample_stats"]["diverging"].sum()),
     }
+
+
+def flat(model: BetaGeoModel, names: tuple[str, ...]) -> dict[str, list[float]]:
+    """Return the posterior draws of all chains."""
+    posterior = model.idata["posterior"].to_dataset()
+    return {name: posterior[name].to_numpy().ravel().tolist() for name in names}
 
 
 if __name__ == "__main__":

@@ -171,6 +171,8 @@ def importance(
     spreads = approximation.spreads(proposals, rng)
     draws, density = approximation.coefficients(spreads, rng)
     log_weight = _log_weights(approximation, draws, spreads, density, workers)
+    if not np.isfinite(log_weight).any(axis=0).all():
+        return Weighted(draws[:n], spreads[:n], np.inf, 0.0)
     weight, khat = _smooth(log_weight)
     for _ in range(_ROUNDS if approximation.factorises else 0):
         bad = np.flatnonzero(khat > _GOOD)
@@ -195,7 +197,9 @@ def _smooth(log_weight: Matrix) -> tuple[Matrix, Vector]:
     """Return Pareto-smoothed weights that sum to one, and k-hat, of each column."""
     from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
 
-    smooth, khat = array_stats.psislw(-log_weight.T)  # it negates
+    lowest = np.where(np.isfinite(log_weight), log_weight, np.inf).min(axis=0)
+    floored = np.maximum(log_weight, lowest - 100.0)  # it takes no infinities
+    smooth, khat = array_stats.psislw(-floored.T)  # and negates
     weight = np.exp(np.asarray(smooth) - np.max(smooth, axis=1, keepdims=True)).T
     return weight / weight.sum(axis=0), np.atleast_1d(np.asarray(khat, dtype=np.float64))
 
@@ -415,11 +419,7 @@ def _log_weights(
         if posterior.design.terms:
             proposed += _log_marginal(posterior, sites, log_spreads)
         weight = (exact.sum(axis=1) + prior - proposed)[:, None]
-    finite = np.isfinite(weight)
-    if not finite.any(axis=0).all():
-        raise FitError("the posterior is nowhere positive. Hint: priors in the data's own scale")
-    lowest = np.where(finite, weight, np.inf).min(axis=0)
-    return np.where(finite, weight, lowest - 100.0)
+    return np.where(np.isfinite(weight), weight, -np.inf)
 
 
 def _log_t(z: NDArray[np.float64], degrees: Vector | float) -> NDArray[np.float64]:

@@ -590,8 +590,8 @@ def expected_purchases_matrix(
 
     Examples:
         >>> from omniltv.models import BgNbd, fit
-        >>> x, t, T = BgNbd().simulate({"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5},
-        ...                            np.full(250, 40.0), np.random.default_rng(4))
+        >>> truth = {"r": 0.9, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> x, t, T = BgNbd().simulate(truth, np.full(250, 40.0), np.random.default_rng(4))
         >>> history = PurchaseHistory(np.arange(250), x, t, T, x * np.nan, "week")
         >>> found = fit(BgNbd(), history, seed=1, method="laplace")
         >>> year, seen = Span(52, TimeUnit.WEEK), Span(40, TimeUnit.WEEK)
@@ -1066,7 +1066,7 @@ def _scored(
 
 def _share(futures: _Futures) -> Floats:
     """Return the smoothed share of what happened among the futures with some purchase."""
-    later = futures.actual["purchases"]
+    later = np.maximum(futures.actual["purchases"], 1)
     mean = (futures.bought + 1) / (futures.buying + 1)
     prior = mean / ((mean + later - 1) * (mean + later))
     return np.asarray((futures.equal["purchases"] + prior) / (futures.buying + 1))

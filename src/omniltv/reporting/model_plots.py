@@ -128,11 +128,11 @@ def plot_conditional_expectation(
     Args:
         table: As `omniltv.models.checks.conditional_expectation` returns: a first column of
             labels, then ``actual``, ``expected``, ``lower`` and ``upper``.
-        title: Title of the picture.
+        title: What stands above.
         ax: Axes to draw on; new ones where None.
 
     Raises:
-        DataError: If a column is missing.
+        DataError: If one of these columns is missing.
         ConfigError: If Matplotlib is not installed.
 
     Examples:
@@ -207,9 +207,9 @@ def plot_pit(
 
     A hump says that intervals are too wide, a bowl that they are too narrow, more on the
     right that forecasts are too low, more on the left that they are too high. About as many
-    of the bars as ``level`` says should end in the grey band. The line is the share of values below u less u,
-    on its own axis to the right; where it leaves the dashed lines, the PIT is not uniform
-    (Kolmogorov's limit of the same level).
+    of the bars as ``level`` says should end in the grey band. The line, on its own axis, is
+    the share of values below u less u; where it leaves the dashed lines, the PIT is not
+    uniform (Kolmogorov's limit of the same level).
 
     Args:
         pit: Values between 0 and 1 of shape (n,), such as ``Coverage.pit["purchases"]``.
