@@ -20,6 +20,7 @@ from collections.abc import Hashable, Mapping
 from importlib import import_module
 from itertools import product
 from pathlib import Path
+from typing import TypedDict
 
 import _fresh
 import _markdown
@@ -52,6 +53,17 @@ DIGITS = {"states": 0, **dict.fromkeys(STEPS_TIMED, 2), "ESS": 0, "R-hat": 4, "k
     **dict.fromkeys(("value", "interval"), 3),
 }
 LINES: dict[Method, str] = {"laplace": "-o", "nuts": "--s"}
+
+
+class How(TypedDict):
+    """How a model is fitted: what `fit` takes by keyword."""
+
+    seed: int
+    pooling: Pooling
+    method: Method
+    tune: int
+    draws: int
+    progress: bool
 
 
 def main() -> int:
@@ -117,30 +129,13 @@ def grow_step(size: int, method: Method, seed: int, tune: int, draws: int) -> _f
     history = _worlds.simulate(size, _worlds.CHANNELS, seed=seed)
     import_module("omniltv.models._nuts")  # imports are not timed
     gc.collect()
+    how = chosen(method, seed, tune=tune, draws=draws)
     rows, marks = _fresh.forget_peak(), [time.perf_counter()]
     states = len(history.distinct().count)
     marks.append(time.perf_counter())
-    bought = fit(
-        BgNbd(),
-        history,
-        seed=seed,
-        pooling=POOLING,
-        method=method,
-        tune=tune,
-        draws=draws,
-        progress=False,
-    )
+    bought = fit(BgNbd(), history, **how)
     marks.append(time.perf_counter())
-    spent = fit(
-        GammaGamma(),
-        history,
-        seed=seed,
-        pooling=POOLING,
-        method=method,
-        tune=tune,
-        draws=draws,
-        progress=False,
-    )
+    spent = fit(GammaGamma(), history, **how)
     marks.append(time.perf_counter())
     fitted = _fresh.memory()[1]
     value = lifetime_value(
@@ -157,6 +152,11 @@ def grow_step(size: int, method: Method, seed: int, tune: int, draws: int) -> _f
         "value": float(mean.mean()),
         "interval": float(np.ptp(interval, axis=1).mean()),
     }
+
+
+def chosen(method: Method, seed: int, *, tune: int, draws: int) -> How:
+    """Return how to fit."""
+    return How(seed=seed, pooling=POOLING, method=method, tune=tune, draws=draws, progress=False)
 
 
 def quality(method: Method, *found: Diagnostics) -> _fresh.Answer:
@@ -191,16 +191,7 @@ def agree_step(size: int, seed: int, draws: int) -> _fresh.Answer:
     answer: _fresh.Answer = {}
     for model in (BgNbd(), GammaGamma()):
         laplace, nuts = (
-            fit(
-                model,
-                history,
-                seed=seed,
-                pooling=POOLING,
-                method=method,
-                draws=draws,
-                tune=1_000,
-                progress=False,
-            )
+            fit(model, history, **chosen(method, seed, tune=1_000, draws=draws))
             for method in METHODS
         )
         left, right = quantities(laplace.draws), quantities(nuts.draws)
