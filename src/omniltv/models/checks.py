@@ -57,7 +57,7 @@ _BLOCK_VALUES = 1_000_000
 _ROWS_PER_SEED = 256  # part of what a seed means: another number, other futures
 _BAD_KHAT = 0.7
 _PIT_BINS = 20
-_NODES = 32  # of integrals over the holdout
+_NODES = 24  # of integrals over the holdout, and one more for every eighth purchase
 _TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
 _TINY = 1e-300
 _FREQUENCY = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}  # weeks end on Sunday
@@ -1099,7 +1099,8 @@ class _Nodes:
         if fit.model.discrete:
             offset = np.arange(1.0, np.floor(span) + 1)
             return cls(fit, holdout, cells, span, offset, np.zeros(len(offset)))
-        points, weights = np.polynomial.legendre.leggauss(_NODES)
+        most = int(holdout.holdout_frequency.max(initial=0))
+        points, weights = np.polynomial.legendre.leggauss(_NODES + most // 8)
         root = (points + 1) / 2
         return cls(fit, holdout, cells, span, span * root**2, np.log(weights * span * root))
 
