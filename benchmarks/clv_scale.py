@@ -48,7 +48,13 @@ STEPS_TIMED = {
     "spend s": "fit of spend",
     "value s": "value with intervals",
 }
-DIGITS = {"states": 0, **dict.fromkeys(STEPS_TIMED, 2), "ESS": 0, "R-hat": 4, "k-hat": 2} | {
+DIGITS = {
+    "states": 0,
+    **dict.fromkeys(STEPS_TIMED, 2),
+    "distinct s": 4,
+    "ESS": 0,
+    "R-hat": 4,
+    "k-hat": 2,
     **dict.fromkeys(("handed over", "rows MB", "fits MB", "peak MB"), 0),
     **dict.fromkeys(("value", "interval"), 3),
 }
@@ -234,7 +240,7 @@ def picture(sizes: pd.DataFrame) -> Figure:
                 axes.plot(part["customers"], part[column], style, color=f"C{colour}", label=named)
     axes.set(xscale="log", yscale="log", xlabel="customers", ylabel="seconds")
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper left")
     return figure
 
 
