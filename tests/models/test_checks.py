@@ -155,6 +155,10 @@ def test_tracking_counts_what_the_log_says(
     tracked = tracking(dated_fit, dated, log=log, by="acquisition_channel", draws=5)
     assert (tracked.end[tracked.calibration][-1]) == np.datetime64("2026-07-05")
     assert np.diff(tracked.end).min() == np.diff(tracked.end).max() == np.timedelta64(7, "D")
+    short = tracking(
+        dated_fit, dated, log=log, until="2026-05-03", draws=5, by="acquisition_channel"
+    )
+    np.testing.assert_array_equal(short.actual, tracked.actual[:, : len(short.end)])
     for step in (3, 12, 25, -1):
         until = log.history(end=pd.Timestamp(tracked.end[step]), by="acquisition_channel")
         for place, label in enumerate(tracked.labels):
@@ -210,6 +214,8 @@ def test_tracking_refuses_what_does_not_belong_together(
         tracking(dated_fit, dated, log=log, by="region")
     with pytest.raises(ConfigError, match="shorter than a day"):
         tracking(dated_fit, dated, log=log, step=days(0.5))
+    with pytest.raises(ConfigError, match="nothing to track until 2025"):
+        tracking(dated_fit, dated, log=log, until="2025-01-01")
     with pytest.raises(ConfigError, match="draws"):
         tracking(dated_fit, dated, log=log, draws=0)
     with pytest.raises(UnitError, match="in days"):
@@ -497,6 +503,15 @@ def test_loo_is_what_refitting_without_the_customer_says() -> None:
     np.testing.assert_allclose(found.error, np.sqrt(60) * found.values.std())
 
 
+def test_who_came_on_the_last_day_tells_nothing() -> None:
+    history = split_of(BgNbd(), TRUTH, np.repeat([30.0, 0.0], [100, 9])).calibration
+    found = loo(fit(BgNbd(), history, seed=1, method="laplace", draws=150), history)
+    assert (found.values[100:] == 0).all()
+    assert (found.effective[100:] == 0).all()
+    assert (found.values[:100] < 0).all()
+    assert found.bad == 0
+
+
 def test_the_log_score_prefers_the_truth(found: PurchaseFit, split: CalibrationHoldout) -> None:
     right = holdout_log_score(found, split, seed=1)
     for by in (-2.0, 2.0):
@@ -566,7 +581,7 @@ def test_what_cannot_be_compared_is_refused(found: PurchaseFit, split: Calibrati
     with pytest.raises(DataError, match="not the groups"):
         compare({"a": by_channel}, history.take(history.groups["channel"] == "ec"), seed=1)
     mode = fit(BgNbd(), history, seed=1, method="map")
-    with pytest.raises(ConfigError, match="no uncertainty"):
+    with pytest.raises(ConfigError, match="100 posterior draws, and there are 1"):
         loo(mode, history)
 
 

@@ -59,7 +59,8 @@ _BAD_KHAT = 0.7
 _PIT_BINS = 20
 _NODES = 24  # of integrals over the holdout, and one more for every eighth purchase
 _TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
-_TINY = 1e-300
+_TINY, _SAME = 1e-300, 1e-9
+_FEWEST = 100  # draws, for a tail to be seen
 _FREQUENCY = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}  # weeks end on Sunday
 
 
@@ -214,14 +215,17 @@ class _Calendar:
         np.minimum.at(birth, row, period)
         ends = birth + np.round(history.T * (history.unit.in_days / grain.in_days)).astype(np.int64)
         last = period.max() if until is None else _numbers([pd.Timestamp(until)], grain)[0]
-        later = (period > birth[row]) & (period <= last)
-        found = np.bincount(row[later & (period <= ends[row])], minlength=len(history))
+        repeat = period > birth[row]
+        found = np.bincount(row[repeat & (period <= ends[row])], minlength=len(history))
         wrong = (ends != ends[0]) | (found != history.frequency)
         if wrong.any():
             hint = f'history = log.history(end=..., period="{grain}"), and the same period here'
             problem = "the history does not say what the log says"
             raise DataError(problem, rows=history.customer_id[wrong].tolist(), hint=hint)
-        return cls(grain, birth, int(ends[0]), int(last), row[later], period[later])
+        if last <= birth.min():
+            raise ConfigError(f"nothing to track until {until}. Hint: a later `until`")
+        repeat &= period <= last
+        return cls(grain, birth, int(ends[0]), int(last), row[repeat], period[repeat])
 
     def ends(self, size: float) -> Integers:
         """Return the last period of each step; the calibration ends with a step."""
@@ -285,7 +289,7 @@ def _expected(
     same, so each kind and age is worked out once.
     """
     cells = fit.cells(history)
-    kinds, first, kind = np.unique(
+    _, first, kind = np.unique(
         np.column_stack([cells.group, cells.covariates]),
         axis=0,
         return_index=True,
@@ -306,7 +310,6 @@ def _expected(
         parameters = cells.take(first[which]).parameters(picked)
         horizon = length[:, None] * scale
         total += weight[:, some] @ fit.model.expected_purchases_new(parameters, horizon)
-    assert len(kinds) == len(first)
     return total.reshape(-1, len(ends), len(picked))
 
 
@@ -1232,7 +1235,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     Raises:
         DataError: If the history cannot be the one that was fitted.
         UnitError: If history and fit count time in different units.
-        ConfigError: If the fit is a mode without uncertainty.
+        ConfigError: If the fit has fewer than 100 draws: a mode has one.
 
     Examples:
         >>> from omniltv.models import BgNbd, fit
@@ -1244,17 +1247,21 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
         (0.0, True)
     """
     _check_fitted(fit, history)
-    if fit.diagnostics.method == "map" or fit.n_draws < 2:
-        raise ConfigError('a mode has no uncertainty to leave out. Hint: method="laplace"')
+    if fit.n_draws < _FEWEST:
+        message = f"leaving out takes {_FEWEST} posterior draws, and there are {fit.n_draws}"
+        raise ConfigError(f'{message}. Hint: fit(..., method="laplace", draws=1000)')
     from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
 
     effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))
     relative = min(effective / fit.n_draws, 1.0)
     loglik = fit.log_likelihood(history)
-    found = np.empty((3, loglik.n_states))
+    found = np.zeros((3, loglik.n_states))
     for states, block in loglik.blocks():
-        parts = array_stats.loo(block, chain_axis=None, draw_axis=-1, r_eff=relative)
-        found[:, states] = np.stack(parts)
+        found[0, states] = block[:, 0]
+        moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not who came on the last day
+        if len(moves):
+            parts = array_stats.loo(block[moves], chain_axis=None, draw_axis=-1, r_eff=relative)
+            found[:, states.start + moves] = np.stack(parts)
     values, khat, moved = found[:, loglik.index]
     return Loo(values, khat, moved)
 
@@ -1377,9 +1384,8 @@ def _of_holdout(
 
 
 def _pooled(fit: PurchaseFit) -> str:
-    return " by ".join(
-        [str(fit.pooling.kind), ", ".join(fit.pooling.by)][: 1 + bool(fit.pooling.by)]
-    )
+    terms = ", ".join(fit.pooling.by)
+    return f"{fit.pooling.kind} by {terms}" if terms else str(fit.pooling.kind)
 
 
 def _error(values: Floats) -> float:
