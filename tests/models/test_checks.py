@@ -467,6 +467,8 @@ def test_the_simulated_score_is_near_the_exact_one(
     exact = holdout_log_score(found, split, seed=1)
     monkeypatch.setattr(checks._Nodes, "exact", lambda _: False)
     by_simulation = holdout_log_score(found, split, seed=1, draws=1000)
+    assert (exact.exact, by_simulation.exact) == (True, False)
+    assert "simulated" in repr(by_simulation)
     none = split.holdout_frequency == 0
     np.testing.assert_array_equal(exact.values[none], by_simulation.values[none])
     assert abs(exact.total - by_simulation.total) < 0.02 * abs(exact.total)
@@ -561,6 +563,7 @@ def test_a_holdout_adds_what_it_says(found: PurchaseFit, split: CalibrationHoldo
     np.testing.assert_allclose(row["gini"], ranking(expected, actual).gini)
     np.testing.assert_allclose(row["log_score"], holdout_log_score(found, split, seed=5).total)
     assert row["coverage_80"] == coverage(found, split, seed=5, draws=100).share(0.8)
+    assert row["log_score_exact"]
     assert row["actual_total"] == actual.sum()
     assert str(told) == repr(told)
 

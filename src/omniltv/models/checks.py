@@ -987,9 +987,11 @@ class LogScore:
 
     Attributes:
         values: Log predictive probability of each row's purchases, of shape (n_rows,).
+        exact: Whether they are exact given the draws, or partly simulated and then too low.
     """
 
-    values: Floats = field(repr=False)
+    values: Floats
+    exact: bool
 
     @property
     def total(self) -> float:
@@ -1002,7 +1004,8 @@ class LogScore:
         return _error(self.values)
 
     def __repr__(self) -> str:
-        return f"LogScore({self.total:,.1f} ± {self.error:,.1f}, {len(self.values):,} rows)"
+        how = "" if self.exact else ", simulated"
+        return f"LogScore({self.total:,.1f} ± {self.error:,.1f}, {len(self.values):,} rows{how})"
 
 
 def holdout_log_score(
@@ -1020,7 +1023,9 @@ def holdout_log_score(
     Where it is not (purchases at regular intervals), the share of n among simulated futures
     with some purchase takes the place of the integral: smoothed with one more future, spread
     as m / ((m + n - 1)(m + n)), m being the mean of the others, so that no count has
-    probability 0. With M futures that is good for probabilities well above 1 / M.
+    probability 0. Counts that are rarer than 1 in M futures are then poorly known, and the
+    score is too low: for the BG/NBD on CDNOW, where both can be had, by 2.0 % with 500
+    futures, by 1.2 % with 2,000. Compare such scores with each other only.
 
     Args:
         fit: The posterior of a purchase model, fitted to the calibration.
@@ -1058,13 +1063,14 @@ def _scored(
     some = later > 0
     score = np.empty(len(later))
     score[~some] = np.log(nodes.probability(np.flatnonzero(~some)))
-    if some.any() and nodes.exact():
+    exact = nodes.exact()
+    if some.any() and exact:
         score[some] = np.log(nodes.probability(np.flatnonzero(some)))
     elif some.any():
         none = nodes.probability(np.arange(len(later)), later=0 * later)
         score[some] = np.log1p(-np.minimum(none, 1 - 1e-15))[some]
         score[some] += np.log(_share(futures())[some])
-    return LogScore(score)
+    return LogScore(score, exact)
 
 
 def _share(futures: _Futures) -> Floats:
@@ -1301,9 +1307,10 @@ def compare(
     The order is that of ``elpd_loo`` (see `loo`), which is of the calibration and needs no
     holdout. ``difference`` is to the best, and ``difference_error`` the standard error of
     that, row by row: a difference below two of its errors says little. With a holdout:
-    ``log_score`` (see `holdout_log_score`), root mean square error and correlation of the
-    expected purchases, their total and the actual one, the Gini coefficient (see `ranking`)
-    and the share of rows in predictive intervals (see `coverage`).
+    ``log_score`` (see `holdout_log_score`; set exact ones against exact ones only), root mean
+    square error and correlation of the expected purchases, their total and the actual one,
+    the Gini coefficient (see `ranking`) and the share of rows in predictive intervals (see
+    `coverage`).
 
     Args:
         fits: Fits of one history by name; models and poolings may differ.
@@ -1372,8 +1379,10 @@ def _of_holdout(
     actual = futures.actual["purchases"]
     expected = fit.expected_purchases(holdout.calibration, holdout.holdout_span).mean()
     varies = actual.std() > 0 and expected.std() > 0
+    score = _scored(fit, holdout, lambda: futures)
     return {
-        "log_score": _scored(fit, holdout, lambda: futures).total,
+        "log_score": score.total,
+        "log_score_exact": score.exact,
         "rmse": float(np.sqrt(np.square(expected - actual).mean())),
         "correlation": float(np.corrcoef(expected, actual)[0, 1]) if varies else np.nan,
         "expected_total": float(expected.sum()),
