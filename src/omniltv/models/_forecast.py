@@ -16,7 +16,7 @@ from omniltv.models._interpolate import ByRows, Cells, over_draws
 from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.protocols import Parameters, PurchaseState, SpendState
 
-__all__ = ["Forecast", "Quantities", "States", "discounting"]
+__all__ = ["Forecast", "Quantities", "States", "discounting", "lobatto"]
 
 type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns the draws of some states, of shape (states, draws)."""
@@ -25,7 +25,12 @@ type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
 
 _ROWS_PER_SEED = 64  # part of what a seed means: another number, other futures
-_LOBATTO = ((0.05, 4), (0.3, 5), (1.0, 7), (np.inf, 12))  # nodes up to rate times horizon
+_PURCHASES_AT_ONCE = 2_000_000  # simulated; part of what a seed means where there are more
+_SOME_DRAWS = 8
+_LOBATTO = ((0.05, 4), (0.3, 5), (1.0, 7), (np.inf, 24))  # nodes up to rate times horizon
+_LOG_TIMES = np.arange(-12.0, 2.9, 0.5)  # of rate times t, where the horizon is infinite
+_SINGLY, _PER_BLOCK = 32, 8  # opportunities that are nodes each, and nodes of later blocks
+_NOTHING = 1e-6  # what is left out of an endless sum, at most, of the whole
 
 
 class Quantities(NamedTuple):
@@ -94,7 +99,9 @@ class Forecast:
         customer_id: Customer of each row.
         states: The distinct states of the rows.
         margin: Margin of each state, of shape (n_states,).
+        cost: What each state costs whatever happens, discounted, of shape (n_states,).
         horizon: How far ahead, in the unit of the purchase fit.
+        whole: Whether expected value goes on beyond the horizon, for ever.
         rate: Continuous discount rate per unit.
         seed: Of the simulated futures.
     """
@@ -104,7 +111,9 @@ class Forecast:
     customer_id: NDArray[np.object_]
     states: States
     margin: NDArray[np.float64]
+    cost: NDArray[np.float64]
     horizon: float
+    whole: bool
     rate: float
     seed: int
 
@@ -187,7 +196,8 @@ class Forecast:
         )
         spend = self.states.spending_cells.take(states).parameters(draws)
         value = self.margin[states, None] * self.spend.model.expected_value(spend, known)
-        return self._bought(self._discounted_of_states, states, draws) * value
+        bought = self._bought(self._discounted_of_states, states, draws)
+        return bought * value - self.cost[states, None]
 
     def _bought(
         self, values: ByRows, states: NDArray[np.intp], draws: slice
@@ -211,7 +221,9 @@ class Forecast:
 
     @cached_property
     def _discounted_of_states(self) -> ByRows:
-        times, weights = discounting(self.horizon, self.rate)
+        length = np.inf if self.whole else self.horizon
+        discrete = self.purchases.model.discrete
+        times, weights = discounting(length, self.rate, discrete=discrete)
 
         def discounted(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
             horizon = times[:, None, None]
@@ -242,44 +254,140 @@ class Forecast:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chunk,)))
         rows = self.order[chunk * _ROWS_PER_SEED : (chunk + 1) * _ROWS_PER_SEED]
         states = self.states.index[rows]
-        each = np.repeat(states, self.n_draws)
-        buying = self.states.buying_cells.take(states).parameters()
+        drawn = [self._futures(states, draws, rng) for draws in self._pieces(states)]
+        brought = self.margin[states, None] * np.concatenate(drawn, axis=1)
+        return np.asarray(brought - self.cost[states, None])
+
+    def _futures(
+        self, states: NDArray[np.intp], draws: slice, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return what purchases are worth in one future under each draw: (states, draws)."""
+        n = len(range(*draws.indices(self.n_draws)))
+        each = np.repeat(states, n)
+        buying = self.states.buying_cells.take(states).parameters(draws)
         future = self.purchases.model.simulate_future(
             _flat(buying), _purchase_state(self.states.states, each), self.horizon, rng
         )
-        spending = self.states.spending_cells.take(states).parameters()
+        spending = self.states.spending_cells.take(states).parameters(draws)
         history = self.states.states
         known = SpendState(history.frequency[each], history.monetary_value[each])
         value = self.spend.model.simulate_future(_flat(spending), known, future.row, rng)
         worth = value * np.exp(-self.rate * future.time)
         total = np.bincount(future.row, weights=worth, minlength=len(each))
-        return self.margin[states, None] * total.reshape(len(states), self.n_draws)
+        return total.reshape(len(states), n)
+
+    def _pieces(self, states: NDArray[np.intp]) -> list[slice]:
+        """Return the draws, cut so that few enough purchases are simulated at once."""
+        some = slice(None, None, max(1, self.n_draws // _SOME_DRAWS))
+        expected = self.purchases.model.expected_purchases(
+            self.states.buying_cells.take(states).parameters(some),
+            _purchase_state(self.states.states, states[:, None]),
+            np.asarray(self.horizon),
+        )
+        per_draw = max(float(expected.sum(axis=0).mean()), 1.0)
+        step = max(1, int(_PURCHASES_AT_ONCE / per_draw))
+        return [slice(start, start + step) for start in range(0, self.n_draws, step)]
 
 
-def discounting(horizon: float, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def discounting(
+    horizon: float, rate: float, *, discrete: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times t_k and weights w_k: discounted purchases are the sum of w_k E[X(t_k)].
 
     The integral of exp(-rate t) dE[X(t)] by parts is exp(-rate h) E[X(h)] plus the
-    integral of rate exp(-rate t) E[X(t)]. The latter is taken by Gauss-Lobatto quadrature
-    in the square root of t, because E[X(t)] bends most at the start; its two ends cost
-    nothing, as E[X(0)] = 0 and E[X(h)] is needed anyway.
+    integral of rate exp(-rate t) E[X(t)], see `lobatto`. Over an infinite horizon the
+    latter is all, and it is taken by the trapezoidal rule in log t. That converges
+    geometrically, and does not mind whether E[X(t)] bends within hours or decades, because
+    the integrand stays analytic up to an angle of 90 degrees: exp(-rate t) is what ends it.
+
+    Where time is discrete E[X(t)] steps at whole opportunities, and the integral is a sum
+    over them, see `_opportunities`.
+
+    Args:
+        horizon: In units of time; may be infinite where the rate is above 0.
+        rate: Continuous discount rate per unit.
+        discrete: Whether time runs in whole opportunities.
 
     Examples:
         >>> times, weights = discounting(52.0, 0.002)
         >>> by_hand = (1 - np.exp(-0.002 * 52)) / 0.002  # of E[X(t)] = t
         >>> round(float(weights @ times / by_hand), 6)
         1.0
+        >>> times, weights = discounting(np.inf, 0.002)
+        >>> round(float(weights @ times * 0.002), 5)
+        1.0
     """
+    if discrete and rate:
+        return _opportunities(horizon, rate)
+    if np.isinf(horizon):
+        scaled = np.exp(_LOG_TIMES)
+        return scaled / rate, (_LOG_TIMES[1] - _LOG_TIMES[0]) * scaled * np.exp(-scaled)
     n = next(n for limit, n in _LOBATTO if abs(rate) * horizon <= limit)
-    basis = Legendre.basis(n - 1)
-    nodes = np.append(basis.deriv().roots().real, 1.0)
-    root = (nodes + 1) / 2
-    times = horizon * root**2
-    length = 2 * horizon * root / (n * (n - 1) * basis(nodes) ** 2)
-    weights = rate * np.exp(-rate * times) * length
-    weights[-1] += np.exp(-rate * horizon)
+    times, weights = lobatto(np.asarray(horizon), rate, n)
     needed = weights != 0  # without a discount only E[X(h)] is
     return times[needed], weights[needed]
+
+
+def lobatto(
+    horizon: NDArray[np.float64], rate: float, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times and weights for each of many horizons, of shape (n - 1, *horizon.shape).
+
+    Gauss-Lobatto quadrature in the square root of t, because E[X(t)] bends most at the
+    start; its two ends cost nothing, as E[X(0)] = 0 and E[X(h)] is needed anyway.
+
+    Examples:
+        >>> times, weights = lobatto(np.array([26.0, 52.0]), 0.002, 6)
+        >>> (weights * times).sum(axis=0).round(3)  # of E[X(t)] = t
+        array([25.336, 49.387])
+    """
+    basis = Legendre.basis(n - 1)
+    nodes = np.append(basis.deriv().roots().real, 1.0)
+    root = ((nodes + 1) / 2).reshape(-1, *(1,) * horizon.ndim)
+    share = 2 / (n * (n - 1) * basis(nodes) ** 2)
+    times = horizon * root**2
+    length = horizon * root * share.reshape(root.shape)
+    weights = np.asarray(rate * np.exp(-rate * times) * length)
+    weights[-1] += np.exp(-rate * horizon)
+    return times, weights
+
+
+def _opportunities(horizon: float, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return opportunities and weights: discounted purchases are the sum of w_n E[X(n)].
+
+    Summed by parts, E[X(n)] counts exp(-rate n) - exp(-rate (n + 1)), the last one
+    exp(-rate n). The first opportunities are nodes each. Later ones are taken in blocks,
+    each twice as long as the one before, in which E[X(n)] is the polynomial through a few
+    opportunities: it is smooth, and the smoother the later.
+    """
+    endless = np.ceil(-np.log(_NOTHING) / rate) if np.isinf(horizon) else horizon
+    last = int(np.floor(endless + 1e-9))
+    edges = [*range(min(_SINGLY, last) + 1)]
+    while edges[-1] < last:
+        edges.append(min(2 * edges[-1], last))
+    times, weights = [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        n = np.arange(low + 1.0, high + 1)
+        count = np.exp(-rate * n) * np.where(n < last, -np.expm1(-rate), 1.0)
+        nodes = n[_spread(len(n))]
+        times.append(nodes)
+        weights.append(_lagrange(nodes, n) @ count)
+    return np.concatenate([[], *times]), np.concatenate([[], *weights])
+
+
+def _spread(n: int) -> NDArray[np.intp]:
+    """Return a few of n places, dense towards both ends (Chebyshev)."""
+    angle = np.pi * np.arange(_PER_BLOCK) / (_PER_BLOCK - 1)
+    return np.unique(np.round((n - 1) * (1 - np.cos(angle)) / 2).astype(np.intp))
+
+
+def _lagrange(nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the polynomials that are 1 at one node and 0 at the others, (nodes, at)."""
+    rows = []
+    for k, node in enumerate(nodes):
+        others = np.delete(nodes, k)[:, None]
+        rows.append(np.prod((at - others) / (node - others), axis=0))
+    return np.array(rows)
 
 
 def _purchase_state(states: PurchaseHistory, rows: NDArray[np.intp]) -> PurchaseState:

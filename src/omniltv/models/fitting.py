@@ -70,7 +70,7 @@ def fit(
     priors: Mapping[str, Prior] | None = None,
     spread_priors: Mapping[str, Prior] | None = None,
     draws: int = 1000,
-    tune: int = 500,
+    tune: int = 400,
     chains: int = 2,
     progress: bool = True,
 ) -> PurchaseFit | SpendFit:

@@ -6,7 +6,7 @@ How much will customers like this one bring *on average* (`LifetimeValue.draws`)
 much will *this customer* bring (`LifetimeValue.predictive`), where chance has its say?
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, overload
@@ -20,7 +20,7 @@ from omniltv.draws import Draws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models._forecast import Forecast, States
 from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
-from omniltv.units import Discount, Span
+from omniltv.units import Discount, Span, TimeUnit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,8 @@ class LifetimeValue:
     Attributes:
         customer_id: Customer of each row, of shape (n_rows,).
         groups: Group columns (channel …) by name, each of shape (n_rows,).
-        horizon: How far ahead.
+        horizon: How far ahead. For a whole remaining life: how far `predictive` and
+            `expected_purchases` look.
         draws: Draws of the *expected* discounted margin of each row.
         predictive: Draws of the discounted margin that each row will *really* bring:
             one simulated future under each posterior draw. Adds up over rows.
@@ -63,10 +64,9 @@ class LifetimeValue:
         return len(self.customer_id)
 
     def __repr__(self) -> str:
-        return (
-            f"LifetimeValue({len(self):,} rows, {self.horizon}, {self.draws.n_states:,} states, "
-            f"{self.draws.n_draws:,} draws)"
-        )
+        ahead = "whole remaining life" if self._forecast.whole else self.horizon
+        size = f"{self.draws.n_states:,} states, {self.draws.n_draws:,} draws"
+        return f"LifetimeValue({len(self):,} rows, {ahead}, {size})"
 
     def mean(self) -> NDArray[np.float64]:
         """Return the expected discounted margin of each row, of shape (n_rows,)."""
@@ -157,9 +157,10 @@ def lifetime_value(
     spend: SpendFit,
     history: PurchaseHistory,
     *,
-    horizon: Span,
+    horizon: Span | None,
     discount: Discount,
     margin: float | Mapping[str, float] = 1.0,
+    retention_cost: float | Mapping[str, float] = 0.0,
     seed: int,
     unseen: Unseen = "error",
 ) -> LifetimeValue:
@@ -175,69 +176,140 @@ def lifetime_value(
         spend: The posterior of a spend model, with as many draws. It may pool other
             groups than ``purchases`` does.
         history: With the group columns of both fits.
-        horizon: How far ahead of the end of observation.
-        discount: What money later is worth now.
+        horizon: How far ahead of the end of observation. None is the whole remaining life
+            (residual value): expected value is discounted expected residual transactions
+            (DERT), without end, times value and margin. Futures are simulated until money
+            is worth a thousandth of today's, so `LifetimeValue.predictive` lacks at most
+            that share of its margin; `LifetimeValue.horizon` says when that is.
+        discount: What money later is worth now; above 0 where the horizon is None.
         margin: Share of the value that is margin: one for all, or one per label of the
             column ``channel`` (else ``acquisition_channel``, else the only group column).
+        retention_cost: What keeping the customer of a row costs per year, one for all or
+            one per label, like ``margin``. It is spent continuously over the whole horizon,
+            dead or alive, because nobody sees who has left.
         seed: Of the simulated futures behind `LifetimeValue.predictive`. They do not
             depend on how the work is cut into blocks.
         unseen: What to do with a group that a fit did not see.
 
     Raises:
-        DataError: If a group was not seen, or a channel has no margin.
+        DataError: If a group was not seen, or a channel has no margin or cost.
         UnitError: If history and fit count time in different units.
-        ConfigError: If the fits have different numbers of draws, or a margin is not finite.
+        ConfigError: If the fits have different numbers of draws, a margin or cost is not
+            finite, a cost is below 0, or a whole life is asked for without a discount.
     """
     if history.unit is not purchases.unit:
         message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
         raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
-    if purchases.n_draws != spend.n_draws:
-        counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
-        message = f"purchases and spend have {counts} draws, but are paired draw by draw"
-        raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
-    margins = _margins(history, margin)
+    check_paired(purchases, spend)
+    margins = _per_row(history, margin, "margin")
+    costs = _per_row(history, retention_cost, "retention_cost")
+    ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
     states = States.of(history, purchases, spend, unseen)
-    per_state = np.empty(len(states.states))
-    per_state[states.index] = margins
+    of_states = np.empty((2, len(states.states)))
+    of_states[:, states.index] = margins, costs * paid_yearly(horizon, discount)
     forecast = Forecast(
         purchases=purchases,
         spend=spend,
         customer_id=history.customer_id,
         states=states,
-        margin=per_state,
-        horizon=horizon.to(purchases.unit),
+        margin=of_states[0],
+        cost=of_states[1],
+        horizon=ahead.to(purchases.unit),
+        whole=horizon is None,
         rate=discount.rate(purchases.unit),
         seed=seed,
     )
     quantities = forecast.per_row()
     groups = dict(history.groups)
-    return LifetimeValue(history.customer_id, groups, horizon, *quantities, _forecast=forecast)
+    return LifetimeValue(history.customer_id, groups, ahead, *quantities, _forecast=forecast)
 
 
-def _margins(history: PurchaseHistory, margin: float | Mapping[str, float]) -> NDArray[np.float64]:
-    """Return the margin of each row, of shape (n_rows,)."""
-    rates = margin.values() if isinstance(margin, Mapping) else [margin]
-    if not all(isfinite(rate) for rate in rates):
-        raise ConfigError("a margin is a finite number. Hint: margin=0.3")
-    if not isinstance(margin, Mapping):
-        return np.full(len(history), float(margin))
-    column = _channel_column(history)
+def check_paired(purchases: PurchaseFit, spend: SpendFit) -> None:
+    """Raise ConfigError where draws of purchases and of spend do not pair off."""
+    if purchases.n_draws != spend.n_draws:
+        counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
+        message = f"purchases and spend have {counts} draws, but are paired draw by draw"
+        raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
+
+
+def remaining_life(discount: Discount, unit: TimeUnit, *, left: float = 1e-3) -> Span:
+    """Return how far ahead money is worth what is ``left`` of today's, in whole units.
+
+    Raises:
+        ConfigError: If money keeps its worth for ever.
+
+    Examples:
+        >>> print(remaining_life(Discount(per_year=0.10), TimeUnit.YEAR))
+        73 years
+    """
+    rate = discount.rate(unit)
+    if rate <= 0:
+        message = "the value of a whole life needs a discount rate above 0"
+        raise ConfigError(f"{message}. Hint: Discount(per_year=0.10), or a horizon")
+    return Span(float(np.ceil(-np.log(left) / rate)), unit)
+
+
+def paid_yearly(horizon: Span | None, discount: Discount) -> float:
+    """Return what 1 a year, paid evenly over the horizon (None: for ever), is worth today.
+
+    Examples:
+        >>> round(paid_yearly(Span(2, TimeUnit.YEAR), Discount(per_year=0.10)), 3)
+        1.821
+    """
+    rate = discount.rate(TimeUnit.YEAR)
+    if horizon is None:
+        return 1 / rate
+    length = horizon.to(TimeUnit.YEAR)
+    return float(-np.expm1(-rate * length) / rate) if rate else length
+
+
+def check_amounts(amount: float | Mapping[str, float], name: str) -> None:
+    """Raise ConfigError where a margin or cost is not finite, or a cost is below 0."""
+    amounts = list(amount.values()) if isinstance(amount, Mapping) else [amount]
+    lowest, example = (0.0, 5.0) if name.endswith("cost") else (-np.inf, 0.3)
+    if not all(isfinite(one) and one >= lowest for one in amounts):
+        allowed = "a finite number" + (", not below 0" if name.endswith("cost") else "")
+        raise ConfigError(f"a {name.replace('_', ' ')} is {allowed}. Hint: {name}={example}")
+
+
+def _per_row(
+    history: PurchaseHistory, amount: float | Mapping[str, float], name: str
+) -> NDArray[np.float64]:
+    """Return an amount for each row, of shape (n_rows,): one for all, or by channel.
+
+    Raises:
+        ConfigError: If an amount is not allowed.
+        DataError: If a channel has none.
+    """
+    check_amounts(amount, name)
+    if not isinstance(amount, Mapping):
+        return np.full(len(history), float(amount))
+    column = _channel_column(history, name)
     labels, code = np.unique(history.groups[column], return_inverse=True)
-    missing = sorted({str(label) for label in labels} - set(margin))
+    missing = sorted({str(label) for label in labels} - set(amount))
     if missing:
         rows = history.customer_id[np.isin(history.groups[column], missing)].tolist()
-        hint = f'margin={{"{missing[0]}": 0.3, ...}}'
-        raise DataError(f"no margin for: {', '.join(missing)}", column=column, rows=rows, hint=hint)
-    return np.array([margin[str(label)] for label in labels])[code]
+        raise lacking(missing, name, column=column, rows=rows)
+    return np.array([amount[str(label)] for label in labels])[code]
 
 
-def _channel_column(history: PurchaseHistory) -> str:
-    """Return the group column that margins are looked up by."""
-    named = [name for name in _CHANNEL_COLUMNS if name in history.groups]
-    names = named or list(history.groups)
-    if not names or (not named and len(names) > 1):
+def lacking(
+    labels: Sequence[str], name: str, *, column: str, rows: Sequence[object] = ()
+) -> DataError:
+    """Return the error that says for which labels there is no margin or cost."""
+    hint = f'{name}={{"{labels[0]}": ..., ...}}'
+    problem = f"no {name.replace('_', ' ')} for: {', '.join(labels)}"
+    return DataError(problem, column=column, rows=rows, hint=hint)
+
+
+def _channel_column(history: PurchaseHistory, name: str) -> str:
+    """Return the group column that margins and costs are looked up by."""
+    named = [column for column in _CHANNEL_COLUMNS if column in history.groups]
+    columns = named or list(history.groups)
+    if not columns or (not named and len(columns) > 1):
         has = ", ".join(history.groups) or "none"
-        hint = 'log.history(by="channel"), or one margin for all: margin=0.3'
-        problem = f"margins per channel need a channel column; groups: {has}"
+        what = name.replace("_", " ")
+        hint = f'log.history(by="channel"), or one {what} for all: {name}=...'
+        problem = f"{what}s per channel need a channel column; groups: {has}"
         raise DataError(problem, column="channel", hint=hint)
-    return names[0]
+    return columns[0]

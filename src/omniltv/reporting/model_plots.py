@@ -79,7 +79,7 @@ def plot_tracking(
     axes.plot(end, actual, color=_ACTUAL, label="actual")
     calibration = columns["calibration"][rows].astype(bool)
     if calibration.any() and not calibration.all():
-        axes.axvline(end[calibration].max(), color="0.5", linestyle="--", linewidth=1)
+        axes.axvline(np.sort(end[calibration])[-1], color="0.5", linestyle="--", linewidth=1)
     when = "until then" if cumulative else "in each step"
     axes.set(title=title, ylabel=f"repeat purchases {when}")
     axes.tick_params(axis="x", rotation=30)
