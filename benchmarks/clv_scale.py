@@ -82,13 +82,15 @@ def main() -> int:
     agreement = pd.DataFrame(agree(options))
     print(f"{where}\n\n{agreement.to_string(index=False)}\n")
     if options.markdown:
+        image = options.markdown.with_suffix(".png")
         parts = {
             "machine": f"Measured on {where}.",
             "sizes": _markdown.table(sizes),
+            "picture": f"![Seconds against customers]({image.name})",
             "agreement": _markdown.table(agreement),
         }
         _markdown.fill(options.markdown, parts)
-        picture(sizes).savefig(options.markdown.with_suffix(".png"), dpi=150)
+        picture(sizes).savefig(image, dpi=150)
     return report(
         "clv_scale",
         sizes,
