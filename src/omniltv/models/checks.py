@@ -1266,7 +1266,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
         found[0, states] = block[:, 0]
         moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not who came on the last day
         if len(moves):
-            parts = array_stats.loo(block[moves], chain_axis=None, draw_axis=-1, r_eff=relative)
+            parts = array_stats.loo(block[moves, None], r_eff=relative)
             found[:, np.arange(loglik.n_states)[states][moves]] = np.stack(parts)
     values, khat, moved = found[:, loglik.index]
     return Loo(values, khat, moved)
