@@ -6,21 +6,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
+from scipy.special import gammaln, hyperu
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models import (
+    BgBb,
     BgNbd,
     Diagnostics,
     GammaGamma,
     LifetimeValue,
+    MbgNbd,
+    ParetoNbd,
     Pooling,
     Posterior,
     PurchaseFit,
+    ShiftedBetaGeometric,
     SpendFit,
+    _forecast,
     lifetime_value,
 )
 from omniltv.models._forecast import discounting
+from omniltv.models._numpy import NUMPY
 from omniltv.models.protocols import (
     Parameters,
     PurchaseModel,
@@ -28,12 +35,13 @@ from omniltv.models.protocols import (
     SpendModel,
     SpendState,
 )
-from omniltv.units import Discount, TimeUnit, months, weeks
+from omniltv.units import Discount, Span, TimeUnit, months, weeks, years
 
 CHANNELS = ("ec", "store")
 PURCHASE_POINT = np.array([[-2.6, -0.9, -1.1, 1.2], [-2.2, -0.5, -1.4, 1.5]])
 SPEND_POINT = np.array([[3.4, 1.6, 1.5], [3.9, 1.4, 1.8]])
 DISCOUNT = Discount(per_year=0.12)
+YEAR = weeks(52)
 SOUND = Diagnostics(
     rhat={}, ess_bulk={}, ess_tail={}, divergences=0, draws=1, bfmi=1.0, steps=1.0, seconds=0.0
 )
@@ -83,11 +91,40 @@ def shop(n: int, *, seed: int) -> PurchaseHistory:
     )
 
 
-def value(history: PurchaseHistory, *, seed: int = 7, draws: int = 200) -> LifetimeValue:
+def value(
+    history: PurchaseHistory,
+    *,
+    seed: int = 7,
+    draws: int = 200,
+    horizon: Span | None = YEAR,
+    retention_cost: float | dict[str, float] = 0.0,
+) -> LifetimeValue:
     buying, spending = fits(draws=draws)
     return lifetime_value(
-        buying, spending, history, horizon=weeks(52), discount=DISCOUNT, margin=0.4, seed=seed
+        buying,
+        spending,
+        history,
+        horizon=horizon,
+        discount=DISCOUNT,
+        margin=0.4,
+        retention_cost=retention_cost,
+        seed=seed,
     )
+
+
+def arrays(**values: float) -> Parameters:
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+def customers(*rows: tuple[float, float, float]) -> PurchaseState:
+    return PurchaseState(*np.array(rows).T)
+
+
+def by_nodes(
+    model: PurchaseModel, parameters: Parameters, state: PurchaseState, horizon: float, rate: float
+) -> NDArray[np.float64]:
+    times, weights = discounting(horizon, rate, discrete=model.discrete)
+    return weights @ model.expected_purchases(parameters, state, times[:, None])
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.002, 0.01])
@@ -107,6 +144,137 @@ def test_discounting_equals_adaptive_integration(rate: float, alpha: float) -> N
     times, weights = discounting(104.0, rate)
     found = sum(w * expected(t) for t, w in zip(times, weights, strict=True))
     assert found == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0002, 0.002, 0.02])
+@pytest.mark.parametrize("model", [BgNbd(), MbgNbd()])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426},
+        {"r": 3.0, "alpha": 0.2, "a": 0.3, "b": 4.0},
+        {"r": 0.5, "alpha": 60.0, "a": 2.5, "b": 1.5},
+    ],
+)
+def test_residual_transactions_equal_adaptive_integration(
+    model: BgNbd | MbgNbd, parameters: dict[str, float], rate: float
+) -> None:
+    state = customers((0, 0, 40), (1, 0.5, 40), (4, 38, 39), (60, 51, 52))
+    known = arrays(**parameters)
+    exact = []
+    for x, recency, T in zip(*state, strict=True):
+        one = PurchaseState(x, recency, T)
+
+        def integrand(v: float, one: PurchaseState = one) -> float:
+            t = np.exp(v)
+            bought = float(model.expected_purchases(known, one, np.asarray(t)))
+            return float(rate * t * np.exp(-rate * t)) * bought
+
+        exact.append(quad(integrand, -25, np.log(50 / rate), epsrel=1e-10, limit=500)[0])
+    np.testing.assert_allclose(by_nodes(model, known, state, np.inf, rate), exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0002, 0.0027, 0.02])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
+        {"r": 2.0, "alpha": 0.5, "s": 1.4, "beta": 80.0},
+        {"r": 0.2, "alpha": 30.0, "s": 3.0, "beta": 5.0},
+    ],
+)
+def test_residual_transactions_equal_the_closed_form_of_fader_hardie_and_lee_2005(
+    parameters: dict[str, float], rate: float
+) -> None:
+    """RFM and CLV: Using Iso-Value Curves, eq. for DERT, with Tricomi's function."""
+    state = customers((0, 0, 40), (1, 0.5, 40), (4, 38, 39), (60, 51, 52))
+    known = arrays(**parameters)
+    r, alpha, s, beta = (parameters[name] for name in ("r", "alpha", "s", "beta"))
+    x, T = state.frequency, state.T
+    log_known = r * np.log(alpha) + s * np.log(beta) + (s - 1) * np.log(rate)
+    bought = gammaln(r + x + 1) - gammaln(r) - (r + x + 1) * np.log(alpha + T)
+    log_scale = log_known + bought - ParetoNbd().loglik(NUMPY, known, state)
+    exact = np.exp(log_scale) * hyperu(s, s, rate * (beta + T))
+    found = by_nodes(ParetoNbd(), known, state, np.inf, rate)
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0018, 0.008, 0.1])
+@pytest.mark.parametrize("horizon", [0.0, 1.0, 7.0, 40.0, 333.0, np.inf])
+def test_discrete_purchases_are_discounted_opportunity_by_opportunity(
+    rate: float, horizon: float
+) -> None:
+    coins = arrays(alpha=1.2, beta=0.75, gamma=0.66, delta=2.8)
+    churn = arrays(alpha=0.7, beta=3.8)
+    for model, known in ((BgBb(), coins), (ShiftedBetaGeometric(), churn)):
+        state = customers((0, 0, 0), (6, 6, 6))
+        n = np.arange(0, 1 + min(horizon, np.ceil(25 / rate)))[:, None]
+        curve = model.expected_purchases(known, state, n)
+        exact = (np.exp(-rate * n[1:]) * np.diff(curve, axis=0)).sum(axis=0)
+        np.testing.assert_allclose(by_nodes(model, known, state, horizon, rate), exact, rtol=1e-5)
+    times, _ = discounting(horizon, rate, discrete=True)
+    assert len(times) <= 120
+    assert (times == np.round(times)).all()
+
+
+def test_whole_life_is_the_limit_of_long_horizons() -> None:
+    history = shop(60, seed=14)
+    whole, long = value(history, horizon=None), value(history, horizon=years(150))
+    np.testing.assert_allclose(whole.draws.to_array(), long.draws.to_array(), rtol=1e-5)
+    assert "60 rows, whole remaining life" in repr(whole)
+    assert whole.horizon.unit is TimeUnit.WEEK
+    left = DISCOUNT.factor(whole.horizon.amount, TimeUnit.WEEK)
+    assert 0.0009 < left <= 0.001
+    assert "whole remaining life" in repr(whole.per_customer())
+    assert "150 years" in repr(long)
+
+
+def test_futures_of_a_whole_life_lack_a_thousandth_at_most() -> None:
+    ltv = value(shop(1_000, seed=15), horizon=None, draws=60)
+    expected = ltv.mean()
+    gap = (ltv.predictive.to_array() - ltv.draws.to_array()).mean(axis=1)
+    error = 4.5 * gap.std() / np.sqrt(len(gap))
+    assert -error - 0.001 * expected.mean() < gap.mean() < error
+
+
+def test_many_purchases_are_simulated_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = shop(1_000, seed=16)
+    monkeypatch.setattr(_forecast, "_PURCHASES_AT_ONCE", 2_000)
+    ltv = value(history)
+    whole = ltv.predictive.to_array()
+    parts = [ltv.predictive.evaluate(slice(k, k + 90), slice(0, 200)) for k in range(0, 1_000, 90)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert len(np.unique(whole[:, -1])) > 100
+    by_row = (whole - ltv.draws.to_array()).mean(axis=1)
+    assert abs(by_row.mean()) < 4.5 * by_row.std() / np.sqrt(len(by_row))
+
+
+def test_retention_cost_is_spent_over_the_whole_horizon() -> None:
+    history = shop(40, seed=17)
+    rate = DISCOUNT.rate(TimeUnit.YEAR)
+    in_store = history.groups["channel"] == "store"
+    cost = {"ec": 2.0, "store": 5.0}
+    for horizon, length in ((weeks(104), 104 * 7 / 365.25), (None, np.inf)):
+        free, kept = (
+            value(history, horizon=horizon),
+            value(history, horizon=horizon, retention_cost=cost),
+        )
+        spent = np.where(in_store, 5.0, 2.0) * (1 - np.exp(-rate * length)) / rate
+        for before, after in ((free.draws, kept.draws), (free.predictive, kept.predictive)):
+            gap = before.to_array() - after.to_array()
+            np.testing.assert_allclose(gap, np.broadcast_to(spent[:, None], gap.shape), atol=1e-9)
+    person = kept.per_customer().total().values
+    np.testing.assert_allclose(person, kept.total().values, rtol=1e-9)
+
+
+def test_retention_cost_without_a_discount_adds_up_over_time() -> None:
+    history = shop(10, seed=18)
+    options = {"horizon": years(3), "discount": Discount(per_year=0), "seed": 1}
+    free, kept = (
+        lifetime_value(*fits(), history, retention_cost=cost, **options)  # type: ignore[arg-type] # mixed
+        for cost in (0.0, 4.0)
+    )
+    np.testing.assert_allclose(free.mean() - kept.mean(), 12.0)
 
 
 def test_value_is_purchases_times_spend_draw_by_draw_without_discount() -> None:
@@ -250,13 +418,51 @@ def test_no_horizon_brings_nothing() -> None:
 
 
 def refused(
-    history: PurchaseHistory, *, margin: float | dict[str, float] = 1.0, draws: int = 200
+    history: PurchaseHistory,
+    *,
+    margin: float | dict[str, float] = 1.0,
+    retention_cost: float | dict[str, float] = 0.0,
+    draws: int = 200,
 ) -> None:
     buying, _ = fits()
     _, spending = fits(draws=draws)
     lifetime_value(
-        buying, spending, history, horizon=weeks(4), discount=DISCOUNT, margin=margin, seed=1
+        buying,
+        spending,
+        history,
+        horizon=weeks(4),
+        discount=DISCOUNT,
+        margin=margin,
+        retention_cost=retention_cost,
+        seed=1,
     )
+
+
+@pytest.mark.parametrize("cost", [float("inf"), -1.0, {"ec": 1.0, "store": float("nan")}])
+def test_refuses_costs_that_are_none(cost: float | dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="retention cost is a finite number, not below 0"):
+        refused(shop(10, seed=13), retention_cost=cost)
+
+
+def test_says_which_channel_has_no_cost() -> None:
+    history = shop(10, seed=13)
+    with pytest.raises(DataError, match="no retention cost for: ec") as caught:
+        refused(history, retention_cost={"store": 3.0})
+    assert caught.value.column == "channel"
+    assert caught.value.hint == 'retention_cost={"ec": ..., ...}'
+    assert caught.value.rows == tuple(history.customer_id[::2])
+
+
+@pytest.mark.parametrize("per_year", [0.0, -0.05])
+def test_a_whole_life_needs_a_discount(per_year: float) -> None:
+    with pytest.raises(ConfigError, match=r"above 0. Hint: Discount\(per_year=0.10\)"):
+        lifetime_value(
+            *fits(),
+            shop(10, seed=13),
+            horizon=None,
+            discount=Discount(per_year=per_year),
+            seed=1,
+        )
 
 
 def test_refuses_what_it_cannot_value() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -366,7 +367,7 @@ def _opportunities(horizon: float, rate: float) -> tuple[NDArray[np.float64], ND
     while edges[-1] < last:
         edges.append(min(2 * edges[-1], last))
     times, weights = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         n = np.arange(low + 1.0, high + 1)
         count = np.exp(-rate * n) * np.where(n < last, -np.expm1(-rate), 1.0)
         nodes = n[_spread(len(n))]
