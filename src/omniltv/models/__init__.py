@@ -1,7 +1,9 @@
 """Purchase and spend models, pooling, fitting, forecasts and lifetime value."""
 
+from omniltv.models.acquisition import AcquisitionValue, acquisition_value
 from omniltv.models.bg_bb import BgBb
 from omniltv.models.bg_nbd import BgNbd
+from omniltv.models.channel_mix import ChannelMix, fit_channel_mix
 from omniltv.models.cnbd_k import CnbdK
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
@@ -16,8 +18,10 @@ from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
 from omniltv.models.store import load_fit
 
 __all__ = [
+    "AcquisitionValue",
     "BgBb",
     "BgNbd",
+    "ChannelMix",
     "CnbdK",
     "Diagnostics",
     "GammaGamma",
@@ -32,7 +36,9 @@ __all__ = [
     "PurchaseFit",
     "ShiftedBetaGeometric",
     "SpendFit",
+    "acquisition_value",
     "fit",
+    "fit_channel_mix",
     "lifetime_value",
     "load_fit",
     "to_pymc",

@@ -184,23 +184,18 @@ def solve(
     start = time.perf_counter()
     with np.errstate(all="ignore"):  # a step may go where the density underflows
         approximation = _laplace.approximate(problem.posterior, problem.start, workers=cores())
-    handed_over = ""
     if method == "map":
         sites = approximation.sites
         found = problem.draws(sites.mode[None, None], approximation.log_spread[None, None], seed)
         return Found(found, Diagnostics.of_mode(time.perf_counter() - start))
+    handed_over = ""
     if method == "laplace":
-        n = chains * draws
-        proposals = int(np.clip(_EXACT_STATES / len(problem.cell), n, 4 * n))
-        with np.errstate(all="ignore"):
-            weighted = _laplace.importance(
-                approximation, n, seed=seed, proposals=proposals, workers=cores()
-            )
+        weighted = _weigh(problem, approximation, chains * draws, seed)
         if weighted.khat < _GOOD_KHAT:
             found = problem.draws(weighted.coefficients[None], weighted.log_spreads[None], seed)
             seconds = time.perf_counter() - start
-            told = Diagnostics.of_weights(weighted.khat, weighted.ess, n, seconds)
-            return Found(found, told)
+            n = len(weighted.coefficients)
+            return Found(found, Diagnostics.of_weights(weighted.khat, weighted.ess, n, seconds))
         handed_over = (
             f"Laplace's k-hat is {weighted.khat:.2f}, wanted below {_GOOD_KHAT}: "
             "the posterior was sampled by NUTS instead"
@@ -212,6 +207,16 @@ def solve(
     )
     found = problem.draws(sampled.coefficients, sampled.log_spreads, seed)
     return Found(found, _nuts.diagnostics(found, sampled), handed_over)
+
+
+def _weigh(
+    problem: Problem, approximation: _laplace.Approximation, n: int, seed: int
+) -> _laplace.Weighted:
+    proposals = int(np.clip(_EXACT_STATES / len(problem.cell), n, 4 * n))
+    with np.errstate(all="ignore"):
+        return _laplace.importance(
+            approximation, n, seed=seed, proposals=proposals, workers=cores()
+        )
 
 
 def _effects(

@@ -10,7 +10,7 @@ pooled.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from omniltv.models.pooling import Pooling
 from omniltv.models.priors import LogNormal, Normal, Prior
 from omniltv.models.protocols import Array, ArrayNamespace, Coordinate
 from omniltv.units import Span, TimeUnit, days
+
+if TYPE_CHECKING:
+    from omniltv.models._inference import Problem
 
 __all__ = ["ChannelMix", "fit_channel_mix"]
 
@@ -176,19 +179,7 @@ def fit_channel_mix[FrameT](
         >>> bool(mix.shares(["b"])[0, mix.channels.index("store")] > 0.6)
         True
     """
-    order = np.lexsort((log.time, log.customer))
-    customer, channel = log.customer[order], log.channel[order].astype(np.int64)
-    when = log.time[order].astype("datetime64[s]").astype(np.float64) / 86_400
-    first = np.ones(len(customer), dtype=bool)
-    first[1:] = customer[1:] != customer[:-1]
-    if first.all():
-        raise FitError("nobody bought twice, so no habit can be learnt. Hint: a longer log")
-    acquired = np.empty(len(log.customer_id), dtype=np.int64)
-    acquired[customer[first]] = channel[first]
-    seen, group = np.unique(acquired, return_inverse=True)
-    purchases = _Purchases(
-        customer, channel, when, first, group.astype(np.int64), len(log.channels)
-    )
+    purchases, seen = _Purchases.of(log)
     urn, best = _Urn(len(log.channels)), None if half_life == "estimate" else half_life
     if half_life == "estimate":
         best = _half_life(urn, purchases, seed)
@@ -205,12 +196,12 @@ def fit_channel_mix[FrameT](
     parameters = found.parameters
     return ChannelMix(
         channels=log.channels,
-        groups=tuple(log.channels[place] for place in seen),
+        groups=seen,
         concentration=parameters["kappa"],
         base=np.stack([parameters[f"m_{c}"] for c in range(len(log.channels))], axis=2),
         half_life=best,
         customer_id=log.customer_id,
-        group=group.astype(np.intp),
+        group=purchases.group.astype(np.intp),
         weight=purchases.weights(best),
         diagnostics=found.diagnostics,
     )
@@ -285,6 +276,23 @@ class _Purchases:
     first: NDArray[np.bool_]
     group: NDArray[np.int64]
     n_channels: int
+
+    @classmethod
+    def of[FrameT](cls, log: PurchaseLog[FrameT]) -> tuple["_Purchases", tuple[str, ...]]:
+        """Return the purchases of a log, and the acquisition channels that groups stand for."""
+        order = np.lexsort((log.time, log.customer))
+        customer, channel = log.customer[order], log.channel[order].astype(np.int64)
+        when = log.time[order].astype("datetime64[s]").astype(np.float64) / 86_400
+        first = np.ones(len(customer), dtype=bool)
+        first[1:] = customer[1:] != customer[:-1]
+        if first.all():
+            raise FitError("nobody bought twice, so no habit can be learnt. Hint: a longer log")
+        acquired = np.empty(len(log.customer_id), dtype=np.int64)
+        acquired[customer[first]] = channel[first]
+        seen, group = np.unique(acquired, return_inverse=True)
+        names = tuple(log.channels[place] for place in seen)
+        n = len(log.channels)
+        return cls(customer, channel, when, first, group.astype(np.int64), n), names
 
     def drawn(self, half_life: Span | None) -> _Drawn:
         """Return each purchase after the first, given those before it."""
@@ -363,50 +371,55 @@ def _solve(
     chains: int,
     progress: bool,
 ) -> _Solved:
-    from omniltv.models import _inference, _posterior  # noqa: PLC0415 - compiled code, slow
-    from omniltv.models._likelihood import Likelihood  # noqa: PLC0415 - likewise
+    from omniltv.models import _inference  # noqa: PLC0415 - compiled code, slow
 
-    drawn = purchases.drawn(half_life)
-    group = purchases.group[purchases.customer[~purchases.first]]
-    n_groups, k = int(purchases.group.max()) + 1, len(urn.coordinates)
-    partial = n_groups > 1
-    each = np.arange(n_groups)
-    design = _posterior.Design(
-        base=np.zeros(n_groups, dtype=np.int64),
-        terms=(each,) if partial else (),
-        covariates=np.empty((n_groups, 0)),
-        target=(),
-        n_coordinates=k,
-    )
-    fixed: Sequence[Prior] = [Normal(item.mean, item.sd) for item in urn.coordinates]
-    scale = np.log([item.group_sd for item in urn.coordinates])
-    spreads: Sequence[Prior] = [LogNormal(float(item), _SPREAD_SD) for item in scale]
-    count = np.bincount(group, minlength=n_groups).astype(np.float64)
-    per_row = [np.full(1, 50.0 * n_groups), count] if partial else [count]
-    problem = _inference.Problem(
-        model=urn,
-        pooling=Pooling.partial("acquisition_channel") if partial else Pooling.complete(),
-        groups=tuple(str(item) for item in each),
-        levels=(tuple(str(item) for item in each),) if partial else (),
-        effects=(),
-        posterior=_posterior.Posterior(
-            likelihood=Likelihood(urn, drawn, np.ones(len(group)), group, n_cells=n_groups),
-            design=design,
-            fixed=_posterior.Stack(fixed),
-            spreads=_posterior.Stack(spreads if partial else []),
-            start_of_spreads=scale if partial else np.empty(0),
-            degrees=6.0 + np.concatenate(per_row) / 50,
-        ),
-        group_terms=(each,) if partial else (),
-        start=design.start(np.array([item.mean for item in urn.coordinates])),
-        cell=group,
-    )
+    problem = _problem(urn, purchases, purchases.drawn(half_life))
     found = _inference.solve(
         problem, method, seed=seed, draws=draws, tune=500, chains=chains, progress=progress
     )
-    flat = found.draws.flat()[:, :n_groups]
+    flat = found.draws.flat()
     named = {item.name: flat[:, :, j] for j, item in enumerate(urn.coordinates)}
     parameters = urn.parameters(NUMPY, named)
     return _Solved(
         {name: np.asarray(values) for name, values in parameters.items()}, found.diagnostics
+    )
+
+
+def _problem(urn: _Urn, purchases: _Purchases, drawn: _Drawn) -> "Problem":
+    """Return the posterior of the urns, acquisition channels partially pooled."""
+    from omniltv.models import _inference, _posterior  # noqa: PLC0415 - compiled code, slow
+    from omniltv.models._likelihood import Likelihood  # noqa: PLC0415 - likewise
+
+    group = purchases.group[purchases.customer[~purchases.first]]
+    each = np.arange(int(purchases.group.max()) + 1)
+    terms = (each,) if len(each) > 1 else ()
+    design = _posterior.Design(
+        base=np.zeros_like(each),
+        terms=terms,
+        covariates=np.empty((len(each), 0)),
+        target=(),
+        n_coordinates=len(urn.coordinates),
+    )
+    fixed: Sequence[Prior] = [Normal(item.mean, item.sd) for item in urn.coordinates]
+    scale = np.log([item.group_sd for item in urn.coordinates])
+    spreads: list[Prior] = [LogNormal(float(item), _SPREAD_SD) for item in scale]
+    count = np.bincount(group, minlength=len(each))
+    rows = np.append(50 * len(each), count) if terms else count
+    return _inference.Problem(
+        model=urn,
+        pooling=Pooling.partial("acquisition_channel") if terms else Pooling.complete(),
+        groups=tuple(str(item) for item in each),
+        levels=tuple(tuple(str(item) for item in term) for term in terms),
+        effects=(),
+        posterior=_posterior.Posterior(
+            likelihood=Likelihood(urn, drawn, np.ones(len(group)), group, n_cells=len(each)),
+            design=design,
+            fixed=_posterior.Stack(fixed),
+            spreads=_posterior.Stack(spreads * len(terms)),
+            start_of_spreads=np.tile(scale, len(terms)),
+            degrees=6.0 + rows / 50,
+        ),
+        group_terms=terms,
+        start=design.start(np.array([item.mean for item in urn.coordinates])),
+        cell=group,
     )
