@@ -91,7 +91,7 @@ def test_keeping_customers_costs_what_it_costs(
     today = yearly * (1 - 1 / 1.1) / np.log(1.1)
     for before, after in zip(free, dear, strict=True):
         np.testing.assert_allclose(before - after, today, rtol=1e-4, atol=1e-9)
-    with pytest.raises(DataError, match="no retention_cost for: app"):
+    with pytest.raises(DataError, match="no retention cost for: app"):
         value(retention_cost={"ec": 1.0, "store": 1.0})
 
 
@@ -116,7 +116,7 @@ def test_value_ratio_and_payback(purchase_fit: PurchaseFit, spend_fit: SpendFit)
     value = found(purchase_fit, spend_fit)
     assert value.labels == CHANNELS
     np.testing.assert_allclose(value.ratio, value.value / np.array([[0.2], [0.7], [400.0]]))
-    np.testing.assert_allclose(value.net.values, value.value - np.array([[0.2], [0.7], [400.0]]))
+    np.testing.assert_allclose(value.net, value.value - np.array([[0.2], [0.7], [400.0]]))
     assert value.prob_payback[0] == 1
     assert value.prob_payback[2] < 1
     assert np.median(value.payback[0]) < np.median(value.payback[1])
@@ -147,7 +147,7 @@ def test_what_costs_nothing_is_paid_back_at_once(
 @pytest.mark.parametrize(
     ("changes", "error", "says"),
     [
-        ({"acquisition_cost": {"app": 1.0}}, DataError, "no acquisition_cost for: ec, store"),
+        ({"acquisition_cost": {"app": 1.0}}, DataError, "no acquisition cost for: ec, store"),
         ({"acquisition_cost": -1.0}, ConfigError, "not below 0"),
         ({"margin": float("nan")}, ConfigError, "finite"),
         ({"horizon": None, "discount": Discount(per_year=0.0)}, ConfigError, "above 0"),
@@ -172,5 +172,5 @@ def test_groups_without_spend_are_refused(purchase_fit: PurchaseFit, spend_fit: 
         type(draws)(draws.names, ("ec",), draws.theta),
         spend_fit.diagnostics,
     )
-    with pytest.raises(DataError, match="no such groups: app, store"):
+    with pytest.raises(ConfigError, match="no group app, store"):
         found(purchase_fit, other)

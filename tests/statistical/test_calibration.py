@@ -27,6 +27,7 @@ def test_partial_pooling_is_calibrated(model: PurchaseModel | SpendModel) -> Non
 
 def test_draws_that_are_too_narrow_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """With draws at half their distance from the mean, the truth is too often outermost."""
+
     def narrow(*arguments: object, pooling: Pooling, **options: object) -> object:
         found = fit(*arguments, pooling=pooling, **options)  # type: ignore[call-overload]
         theta = found.draws.theta

@@ -27,7 +27,7 @@ type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
 
 _NEWTON = 100
-_CLOSE = 1e-6  # of the log posterior: the mode is then off by a thousandth of a deviation
+_CLOSE = 1e-9  # of the log posterior
 _FAR = 2.0  # longest step of a coordinate
 _OUTER = 8
 _DEGREES = 8.0  # of the t distribution that spreads are proposed from
