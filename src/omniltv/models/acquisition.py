@@ -244,24 +244,24 @@ class _Newcomer:
         """
         found = np.where(self.worth >= cost, 0.0, np.inf)
         left = np.flatnonzero((found > 0) & (self.value(until) >= cost))
-        bought, repeats = np.zeros(len(left)), np.zeros(len(left))
+        repeats = np.zeros(len(left))
         for panel in self._panels(until):
             if not len(left):
                 break
             parameters = {name: values[left] for name, values in self.parameters.items()}
             each = self.model.expected_purchases_new(parameters, panel.nodes[:, None])
-            ahead = repeats + panel.discounted(each, bought, self.rate)
+            ahead = repeats + panel.discounted(each, self.rate)
             brought = self.worth[left] * (1 + ahead) - self._spent(panel.times)[:, None]
-            found[left] = panel.first(brought >= cost, brought - cost)
+            found[left] = panel.first(brought - cost)
             open_ = np.isinf(found[left])
-            left, bought, repeats = left[open_], each[-1, open_], ahead[-1, open_]
+            left, repeats = left[open_], ahead[-1, open_]
         return found
 
     def _panels(self, until: float) -> Iterator["_Panel | _Run"]:
         if self.model.discrete:
             last = np.floor(until + _ROUNDING)
             for start in np.arange(0.0, last, _AT_ONCE):
-                yield _Run(np.arange(start, min(start + _AT_ONCE, last)) + 1)
+                yield _Run(np.arange(start, min(start + _AT_ONCE, last) + 1))
             return
         edges = [0.0, *(until * 0.5 ** np.arange(_PANELS - 1.0, -1.0, -1.0))]
         for low, high in pairwise(edges):
@@ -294,32 +294,29 @@ class _Panel:
         """Times at which the curve is looked at, both ends among them."""
         return self.low + (self.high - self.low) * _FINE
 
-    def discounted(
-        self, each: NDArray[np.float64], before: NDArray[np.float64], rate: float
-    ) -> NDArray[np.float64]:
+    def discounted(self, each: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
         """Return discounted purchases from the start until the times, (n_times, n_draws).
 
         By parts, see `discounting`.
 
         Args:
             each: E[X(t)] at the nodes, of shape (n_nodes, n_draws).
-            before: E[X(t)] at the start, of shape (n_draws,).
             rate: Continuous discount rate per unit.
         """
         ends = np.exp(-rate * self.times)[:, None] * (_BETWEEN @ each)
         held = rate * np.exp(-rate * self.nodes)[:, None] * each
         grown = (self.high - self.low) * (_UNTIL @ held)
-        return np.asarray(ends - np.exp(-rate * self.low) * before + grown)
+        return np.asarray(ends - np.exp(-rate * self.low) * each[0] + grown)
 
-    def first(self, reached: NDArray[np.bool_], above: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return when each draw is reached first, infinite where it is not, (n_draws,).
+    def first(self, above: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return when each draw is at or above 0 first, infinite where it is not, (n_draws,).
 
         Args:
-            reached: Whether it is at each time, of shape (n_times, n_draws).
-            above: By how much, same shape; interpolated between times.
+            above: How far above it is at each time, of shape (n_times, n_draws).
         """
+        reached = above >= 0
         after = reached.argmax(axis=0).clip(1)
-        draw = np.arange(reached.shape[1])
+        draw = np.arange(above.shape[1])
         short, over = -above[after - 1, draw], above[after, draw]
         step = self.times[after] - self.times[after - 1]
         with np.errstate(divide="ignore", invalid="ignore"):  # where it is not reached
@@ -332,29 +329,24 @@ class _Run:
     """A run of whole opportunities, see `_Panel`.
 
     Attributes:
-        times: The opportunities.
+        nodes: The opportunities, after the one where the run starts.
     """
 
-    times: NDArray[np.float64]
+    nodes: NDArray[np.float64]
 
     @property
-    def nodes(self) -> NDArray[np.float64]:
-        """Opportunities at which purchases are worked out: all."""
-        return self.times
+    def times(self) -> NDArray[np.float64]:
+        """The opportunities of the run."""
+        return self.nodes[1:]
 
-    def discounted(
-        self, each: NDArray[np.float64], before: NDArray[np.float64], rate: float
-    ) -> NDArray[np.float64]:
+    def discounted(self, each: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
         """Return the sum of discounted purchases until each time, (n_times, n_draws)."""
-        steps = np.diff(each, axis=0, prepend=before[None])
-        return np.cumsum(np.exp(-rate * self.times)[:, None] * steps, axis=0)
+        discount = np.exp(-rate * self.times)[:, None]
+        return np.cumsum(discount * np.diff(each, axis=0), axis=0)
 
-    def first(
-        self,
-        reached: NDArray[np.bool_],
-        above: NDArray[np.float64],  # noqa: ARG002 - continuous time needs it
-    ) -> NDArray[np.float64]:
-        """Return when each draw is reached first: at an opportunity, infinite where not."""
+    def first(self, above: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the first opportunity at which each draw is at or above 0, (n_draws,)."""
+        reached = above >= 0
         return np.where(reached.any(axis=0), self.times[reached.argmax(axis=0)], np.inf)
 
 
