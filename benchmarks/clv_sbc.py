@@ -1,27 +1,29 @@
 """Simulation-based calibration of every model under every pooling.
 
 Parameters are drawn from the default prior, data from the parameters, and the posterior is
-found: the ranks of the parameters among its draws are uniform if it is right. Run it as
-`uv run benchmarks/clv_sbc.py --check`; `--models bg_nbd --fits 40` for a taste.
+found: the ranks of the parameters, and of the log-likelihood of the data, among its draws
+are uniform if it is right. Chi-square in 20 bins per quantity, corrected for their number,
+and the simultaneous band of cumulative ranks.
+
+    uv run --group bench python benchmarks/clv_sbc.py [--check] [--markdown PAGE]
+
+`--models bg_nbd --fits 40` for a taste; `--method nuts` for the sampler in place of Laplace.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
+import _markdown
 import numpy as np
 import pandas as pd
 from _report import report
+from _workers import workers
 from scipy import stats
 
-from omniltv.draws import cores
 from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
-from omniltv.models.fitting import METHODS
 from omniltv.models.pooling import PoolingKind
 from omniltv.models.protocols import PurchaseModel, SpendModel
 from omniltv.testing.calibration import Calibration, band, simulation_based_calibration
@@ -33,20 +35,47 @@ LEAST = 0.01
 
 def main() -> int:
     """Run the benchmark and return its exit code."""
+    options = arguments()
+    start = time.perf_counter()
+    found = measure(options)
+    frame = pd.concat([item.to_frame() for item in found], ignore_index=True)
+    table = summary(found, frame)
+    seconds = round(time.perf_counter() - start)
+    if options.markdown:
+        image = options.markdown.with_name(f"calibration_{options.method}.png")
+        draw(found, image)
+        said = f"![Cumulative ranks less the uniform's]({image.name})"
+        parts = {f"sbc {options.method}": _markdown.table(table), f"{options.method}": said}
+        _markdown.fill(options.markdown, parts)
+    return report(
+        "clv_sbc",
+        table,
+        figures=figures(frame) | {"seconds": seconds},
+        targets=targets(frame),
+        check=options.check,
+    )
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
     parser = argparse.ArgumentParser(description="Simulation-based calibration.")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--poolings", nargs="+", default=list(PoolingKind), type=PoolingKind)
-    parser.add_argument("--fits", type=int, default=200)
-    parser.add_argument("--customers", type=int, default=60, help="of each of three groups")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--method", default="laplace", choices=METHODS)
-    parser.add_argument("--plot", type=Path, help="where to write the picture")
-    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
-    options = parser.parse_args()
-    found, seconds = [], {}
-    with ProcessPoolExecutor(
-        cores(), mp_context=get_context("spawn"), initializer=alone, initargs=(cores(),)
-    ) as pool:
+    add = parser.add_argument
+    add("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    add("--poolings", nargs="+", default=list(PoolingKind), type=PoolingKind)
+    add("--fits", type=int, default=200)
+    add("--customers", type=int, default=60, help="of each of three groups")
+    add("--draws", type=int, default=500, help="of each posterior, before thinning to 99")
+    add("--seed", type=int, default=1)
+    add("--method", default="laplace", choices=["laplace", "nuts"])
+    add("--markdown", type=Path, help="page to fill in; the plot is put beside it")
+    add("--check", action="store_true", help="exit 1 where a target is missed")
+    return parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> list[Calibration]:
+    """Return the ranks of each model under each pooling."""
+    found = []
+    with workers() as pool:
         for name in options.models:
             for kind in options.poolings:
                 start = time.perf_counter()
@@ -57,34 +86,18 @@ def main() -> int:
                     seed=options.seed,
                     method=options.method,
                     customers=options.customers,
+                    draws=options.draws,
                     run=pool.map,
                 )
                 found.append(calibration)
-                seconds[name, kind] = time.perf_counter() - start
-                over = f"{calibration.handed_over} of {options.fits} handed over"
-                taken = f"{seconds[name, kind]:.0f} s"
-                print(f"{name} {kind}: {over}, {taken}", file=sys.stderr, flush=True)
-    frame = pd.concat([item.to_frame() for item in found], ignore_index=True)
-    if options.plot:
-        draw(found, options.plot)
-    return report(
-        "clv_sbc",
-        summary(found, frame).round(4),
-        figures=figures(frame),
-        targets=targets(frame),
-        check=options.check,
-    )
-
-
-def alone(processes: int) -> None:
-    """Give a worker a core of its own: fits would otherwise use all."""
-    if hasattr(os, "sched_setaffinity"):
-        every = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {every[os.getpid() % processes % len(every)]})
+                said = f"p {calibration.p_value():.3f}, {calibration.handed_over} handed over"
+                taken = f"{time.perf_counter() - start:.0f} s"
+                print(f"{name} {kind}: {said}, {taken}", file=sys.stderr, flush=True)
+    return found
 
 
 def summary(found: Sequence[Calibration], frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per model and pooling: its smallest p-value, and what left its band."""
+    """Return a row per model and pooling: its p-values, and how many left their band."""
     rows = []
     for item in found:
         own = frame[(frame["model"] == item.model) & (frame["pooling"] == str(item.pooling))]
@@ -93,10 +106,13 @@ def summary(found: Sequence[Calibration], frame: pd.DataFrame) -> pd.DataFrame:
                 "model": item.model,
                 "pooling": str(item.pooling),
                 "fits": int(own["fits"].iloc[0]),
-                "handed to NUTS": item.handed_over,
+                "no repeats": item.without_repeats,
+                "to NUTS": item.handed_over,
+                "cpu s per fit": round(item.seconds, 2),
                 "quantities": len(own),
-                "smallest p": own["p"].min(),
+                "smallest p": round(float(own["p"].min()), 4),
                 "its quantity": own["quantity"].iloc[int(own["p"].argmin())],
+                "p of all": round(item.p_value(), 3),
                 "outside the band": int(own["outside"].sum()),
             }
         )

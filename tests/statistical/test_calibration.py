@@ -1,11 +1,14 @@
 """Posteriors are calibrated, and the check would see it if they were not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from omniltv.models import BgNbd, GammaGamma, Pooling, fit
+from omniltv.errors import ConfigError
+from omniltv.models import BgNbd, GammaGamma, PurchaseFit, fit
 from omniltv.models.pooling import PoolingKind
 from omniltv.models.protocols import PurchaseModel, SpendModel
 from omniltv.testing import calibration
@@ -13,33 +16,93 @@ from omniltv.testing.calibration import Calibration, band, simulation_based_cali
 
 pytestmark = [pytest.mark.slow, pytest.mark.sampling]
 
+type Change = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
 
 @pytest.mark.parametrize("model", [BgNbd(), GammaGamma()], ids=lambda model: model.name)
 def test_partial_pooling_is_calibrated(model: PurchaseModel | SpendModel) -> None:
-    found = simulation_based_calibration(
-        model, pooling=PoolingKind.PARTIAL, fits=40, seed=3, customers=60
-    )
-    assert len(found.ranks) == 3 * len(model.coordinates)
-    frame = found.to_frame()
-    assert frame["p"].min() * len(frame) > 0.01
-    assert frame["outside"].sum() <= 1
+    found = simulation_based_calibration(model, pooling=PoolingKind.PARTIAL, fits=40, seed=3)
+    assert len(found.ranks) == 5 * len(model.coordinates) + 1
+    assert found.p_value() > 0.01
+    assert sum(found.outside().values()) <= 2
 
 
-def test_draws_that_are_too_narrow_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With draws at half their distance from the mean, the truth is too often outermost."""
+def wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> Calibration:
+    """The calibration of a fit whose draws of the coordinates are changed."""
 
-    def narrow(*arguments: object, pooling: Pooling, **options: object) -> object:
-        found = fit(*arguments, pooling=pooling, **options)  # type: ignore[call-overload]
-        theta = found.draws.theta
-        middle = theta.mean(axis=(0, 1))
-        return replace(found, draws=replace(found.draws, theta=middle + (theta - middle) / 2))
+    def changed(*arguments: object, **options: object) -> PurchaseFit:
+        found: PurchaseFit = fit(*arguments, **options)  # type: ignore[call-overload]
+        return replace(found, draws=replace(found.draws, theta=change(found.draws.theta)))
 
-    monkeypatch.setattr(calibration, "fit", narrow)
-    found = simulation_based_calibration(
-        BgNbd(), pooling=PoolingKind.COMPLETE, fits=60, seed=3, customers=60
-    )
-    assert min(found.p_values().values()) < 0.001
+    monkeypatch.setattr(calibration, "fit", changed)
+    return simulation_based_calibration(BgNbd(), pooling=PoolingKind.COMPLETE, fits=80, seed=3)
+
+
+def shrunk(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    middle = theta.mean(axis=(0, 1))
+    return np.asarray(middle + 0.6 * (theta - middle))
+
+
+def shifted(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(theta + 0.6 * theta.std(axis=(0, 1)))
+
+
+def from_the_prior(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean, sd = ([getattr(item, name) for item in BgNbd.coordinates] for name in ("mean", "sd"))
+    return np.random.default_rng(int(abs(theta[0, 0, 0, 0]) * 1e9)).normal(mean, sd, theta.shape)
+
+
+@pytest.mark.parametrize("change", [shrunk, shifted])
+def test_draws_that_are_too_narrow_or_beside_are_seen(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = wrong(monkeypatch, change)
+    assert found.p_value() < 0.001
     assert any(found.outside().values())
+
+
+def test_draws_that_ignore_the_data_are_seen_by_the_likelihood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every coordinate is ranked uniformly among draws from the prior."""
+    p = dict(wrong(monkeypatch, from_the_prior).p_values())
+    assert p.pop("log-likelihood") < 1e-6
+    assert len(p) * min(p.values()) > 0.01
+
+
+def test_right_draws_pass_where_wrong_ones_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wrong(monkeypatch, np.asarray).p_value() > 0.01
+
+
+def test_seeds_settle_ranks_and_another_map_does_not_change_them() -> None:
+    def backwards[Item, Result](
+        function: Callable[[Item], Result], items: "list[Item]"
+    ) -> list[Result]:
+        return [function(item) for item in items[::-1]][::-1]
+
+    def ranks(seed: int, **options: object) -> dict[str, list[int]]:
+        found = simulation_based_calibration(
+            GammaGamma(),
+            pooling=PoolingKind.NONE,
+            fits=4,
+            seed=seed,
+            **options,  # type: ignore[arg-type]
+        )
+        return {name: values.tolist() for name, values in found.ranks.items()}
+
+    assert ranks(1) == ranks(1, run=backwards) != ranks(2)
+
+
+@pytest.mark.parametrize("options", [{"draws": 98}, {"method": "map"}])
+def test_too_few_draws_to_rank_among_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="ranked among 99 draws"):
+        simulation_based_calibration(
+            BgNbd(),
+            pooling=PoolingKind.COMPLETE,
+            fits=1,
+            seed=1,
+            **options,  # type: ignore[arg-type]
+        )
 
 
 def test_the_band_holds_uniform_ranks_as_often_as_it_says() -> None:
@@ -55,6 +118,7 @@ def test_the_band_holds_uniform_ranks_as_often_as_it_says() -> None:
 def test_uniform_ranks_pass_and_crowded_ranks_do_not() -> None:
     rng = np.random.default_rng(1)
     ranks = {"good": rng.integers(0, 100, 300), "bad": rng.integers(20, 80, 300)}
-    found = Calibration("model", PoolingKind.NONE, ranks, 0)
+    found = Calibration("model", PoolingKind.NONE, ranks)
     assert found.p_values()["good"] > 0.01 > found.p_values()["bad"]
     assert found.outside() == {"good": False, "bad": True}
+    assert found.to_frame(backend="polars")["outside"].to_list() == [False, True]

@@ -4,56 +4,79 @@ Talts, Betancourt, Simpson, Vehtari and Gelman (2018), Validating Bayesian Infer
 Algorithms with Simulation-Based Calibration, arXiv:1804.06788. Where parameters are drawn
 from the prior and data from the parameters, the rank of the parameters among draws of the
 posterior is uniform: if and only if, but for coincidence, the posterior is right.
+
+Parameters alone would not do: the prior itself, with the data ignored, ranks them uniformly.
+So the log-likelihood of the data is ranked, too (Modrák et al. 2023, Simulation-Based
+Calibration Checking for Bayesian Computation: The Choice of Test Quantities Shapes
+Sensitivity, Bayesian Analysis).
 """
 
+import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import DataWarning, FitWarning
-from omniltv.models._inference import SPREAD_SD
+from omniltv.errors import ConfigError, DataWarning, FitWarning
+from omniltv.models._inference import SPREAD_SD, model_state
 from omniltv.models._numpy import NUMPY
 from omniltv.models.fits import PurchaseFit, SpendFit
 from omniltv.models.fitting import Method, fit
 from omniltv.models.pooling import Pooling, PoolingKind
 from omniltv.models.priors import Normal
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.protocols import (
+    Parameters,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
 from omniltv.units import TimeUnit
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Calibration", "band", "simulation_based_calibration"]
+__all__ = ["RANKS", "Calibration", "Ranked", "band", "simulation_based_calibration"]
 
 RANKS = 100
 """Ranks from 0 to 99: the truth among 99 draws."""
 
 _BINS = 20
+_TUNE = 300
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """Ranks of the truth among posterior draws.
+class Calibration(Tabular):
+    """Ranks of the truth among posterior draws; made by `simulation_based_calibration`.
 
     Attributes:
         model: The model's name.
         pooling: How groups shared strength.
-        ranks: By quantity (a coordinate of the first group, its population mean, its
-            spread), of shape (n_fits,); whole numbers from 0 to 99.
+        ranks: By quantity (a coordinate of a group, its population mean, its spread, the
+            log-likelihood), of shape (n_fits,); whole numbers from 0 to 99.
         handed_over: How many fits Laplace handed over to the sampler.
+        without_repeats: How many data sets had no repeat purchase: they count like any other.
+        seconds: Mean processor time of a fit.
+
+    Examples:
+        >>> ranks = {"log_rate": np.repeat(np.arange(100), 2), "log_shape": np.full(200, 99)}
+        >>> found = Calibration("mine", PoolingKind.COMPLETE, ranks)
+        >>> found.to_frame()["outside"].tolist()
+        [False, True]
+        >>> found.p_value() < 0.001
+        True
     """
 
     model: str
     pooling: PoolingKind
     ranks: Mapping[str, NDArray[np.int64]]
-    handed_over: int
+    handed_over: int = 0
+    without_repeats: int = 0
+    seconds: float = float("nan")
 
     def p_values(self) -> Mapping[str, float]:
         """Return the chi-square p-value of each quantity's ranks, in 20 bins."""
@@ -62,6 +85,10 @@ class Calibration:
             for name, ranks in self.ranks.items()
         }
         return {name: float(stats.chisquare(values).pvalue) for name, values in counts.items()}
+
+    def p_value(self) -> float:
+        """Return the p-value of all quantities: the smallest times their number (Bonferroni)."""
+        return min(1.0, len(self.ranks) * min(self.p_values().values()))
 
     def outside(self, level: float = 0.99) -> Mapping[str, bool]:
         """Return whether each quantity's ranks leave the simultaneous band of a uniform."""
@@ -72,23 +99,17 @@ class Calibration:
             found[name] = bool(((seen < lower) | (seen > upper)).any())
         return found
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return a row per quantity: its p-value, and whether it leaves the 99 % band."""
-        import pandas as pd  # noqa: PLC0415 - only looked at by people
-
-        outside = self.outside()
-        rows = [
-            {
-                "model": self.model,
-                "pooling": str(self.pooling),
-                "quantity": name,
-                "fits": len(self.ranks[name]),
-                "p": p,
-                "outside": outside[name],
-            }
-            for name, p in self.p_values().items()
-        ]
-        return pd.DataFrame(rows)
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per quantity: its p-value, and whether it leaves the 99 % band."""
+        n = len(self.ranks)
+        return {
+            "model": np.full(n, self.model),
+            "pooling": np.full(n, str(self.pooling)),
+            "quantity": np.array(list(self.ranks)),
+            "fits": np.array([len(ranks) for ranks in self.ranks.values()]),
+            "p": np.array(list(self.p_values().values())),
+            "outside": np.array(list(self.outside().values())),
+        }
 
 
 def band(fits: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -107,6 +128,12 @@ def band(fits: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float
         >>> bool(lower[49] < 100 < upper[49])
         True
     """
+    lower, upper = _band(fits, level)
+    return lower.copy(), upper.copy()
+
+
+@cache
+def _band(fits: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     share = np.arange(1, RANKS) / RANKS
     uniform = np.random.default_rng(0).multinomial(fits, np.full(RANKS, 1 / RANKS), 4000)
     counts = np.cumsum(uniform, axis=1)[:, :-1]
@@ -126,80 +153,130 @@ def simulation_based_calibration(
     method: Method = "laplace",
     groups: int = 3,
     customers: int = 60,
-    run: Callable[..., Iterable["Ranked"]] = map,
+    draws: int = 500,
+    run: Callable[[Callable[[int], "Ranked"], Iterable[int]], Iterable["Ranked"]] = map,
 ) -> Calibration:
     """Return ranks of parameters drawn from the prior among draws of their posteriors.
+
+    Customers of purchase models are observed for 0.5 to 1.5 mean observation times, or for
+    4 to 12 opportunities; those of spend models have one repeat purchase and 2 more on
+    average. No data set is left out, not even one without repeat purchases, because leaving
+    out by what the data say would change the prior.
 
     Args:
         model: The model; its default priors are drawn from, in the data's own scale.
         pooling: How groups share strength.
         fits: How many data sets to draw and fit.
         seed: The same seed gives the same ranks.
-        method: How to fit.
+        method: How to fit: ``"laplace"`` or ``"nuts"``.
         groups: Groups of customers in each data set.
         customers: Customers of each group.
+        draws: Draws of each posterior, thinned evenly to the 99 that the truth is ranked
+            among; NUTS draws them in one chain after 300 of warm-up.
         run: Maps a function over seeds, such as the `map` of a process pool.
+
+    Raises:
+        ConfigError: If there are fewer than 99 draws, or the method draws none.
 
     Examples:
         >>> from omniltv.models import BgNbd
         >>> found = simulation_based_calibration(
         ...     BgNbd(), pooling=PoolingKind.COMPLETE, fits=8, seed=1, customers=40)
         >>> sorted(found.ranks)
-        ['log_concentration', 'log_rate', 'log_shape', 'logit_dropout']
+        ['log-likelihood', 'log_concentration', 'log_rate', 'log_shape', 'logit_dropout']
     """
-    seeds = np.random.SeedSequence(seed).generate_state(fits).tolist()
-    once = partial(
-        _once, model=model, pooling=pooling, method=method, groups=groups, customers=customers
-    )
-    found = list(run(once, seeds))
+    if draws < RANKS - 1 or method == "map":
+        message = f"the truth is ranked among {RANKS - 1} draws, got {draws} by {method}"
+        raise ConfigError(f'{message}. Hint: draws=500, method="laplace"')
+    trial = _Trial(model, pooling, method, groups, customers, draws)
+    found = list(run(partial(_once, trial), _seeds(seed, fits)))
     names = found[0].ranks
-    ranks = {name: np.array([item.ranks[name] for item in found]) for name in names}
-    return Calibration(model.name, pooling, ranks, sum(item.handed_over for item in found))
+    return Calibration(
+        model.name,
+        pooling,
+        {name: np.array([item.ranks[name] for item in found]) for name in names},
+        handed_over=sum(item.handed_over for item in found),
+        without_repeats=sum(item.repeats == 0 for item in found),
+        seconds=float(np.mean([item.seconds for item in found])),
+    )
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Ranks of one fit by quantity, and whether Laplace handed over to the sampler."""
+    """What one fit showed: what the `run` of `simulation_based_calibration` passes on.
+
+    Attributes:
+        ranks: Rank of the truth by quantity.
+        handed_over: Whether Laplace handed over to the sampler.
+        repeats: Repeat purchases in the data.
+        seconds: Processor time of the fit.
+    """
 
     ranks: Mapping[str, int]
     handed_over: bool
+    repeats: int
+    seconds: float
 
 
-def _once(
-    seed: int,
-    *,
-    model: PurchaseModel | SpendModel,
-    pooling: PoolingKind,
-    method: Method,
-    groups: int,
-    customers: int,
-) -> Ranked:
+@dataclass(frozen=True)
+class _Trial:
+    """What all fits have in common; see `simulation_based_calibration`."""
+
+    model: PurchaseModel | SpendModel
+    pooling: PoolingKind
+    method: Method
+    groups: int
+    customers: int
+    draws: int
+
+
+def _seeds(seed: int, fits: int) -> list[int]:
+    words = np.random.SeedSequence(seed).generate_state(fits, np.uint64) >> np.uint64(1)
+    return cast("list[int]", words.tolist())
+
+
+def _once(trial: _Trial, seed: int) -> Ranked:
     rng = np.random.default_rng(seed)
-    truth = _prior(model, pooling, groups, rng)
-    history = _simulated(model, np.repeat(truth["theta"], customers, axis=0), rng)
-    history = history.with_group("group", np.repeat(np.arange(groups), customers).astype(str))
+    truth = _prior(trial.model, trial.pooling, trial.groups, rng)
+    each = np.repeat(truth["theta"], trial.customers, axis=0)
+    history = _simulated(trial.model, each, rng)
+    # Names that sort like numbers, because fits have their groups sorted.
+    names = np.array([f"{group:06d}" for group in range(trial.groups)])
+    history = history.with_group("group", np.repeat(names, trial.customers))
+    start = time.process_time()
+    found = _fitted(trial, history, seed)
+    seconds = time.process_time() - start
+    handed_over = trial.method == "laplace" and found.diagnostics.method != "laplace"
+    own, of_data = (
+        _ranks(trial.model, found, truth),
+        _fit_of_data(trial.model, found, history, each),
+    )
+    ranks = {**own, **of_data}
+    return Ranked(ranks, handed_over, int(history.frequency.sum()), seconds)
+
+
+def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit | SpendFit:
     by = {
         PoolingKind.COMPLETE: Pooling.complete(),
         PoolingKind.NONE: Pooling.none("group"),
         PoolingKind.PARTIAL: Pooling.partial("group"),
     }
-    priors = {item.name: Normal(item.mean, item.sd) for item in model.coordinates}
+    priors = {item.name: Normal(item.mean, item.sd) for item in trial.model.coordinates}
     with warnings.catch_warnings():
         for category in (DataWarning, FitWarning):  # a short run of little data, which it says
             warnings.simplefilter("ignore", category)
-        found = fit(
-            model,
+        return fit(
+            trial.model,
             history,
             seed=seed,
-            pooling=by[pooling],
-            method=method,
+            pooling=by[trial.pooling],
+            method=trial.method,
             priors=priors,
-            draws=250,
-            tune=200,
+            draws=trial.draws,
+            tune=_TUNE,
+            chains=1,
             progress=False,
         )
-    handed_over = method == "laplace" and found.diagnostics.method != "laplace"
-    return Ranked(_ranks(model, found, truth, rng), handed_over)
 
 
 def _prior(
@@ -224,8 +301,7 @@ def _simulated(
     model: PurchaseModel | SpendModel, theta: NDArray[np.float64], rng: np.random.Generator
 ) -> PurchaseHistory:
     """Return customers with coordinates of their own, in the data's own scale."""
-    names = [item.name for item in model.coordinates]
-    parameters = model.parameters(NUMPY, dict(zip(names, theta.T, strict=True)))
+    parameters = _parameters(model, theta)
     n = len(theta)
     ids = np.arange(n).astype(object)
     if isinstance(model, PurchaseModel):
@@ -239,24 +315,51 @@ def _simulated(
     return PurchaseHistory(ids, frequency, T / 2, T, value, TimeUnit.WEEK)
 
 
+def _parameters(model: PurchaseModel | SpendModel, theta: NDArray[np.float64]) -> Parameters:
+    names = [item.name for item in model.coordinates]
+    return model.parameters(NUMPY, dict(zip(names, theta.T, strict=True)))
+
+
 def _ranks(
     model: PurchaseModel | SpendModel,
     found: PurchaseFit | SpendFit,
     truth: Mapping[str, NDArray[np.float64]],
-    rng: np.random.Generator,
 ) -> Mapping[str, int]:
+    """Return the ranks of the true coordinates, population means and spreads."""
     draws = found.draws
-    held: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {
-        "": (draws.theta[:, :, 0], truth["theta"][0])
-    }
+    held = {"": (draws.theta[:, :, 0], truth["theta"][0])}
+    if len(found.groups) > 1:
+        held = {
+            f" of group {group + 1}": (draws.theta[:, :, group], own)
+            for group, own in enumerate(truth["theta"])
+        }
     if draws.mean is not None and draws.spread is not None:
-        held["mean of "] = (draws.mean, truth["mean"])
-        held["spread of "] = (draws.spread[:, :, 0], truth["spread"])
-    picked = rng.choice(draws.n_draws, RANKS - 1, replace=False)
-    ranks: dict[str, int] = {}
-    for kind, (values, true) in held.items():
-        flat = values.reshape(draws.n_draws, -1)[picked]
-        below: Sequence[int] = (flat < true).sum(axis=0).tolist()
-        named = zip(model.coordinates, below, strict=True)
-        ranks |= {f"{kind}{item.name}": rank for item, rank in named}
-    return ranks
+        held[", mean"] = (draws.mean, truth["mean"])
+        held[", spread"] = (draws.spread[:, :, 0], truth["spread"])
+    return {
+        f"{item.name}{of}": _rank(values[..., k].ravel(), true[k])
+        for of, (values, true) in held.items()
+        for k, item in enumerate(model.coordinates)
+    }
+
+
+def _fit_of_data(
+    model: PurchaseModel | SpendModel,
+    found: PurchaseFit | SpendFit,
+    history: PurchaseHistory,
+    theta: NDArray[np.float64],
+) -> Mapping[str, int]:
+    """Return the rank of the log-likelihood of the data at their true parameters."""
+    parameters, state = _parameters(model, theta), model_state(model, history)
+    if isinstance(model, PurchaseModel):
+        true = model.loglik(NUMPY, parameters, cast("PurchaseState", state))
+    else:
+        true = model.loglik(NUMPY, parameters, cast("SpendState", state))
+    drawn = found.log_likelihood(history).to_array().sum(axis=0)
+    return {"log-likelihood": _rank(drawn, float(np.sum(np.asarray(true, dtype=np.float64))))}
+
+
+def _rank(draws: NDArray[np.float64], true: float) -> int:
+    """Return how many of 99 draws, taken evenly from all, are below the truth."""
+    places = np.linspace(0, len(draws) - 1, RANKS - 1).round().astype(np.intp)
+    return int((draws[places] < true).sum())
