@@ -30,7 +30,7 @@ type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
 
 _TARGET_ACCEPT = 0.9
-_TARGET_ACCEPT_LEARNED = 0.92  # spreads scale everything else: at 0.87 a transition in 500 diverges
+_TARGET_ACCEPT_LEARNED = 0.95  # spreads scale everything else: at 0.92 a transition in 800 diverges
 _TAILS = 4.0  # median absolute deviations
 _TRIES = 20  # halving the distance from the centre
 _WIDE = 600  # coefficients; above, only the scales are taken from the approximation
