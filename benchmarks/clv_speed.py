@@ -279,7 +279,7 @@ def value_step(size: int, draws: int, seed: int) -> _fresh.Answer:
         value = lifetime_value(
             bought, spent, history, horizon=days(MONTHS * MONTH), discount=discount(), seed=seed
         )
-        mean, _ = value.mean(), value.interval()
+        mean = value.draws.summary().mean
         seconds.append(time.perf_counter() - start)
     return {"first": seconds[0], "second": seconds[1], "total": float(mean.sum())}
 
@@ -295,7 +295,7 @@ def memory_step(size: int, copies: int, seed: int) -> _fresh.Answer:
     value = lifetime_value(
         bought, spent, history, horizon=days(MONTHS * MONTH), discount=discount(), seed=seed
     )
-    results = [value.mean(), value.interval()]
+    results = value.draws.summary()
     return {
         "before": before,
         "most": _fresh.memory()[1],

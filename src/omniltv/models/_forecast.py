@@ -196,9 +196,11 @@ class Forecast:
             history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
         )
         spend = self.states.spending_cells.take(states).parameters(draws)
-        value = self.margin[states, None] * self.spend.model.expected_value(spend, known)
-        bought = self._bought(self._discounted_of_states, states, draws)
-        return bought * value - self.cost[states, None]
+        worth = self._bought(self._discounted_of_states, states, draws)
+        worth *= self.spend.model.expected_value(spend, known)
+        worth *= self.margin[states, None]
+        worth -= self.cost[states, None]
+        return worth
 
     def _bought(
         self, values: ByRows, states: NDArray[np.intp], draws: slice
@@ -206,7 +208,7 @@ class Forecast:
         """Return what depends on the purchase state only, worked out once for each."""
         distinct, back = np.unique(self.states.buying[states], return_inverse=True)
         found = values(distinct, draws)
-        return found[back]
+        return found if np.array_equal(back, np.arange(len(distinct))) else found[back]
 
     @cached_property
     def _alive_of_states(self) -> ByRows:

@@ -73,7 +73,10 @@ class Cells:
         used, place = np.unique(self.group, return_inverse=True)
         each = self.theta[draws][:, used].transpose(2, 1, 0)
         found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
-        return {name: values[place] for name, values in found.items()}
+        if len(used) > 1:
+            return {name: values[place] for name, values in found.items()}
+        shape = (len(place), each.shape[2])
+        return {name: np.broadcast_to(values, shape) for name, values in found.items()}
 
 
 def over_draws(exact: Exact, cells: Cells, n_draws: int) -> ByRows:

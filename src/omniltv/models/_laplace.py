@@ -239,12 +239,13 @@ def _resampled(
 ) -> Weighted:
     """Return n equally weighted draws; groups with weights of their own are picked apart."""
     picked = np.empty((n, draws.shape[1]))
+    learned = spreads[:n]
     for block in range(weight.shape[1]):
         order = rng.permutation(_systematic(weight[:, block], n, rng))
         at = _columns(approximation, block)
         picked[:, at] = draws[order, at]
+        learned = spreads[order]
     ess = float(1 / np.square(weight).sum(axis=0).max())
-    learned = spreads[order] if spreads.shape[1] else spreads[:n]
     return Weighted(picked, learned, float(khat.max()), min(ess, float(n)))
 
 

@@ -136,17 +136,20 @@ class Likelihood:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         (cells, pairs, states), output = self._given
         index, cell, count = self._states
-        registers = _kernel.prepare(cells, pairs, theta, cell)
+        per_cell, per_pair = _kernel.prepare(cells, pairs, theta, cell)
 
         def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
             found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
-                states, output, *registers, index, count, *bounds, _WITH_GRADIENT
+                states, output, per_cell, per_pair, index, count, *bounds, _WITH_GRADIENT
             )
             return found
 
         with ThreadPoolExecutor(workers) as pool:
-            value, *adjoints = _sum(pool.map(chunk, self._chunks))
-        return value, _kernel.finish(cells, pairs, *registers, cell, *adjoints, len(theta))
+            value, of_cells, of_pairs = _sum(pool.map(chunk, self._chunks))
+        gradient = _kernel.finish(
+            cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(theta)
+        )
+        return value, gradient
 
 
 def loglik(model: Model, xp: Array, parameters: Mapping[str, Array], state: State) -> Array:

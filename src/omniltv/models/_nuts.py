@@ -9,14 +9,16 @@ close to a standard normal.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import arviz
 import numpy as np
 import nutpie
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from nutpie import compiled_pyfunc
+from xarray import DataTree
 
 from omniltv.draws import cores
 from omniltv.models._laplace import Approximation
@@ -190,7 +192,7 @@ def sample(
     start = time.perf_counter()
     density = _whiten(approximation, seed, max(1, cores() // chains))
     d = density.root.shape[1]
-    compiled = nutpie.compiled_pyfunc.from_pyfunc(
+    compiled = compiled_pyfunc.from_pyfunc(
         ndim=d,
         make_logp_fn=lambda: density,
         make_expand_fn=lambda *_: _expand,
@@ -214,9 +216,7 @@ def sample(
     return _chains(density, trace, start)
 
 
-def _chains(
-    density: _Whitened, trace: Mapping[str, Mapping[str, ArrayLike]], start: float
-) -> Chains:
+def _chains(density: _Whitened, trace: DataTree, start: float) -> Chains:
     points = np.asarray(trace["posterior"]["point"], dtype=np.float64)
     flat = [density.split(point) for point in points.reshape(-1, points.shape[2])]
     stats = trace["sample_stats"]

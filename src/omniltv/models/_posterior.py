@@ -80,7 +80,8 @@ class Design:
     def theta(self, coefficients: Vector) -> Matrix:
         """Return the coordinates of each cell, of shape (n_cells, n_coordinates)."""
         size = self.n_rows * self.n_coordinates
-        theta: Matrix = self._matrix @ coefficients[:size].reshape(-1, self.n_coordinates)
+        rows = coefficients[:size].reshape(-1, self.n_coordinates)
+        theta: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
         for k, target in enumerate(self.target):
             theta[:, target] += self.covariates[:, k] * coefficients[size + k]
         return theta

@@ -160,7 +160,7 @@ class BgBb:
         row = np.repeat(np.arange(lived.size), lived)
         time = 1.0 + np.arange(len(row)) - (np.cumsum(lived) - lived)[row]
         bought = rng.random(len(row)) < p[row]
-        return Future(row[bought], time[bought])
+        return Future(row[bought], np.asarray(time[bought], dtype=np.float64))
 
 
 def _silent(xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState) -> Array:

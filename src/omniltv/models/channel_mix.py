@@ -320,7 +320,7 @@ class _Purchases:
             raise ConfigError(f"a half-life of {half_life} is too short for a log of this length")
         grown = np.exp(rate * since) * (mine & ~self.first)
         summed = pd.Series(grown).groupby(self.customer).cumsum().to_numpy(dtype=np.float64)
-        return np.asarray((summed - grown) * np.exp(-rate * since))
+        return np.asarray((summed - grown) * np.exp(-rate * since), dtype=np.float64)
 
 
 _LARGEST = 600.0  # the exponential is still a number

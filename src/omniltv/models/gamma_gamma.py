@@ -73,7 +73,7 @@ class GammaGamma:
         population's alone, p v / (q - 1), where there is no repeat purchase.
         """
         shape, rate = self._posterior(parameters, state)
-        return np.asarray(parameters["p"] * rate / (shape - 1))
+        return np.asarray(rate * (parameters["p"] / (shape - 1)))
 
     def simulate(
         self, parameters: Parameters, frequency: NDArray[np.int64], rng: np.random.Generator

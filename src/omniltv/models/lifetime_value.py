@@ -119,13 +119,13 @@ class LifetimeValue:
 
     def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of `to_frame` by name, each of shape (n_rows,)."""
-        interval, future = self.interval(level), self.predictive_interval(level)
+        value, future = self.draws.summary(level), self.predictive_interval(level)
         return {
             "customer_id": self.customer_id,
             **self.groups,
-            "value": self.mean(),
-            "value_lower": interval[:, 0],
-            "value_upper": interval[:, 1],
+            "value": value.mean,
+            "value_lower": value.lower,
+            "value_upper": value.upper,
             "predictive_lower": future[:, 0],
             "predictive_upper": future[:, 1],
             "expected_purchases": self.expected_purchases.mean(),

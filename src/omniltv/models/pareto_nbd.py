@@ -199,7 +199,7 @@ def _mean_lived(shape: ArrayLike, scale: ArrayLike, horizon: ArrayLike) -> NDArr
     """
     shape, scale = np.asarray(shape), np.asarray(scale)
     folds = np.log1p(np.asarray(horizon) / scale)
-    return np.asarray(scale * folds * special.exprel((1 - shape) * folds))
+    return np.asarray(scale * folds * special.exprel((1 - shape) * folds), dtype=np.float64)
 
 
 def _lifetimes(

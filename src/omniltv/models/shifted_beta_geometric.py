@@ -134,7 +134,8 @@ class ShiftedBetaGeometric:
         limit = self.prob_alive(parameters, state) * whole(horizon)
         made = simulate_renewals(parameters["alpha"], parameters["beta"] + state.T, limit, rng)
         row = np.repeat(np.arange(made.size), made)
-        return Future(row, 1.0 + np.arange(len(row)) - (np.cumsum(made) - made)[row])
+        time = 1.0 + np.arange(len(row)) - (np.cumsum(made) - made)[row]
+        return Future(row, np.asarray(time, dtype=np.float64))
 
 
 def whole(horizon: ArrayLike) -> NDArray[np.float64]:
