@@ -22,10 +22,10 @@ from omniltv.models import (
     PurchaseFit,
     ShiftedBetaGeometric,
     SpendFit,
-    checks,
     fit,
 )
 from omniltv.models.checks import (
+    _log_score,
     compare,
     conditional_expectation,
     coverage,
@@ -37,6 +37,7 @@ from omniltv.models.checks import (
     ranking,
     tracking,
 )
+from omniltv.models.checks._coverage import simulate_futures
 from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendState
 from omniltv.units import days, weeks
 
@@ -355,7 +356,7 @@ def test_the_seed_decides_and_nothing_else(found: PurchaseFit, split: Calibratio
         holdout_frequency=split.holdout_frequency[:512],
         holdout_value=split.holdout_value[:512],
     )
-    fewer, whole = (checks._simulated(found, rows, seed=1, draws=20) for rows in (part, split))
+    fewer, whole = (simulate_futures(found, rows, seed=1, draws=20) for rows in (part, split))
     np.testing.assert_array_equal(fewer.below["purchases"], whole.below["purchases"][:512])
     np.testing.assert_array_equal(fewer.bought, whole.bought[:512])
 
@@ -453,19 +454,19 @@ def test_whether_a_likelihood_is_a_density_of_times_is_seen() -> None:
     split = split_of(BgNbd(), TRUTH, T)
     for model, exact in ((BgNbd(), True), (CnbdK(1), True), (CnbdK(3), False)):
         found = fit(model, split.calibration, seed=1, method="laplace", draws=150)
-        assert checks._Nodes.of(found, split).exact() is exact
+        assert _log_score._Nodes.of(found, split).exact() is exact
     renewed = split_of(
         ShiftedBetaGeometric(), {"alpha": 0.7, "beta": 1.8}, np.full(200, 5.0), span=4
     )
     found = fit(ShiftedBetaGeometric(), renewed.calibration, seed=1, method="laplace", draws=150)
-    assert checks._Nodes.of(found, renewed).exact()
+    assert _log_score._Nodes.of(found, renewed).exact()
 
 
 def test_the_simulated_score_is_near_the_exact_one(
     found: PurchaseFit, split: CalibrationHoldout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = holdout_log_score(found, split, seed=1)
-    monkeypatch.setattr(checks._Nodes, "exact", lambda _: False)
+    monkeypatch.setattr(_log_score._Nodes, "exact", lambda _: False)
     by_simulation = holdout_log_score(found, split, seed=1, draws=1000)
     assert (exact.exact, by_simulation.exact) == (True, False)
     assert "simulated" in repr(by_simulation)
@@ -483,7 +484,7 @@ def test_the_smoothed_share_is_a_probability() -> None:
         buying=nothing + 1,
         bought=nothing + 2 * mean - 1,
     )
-    prior = 2 * checks._share(futures)  # type: ignore[arg-type] # as much as it looks at
+    prior = 2 * _log_score._share(futures)  # type: ignore[arg-type] # as much as it looks at
     np.testing.assert_allclose(prior.sum(), 1.0, atol=1e-4)
 
 

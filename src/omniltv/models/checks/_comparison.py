@@ -1,0 +1,255 @@
+"""Leave-one-out predictive densities, and fits set beside each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.data.log import CalibrationHoldout
+from omniltv.errors import ConfigError, DataError
+from omniltv.models.checks._coverage import cover_of, simulate_futures
+from omniltv.models.checks._log_score import score_of
+from omniltv.models.checks._ranking import ranking
+from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
+from omniltv.models.fits import PurchaseFit, group_labels
+
+__all__ = ["Comparison", "Loo", "compare", "loo"]
+
+_BAD_KHAT = 0.7
+_SAME = 1e-9
+_FEWEST = 100  # draws, for a tail to be seen
+
+
+@dataclass(frozen=True, eq=False)
+class Loo:
+    """What a fit would say of each customer had it not seen them; made by `loo`.
+
+    Attributes:
+        values: Expected log predictive density of each row, of shape (n_rows,).
+        khat: Pareto k-hat of each row: above 0.7 its value is not to be trusted.
+        effective: How much each row moved the fit, of shape (n_rows,).
+    """
+
+    values: Floats = field(repr=False)
+    khat: Floats = field(repr=False)
+    effective: Floats = field(repr=False)
+
+    @property
+    def elpd(self) -> float:
+        """Expected log predictive density of all rows; the higher the better."""
+        return float(self.values.sum())
+
+    @property
+    def error(self) -> float:
+        """Standard error of ``elpd``."""
+        return error_of_sum(self.values)
+
+    @property
+    def parameters(self) -> float:
+        """Effective number of parameters (p_loo)."""
+        return float(self.effective.sum())
+
+    @property
+    def bad(self) -> float:
+        """Share of rows whose k-hat is above 0.7."""
+        return float(np.mean(self.khat > _BAD_KHAT))
+
+    def __repr__(self) -> str:
+        told = f"elpd {self.elpd:,.1f} ± {self.error:,.1f}, p_loo {self.parameters:.1f}"
+        return f"Loo({told}, {self.bad:.1%} bad k-hat)"
+
+
+def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
+    """Return leave-one-out predictive densities by Pareto-smoothed importance sampling.
+
+    Vehtari, Gelman and Gabry (2017), Practical Bayesian model evaluation using leave-one-out
+    cross-validation and WAIC, Statistics and Computing 27(5). Rows with the same state have
+    the same value, which is worked out once.
+
+    Args:
+        fit: The posterior of a purchase model.
+        history: The history that it was fitted to.
+
+    Raises:
+        DataError: If the history cannot be the one that was fitted.
+        UnitError: If history and fit count time in different units.
+        ConfigError: If the fit has fewer than 100 draws: a mode has one.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> truth = {"r": 0.7, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> x, t, T = BgNbd().simulate(truth, np.full(150, 40.0), np.random.default_rng(7))
+        >>> history = PurchaseHistory(np.arange(150), x, t, T, x * np.nan, "week")
+        >>> found = loo(fit(BgNbd(), history, seed=1, method="laplace"), history)
+        >>> found.bad, 0 < found.parameters < 6
+        (0.0, True)
+    """
+    _check_fitted(fit, history)
+    if fit.n_draws < _FEWEST:
+        message = f"leaving out takes {_FEWEST} posterior draws, and there are {fit.n_draws}"
+        raise ConfigError(f'{message}. Hint: fit(..., method="laplace", draws=1000)')
+    from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
+
+    effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))
+    relative = min(effective / fit.n_draws, 1.0)
+    loglik = fit.log_likelihood(history)
+    found = np.zeros((3, loglik.n_states))
+    for states, block in loglik.blocks():
+        found[0, states] = block[:, 0]
+        moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not who came on the last day
+        if len(moves):
+            parts = array_stats.loo(block[moves, None], r_eff=relative)
+            found[:, np.arange(loglik.n_states)[states][moves]] = np.stack(parts)
+    values, khat, moved = found[:, loglik.index]
+    return Loo(values, khat, moved)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
+    """Fits beside each other, the best first; made by `compare`.
+
+    Attributes:
+        names: Names of the fits, the best first.
+        table: The other columns by name, each of shape (n_fits,).
+    """
+
+    names: tuple[str, ...]
+    table: Mapping[str, NDArray[np.generic]]
+
+    @property
+    def best(self) -> str:
+        """The name of the fit with the highest elpd."""
+        return self.names[0]
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per fit."""
+        return {"fit": np.array(self.names), **self.table}
+
+
+def compare(
+    fits: Mapping[str, PurchaseFit],
+    history: PurchaseHistory | CalibrationHoldout,
+    *,
+    seed: int,
+    draws: int = 500,
+    levels: Sequence[float] = LEVELS,
+) -> Comparison:
+    """Return how well several fits of one history predict, the best first.
+
+    The order is that of ``elpd_loo`` (see `loo`), which is of the calibration and needs no
+    holdout. ``difference`` is to the best, and ``difference_error`` the standard error of
+    that, row by row: a difference below two of its errors says little. With a holdout:
+    ``log_score`` (see `holdout_log_score`; set exact ones against exact ones only), root mean
+    square error and correlation of the expected purchases, their total and the actual one,
+    the Gini coefficient (see `ranking`) and the share of rows in predictive intervals (see
+    `coverage`).
+
+    Args:
+        fits: Fits of one history by name; models and poolings may differ.
+        history: The history that they were fitted to, or the split that it comes from.
+        seed: Of the simulated futures of the holdout; each fit has the same.
+        draws: How many futures of each row.
+        levels: Levels of the predictive intervals.
+
+    Raises:
+        DataError: If the history cannot be the one that a fit was fitted to.
+        UnitError: If fits and history do not count time in the same unit.
+        ConfigError: If there are no fits, or densities would be compared with probabilities.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, MbgNbd, fit
+        >>> truth = {"r": 1.5, "alpha": 6.0, "a": 1.2, "b": 2.5}
+        >>> x, t, T = BgNbd().simulate(truth, np.full(400, 40.0), np.random.default_rng(8))
+        >>> history = PurchaseHistory(np.arange(400), x, t, T, x * np.nan, "week")
+        >>> models = {"coin after repeat": BgNbd(), "coin at once": MbgNbd()}
+        >>> fits = {name: fit(model, history, seed=1, method="laplace")
+        ...         for name, model in models.items()}
+        >>> compare(fits, history, seed=1).best
+        'coin after repeat'
+    """
+    holdout = history if isinstance(history, CalibrationHoldout) else None
+    rows = holdout.calibration if holdout is not None else history
+    assert isinstance(rows, PurchaseHistory)
+    _check_comparable(fits, rows)
+    left_out = {name: loo(found, rows) for name, found in fits.items()}
+    names = sorted(fits, key=lambda name: -left_out[name].elpd)
+    best = left_out[names[0]].values
+    lines: list[dict[str, float]] = [_standing(left_out[name], best) for name in names]
+    if holdout is not None:
+        for name, line in zip(names, lines, strict=True):
+            line.update(_of_holdout(fits[name], holdout, seed=seed, draws=draws, levels=levels))
+    table: dict[str, NDArray[np.generic]] = {
+        "model": np.array([fits[name].model.name for name in names]),
+        "pooling": np.array([_pooled(fits[name]) for name in names]),
+    }
+    table |= {key: np.array([line[key] for line in lines]) for key in lines[0]}
+    return Comparison(tuple(names), table)
+
+
+def _standing(own: Loo, best: Floats) -> dict[str, float]:
+    difference = own.values - best
+    return {
+        "elpd_loo": own.elpd,
+        "error": own.error,
+        "difference": float(difference.sum()),
+        "difference_error": error_of_sum(difference),
+        "p_loo": own.parameters,
+        "bad_khat": own.bad,
+    }
+
+
+def _of_holdout(
+    fit: PurchaseFit,
+    holdout: CalibrationHoldout,
+    *,
+    seed: int,
+    draws: int,
+    levels: Sequence[float],
+) -> dict[str, float]:
+    futures = simulate_futures(fit, holdout, seed=seed, draws=draws)
+    covered = cover_of(futures, tuple(levels), seed)
+    actual = futures.actual["purchases"]
+    expected = fit.expected_purchases(holdout.calibration, holdout.holdout_span).mean()
+    varies = actual.std() > 0 and expected.std() > 0
+    score = score_of(fit, holdout, lambda: futures)
+    return {
+        "log_score": score.total,
+        "log_score_exact": score.exact,
+        "rmse": float(np.sqrt(np.square(expected - actual).mean())),
+        "correlation": float(np.corrcoef(expected, actual)[0, 1]) if varies else np.nan,
+        "expected_total": float(expected.sum()),
+        "actual_total": float(actual.sum()),
+        "gini": ranking(expected, actual).gini if varies else np.nan,
+        **{f"coverage_{100 * level:g}": covered.share(level) for level in levels},
+    }
+
+
+def _pooled(fit: PurchaseFit) -> str:
+    terms = ", ".join(fit.pooling.by)
+    return f"{fit.pooling.kind} by {terms}" if terms else str(fit.pooling.kind)
+
+
+def _check_comparable(fits: Mapping[str, PurchaseFit], history: PurchaseHistory) -> None:
+    if not fits:
+        raise ConfigError('nothing to compare. Hint: compare({"bg_nbd": found}, history, seed=1)')
+    for found in fits.values():
+        _check_fitted(found, history)
+    if len({found.model.discrete for found in fits.values()}) > 1:
+        message = "models of discrete and of continuous time give probabilities and densities"
+        raise ConfigError(f"{message}, which cannot be compared. Hint: compare each kind alone")
+
+
+def _check_fitted(fit: PurchaseFit, history: PurchaseHistory) -> None:
+    """Refuse a history that shows that it is not the one that was fitted."""
+    check_unit(fit, history)
+    hint = "loo and compare want the history that was given to fit"
+    if {str(label) for label in np.unique(group_labels(history, fit.pooling))} != set(fit.groups):
+        column = " x ".join(fit.pooling.by)
+        raise DataError("not the groups that were fitted", column=column, hint=hint)
+    for effect in fit.effects:
+        values = effect.values(history)
+        if not np.isclose(values.mean(), 0.0, atol=1e-6):
+            problem = "not the values that were fitted"
+            raise DataError(problem, column=effect.covariate, hint=hint)

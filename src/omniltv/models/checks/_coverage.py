@@ -1,0 +1,276 @@
+"""How often holdouts lie within predictive intervals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from omniltv._frames import Table
+from omniltv.data.log import CalibrationHoldout
+from omniltv.draws import Totals
+from omniltv.errors import ConfigError
+from omniltv.models.checks._shared import (
+    LEVELS,
+    Floats,
+    Integers,
+    Shown,
+    check_unit,
+    chunks,
+    codes_of,
+    evenly,
+    flat_parameters,
+    tails,
+)
+from omniltv.models.fits import PurchaseFit, SpendFit
+from omniltv.models.protocols import PurchaseState, SpendState
+
+__all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
+
+_PIT_BINS = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coverage(Shown):
+    """How often holdouts lie within predictive intervals; made by `coverage`.
+
+    Attributes:
+        levels: Levels of the intervals.
+        pit: Randomised probability integral transform of each row's ``purchases`` and, where
+            there is a spend fit, ``value``; of shape (n_rows,) each, uniform where the model
+            is right.
+        predicted: Simulated totals by group, for the same quantities.
+        actual: Actual totals by group, for the same quantities, of shape (n_groups,).
+    """
+
+    levels: tuple[float, ...]
+    pit: Mapping[str, Floats]
+    predicted: Mapping[str, Totals]
+    actual: Mapping[str, Floats]
+
+    def share(self, level: float, *, quantity: str = "purchases") -> float:
+        """Return the share of rows within their central predictive interval of a level."""
+        low, high = tails(level)
+        u = self.pit[quantity]
+        return float(np.mean((u >= low) & (u <= high)))
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per quantity and level, with the standard error of the share."""
+        pairs = [(name, level) for name in self.pit for level in self.levels]
+        share = np.array([self.share(level, quantity=name) for name, level in pairs])
+        rows = np.array([len(self.pit[name]) for name, _ in pairs])
+        return {
+            "quantity": np.array([name for name, _ in pairs]),
+            "level": np.array([level for _, level in pairs]),
+            "share": share,
+            "error": np.sqrt(share * (1 - share) / rows),
+        }
+
+    def uniformity(self) -> Table:
+        """Return tests of the PIT being uniform: Kolmogorov-Smirnov, and chi-square in 20 bins.
+
+        Rows count as independent, which leaves out that they share the population's
+        parameters: of millions of rows, small errors of these come out as significant.
+        """
+        tests = [_uniform(u) for u in self.pit.values()]
+        names = ("ks", "ks_p_value", "chi_square", "chi_square_p_value")
+        values = np.array(tests).T
+        return Table(
+            {"quantity": np.array(list(self.pit)), **dict(zip(names, values, strict=True))}
+        )
+
+    def totals(self, level: float = 0.9) -> Table:
+        """Return totals per group with their predictive interval, and whether they are inside."""
+        parts = []
+        for name, predicted in self.predicted.items():
+            actual, (lower, upper) = self.actual[name], predicted.interval(level).T
+            parts.append(
+                {
+                    "quantity": np.full(len(actual), name),
+                    "group": np.array(predicted.labels),
+                    "actual": actual,
+                    "predicted": predicted.mean(),
+                    "lower": lower,
+                    "upper": upper,
+                    "inside": (lower <= actual) & (actual <= upper),
+                }
+            )
+        return Table({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+
+
+def coverage(
+    fit: PurchaseFit,
+    holdout: CalibrationHoldout,
+    *,
+    seed: int,
+    spend: SpendFit | None = None,
+    levels: Sequence[float] = LEVELS,
+    by: str | None = None,
+    draws: int = 500,
+) -> Coverage:
+    """Return how often holdouts lie within predictive intervals.
+
+    Under each posterior draw one future of each customer is simulated. Counts are few and
+    small, so an interval cannot hold exactly 80 % of them: it is judged by the randomised
+    probability integral transform, u = (simulated below + v (simulated equal + 1)) /
+    (simulated + 1) with v uniform (Czado, Gneiting and Held 2009, Predictive model assessment
+    for count data, Biometrics 65(4), eq. 1, here by ranks). A holdout is within the interval
+    of level l where u is within (1 - l)/2 of neither end.
+
+    Args:
+        fit: The posterior of a purchase model, fitted to the calibration.
+        holdout: As `PurchaseLog.split` gives it.
+        seed: Of the simulated futures, and of v.
+        spend: The posterior of a spend model with as many draws; adds ``value``.
+        levels: Levels of the intervals.
+        by: Name of a group column, for the totals.
+        draws: How many futures of each customer, under draws evenly spread.
+
+    Raises:
+        UnitError: If history and fit count time in different units.
+        ConfigError: If a level is not between 0 and 1, or the fits differ in draws.
+        DataError: If there is no such group column.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> truth, rng = {"r": 0.9, "alpha": 5.0, "a": 0.7, "b": 2.5}, np.random.default_rng(5)
+        >>> state = BgNbd().simulate(truth, np.full(200, 40.0), rng)
+        >>> later = np.bincount(BgNbd().simulate_future(truth, state, 30.0, rng).row, minlength=200)
+        >>> history = PurchaseHistory(np.arange(200), *state, np.full(200, np.nan), "week")
+        >>> split = CalibrationHoldout(history, later, later * 9.0, Span(30, TimeUnit.WEEK), 0)
+        >>> found = fit(BgNbd(), history, seed=1, method="laplace")
+        >>> covered = coverage(found, split, seed=1)
+        >>> 0.7 < covered.share(0.8) < 0.9
+        True
+    """
+    for level in levels:
+        tails(level)
+    futures = simulate_futures(fit, holdout, seed=seed, spend=spend, by=by, draws=draws)
+    return cover_of(futures, tuple(levels), seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """What simulated futures of rows come down to.
+
+    Attributes:
+        n: Futures of each row.
+        labels: Groups of the totals.
+        size: Rows in each.
+        actual: What really happened by quantity, of shape (n_rows,) each.
+        groups: Group of each row.
+        below: Futures with less, by quantity, of shape (n_rows,) each.
+        equal: Futures with as much, same.
+        totals: Totals by quantity, of shape (n_groups, n) each.
+        buying: Futures with a purchase, of shape (n_rows,).
+        bought: Their purchases, of shape (n_rows,).
+    """
+
+    n: int
+    labels: tuple[str, ...]
+    size: Floats
+    actual: Mapping[str, Floats]
+    groups: NDArray[np.intp]
+    below: dict[str, Integers] = field(default_factory=dict)
+    equal: dict[str, Integers] = field(default_factory=dict)
+    totals: dict[str, Floats] = field(default_factory=dict)
+    buying: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    bought: Floats = field(default_factory=lambda: np.empty(0))
+
+
+def simulate_futures(
+    fit: PurchaseFit,
+    holdout: CalibrationHoldout,
+    *,
+    seed: int,
+    draws: int,
+    spend: SpendFit | None = None,
+    by: str | None = None,
+) -> Futures:
+    """Return simulated futures of every row, summed up chunk by chunk."""
+    history = holdout.calibration
+    check_unit(fit, history)
+    if spend is not None and spend.n_draws != fit.n_draws:
+        counts = f"{fit.n_draws:,} and {spend.n_draws:,}"
+        message = f"purchases and spend are paired draw by draw, and have {counts}"
+        raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
+    groups, labels = codes_of(history, by)
+    actual = {"purchases": holdout.holdout_frequency.astype(np.float64)}
+    if spend is not None:
+        actual["value"] = holdout.holdout_value
+    n = len(history)
+    futures = Futures(
+        n=draws,
+        labels=labels,
+        size=np.bincount(groups, minlength=len(labels)).astype(np.float64),
+        actual=actual,
+        groups=groups,
+        below={name: np.zeros(n, dtype=np.int64) for name in actual},
+        equal={name: np.zeros(n, dtype=np.int64) for name in actual},
+        totals={name: np.zeros((len(labels), draws)) for name in actual},
+        buying=np.zeros(n, dtype=np.int64),
+        bought=np.zeros(n),
+    )
+    for rows, found in _futures(fit, spend, holdout, seed=seed, draws=draws):
+        _add(futures, rows, found)
+    return futures
+
+
+def _add(futures: Futures, rows: slice, found: Mapping[str, Floats]) -> None:
+    """Add the futures of some rows, of shape (rows, draws) by quantity."""
+    for name, values in found.items():
+        actual = futures.actual[name][rows, None]
+        futures.below[name][rows] = (values < actual).sum(axis=1)
+        futures.equal[name][rows] = (values == actual).sum(axis=1)
+        np.add.at(futures.totals[name], futures.groups[rows], values)
+    counts = found["purchases"]
+    futures.buying[rows] = (counts > 0).sum(axis=1)
+    futures.bought[rows] = counts.sum(axis=1)
+
+
+def _futures(
+    fit: PurchaseFit, spend: SpendFit | None, holdout: CalibrationHoldout, *, seed: int, draws: int
+) -> Iterator[tuple[slice, Mapping[str, Floats]]]:
+    """Yield rows and their futures by quantity, of shape (rows, draws)."""
+    history, picked = holdout.calibration, evenly(draws, fit.n_draws)
+    span = holdout.holdout_span.to(fit.unit)
+    cells = fit.cells(history)
+    of_spend = None if spend is None else spend.cells(history)
+    for rows, rng in chunks(len(history), seed):
+        each = np.repeat(np.arange(len(history))[rows], draws)
+        state = PurchaseState(
+            history.frequency[each].astype(np.float64), history.recency[each], history.T[each]
+        )
+        future = fit.model.simulate_future(flat_parameters(cells, rows, picked), state, span, rng)
+        counts = np.bincount(future.row, minlength=len(each)).astype(np.float64)
+        found = {"purchases": counts.reshape(-1, draws)}
+        if spend is not None and of_spend is not None:
+            known = SpendState(state.frequency, history.monetary_value[each])
+            parameters = flat_parameters(of_spend, rows, picked)
+            value = spend.model.simulate_future(parameters, known, future.row, rng)
+            total = np.bincount(future.row, weights=value, minlength=len(each))
+            found["value"] = total.reshape(-1, draws)
+        yield rows, found
+
+
+def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage:
+    """Return where what happened lies among simulated futures."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0)))
+    pit, predicted, actual = {}, {}, {}
+    for name, happened in futures.actual.items():
+        tie = rng.random(len(happened)) * (futures.equal[name] + 1)
+        pit[name] = (futures.below[name] + tie) / (futures.n + 1)
+        predicted[name] = Totals(futures.labels, futures.totals[name], futures.size, name)
+        actual[name] = np.bincount(
+            futures.groups, weights=happened, minlength=len(futures.labels)
+        ).astype(np.float64)
+    return Coverage(levels, pit, predicted, actual)
+
+
+def _uniform(u: Floats) -> tuple[float, float, float, float]:
+    """Return the KS distance and p-value, and the chi-square statistic and p-value."""
+    ks = stats.kstest(u, "uniform")
+    counts = np.histogram(u, bins=_PIT_BINS, range=(0.0, 1.0))[0]
+    chi = stats.chisquare(counts)
+    return float(ks.statistic), float(ks.pvalue), float(chi.statistic), float(chi.pvalue)

@@ -1,0 +1,388 @@
+"""What a model says by frequency and recency: histogram, expectations and matrices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from omniltv._frames import Tabular
+from omniltv.data.history import PurchaseHistory
+from omniltv.data.log import CalibrationHoldout
+from omniltv.errors import ConfigError
+from omniltv.models.checks._shared import (
+    Floats,
+    Integers,
+    Shown,
+    check_unit,
+    chunks,
+    evenly,
+    flat_parameters,
+    tails,
+)
+from omniltv.models.fits import PurchaseFit
+from omniltv.models.pooling import JOIN
+from omniltv.units import Span, TimeUnit
+
+__all__ = [
+    "ConditionalExpectation",
+    "FrequencyHistogram",
+    "Matrix",
+    "conditional_expectation",
+    "expected_purchases_matrix",
+    "frequency_histogram",
+    "prob_alive_matrix",
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FrequencyHistogram(Shown):
+    """How many customers made 0, 1, 2 … repeat purchases; made by `frequency_histogram`.
+
+    Attributes:
+        actual: Customers by repeat purchases, the last entry being that many or more; of
+            shape (most + 1,).
+        predicted: Simulated counts under posterior draws, of shape (most + 1, n_draws).
+        level: Level of the predictive intervals.
+    """
+
+    actual: Integers
+    predicted: Integers
+    level: float = 0.9
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per number of repeat purchases."""
+        most = len(self.actual) - 1
+        lower, upper = np.quantile(self.predicted, tails(self.level), axis=1)
+        return {
+            "frequency": np.array([*map(str, range(most)), f"{most}+"]),
+            "actual": self.actual,
+            "predicted": self.predicted.mean(axis=1),
+            "lower": lower,
+            "upper": upper,
+        }
+
+
+def frequency_histogram(
+    fit: PurchaseFit,
+    history: PurchaseHistory,
+    *,
+    seed: int,
+    most: int = 7,
+    draws: int = 500,
+    level: float = 0.9,
+) -> FrequencyHistogram:
+    """Return how many customers made 0, 1, 2 … repeat purchases, and how many are predicted.
+
+    Under each posterior draw every customer is simulated anew, from the first purchase on
+    for as long as they were observed (a posterior predictive check).
+
+    Args:
+        fit: The posterior of a purchase model.
+        history: Usually the one that was fitted.
+        seed: Of the simulation.
+        most: The last bar counts this many repeat purchases or more.
+        draws: How many posterior draws are used, evenly spread.
+        level: Level of the predictive intervals.
+
+    Raises:
+        UnitError: If history and fit count time in different units.
+        ConfigError: If an argument is out of range.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> truth = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> x, t, T = BgNbd().simulate(truth, np.full(200, 40.0), np.random.default_rng(1))
+        >>> history = PurchaseHistory(np.arange(200), x, t, T, x * np.nan, "week")
+        >>> found = fit(BgNbd(), history, seed=1, method="laplace")
+        >>> frequency_histogram(found, history, seed=1, most=2).actual.sum()
+        np.int64(200)
+    """
+    check_unit(fit, history)
+    if most < 1:
+        raise ConfigError(f"the last bar counts at least 1, got {most}")
+    cells, picked = fit.cells(history), evenly(draws, fit.n_draws)
+    counts = np.zeros((most + 1, draws), dtype=np.int64)
+    for rows, rng in chunks(len(history), seed):
+        parameters = flat_parameters(cells, rows, picked)
+        T = np.repeat(history.T[rows], draws)
+        x = np.asarray(fit.model.simulate(parameters, T, rng).frequency).astype(np.int64)
+        cell = np.minimum(x, most) * draws + np.tile(np.arange(draws), len(x) // draws)
+        counts += np.bincount(cell, minlength=counts.size).reshape(counts.shape)
+    actual = np.bincount(np.minimum(history.frequency, most), minlength=most + 1)
+    return FrequencyHistogram(actual, counts, level)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ConditionalExpectation(Shown):
+    """Holdout purchases given what came before; made by `conditional_expectation`.
+
+    Attributes:
+        by: What customers are grouped by.
+        labels: The groups, in order.
+        size: Customers in each, of shape (n_groups,).
+        actual: Mean holdout purchases, of shape (n_groups,).
+        expected: Draws of the expected mean, of shape (n_groups, n_draws).
+        level: Level of the intervals, which are those of the expectation.
+    """
+
+    by: str
+    labels: tuple[str, ...]
+    size: Integers
+    actual: Floats
+    expected: Floats
+    level: float = 0.9
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per group."""
+        lower, upper = np.quantile(self.expected, tails(self.level), axis=1)
+        return {
+            self.by: np.asarray(self.labels),
+            "customers": self.size,
+            "actual": self.actual,
+            "expected": self.expected.mean(axis=1),
+            "lower": lower,
+            "upper": upper,
+        }
+
+
+def conditional_expectation(
+    fit: PurchaseFit,
+    holdout: CalibrationHoldout,
+    *,
+    by: Literal["frequency", "recency"] = "frequency",
+    most: int = 7,
+    level: float = 0.9,
+) -> ConditionalExpectation:
+    """Return mean holdout purchases, expected and actual, by what customers did before.
+
+    Args:
+        fit: The posterior of a purchase model, fitted to the calibration.
+        holdout: As `PurchaseLog.split` gives it.
+        by: Repeat purchases in calibration; or the time of the last of them, in as many
+            classes of about equal size as ``most`` says, beside those who made none.
+        most: The last group made this many repeat purchases or more.
+        level: Level of the intervals.
+
+    Raises:
+        UnitError: If history and fit count time in different units.
+        ConfigError: If an argument is out of range.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> truth, rng = {"r": 0.9, "alpha": 6.0, "a": 0.7, "b": 2.5}, np.random.default_rng(2)
+        >>> state = BgNbd().simulate(truth, np.full(200, 40.0), rng)
+        >>> later = np.bincount(BgNbd().simulate_future(truth, state, 20.0, rng).row, minlength=200)
+        >>> history = PurchaseHistory(np.arange(200), *state, np.full(200, np.nan), "week")
+        >>> split = CalibrationHoldout(history, later, later * 9.0, Span(20, TimeUnit.WEEK), 0)
+        >>> found = fit(BgNbd(), history, seed=1, method="laplace")
+        >>> conditional_expectation(found, split, most=3).labels
+        ('0', '1', '2', '3+')
+    """
+    history = holdout.calibration
+    check_unit(fit, history)
+    if most < 1 or by not in ("frequency", "recency"):
+        raise ConfigError(f'by is "frequency" or "recency", most at least 1: {by!r}, {most}')
+    codes, labels = _frequencies(history, most) if by == "frequency" else _recencies(history, most)
+    used, group = np.unique(codes, return_inverse=True)
+    size = np.bincount(group)
+    expected = fit.expected_purchases(history, holdout.holdout_span)
+    total = expected.total(np.char.zfill(group.astype(str), 4))  # sorted as numbers are
+    actual = np.bincount(group, weights=holdout.holdout_frequency) / size
+    return ConditionalExpectation(
+        by, tuple(labels[code] for code in used), size, actual, total.values / size[:, None], level
+    )
+
+
+def _frequencies(history: PurchaseHistory, most: int) -> tuple[Integers, list[str]]:
+    return np.minimum(history.frequency, most), [*map(str, range(most)), f"{most}+"]
+
+
+def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[str]]:
+    """Return the class of each row's recency, and how classes are called."""
+    bought = history.frequency > 0
+    if not bought.any():
+        return np.zeros(len(history), dtype=np.int64), ["none"]
+    shares = np.linspace(0, 1, classes + 1)[1:]
+    edges = np.unique(np.quantile(history.recency[bought], shares, method="inverted_cdf"))
+    codes = np.where(bought, 1 + np.searchsorted(edges, history.recency), 0)
+    starts = np.concatenate([[0.0], edges[:-1]])
+    named = [f"{low:.4g} to {high:.4g}" for low, high in zip(starts, edges, strict=True)]
+    return codes.astype(np.int64), ["none", *named]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Matrix(Tabular):
+    """A forecast for each frequency and recency; NaN where both cannot be.
+
+    Attributes:
+        name: What is forecast.
+        frequency: Repeat purchases, of shape (n_frequencies,).
+        recency: Time of the last one, of shape (n_recencies,).
+        T: Observation length.
+        unit: The unit of ``recency`` and ``T``.
+        mean: Posterior mean, of shape (n_frequencies, n_recencies).
+        lower: Lower end of the interval, same shape.
+        upper: Upper end of the interval, same shape.
+    """
+
+    name: str
+    frequency: Integers
+    recency: Floats
+    T: float
+    unit: TimeUnit
+    mean: Floats
+    lower: Floats
+    upper: Floats
+
+    def __repr__(self) -> str:
+        rows, columns = self.mean.shape
+        size = f"{rows} frequencies x {columns} recencies"
+        return f"Matrix({self.name}: {size}, T = {Span(self.T, self.unit)})"
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return one row per frequency and recency."""
+        return {
+            "frequency": np.repeat(self.frequency, len(self.recency)),
+            "recency": np.tile(self.recency, len(self.frequency)),
+            "mean": self.mean.ravel(),
+            "lower": self.lower.ravel(),
+            "upper": self.upper.ravel(),
+        }
+
+
+def prob_alive_matrix(
+    fit: PurchaseFit,
+    *,
+    T: Span,
+    group: str = "",
+    frequency: ArrayLike | None = None,
+    recency: ArrayLike | None = None,
+    level: float = 0.9,
+) -> Matrix:
+    """Return P(alive) for each frequency and recency of customers observed for ``T``.
+
+    Args:
+        fit: The posterior of a purchase model. Covariates are taken at their means.
+        T: Observation length.
+        group: One of ``fit.groups``.
+        frequency: Repeat purchases; 0 to 20 where None.
+        recency: Times of the last one, in the unit of the fit; 41 from 0 to ``T`` where None,
+            in discrete time each opportunity.
+        level: Level of the intervals.
+
+    Raises:
+        ConfigError: If the fit has no such group.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> x, t, T = BgNbd().simulate({"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5},
+        ...                            np.full(200, 40.0), np.random.default_rng(3))
+        >>> history = PurchaseHistory(np.arange(200), x, t, T, x * np.nan, "week")
+        >>> found = fit(BgNbd(), history, seed=1, method="laplace")
+        >>> alive = prob_alive_matrix(found, T=Span(40, TimeUnit.WEEK))
+        >>> bool(alive.mean[5, -1] > alive.mean[5, 10])  # the later the last one, the better
+        True
+    """
+    grid = _Grid.of(fit, T, group, frequency, recency)
+    draws = fit.prob_alive(grid.history)
+    return grid.matrix("P(alive)", draws.mean(), draws.interval(level))
+
+
+def expected_purchases_matrix(
+    fit: PurchaseFit,
+    horizon: Span,
+    *,
+    T: Span,
+    group: str = "",
+    frequency: ArrayLike | None = None,
+    recency: ArrayLike | None = None,
+    level: float = 0.9,
+) -> Matrix:
+    """Return expected purchases within a horizon for each frequency and recency.
+
+    Args:
+        fit: The posterior of a purchase model. Covariates are taken at their means.
+        horizon: How far ahead of the end of observation.
+        T: As in `prob_alive_matrix`, like all that follows.
+        group: One of ``fit.groups``.
+        frequency: Repeat purchases.
+        recency: Times of the last one, in the unit of the fit.
+        level: Level of the intervals.
+
+    Raises:
+        ConfigError: If the fit has no such group.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, fit
+        >>> truth = {"r": 0.9, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> x, t, T = BgNbd().simulate(truth, np.full(250, 40.0), np.random.default_rng(4))
+        >>> history = PurchaseHistory(np.arange(250), x, t, T, x * np.nan, "week")
+        >>> found = fit(BgNbd(), history, seed=1, method="laplace")
+        >>> year, seen = Span(52, TimeUnit.WEEK), Span(40, TimeUnit.WEEK)
+        >>> expected_purchases_matrix(found, year, T=seen, recency=[0, 20, 40])
+        Matrix(expected purchases in 52 weeks: 21 frequencies x 3 recencies, T = 40 weeks)
+    """
+    grid = _Grid.of(fit, T, group, frequency, recency)
+    draws = fit.expected_purchases(grid.history, horizon)
+    return grid.matrix(f"expected purchases in {horizon}", draws.mean(), draws.interval(level))
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Frequencies and recencies, and the customers whom they can be of.
+
+    Attributes:
+        frequency: Of shape (n_frequencies,).
+        recency: Of shape (n_recencies,).
+        possible: Whether both can be, of shape (n_frequencies, n_recencies).
+        history: One customer for each pair that can be.
+        T: Observation length.
+    """
+
+    frequency: Integers
+    recency: Floats
+    possible: NDArray[np.bool_]
+    history: PurchaseHistory
+    T: float
+
+    @classmethod
+    def of(
+        cls,
+        fit: PurchaseFit,
+        T: Span,
+        group: str,
+        frequency: ArrayLike | None,
+        recency: ArrayLike | None,
+    ) -> "_Grid":
+        if group not in fit.groups:
+            known = ", ".join(map(repr, fit.groups[:5]))
+            raise ConfigError(f"the fit has no group {group!r}. Hint: one of {known}")
+        length = T.to(fit.unit)
+        whole = fit.model.discrete
+        x = np.arange(21) if frequency is None else np.atleast_1d(np.asarray(frequency))
+        even = np.arange(length + 1) if whole else np.linspace(0, length, 41)
+        t = even if recency is None else np.atleast_1d(np.asarray(recency, dtype=np.float64))
+        pairs = np.broadcast_arrays(x[:, None], t)
+        possible = (pairs[0] > 0) == (pairs[1] > 0)
+        possible &= (pairs[1] <= length) & (not whole or pairs[0] <= pairs[1])
+        of_each = dict(zip(fit.pooling.columns, group.split(JOIN), strict=False))
+        n = int(possible.sum())
+        history = PurchaseHistory(
+            customer_id=np.arange(n).astype(object),
+            frequency=pairs[0][possible],
+            recency=pairs[1][possible],
+            T=np.full(n, length),
+            monetary_value=np.full(n, np.nan),
+            unit=fit.unit,
+            groups={name: np.full(n, label) for name, label in of_each.items()},
+            covariates={effect.covariate: np.full(n, effect.centre) for effect in fit.effects},
+        )
+        return cls(x.astype(np.int64), t, possible, history, length)
+
+    def matrix(self, name: str, mean: Floats, interval: Floats) -> Matrix:
+        """Return values of the customers in their places."""
+        placed = np.full((3, *self.possible.shape), np.nan)
+        placed[:, self.possible] = np.column_stack([mean, interval]).T
+        return Matrix(name, self.frequency, self.recency, self.T, self.history.unit, *placed)

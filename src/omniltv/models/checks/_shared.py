@@ -1,0 +1,98 @@
+"""What several checks need."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv._frames import Table, Tabular
+from omniltv.data.history import PurchaseHistory
+from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.models._interpolate import Cells
+from omniltv.models.fits import PurchaseFit
+
+__all__ = [
+    "LEVELS",
+    "Floats",
+    "Integers",
+    "Shown",
+    "check_unit",
+    "chunks",
+    "codes_of",
+    "error_of_sum",
+    "evenly",
+    "flat_parameters",
+    "slices",
+    "tails",
+]
+
+type Floats = NDArray[np.float64]
+type Integers = NDArray[np.int64]
+
+LEVELS = (0.5, 0.8, 0.95)
+_BLOCK_VALUES = 1_000_000
+_ROWS_PER_SEED = 256  # part of what a seed means: another number, other futures
+
+
+class Shown(Tabular):
+    """A table whose repr is the table."""
+
+    def __repr__(self) -> str:
+        return repr(Table(self.columns()))
+
+
+def check_unit(fit: PurchaseFit, history: PurchaseHistory) -> None:
+    """Refuse a history that counts time in another unit than the fit."""
+    if history.unit is not fit.unit:
+        message = f"the history counts in {history.unit}s, the fit in {fit.unit}s"
+        raise UnitError(f'{message}. Hint: log.history(unit="{fit.unit}")')
+
+
+def codes_of(history: PurchaseHistory, by: str | None) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Return the group of each row, and the labels of groups."""
+    if by is None:
+        return np.zeros(len(history), dtype=np.intp), ("all",)
+    if by not in history.groups:
+        has = ", ".join(history.groups) or "none"
+        raise DataError(f"no such group column; there is: {has}", column=by)
+    labels, codes = np.unique(history.groups[by], return_inverse=True)
+    return codes.astype(np.intp), tuple(str(label) for label in labels)
+
+
+def tails(level: float) -> tuple[float, float]:
+    """Return the probabilities at the ends of a central interval."""
+    if not 0 < level < 1:
+        raise ConfigError(f"a level is between 0 and 1, got {level}. Hint: 0.9")
+    return (1 - level) / 2, (1 + level) / 2
+
+
+def evenly(draws: int, n_draws: int) -> NDArray[np.intp]:
+    """Return which posterior draws to use, evenly spread; several times where there are few."""
+    if draws < 1:
+        raise ConfigError(f"draws is at least 1, got {draws}. Hint: draws=500")
+    return (np.arange(draws) * n_draws // draws).astype(np.intp)
+
+
+def slices(n: int, n_draws: int) -> Iterator[slice]:
+    """Yield rows so that they take constant memory under all draws."""
+    step = max(1, _BLOCK_VALUES // max(n_draws, 1))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def chunks(n: int, seed: int) -> Iterator[tuple[slice, np.random.Generator]]:
+    """Yield rows and their own generator: what a row gets does not depend on those after it."""
+    for number, start in enumerate(range(0, n, _ROWS_PER_SEED)):
+        sequence = np.random.SeedSequence(seed, spawn_key=(number,))
+        yield slice(start, min(start + _ROWS_PER_SEED, n)), np.random.default_rng(sequence)
+
+
+def flat_parameters(cells: Cells, rows: slice, picked: NDArray[np.intp]) -> Mapping[str, Floats]:
+    """Return parameters of rows under draws, one after the other, of shape (rows * draws,)."""
+    found = cells.take(rows).parameters(picked)
+    return {name: np.ascontiguousarray(values).ravel() for name, values in found.items()}
+
+
+def error_of_sum(values: Floats) -> float:
+    """Return the standard error of the sum of independent values."""
+    return float(np.sqrt(len(values) * values.var()))
