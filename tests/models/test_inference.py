@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
-from omniltv.models import BgNbd, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
+from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
 from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, Prior, StudentT
 from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendModel
 from omniltv.units import TimeUnit
@@ -341,3 +341,23 @@ def test_the_kernels_own_functions_are_exact_to_the_last_digits(
     getattr(_kernel, name)(values, found, len(values))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(found, exact(values), rtol=4e-16, atol=1e-320)
+
+
+@pytest.mark.parametrize("seed", (5, 15, 22, 39))
+def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    rare = {"r": 0.095, "alpha": 0.29, "a": 0.5, "b": 0.7}
+    model = CnbdK(2, modified=True)
+    x, recency, T = model.simulate(rare, rng.uniform(0.5, 1.5, 600), rng)
+    ids, frequency = np.arange(600).astype(object), np.asarray(x, dtype=np.int64)
+    few = PurchaseHistory(ids, frequency, recency, T, np.full(600, np.nan), TimeUnit.WEEK)
+    assert 0 < (few.frequency > 0).sum() < 60
+    monkeypatch.setattr(_laplace, "_NEWTON", 25)
+    found = _inference.Problem.of(model, few, Pooling.complete(), {}, {}, {})
+    posterior = found.posterior
+    sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
+    _, slopes = posterior.likelihood.gradient(posterior.design.theta(sites.mode))
+    score = posterior.design.pull(slopes) + posterior.prior_score(sites.mode, np.empty(0))
+    assert np.abs(score).max() < 1e-3
