@@ -191,10 +191,14 @@ def once(world: World, customers: int, seed: int) -> pd.DataFrame:
     """Return what the intervals of one simulated world held, by quantity and level."""
     holdout = simulate(world, customers, np.random.default_rng(seed))
     pooling = Pooling.partial("channel")
-    bought, spent = (
-        fit(model, holdout.calibration, seed=seed, pooling=pooling, method="laplace",
-            draws=500, progress=False)
-        for model in (world.purchases, world.spend)
+    history = holdout.calibration
+    bought = fit(
+        world.purchases, history, seed=seed, pooling=pooling, method="laplace", draws=500,
+        progress=False,
+    )  # fmt: skip
+    spent = fit(
+        world.spend, history, seed=seed, pooling=pooling, method="laplace", draws=500,
+        progress=False,
     )  # fmt: skip
     covered = checks.coverage(
         bought, holdout, seed=seed, spend=spent, levels=LEVELS, by="channel", draws=500
@@ -278,7 +282,7 @@ def off(simulated: pd.DataFrame, what: str) -> float:
 def off_cdnow(real: pd.DataFrame, model: str) -> float:
     """Return the same of one purchase model on CDNOW."""
     own = real[real["purchase model"] == model]
-    return float((own[SHOWN] - np.array(LEVELS)).abs().max(axis=None))
+    return float(np.abs(own[SHOWN].to_numpy(dtype=np.float64) - np.array(LEVELS)).max())
 
 
 def targets(real: pd.DataFrame, simulated: pd.DataFrame) -> dict[str, bool]:

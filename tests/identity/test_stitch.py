@@ -11,8 +11,9 @@ import pyarrow as pa
 import pydantic
 import pytest
 
+from omniltv.data import simulate_retailer
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity import FIELDS, LinkSpec, linkage_quality, stitch
+from omniltv.identity import FIELDS, LinkSpec, attach, linkage_quality, stitch
 
 FAMILY = pd.DataFrame(
     [
@@ -167,6 +168,64 @@ def test_attach_gives_customers_and_sets_guests_aside() -> None:
     assert "1 rows attached" in attached.summary()
     with pytest.raises(DataError, match="record_id"):
         found.attach(tickets.drop(columns="record_id"))
+
+
+def test_a_stored_crosswalk_attaches_as_its_resolution_does() -> None:
+    found = stitch(FAMILY)
+    ids = ["S1", "E1", "A9", "", "A2", "C1", "C2"]
+    tickets = FAMILY[["source", "record_id"]].assign(record_id=ids)
+    ours, stored = found.attach(tickets), attach(tickets, found.crosswalk)
+    pd.testing.assert_frame_equal(ours.valid, stored.valid)
+    pd.testing.assert_frame_equal(ours.rejected, stored.rejected)
+    assert len(stored.valid) + len(stored.rejected) == len(tickets)
+    with pytest.raises(DataError, match="customer_id"):
+        attach(tickets, FAMILY)
+
+
+@pytest.fixture(scope="module")
+def retailer() -> pd.DataFrame:
+    return simulate_retailer(400, seed=3).records
+
+
+def test_drawn_crosswalks_link_as_often_as_is_probable(retailer: pd.DataFrame) -> None:
+    found = stitch(retailer)
+    drawn = found.draws(400, seed=1)
+    place = {key: row for row, key in enumerate(_keys(found.crosswalk))}
+    ids = np.array([frame["customer_id"] for frame in drawn])
+    ends = [found.links[[f"source_{side}", f"record_id_{side}"]] for side in "ab"]
+    a, b = ([place[key] for key in end.itertuples(index=False, name=None)] for end in ends)
+    count = np.bincount([*a, *b], minlength=len(place))
+    alone = (count[a] == 1) & (count[b] == 1) & found.links["kept"].to_numpy()
+    probable = found.links["probability"].to_numpy()[alone]
+    together = (ids[:, a] == ids[:, b]).mean(axis=0)[alone]
+    unsure = probable < 0.95
+    assert unsure.sum() > 10
+    error = np.sqrt(probable * (1 - probable) / len(drawn))[unsure]
+    off = np.abs(together - probable)[unsure]
+    assert np.median(off) < 2 * np.median(error), "but for pairs below the threshold"
+    assert (together[probable > 0.999] > 0.99).all()
+    assert all(_keys(frame) == _keys(found.crosswalk) for frame in drawn[:3])
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(frame[["source", "record_id"]].itertuples(index=False, name=None))
+
+
+def test_drawn_crosswalks_are_frames_of_the_kind_given_and_repeat(retailer: pd.DataFrame) -> None:
+    found = stitch(pl.from_pandas(retailer))
+    one, same, other = (found.draws(5, seed=seed) for seed in (1, 1, 2))
+    assert all(isinstance(frame, pl.DataFrame) for frame in one)
+    assert all(a.equals(b) for a, b in zip(one, same, strict=True))
+    assert not any(a.equals(b) for a, b in zip(one, other, strict=True))
+    with pytest.raises(ConfigError, match="k is at least 1"):
+        found.draws(0, seed=1)
+
+
+def test_drawn_crosswalks_keep_unique_sources() -> None:
+    twins = pd.concat([FAMILY, FAMILY.iloc[[0]].assign(record_id="S2", birth_date=None)])
+    for frame in stitch(twins, spec=LinkSpec(unique_sources=("store",))).draws(200, seed=1):
+        stores = frame[frame["source"] == "store"]
+        assert stores["customer_id"].is_unique
 
 
 def test_unique_sources_hold_one_record_of_a_person() -> None:

@@ -343,12 +343,12 @@ def test_the_kernels_own_functions_are_exact_to_the_last_digits(
         np.testing.assert_allclose(found, exact(values), rtol=4e-16, atol=1e-320)
 
 
-@pytest.mark.parametrize("seed", (5, 15, 22, 39))
+@pytest.mark.parametrize("seed", [5, 15, 22, 39])
 def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(seed)
-    rare = {"r": 0.095, "alpha": 0.29, "a": 0.5, "b": 0.7}
+    rare = {"r": np.array(0.095), "alpha": np.array(0.29), "a": np.array(0.5), "b": np.array(0.7)}
     model = CnbdK(2, modified=True)
     x, recency, T = model.simulate(rare, rng.uniform(0.5, 1.5, 600), rng)
     ids, frequency = np.arange(600).astype(object), np.asarray(x, dtype=np.int64)

@@ -25,7 +25,7 @@ from omniltv.identity.protocols import (
 )
 from omniltv.identity.quality import LinkageQuality, linkage_quality
 from omniltv.identity.records import FIELDS
-from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary
+from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary, attach
 from omniltv.identity.spec import LinkSpec
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "ScoredPairs",
     "Summary",
     "ValueComparison",
+    "attach",
     "linkage_quality",
     "normalise",
     "stitch",

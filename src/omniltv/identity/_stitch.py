@@ -9,13 +9,12 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv.errors import ConfigError, DataError
-from omniltv.identity import normalise
+from omniltv.errors import ConfigError
 from omniltv.identity._frames import Kind, Table, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity.protocols import MISSING, LinkEngine, Records, ScoredPairs
 from omniltv.identity.records import Intake, Masked, normalise_records, take_in
-from omniltv.identity.resolution import Resolution, Summary, link_columns
+from omniltv.identity.resolution import Resolution, Summary, customers_of, link_columns
 from omniltv.identity.spec import LinkSpec
 
 __all__ = ["stitch"]
@@ -82,8 +81,9 @@ def stitch(
     clusters = spec.clusterer.cluster(
         pairs, n_records=len(normal), threshold=spec.threshold, unique=unique
     )
-    found = _Found(table, intake, normal, masked, pairs, clusters, spec.threshold)
-    return _resolution(found, kind, _previous(previous))
+    found = _Found(table, intake, normal, masked, pairs, clusters, unique, spec.threshold)
+    known = {} if previous is None else customers_of(previous, "previous")
+    return _resolution(found, kind, known)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,6 +96,7 @@ class _Found:
     masked: tuple[Masked, ...]
     pairs: ScoredPairs
     clusters: NDArray[np.int64]
+    unique: NDArray[np.int64]
     threshold: float
 
     def together(self) -> NDArray[np.bool_]:
@@ -103,6 +104,11 @@ class _Found:
         candidates = self.pairs.candidates
         same: NDArray[np.bool_] = self.clusters[candidates.left] == self.clusters[candidates.right]
         return same
+
+    def shown(self) -> list[int]:
+        """Return the records in the order in which they were given."""
+        order: list[int] = np.argsort(self.intake.usable(), kind="stable").tolist()
+        return order
 
     def keys(self) -> list[Key]:
         source, record_id = self.records.source.tolist(), self.records.record_id.tolist()
@@ -131,6 +137,9 @@ def _resolution[FrameT](
         _customer=dict(zip(keys, customer, strict=True)),
         _pairs=found.pairs,
         _position={key: row for row, key in enumerate(keys)},
+        _unique=found.unique,
+        _order=found.shown(),
+        _kind=kind,
     )
 
 
@@ -152,8 +161,7 @@ def _belonging(found: _Found) -> NDArray[np.float64]:
 def _crosswalk(
     found: _Found, customer: Sequence[str], probability: NDArray[np.float64]
 ) -> dict[str, Sequence[object]]:
-    keys = found.keys()
-    order = np.argsort(found.intake.usable(), kind="stable").tolist()
+    keys, order = found.keys(), found.shown()
     return {
         "source": [keys[row][0] for row in order],
         "record_id": [keys[row][1] for row in order],
@@ -227,19 +235,6 @@ def _unique(records: Records, sources: Sequence[str], intake: Intake) -> NDArray
         raise ConfigError(f"{message}. Hint: the sources are {have}")
     code = {source: number for number, source in enumerate(sources)}
     return np.array([code.get(source, MISSING) for source in records.source], dtype=np.int64)
-
-
-def _previous(crosswalk: IntoFrame | None) -> dict[Key, str]:
-    if crosswalk is None:
-        return {}
-    table, _ = read(crosswalk, "previous")
-    names = ("source", "record_id", "customer_id")
-    for name in names:
-        if name not in table.columns:
-            hint = "previous is the crosswalk of the run before"
-            raise DataError("the column is missing from previous", column=name, hint=hint)
-    texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
-    return {(source, record): customer for source, record, customer in zip(*texts, strict=True)}
 
 
 def _default_engine() -> LinkEngine:

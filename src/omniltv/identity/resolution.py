@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
-from omniltv.identity._frames import read
+from omniltv.identity._frames import Kind, read
+from omniltv.identity._ids import customer_ids
 from omniltv.identity.protocols import MISSING, Records, ScoredPairs
 
-__all__ = ["Attached", "Evidence", "Resolution", "Summary"]
+__all__ = ["Attached", "Evidence", "Resolution", "Summary", "attach", "customers_of"]
 
 type Key = tuple[str, str]
 
@@ -155,6 +156,9 @@ class Resolution[FrameT]:
     _customer: Mapping[Key, str] = field(default_factory=dict)
     _pairs: ScoredPairs | None = None
     _position: Mapping[Key, int] = field(default_factory=dict)
+    _unique: NDArray[np.int64] | None = None
+    _order: Sequence[int] = ()
+    _kind: Kind[FrameT] | None = None
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
@@ -201,25 +205,55 @@ class Resolution[FrameT]:
         Raises:
             DataError: If one of the two columns is missing.
         """
-        table, kind = read(transactions, "transactions")
-        for name in ("source", "record_id"):
-            if name not in table.columns:
-                hint = "transactions carry the id that their own source knows the customer by"
-                raise DataError("the column is missing", column=name, hint=hint)
-        columns = {name: table[name].to_list() for name in ("source", "record_id")}
-        keys = [
-            (normalise.key(source), normalise.key(record))
-            for source, record in zip(columns["source"], columns["record_id"], strict=True)
-        ]
-        customer = [self._customer.get(key) for key in keys]
-        reasons = [self._why_not(key) for key in keys]
-        unknown = [reason for reason in reasons if reason]
-        return Attached(
-            kind.extend(table, "customer_id", customer, [not reason for reason in reasons]),
-            kind.extend(table, "reason", reasons, [bool(reason) for reason in reasons]),
-            {reason: unknown.count(reason) for reason in sorted(set(unknown))},
-            len(keys) - len(unknown),
+        return _attached(transactions, self._customer)
+
+    def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
+        """Return crosswalks drawn from what the evidence leaves open.
+
+        Where two records are one person with probability 0.7, they are so in about 70 of
+        100. Whatever is computed from each of them, and put together, carries what is not
+        known of who is who. Customers keep the ids of `crosswalk` as far as they can.
+
+        Args:
+            k: How many.
+            seed: The same seed gives the same crosswalks.
+
+        Returns:
+            Frames with ``source``, ``record_id`` and ``customer_id``, rows as in `crosswalk`.
+
+        Raises:
+            ConfigError: If ``k`` is below 1.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> found = stitch(simulate_retailer(150, seed=1).records)
+            >>> customers = {drawn["customer_id"].nunique() for drawn in found.draws(10, seed=1)}
+            >>> len(customers) > 1  # how many there are is not known to one
+            True
+        """
+        if k < 1:
+            raise ConfigError(f"k is at least 1, got {k}. Hint: draws(20, seed=1)")
+        from omniltv.identity._imputation import (  # noqa: PLC0415 - takes a second to load
+            draw_partitions,
         )
+
+        assert self._pairs is not None
+        assert self._unique is not None
+        assert self._kind is not None
+        keys = sorted(self._position, key=self._position.__getitem__)
+        start = np.unique([self._customer[key] for key in keys], return_inverse=True)[1]
+        drawn = draw_partitions(self._pairs, start.astype(np.int64), self._unique, k=k, seed=seed)
+        shown = [keys[row] for row in self._order]
+        columns = {
+            name: [key[at] for key in shown] for at, name in enumerate(("source", "record_id"))
+        }
+        frames = []
+        for labels in drawn:
+            ids = customer_ids(keys, labels.tolist(), self._customer)
+            columns["customer_id"] = [ids[row] for row in self._order]
+            frames.append(self._kind.build(columns, {}))
+        return tuple(frames)
 
     def _find(self, key: Key) -> Key:
         known = (normalise.key(key[0]), normalise.key(key[1]))
@@ -228,10 +262,71 @@ class Resolution[FrameT]:
             raise DataError("no such record", column="record_id", rows=[key], hint=hint)
         return known
 
-    def _why_not(self, key: Key) -> str:
-        if key in self._customer:
-            return ""
-        return "no record_id (a guest)" if not key[1] else "no such record in the crosswalk"
+
+def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrameT]:
+    """Return transactions with the ``customer_id`` of a crosswalk; the others set aside.
+
+    Args:
+        transactions: A frame with ``source`` and ``record_id``.
+        crosswalk: A frame with these and ``customer_id``: that of a resolution, one of its
+            draws, or one that was stored.
+
+    Raises:
+        DataError: If a column is missing.
+
+    Examples:
+        >>> import pandas as pd
+        >>> keys = {"source": ["ec", "store"], "record_id": ["E1", "S1"]}
+        >>> stored = pd.DataFrame(keys | {"customer_id": ["a", "a"]})
+        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["E1", None]})
+        >>> attach(bought, stored).summary()
+        '1 rows attached; set aside: 1 no record_id (a guest)'
+    """
+    return _attached(transactions, customers_of(crosswalk, "crosswalk"))
+
+
+def customers_of(crosswalk: IntoFrame, what: str) -> dict[Key, str]:
+    """Return the customer id of each record of a crosswalk.
+
+    Raises:
+        DataError: If a column is missing.
+    """
+    table, _ = read(crosswalk, what)
+    names = ("source", "record_id", "customer_id")
+    for name in names:
+        if name not in table.columns:
+            hint = f"the {what} is a crosswalk: source, record_id and customer_id"
+            raise DataError(f"the column is missing from {what}", column=name, hint=hint)
+    texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
+    return {(source, record): customer for source, record, customer in zip(*texts, strict=True)}
+
+
+def _attached(transactions: IntoFrameT, customer_of: Mapping[Key, str]) -> Attached[IntoFrameT]:
+    table, kind = read(transactions, "transactions")
+    for name in ("source", "record_id"):
+        if name not in table.columns:
+            hint = "transactions carry the id that their own source knows the customer by"
+            raise DataError("the column is missing", column=name, hint=hint)
+    columns = {name: table[name].to_list() for name in ("source", "record_id")}
+    keys = [
+        (normalise.key(source), normalise.key(record))
+        for source, record in zip(columns["source"], columns["record_id"], strict=True)
+    ]
+    customer = [customer_of.get(key) for key in keys]
+    reasons = [_why_not(key, customer_of) for key in keys]
+    unknown = [reason for reason in reasons if reason]
+    return Attached(
+        kind.extend(table, "customer_id", customer, [not reason for reason in reasons]),
+        kind.extend(table, "reason", reasons, [bool(reason) for reason in reasons]),
+        {reason: unknown.count(reason) for reason in sorted(set(unknown))},
+        len(keys) - len(unknown),
+    )
+
+
+def _why_not(key: Key, customer_of: Mapping[Key, str]) -> str:
+    if key in customer_of:
+        return ""
+    return "no record_id (a guest)" if not key[1] else "no such record in the crosswalk"
 
 
 def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:

@@ -1,0 +1,104 @@
+"""Partitions are drawn as often as the evidence says."""
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from omniltv.identity._imputation import draw_partitions
+from omniltv.identity.protocols import MISSING, Candidates, ScoredPairs
+
+type Weights = dict[tuple[int, int], float]
+
+
+def scored(weights: Weights) -> ScoredPairs:
+    left, right = (np.array([pair[k] for pair in weights], dtype=np.int64) for k in (0, 1))
+    weight = np.array(list(weights.values()), dtype=np.float64)
+    found = Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {})
+    return ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {})
+
+
+def partitions(n: int) -> list[tuple[int, ...]]:
+    """Every partition of n records as labels by first appearance."""
+    found: list[tuple[int, ...]] = [()]
+    for _ in range(n):
+        found = [(*p, label) for p in found for label in range(max(p, default=-1) + 2)]
+    return found
+
+
+def hangs_together(members: list[int], weights: Weights) -> bool:
+    reached = {members[0]}
+    while True:
+        more = {b for a, b in weights if a in reached and b in members}
+        more |= {a for a, b in weights if b in reached and a in members}
+        if more <= reached:
+            return reached == set(members)
+        reached |= more
+
+
+def exact(weights: Weights, n: int, unique: NDArray[np.int64]) -> dict[tuple[int, ...], float]:
+    """The probability of every partition, by enumeration."""
+    odds = {}
+    for labels in partitions(n):
+        clusters = [[i for i in range(n) if labels[i] == c] for c in set(labels)]
+        fine = all(hangs_together(members, weights) for members in clusters)
+        for members in clusters:
+            codes = [unique[i] for i in members if unique[i] != MISSING]
+            fine &= len(codes) == len(set(codes))
+        if fine:
+            together = [w for (a, b), w in weights.items() if labels[a] == labels[b]]
+            odds[labels] = 2.0 ** sum(together)
+    total = sum(odds.values())
+    return {labels: value / total for labels, value in odds.items()}
+
+
+def named(labels: NDArray[np.int64]) -> tuple[int, ...]:
+    first: dict[int, int] = {}
+    return tuple(first.setdefault(int(label), len(first)) for label in labels)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_partitions_come_as_often_as_enumeration_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 5
+    pairs = list(combinations(range(n), 2))
+    kept = [pair for pair in pairs if rng.random() < 0.7]
+    weights = {pair: float(rng.normal(0, 2.5)) for pair in kept}
+    unique = rng.integers(-1, 2, n) if seed % 2 else np.full(n, MISSING)
+    start = np.arange(n)
+    drawn = draw_partitions(scored(weights), start, unique, k=8_000, seed=seed)
+    seen = Counter(map(named, drawn))
+    wanted = exact(weights, n, unique)
+    assert set(seen) <= set(wanted)
+    for labels, probability in wanted.items():
+        error = np.sqrt(probability * (1 - probability) / len(drawn))
+        assert abs(seen[labels] / len(drawn) - probability) < 6 * error + 1e-3
+
+
+def test_tight_couples_part_and_meet_as_one() -> None:
+    tight, loose = 25.0, 0.25
+    weights = {(0, 1): tight, (2, 3): tight} | dict.fromkeys(
+        ((0, 2), (0, 3), (1, 2), (1, 3)), loose
+    )
+    nobody = np.full(4, MISSING)
+    drawn = draw_partitions(scored(weights), np.zeros(4, np.int64), nobody, k=4_000, seed=1)
+    together = float(np.mean(drawn[:, 0] == drawn[:, 2]))
+    assert abs(together - 2 / 3) < 0.03, "2 bits for all four against none for two and two"
+    assert (drawn[:, 0] == drawn[:, 1]).all()
+
+
+def test_what_is_sure_stays_as_it_was() -> None:
+    weights = {(0, 1): 30.0, (2, 3): -30.0, (4, 5): 1.0}
+    start = np.array([0, 0, 1, 2, 3, 4])
+    drawn = draw_partitions(scored(weights), start, np.full(6, MISSING), k=50, seed=1)
+    assert (drawn[:, :4] == start[:4]).all()
+    assert set(map(named, drawn[:, 4:])) == {(0, 0), (0, 1)}
+    same = draw_partitions(scored(weights), start, np.full(6, MISSING), k=50, seed=1)
+    np.testing.assert_array_equal(drawn, same)
+
+
+def test_nothing_to_draw() -> None:
+    empty = draw_partitions(scored({}), np.arange(3), np.full(3, MISSING), k=2, seed=0)
+    assert empty.tolist() == [[0, 1, 2], [0, 1, 2]]
