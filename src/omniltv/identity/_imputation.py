@@ -142,8 +142,8 @@ def _step(
     """Move a unit to a cluster next to it, to one of its own, or leave it where it is."""
     label, size, held, spare, counts = book
     gained, choice, marks, stack = desk
-    home = label[unit[0]]
-    left = size[home] - len(unit)
+    home = int(label[unit[0]])
+    left = int(size[home]) - len(unit)
     counts[1] += 1
     label[unit] = -1
     found, beside = _look_around(graph, unit, home, label, gained, choice, marks[0], counts[1])
