@@ -195,11 +195,14 @@ class Forecast:
         known = SpendState(
             history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
         )
-        spend = self.states.spending_cells.take(states).parameters(draws)
+        spend = _once(self.states.spending_cells.take(states).parameters(draws))
         worth = self._bought(self._discounted_of_states, states, draws)
         worth *= self.spend.model.expected_value(spend, known)
-        worth *= self.margin[states, None]
-        worth -= self.cost[states, None]
+        margin, cost = self.margin[states, None], self.cost[states, None]
+        if (margin != 1).any():
+            worth *= margin
+        if cost.any():
+            worth -= cost
         return worth
 
     def _bought(
@@ -290,6 +293,14 @@ class Forecast:
         per_draw = max(float(expected.sum(axis=0).mean()), 1.0)
         step = max(1, int(_PURCHASES_AT_ONCE / per_draw))
         return [slice(start, start + step) for start in range(0, self.n_draws, step)]
+
+
+def _once(parameters: Parameters) -> Parameters:
+    """Return parameters that all rows share as one row, which broadcasts."""
+    return {
+        name: values[:1] if values.ndim == 2 and values.strides[0] == 0 else values
+        for name, values in parameters.items()
+    }
 
 
 def discounting(

@@ -72,8 +72,13 @@ class GammaGamma:
         A weighted mean of the customer's own mean and the population's; the
         population's alone, p v / (q - 1), where there is no repeat purchase.
         """
-        shape, rate = self._posterior(parameters, state)
-        return np.asarray(rate * (parameters["p"] / (shape - 1)))
+        p, q, v = (np.asarray(parameters[name]) for name in ("p", "q", "v"))
+        x, total = self._seen(state)
+        weight = np.asarray(p * x)  # one array from here on: this is most of the work of a value
+        weight += q - 1
+        np.divide(p, weight, out=weight)
+        weight *= v + total
+        return weight
 
     def simulate(
         self, parameters: Parameters, frequency: NDArray[np.int64], rng: np.random.Generator
@@ -102,6 +107,11 @@ class GammaGamma:
         self, parameters: Parameters, state: SpendState
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return shape and rate of the gamma posterior of the customer's nu (eq. 4)."""
-        x = np.asarray(state.frequency)
-        total = np.where(x > 0, x * np.asarray(state.monetary_value), 0.0)
+        x, total = self._seen(state)
         return parameters["q"] + parameters["p"] * x, parameters["v"] + total
+
+    @staticmethod
+    def _seen(state: SpendState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how many values were seen, and their sum."""
+        x = np.asarray(state.frequency, dtype=np.float64)
+        return x, np.where(x > 0, x * np.asarray(state.monetary_value), 0.0)

@@ -133,7 +133,9 @@ def coverage(
         DataError: If there is no such group column.
 
     Examples:
+        >>> from omniltv.data import PurchaseHistory
         >>> from omniltv.models import BgNbd, fit
+        >>> from omniltv.units import Span, TimeUnit
         >>> truth, rng = {"r": 0.9, "alpha": 5.0, "a": 0.7, "b": 2.5}, np.random.default_rng(5)
         >>> state = BgNbd().simulate(truth, np.full(200, 40.0), rng)
         >>> later = np.bincount(BgNbd().simulate_future(truth, state, 30.0, rng).row, minlength=200)

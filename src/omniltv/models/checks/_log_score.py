@@ -79,7 +79,9 @@ def holdout_log_score(
         UnitError: If history and fit count time in different units.
 
     Examples:
+        >>> from omniltv.data import PurchaseHistory
         >>> from omniltv.models import BgNbd, fit
+        >>> from omniltv.units import Span, TimeUnit
         >>> truth, rng = {"r": 0.9, "alpha": 4.0, "a": 0.7, "b": 2.5}, np.random.default_rng(6)
         >>> state = BgNbd().simulate(truth, np.full(150, 40.0), rng)
         >>> later = np.bincount(BgNbd().simulate_future(truth, state, 20.0, rng).row, minlength=150)
