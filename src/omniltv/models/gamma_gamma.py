@@ -72,13 +72,11 @@ class GammaGamma:
         A weighted mean of the customer's own mean and the population's; the
         population's alone, p v / (q - 1), where there is no repeat purchase.
         """
-        p, q, v = (np.asarray(parameters[name]) for name in ("p", "q", "v"))
+        p, q, v = (parameters[name] for name in ("p", "q", "v"))
         x, total = self._seen(state)
-        weight = np.asarray(p * x)  # one array from here on: this is most of the work of a value
-        weight += q - 1
-        np.divide(p, weight, out=weight)
-        weight *= v + total
-        return weight
+        value = np.asarray(v + total)  # most of the work of a lifetime value: few passes
+        value /= x + (q - 1) / p
+        return value
 
     def simulate(
         self, parameters: Parameters, frequency: NDArray[np.int64], rng: np.random.Generator
