@@ -3,7 +3,9 @@ import pytest
 from numpy.typing import ArrayLike
 
 from omniltv.identity import BestFirstClusterer
-from omniltv.identity.protocols import MISSING, Candidates, ScoredPairs
+from omniltv.identity.protocols import MISSING, Candidates, LinkModel, ScoredPairs
+
+UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
 
 
 def _cluster(
@@ -17,7 +19,7 @@ def _cluster(
     left, right = (np.array([pair[k] for pair in weights], dtype=np.int64) for k in (0, 1))
     weight = np.array(list(weights.values()), dtype=np.float64)
     found = Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {})
-    pairs = ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {})
+    pairs = ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {}, UNLEARNT)
     codes = np.asarray(np.full(n, MISSING) if unique is None else unique, dtype=np.int64)
     labels = BestFirstClusterer().cluster(pairs, n_records=n, threshold=threshold, unique=codes)
     return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}

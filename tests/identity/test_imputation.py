@@ -8,16 +8,18 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.identity._imputation import draw_partitions
-from omniltv.identity.protocols import MISSING, Candidates, ScoredPairs
+from omniltv.identity.protocols import MISSING, Candidates, LinkModel, ScoredPairs
 
 type Weights = dict[tuple[int, int], float]
+
+UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
 
 
 def scored(weights: Weights) -> ScoredPairs:
     left, right = (np.array([pair[k] for pair in weights], dtype=np.int64) for k in (0, 1))
     weight = np.array(list(weights.values()), dtype=np.float64)
     found = Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {})
-    return ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {})
+    return ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {}, UNLEARNT)
 
 
 def partitions(n: int) -> list[tuple[int, ...]]:

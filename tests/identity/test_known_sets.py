@@ -75,8 +75,7 @@ def test_it_knows_how_sure_it_is(
 ) -> None:
     found, truth, _ = retailer
     person = truth.set_index(["source", "record_id"])["person_id"]
-    pairs = found._pairs
-    assert pairs is not None
+    pairs = found._workings.judged
     keys = list(found._position)
     who = person.loc[keys].to_numpy()
     true = who[pairs.candidates.left] == who[pairs.candidates.right]

@@ -2,10 +2,25 @@ from collections.abc import Callable
 
 import pytest
 
-from omniltv.identity import Blocker, Comparison, KeyBlocker, Records
+from omniltv.identity import (
+    BestFirstClusterer,
+    Blocker,
+    Clusterer,
+    Comparison,
+    KeyBlocker,
+    LinkEngine,
+    Records,
+)
+from omniltv.identity._stitch import default_engine
 from omniltv.identity.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.comparisons import DEFAULT_COMPARISONS
-from omniltv.testing.identity_laws import BLOCKER_LAWS, COMPARISON_LAWS, example_records
+from omniltv.testing.identity_laws import (
+    BLOCKER_LAWS,
+    CLUSTERER_LAWS,
+    COMPARISON_LAWS,
+    ENGINE_LAWS,
+    example_records,
+)
 
 
 def _name(law: object) -> str:
@@ -22,6 +37,16 @@ def test_comparison(comparison: Comparison, law: Callable[[Comparison, Records],
 @pytest.mark.parametrize("blocker", DEFAULT_BLOCKERS, ids=lambda b: b.name)
 def test_blocker(blocker: Blocker, law: Callable[[Blocker, Records], None]) -> None:
     law(blocker, example_records())
+
+
+@pytest.mark.parametrize("law", ENGINE_LAWS, ids=_name)
+def test_engine(law: Callable[[LinkEngine, Records], None]) -> None:
+    law(default_engine(), example_records())
+
+
+@pytest.mark.parametrize("law", CLUSTERER_LAWS, ids=_name)
+def test_clusterer(law: Callable[[Clusterer], None]) -> None:
+    law(BestFirstClusterer())
 
 
 def test_the_defaults_read_columns_that_exist_and_decide_comparisons_that_exist() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from omniltv.errors import DataError
 from omniltv.identity.protocols import MISSING, Records
-from omniltv.identity.records import Masked, normalise_records, take_in
+from omniltv.identity.records import Masked, mask_shared, normalise_records, take_in
 
 
 def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:
@@ -14,7 +14,7 @@ def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:
         "source": ["ec"] * n,
         "record_id": [f"r{k:03d}" for k in range(n)],
     }
-    return normalise_records(take_in(keys | columns), max_sharing=30)
+    return mask_shared(normalise_records(take_in(keys | columns)), max_sharing=30)
 
 
 def _values(records: Records, name: str) -> list[str | None]:

@@ -1,5 +1,6 @@
 """A comparison as a stranger would write it: put through the laws, then used."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,10 @@ class MailboxComparison:
 @pytest.mark.parametrize("law", COMPARISON_LAWS, ids=_name)
 def test_it_keeps_the_laws(law: Law) -> None:
     law(MailboxComparison(), example_records())
+
+
+def test_it_is_short() -> None:
+    assert len(inspect.getsource(MailboxComparison).splitlines()) <= 20
 
 
 def test_it_is_a_comparison_and_its_evidence_is_in_the_links() -> None:

@@ -1,8 +1,9 @@
-"""Source records to customers: normalise, block, compare, score, cluster, evaluate."""
+"""Source records to customers: normalise, block, compare, score, cluster, evaluate, keep."""
 
 from omniltv.identity import normalise
 from omniltv.identity._stitch import stitch
 from omniltv.identity.blocking import KeyBlocker
+from omniltv.identity.changes import crosswalk_changes
 from omniltv.identity.clustering import BestFirstClusterer
 from omniltv.identity.comparisons import (
     AddressComparison,
@@ -10,6 +11,7 @@ from omniltv.identity.comparisons import (
     NameComparison,
     ValueComparison,
 )
+from omniltv.identity.profile import ProfileRules, Survivor, profiles
 from omniltv.identity.protocols import (
     MISSING,
     Blocker,
@@ -18,6 +20,7 @@ from omniltv.identity.protocols import (
     Column,
     Comparison,
     LinkEngine,
+    LinkModel,
     Pairs,
     Proposal,
     Records,
@@ -27,6 +30,8 @@ from omniltv.identity.quality import LinkageQuality, linkage_quality
 from omniltv.identity.records import FIELDS
 from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary, attach
 from omniltv.identity.spec import LinkSpec
+from omniltv.identity.store import IdentityStore, StoreUpdate
+from omniltv.identity.timeline import Timeline, timeline
 
 __all__ = [
     "FIELDS",
@@ -41,20 +46,29 @@ __all__ = [
     "Column",
     "Comparison",
     "Evidence",
+    "IdentityStore",
     "KeyBlocker",
     "LinkEngine",
+    "LinkModel",
     "LinkSpec",
     "LinkageQuality",
     "NameComparison",
     "Pairs",
+    "ProfileRules",
     "Proposal",
     "Records",
     "Resolution",
     "ScoredPairs",
+    "StoreUpdate",
     "Summary",
+    "Survivor",
+    "Timeline",
     "ValueComparison",
     "attach",
+    "crosswalk_changes",
     "linkage_quality",
     "normalise",
+    "profiles",
     "stitch",
+    "timeline",
 ]

@@ -12,7 +12,7 @@ from omniltv.errors import DataError
 __all__ = ["Kind", "Table", "read"]
 
 type Table = nw.DataFrame[Any]
-type _Type = type[nw.dtypes.DType]
+type _Type = type[nw.dtypes.DType] | nw.dtypes.DType
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,15 @@ class Kind[FrameT]:
 
     def build(self, data: Mapping[str, Sequence[object]], types: Mapping[str, _Type]) -> FrameT:
         """Return plain columns as a frame of the caller's kind; text unless typed."""
-        schema: dict[str, _Type] = {name: types.get(name, nw.String) for name in data}
+        schema: dict[str, _Type | None] = {
+            name: types.get(name, self._text(values)) for name, values in data.items()
+        }
         frame = nw.from_dict(dict(data), schema, backend=self.eager)  # type: ignore[arg-type]  # any eager one
         return self.native(frame)
+
+    def _text(self, values: Sequence[object]) -> _Type | None:
+        """Return the type of a column of text; pandas would write a missing one as "None"."""
+        return None if self.eager.is_pandas() and None in values else nw.String
 
     def extend(
         self, table: Table, name: str, values: Sequence[str | None], keep: Sequence[bool]

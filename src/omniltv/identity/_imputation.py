@@ -17,10 +17,9 @@ that would leave a customer in two pieces is not made; neither then is its rever
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from omniltv.identity.protocols import MISSING, ScoredPairs
+from omniltv.identity._graph import UNSURE, components, neighbourhoods
+from omniltv.identity.protocols import DECIDED, MISSING, ScoredPairs
 
 __all__ = ["draw_partitions"]
 
@@ -31,7 +30,6 @@ type Groups = tuple[Codes, Codes]
 type Book = tuple[Codes, Codes, NDArray[np.int64], Codes, Codes]
 type Desk = tuple[Weights, Codes, NDArray[np.int64], Codes]
 
-_UNSURE = 10.0  # bits: evidence beyond which a pair needs no drawing
 _MOST = 40.0  # bits that a pair counts at most, for or against
 _TIED = (2.0, 6.0, 12.0)  # bits from which records are moved as one, too
 _BURN_IN, _SWEEPS = 30, 10
@@ -53,12 +51,14 @@ def draw_partitions(
     """
     n = len(start)
     left, right = pairs.candidates.left, pairs.candidates.right
-    weight = np.clip(pairs.weight, -_MOST, _MOST)
-    possible = weight > -_UNSURE
-    component = _components(left[possible], right[possible], n)
+    weight = pairs.weight
+    decided = weight > DECIDED / 2
+    unique = _excused(unique, left[decided], right[decided])
+    weight = np.where(abs(weight) < DECIDED / 2, np.clip(weight, -_MOST, _MOST), weight)
+    component = neighbourhoods(pairs, n)
     inside = component[left] == component[right]
     open_ = np.zeros(n, dtype=np.bool_)  # by component
-    open_[component[left[inside & (np.abs(weight) < _UNSURE)]]] = True
+    open_[component[left[inside & (np.abs(weight) < UNSURE)]]] = True
     rows = np.flatnonzero(open_[component])
     labels = np.tile(start, (k, 1))
     if not len(rows):
@@ -76,15 +76,20 @@ def draw_partitions(
     return labels
 
 
-def _components(left: Codes, right: Codes, n: int) -> Codes:
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+def _excused(unique: Codes, left: Codes, right: Codes) -> Codes:
+    """Return the unique sources without those of records that were decided to be company."""
+    if not len(left):
+        return unique
+    person = components(left, right, len(unique))
+    first = np.zeros(len(unique), dtype=np.bool_)
+    first[np.unique(np.stack([person, unique]), axis=1, return_index=True)[1]] = True
+    return np.where(first, unique, MISSING)
 
 
 def _connected(start: Codes, left: Codes, right: Codes) -> Codes:
     """Return the clusters to start from: those given, in pieces where no pair ties them."""
     together = start[left] == start[right]
-    return _components(left[together], right[together], len(start))
+    return components(left[together], right[together], len(start))
 
 
 def _graph(left: Codes, right: Codes, weight: Weights, n: int) -> Graph:
@@ -99,7 +104,7 @@ def _groups(left: Codes, right: Codes, weight: Weights, n: int) -> Groups:
     """Return where each group begins, and the members: each record, and who is tied."""
     sizes, members = [np.ones(n, dtype=np.int64)], [np.arange(n)]
     for tie in _TIED:
-        group = _components(left[weight >= tie], right[weight >= tie], n)
+        group = components(left[weight >= tie], right[weight >= tie], n)
         size = np.bincount(group)
         order = np.argsort(group, kind="stable")
         sizes.append(size[size > 1])

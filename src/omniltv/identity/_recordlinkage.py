@@ -22,11 +22,12 @@ from omniltv.identity.protocols import (
     MISSING,
     Blocker,
     Comparison,
+    LinkModel,
     Pairs,
     Records,
     ScoredPairs,
 )
-from omniltv.identity.scoring import Chance, Graded, random_pairs, score
+from omniltv.identity.scoring import Chance, Graded, learn, random_pairs, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +51,17 @@ class RecordLinkageEngine:
         comparisons: tuple[Comparison, ...],
         max_block: int,
         seed: int,
+        model: LinkModel | None = None,
+        new: NDArray[np.bool_] | None = None,
     ) -> ScoredPairs:
         """Return every candidate pair with its probability and evidence."""
-        found = candidates(records, blockers, max_block=max_block)
-        left, right = random_pairs(len(records), seed=seed)
+        found = candidates(records, blockers, max_block=max_block, new=new)
         graded = Graded(comparisons, grades(records, found.left, found.right, comparisons))
-        random = Graded(comparisons, grades(records, left, right, comparisons))
-        return score(records, found, graded, Chance(left, right, random), rules=blockers)
+        if model is None:
+            left, right = random_pairs(len(records), seed=seed)
+            random = Graded(comparisons, grades(records, left, right, comparisons))
+            model = learn(records, found, graded, Chance(left, right, random), rules=blockers)
+        return score(records, found, graded, model)
 
 
 def pairs_within(block: Codes) -> tuple[Codes, Codes]:

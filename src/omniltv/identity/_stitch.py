@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from omniltv.errors import ConfigError
 from omniltv.identity._frames import Kind, Table, read
 from omniltv.identity._ids import customer_ids
-from omniltv.identity.protocols import MISSING, LinkEngine, Records, ScoredPairs
-from omniltv.identity.records import Intake, Masked, normalise_records, take_in
-from omniltv.identity.resolution import Resolution, Summary, customers_of, link_columns
-from omniltv.identity.spec import LinkSpec
+from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
+from omniltv.identity.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.records import Intake, Masked, mask_shared, normalise_records, take_in
+from omniltv.identity.resolution import Resolution, Summary, Workings, customers_of, link_columns
+from omniltv.identity.spec import LinkSpec, unique_codes
 
-__all__ = ["stitch"]
+__all__ = ["default_engine", "stitch"]
 
 type Key = tuple[str, str]
 
@@ -32,7 +33,11 @@ _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
 
 
 def stitch(
-    records: IntoFrameT, *, spec: LinkSpec | None = None, previous: IntoFrame | None = None
+    records: IntoFrameT,
+    *,
+    spec: LinkSpec | None = None,
+    previous: IntoFrame | None = None,
+    decisions: IntoFrame | None = None,
 ) -> Resolution[IntoFrameT]:
     """Return which source records are one person.
 
@@ -45,9 +50,13 @@ def stitch(
             phone, postcode, address, birth_date, gender, card_number``.
         spec: How to link.
         previous: The crosswalk of the run before, whose customer ids are kept.
+        decisions: Pairs of records that are one person, or two, whatever the evidence:
+            ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and ``same`` (true or
+            false). Those about records that are not there are in `Resolution.unused_decisions`.
 
     Raises:
-        DataError: If a key column, or every personal column, is missing.
+        DataError: If a key column, or every personal column, is missing, or decisions
+            contradict each other.
         ConfigError: If ``spec`` names a unique source that is not in the records.
 
     Examples:
@@ -69,21 +78,25 @@ def stitch(
     spec = spec or LinkSpec()
     table, kind = read(records, "records")
     intake = take_in({name: table[name].to_list() for name in table.columns})
-    normal, masked = normalise_records(intake, max_sharing=spec.max_sharing)
-    unique = _unique(normal, spec.unique_sources, intake)
-    pairs = (spec.engine or _default_engine()).link(
+    normal, masked = mask_shared(normalise_records(intake), max_sharing=spec.max_sharing)
+    _check_sources(spec.unique_sources, intake)
+    unique = unique_codes(normal.source, spec.unique_sources)
+    pairs = (spec.engine or default_engine()).link(
         normal,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
         max_block=spec.max_block,
         seed=spec.seed,
     )
+    told = read_decisions(decisions)
+    decided = decisions_about(told, {key: row for row, key in enumerate(normal.ids())})
+    judged = decide(pairs, decided, len(normal))
     clusters = spec.clusterer.cluster(
-        pairs, n_records=len(normal), threshold=spec.threshold, unique=unique
+        judged, n_records=len(normal), threshold=spec.threshold, unique=unique
     )
-    found = _Found(table, intake, normal, masked, pairs, clusters, unique, spec.threshold)
+    workings = Workings(spec, normal, masked, pairs, judged, told, unique)
     known = {} if previous is None else customers_of(previous, "previous")
-    return _resolution(found, kind, known)
+    return _resolution(_Found(table, intake, workings, clusters, decided), kind, known)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,12 +105,14 @@ class _Found:
 
     table: Table
     intake: Intake
-    records: Records
-    masked: tuple[Masked, ...]
-    pairs: ScoredPairs
+    workings: Workings
     clusters: NDArray[np.int64]
-    unique: NDArray[np.int64]
-    threshold: float
+    decisions: Decisions
+
+    @property
+    def pairs(self) -> ScoredPairs:
+        """The pairs, with decisions."""
+        return self.workings.judged
 
     def together(self) -> NDArray[np.bool_]:
         """Return which candidate pairs ended up as one customer."""
@@ -111,8 +126,8 @@ class _Found:
         return order
 
     def keys(self) -> list[Key]:
-        source, record_id = self.records.source.tolist(), self.records.record_id.tolist()
-        return list(zip(source, record_id, strict=True))
+        """Return (source, record_id) of each record."""
+        return self.workings.records.ids()
 
 
 def _resolution[FrameT](
@@ -121,23 +136,23 @@ def _resolution[FrameT](
     keys = found.keys()
     customer = customer_ids(keys, found.clusters.tolist(), previous)
     probability = _belonging(found)
-    links = np.flatnonzero(found.pairs.probability >= found.threshold)
+    links = np.flatnonzero(found.pairs.probability >= found.workings.spec.threshold)
     kept = found.together()[links]
     reason = found.intake.reason
-    link = link_columns(found.records, found.pairs, links, kept)
+    link = link_columns(found.workings.records, found.pairs, links, kept)
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     return Resolution(
         crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
         links=kind.build(link, numbers),
         clusters=kind.build(_clusters(keys, customer, probability), numbers),
         rejected=kind.extend(found.table, "reason", reason, [bool(r) for r in reason]),
-        masked_values=kind.build(_masked(found.masked), numbers),
+        masked_values=kind.build(_masked(found.workings.masked), numbers),
         oversized=kind.build(_oversized(found.pairs), numbers),
+        unused_decisions=kind.build(found.decisions.unused, {}),
         _summary=_summary(found, links[kept], len(set(customer))),
+        _workings=found.workings,
         _customer=dict(zip(keys, customer, strict=True)),
-        _pairs=found.pairs,
         _position={key: row for row, key in enumerate(keys)},
-        _unique=found.unique,
         _order=found.shown(),
         _kind=kind,
     )
@@ -149,8 +164,8 @@ def _belonging(found: _Found) -> NDArray[np.float64]:
     With company: that of its best link inside. Alone: that its best link is none.
     """
     candidates, together = found.pairs.candidates, found.together()
-    inside = np.zeros(len(found.records))
-    outside = np.zeros(len(found.records))
+    inside = np.zeros(len(found.workings.records))
+    outside = np.zeros(len(found.workings.records))
     for ends in (candidates.left, candidates.right):
         p = found.pairs.probability
         np.maximum.at(inside, ends[together], p[together])
@@ -211,7 +226,7 @@ def _summary(found: _Found, links: NDArray[np.intp], customers: int) -> Summary:
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return Summary(
         rows=len(found.intake.reason),
-        records=len(found.records),
+        records=len(found.workings.records),
         rejected=Counter(sorted(reason for reason in found.intake.reason if reason)),
         customers=customers,
         candidates=len(pairs.candidates),
@@ -220,24 +235,21 @@ def _summary(found: _Found, links: NDArray[np.intp], customers: int) -> Summary:
         false_links=len(links) - right,
         precision=right / len(links) if len(links) else 1.0,
         recall=right / matches if matches else 1.0,
-        masked=Counter(value.column for value in found.masked),
+        masked=Counter(value.column for value in found.workings.masked),
         oversized=oversized,
     )
 
 
-def _unique(records: Records, sources: Sequence[str], intake: Intake) -> NDArray[np.int64]:
-    """Return the code of each record's source if a person is in it once, else `MISSING`."""
+def _check_sources(sources: Sequence[str], intake: Intake) -> None:
     known = set(intake.source)
     unseen = [source for source in sources if source not in known]
     if unseen:
         have = ", ".join(sorted(known - {""})) or "none"
         message = f"unique_sources names {', '.join(unseen)}, which no record has"
         raise ConfigError(f"{message}. Hint: the sources are {have}")
-    code = {source: number for number, source in enumerate(sources)}
-    return np.array([code.get(source, MISSING) for source in records.source], dtype=np.int64)
 
 
-def _default_engine() -> LinkEngine:
+def default_engine() -> LinkEngine:
     from omniltv.identity._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
         RecordLinkageEngine,
     )

@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv.identity.protocols import MISSING, Blocker, Candidates, Proposal, Records
+from omniltv.identity.protocols import MISSING, Blocker, Candidates, Column, Proposal, Records
 
 __all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates"]
 
@@ -35,22 +35,36 @@ class KeyBlocker:
     columns: tuple[str, ...]
     decides: tuple[str, ...] = ()
 
-    def propose(self, records: Records, *, max_block: int) -> Proposal:
+    def propose(
+        self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
+    ) -> Proposal:
         """Return all pairs within the blocks of at most ``max_block`` records."""
         from omniltv.identity._recordlinkage import pairs_within  # noqa: PLC0415 - slow to load
 
         block = _blocks(records, self.columns)
+        if new is not None:
+            block = np.where(np.isin(block, block[new]), block, MISSING)
         size = np.bincount(block[block != MISSING], minlength=1)
         large = np.flatnonzero(size > max_block)
-        oversized = [np.flatnonzero(block == number) for number in large]
+        oversized = Column(block, np.empty(0, dtype=object)).rows_of(large)
         small = np.where(np.isin(block, large), MISSING, block)
         left, right = pairs_within(small)
+        if new is not None:
+            left, right = left[new[left] | new[right]], right[new[left] | new[right]]
         return Proposal(left, right, tuple(sorted(oversized, key=len, reverse=True)))
 
 
-def candidates(records: Records, blockers: Sequence[Blocker], *, max_block: int) -> Candidates:
+def candidates(
+    records: Records,
+    blockers: Sequence[Blocker],
+    *,
+    max_block: int,
+    new: NDArray[np.bool_] | None = None,
+) -> Candidates:
     """Return the union of all rules' pairs, and which rule proposed which pair."""
-    proposals = {rule.name: rule.propose(records, max_block=max_block) for rule in blockers}
+    proposals = {
+        rule.name: rule.propose(records, max_block=max_block, new=new) for rule in blockers
+    }
     n = max(1, len(records))
     keys = [proposal.left * n + proposal.right for proposal in proposals.values()]
     distinct = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from omniltv.identity.protocols import MISSING, ScoredPairs
+from omniltv.identity._graph import components
+from omniltv.identity.protocols import DECIDED, MISSING, ScoredPairs
 
 __all__ = ["BestFirstClusterer"]
 
@@ -22,7 +21,7 @@ class BestFirstClusterer:
     Two clusters are joined by a link if together they hold at most one record of each
     unique source, and if the evidence of all compared pairs across them, not only of
     the link, speaks for one person. So a record without a given name cannot tie a
-    husband to his wife.
+    husband to his wife. What was decided by hand comes first, unique sources or not.
     """
 
     def cluster(
@@ -31,9 +30,10 @@ class BestFirstClusterer:
         """Return the cluster of each record, shape (n_records,)."""
         left, right = pairs.candidates.left, pairs.candidates.right
         links = np.flatnonzero(pairs.probability >= threshold)
-        component = _components(left[links], right[links], n_records)
+        component = components(left[links], right[links], n_records)
         inside = np.flatnonzero(component[left] == component[right])
-        weight = np.clip(pairs.weight, -_CLIP, _CLIP)
+        weight = pairs.weight
+        weight = np.where(abs(weight) < DECIDED / 2, np.clip(weight, -_CLIP, _CLIP), weight)
         forest = _Forest(n_records, unique)
         for pair in inside.tolist():
             forest.weigh(int(left[pair]), int(right[pair]), float(weight[pair]))
@@ -70,7 +70,7 @@ class _Forest:
         if keep == gone or self._evidence[keep][gone] <= 0:
             return
         sources = self._sources.get(keep, set()), self._sources.get(gone, set())
-        if sources[0] & sources[1]:
+        if sources[0] & sources[1] and self._evidence[keep][gone] < DECIDED / 2:
             return
         self._parent[gone] = keep
         self._sources[keep] = sources[0] | sources[1]
@@ -79,9 +79,3 @@ class _Forest:
             if other != keep:
                 total = self._evidence[keep].get(other, 0.0) + weight
                 self._evidence[keep][other] = self._evidence[other][keep] = total
-
-
-def _components(left: NDArray[np.int64], right: NDArray[np.int64], n: int) -> NDArray[np.int32]:
-    graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
-    labels: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    return labels

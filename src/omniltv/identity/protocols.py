@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "DECIDED",
     "MISSING",
     "Blocker",
     "Candidates",
@@ -23,6 +24,7 @@ __all__ = [
     "Column",
     "Comparison",
     "LinkEngine",
+    "LinkModel",
     "Pairs",
     "Proposal",
     "Records",
@@ -30,9 +32,15 @@ __all__ = [
 ]
 
 type Codes = NDArray[np.int64]
+type Floats = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
 
 MISSING = -1
 """Code of a missing value and level of a pair of which one value is missing."""
+
+
+DECIDED = 1_000_000.0
+"""Bits of evidence that a decision by hand counts, for or against."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +68,23 @@ class Column:
         codes = [MISSING if value is None else code[value] for value in values]
         return cls(np.array(codes, dtype=np.int64), np.array(distinct, dtype=object))
 
+    def derive(self, function: Callable[[str], str | None]) -> "Column":
+        """Return a column of a function of the values, worked out once per distinct value.
+
+        Examples:
+            >>> Column.of(["taro@a.jp", None, "taro@b.jp"]).derive(lambda v: v[:4]).codes.tolist()
+            [0, -1, 0]
+        """
+        column = Column.of([function(value) for value in self.values.tolist()])
+        place = np.append(column.codes, MISSING)  # the last is that of MISSING, which is -1
+        return Column(place[self.codes], column.values)
+
+    def rows_of(self, codes: Codes) -> list[NDArray[np.intp]]:
+        """Return which records have each of some values."""
+        order = np.argsort(self.codes, kind="stable")
+        ends = [np.searchsorted(self.codes[order], codes, side) for side in ("left", "right")]
+        return [order[low:high] for low, high in zip(*ends, strict=True)]
+
     @cached_property
     def count(self) -> Codes:
         """How many records have each value, shape (n_values,)."""
@@ -86,6 +111,10 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def ids(self) -> list[tuple[str, str]]:
+        """Return (source, record_id) of each record."""
+        return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
 
     def __repr__(self) -> str:
         return f"Records({len(self):,} records, columns {', '.join(self.columns) or 'none'})"
@@ -213,6 +242,28 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class LinkModel:
+    """What an engine learnt from records, and what it scores later ones by.
+
+    Attributes:
+        m: Probability of each level for two records of one person, by comparison.
+        h: The same for two people of one household.
+        u: The same for strangers.
+        sources: The sources that there were.
+        match: Share of pairs that are one person, by the sources of both; the last row and
+            column are for any other source. Shape (n_sources + 1, n_sources + 1), symmetric.
+        household: Share of pairs that are two people of one household, likewise.
+    """
+
+    m: Mapping[str, Floats]
+    h: Mapping[str, Floats]
+    u: Mapping[str, Floats]
+    sources: tuple[str, ...]
+    match: Floats
+    household: Floats
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ScoredPairs:
     """Candidate pairs with the evidence that they are one person.
 
@@ -223,6 +274,7 @@ class ScoredPairs:
             (n_pairs,) each; its sum is the log2 odds.
         grades: Level of each pair by comparison, shape (n_pairs,) each.
         levels: Names of the levels by comparison.
+        model: What they were scored by.
     """
 
     candidates: Candidates
@@ -230,6 +282,7 @@ class ScoredPairs:
     bits: Mapping[str, NDArray[np.float64]]
     grades: Mapping[str, NDArray[np.int8]]
     levels: Mapping[str, tuple[str, ...]]
+    model: LinkModel
 
     @cached_property
     def weight(self) -> NDArray[np.float64]:
@@ -251,8 +304,15 @@ class Blocker(Protocol):
         """Comparisons whose outcome the rule forces: left out when training on its pairs."""
         ...
 
-    def propose(self, records: Records, *, max_block: int) -> Proposal:
-        """Return the pairs; a block of more than ``max_block`` records is listed instead."""
+    def propose(self, records: Records, *, max_block: int, new: Flags | None = None) -> Proposal:
+        """Return the pairs; a block of more than ``max_block`` records is listed instead.
+
+        Args:
+            records: The records.
+            max_block: Records that one block may hold.
+            new: Of the records, of shape (n_records,); then only pairs (and blocks) with a
+                new one are returned.
+        """
         ...
 
 
@@ -312,8 +372,21 @@ class LinkEngine(Protocol):
         comparisons: tuple[Comparison, ...],
         max_block: int,
         seed: int,
+        model: LinkModel | None = None,
+        new: Flags | None = None,
     ) -> ScoredPairs:
-        """Return every candidate pair with its probability and evidence."""
+        """Return every candidate pair with its probability and evidence.
+
+        Args:
+            records: The records.
+            blockers: The rules that propose pairs.
+            comparisons: What is compared.
+            max_block: Records that one block may hold.
+            seed: Of random pairs.
+            model: What to score by; learnt from the records if None.
+            new: Of the records, of shape (n_records,); then only pairs with a new one are
+                looked at. Takes a ``model``.
+        """
         ...
 
 

@@ -1,17 +1,27 @@
 """From a customer list to normalised records: read, check, normalise, mask."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.errors import DataError
 from omniltv.identity import normalise
-from omniltv.identity.protocols import Column, Records
+from omniltv.identity.protocols import MISSING, Column, Records
 
-__all__ = ["FIELDS", "Intake", "Masked", "normalise_records", "take_in"]
+__all__ = [
+    "FIELDS",
+    "Intake",
+    "Known",
+    "Masked",
+    "mask_shared",
+    "normal_value",
+    "normalise_records",
+    "take_in",
+    "without_values",
+]
 
 FIELDS = (
     "family_name",
@@ -34,6 +44,10 @@ _MASKED = ("phone", "email", "card_number", "birth_date")
 _FAMILIES = 5
 _TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
 _MODAL_SHARE = 0.6
+_DERIVED: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
+    "mailbox": ("email", lambda value: value.partition("@")[0]),
+    "phone_tail": ("phone", lambda value: value[-4:]),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +78,45 @@ class Masked:
 
     Attributes:
         column: Of which field.
+        value: The value.
         records: The (source, record_id) of the records that had it.
     """
 
     column: str
+    value: str = field(repr=False)
     records: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Known:
+    """What records that are already there tell about the names of new ones.
+
+    Attributes:
+        names: Values of each name column, of records that have both names.
+        readings: Usual reading of each written name, for ``family`` and ``given``.
+    """
+
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Column]) -> "Known":
+        """Return what the columns of records tell."""
+        names: dict[str, frozenset[str]] = {}
+        for kind in ("written", "reading"):
+            if f"family_{kind}" in columns:
+                family, given = columns[f"family_{kind}"], columns[f"given_{kind}"]
+                both = (family.codes != MISSING) & (given.codes != MISSING)
+                for name, column in (("family", family), ("given", given)):
+                    found = column.values[np.unique(column.codes[both])]
+                    names[f"{name}_{kind}"] = frozenset(found.tolist())
+        pairs = {name: (f"{name}_written", f"{name}_reading") for name in ("family", "given")}
+        readings = {
+            name: _usual(columns[written], columns[spoken])
+            for name, (written, spoken) in pairs.items()
+            if written in columns and spoken in columns
+        }
+        return cls(names, readings)
 
 
 def take_in(columns: Mapping[str, Sequence[object]]) -> Intake:
@@ -91,23 +139,53 @@ def take_in(columns: Mapping[str, Sequence[object]]) -> Intake:
     return Intake(source, record_id, raw, _reasons(source, record_id, raw))
 
 
-def normalise_records(intake: Intake, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
-    """Return the usable rows normalised, and the values that were masked."""
+def normalise_records(intake: Intake, known: Known | None = None) -> Records:
+    """Return the usable rows normalised.
+
+    Args:
+        intake: The rows.
+        known: What is known of names from other records; from these alone if None.
+    """
     rows = intake.usable()
     raw = {name: [values[row] for row in rows] for name, values in intake.raw.items()}
     source = np.array([intake.source[row] for row in rows], dtype=object)
     record_id = np.array([intake.record_id[row] for row in rows], dtype=object)
-    fields = _fields(raw, len(rows)) | _names(raw, len(rows))
-    keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
-    masked = []
-    for name in _MASKED:
-        family = None if name == "birth_date" else fields["family_reading"]
-        fields[name], groups = _mask(fields[name], family, max_sharing)
-        masked += [Masked(name, tuple(keys[row] for row in group)) for group in groups]
-    fields["mailbox"] = _each(lambda v: str(v).partition("@")[0], fields["email"])
-    fields["phone_tail"] = _each(lambda v: str(v)[-4:], fields["phone"])
-    columns = _columns(fields)
-    return Records(source, record_id, columns), tuple(masked)
+    fields = _fields(raw, len(rows)) | _names(raw, len(rows), known or Known())
+    return Records(source, record_id, _columns(fields))
+
+
+def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
+    """Return records without the values that too many share, and with derived columns.
+
+    Too many are more than ``max_sharing`` records and, where the values belong to a
+    family, more than a few family names; for birth dates, many times the mean.
+    """
+    keys = records.ids()
+    masked, values = [], {}
+    for name in [name for name in _MASKED if name in records.columns]:
+        column = records.columns[name]
+        family = None if name == "birth_date" else records.columns.get("family_reading")
+        shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
+        for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
+            having = tuple(keys[row] for row in rows.tolist())
+            masked.append(Masked(name, column.values[code], having))
+        values[name] = frozenset(column.values[shared].tolist())
+    return without_values(records, values), tuple(masked)
+
+
+def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Records:
+    """Return records without some values by column, and with derived columns."""
+    columns = dict(records.columns)
+    for name in masked.keys() & columns.keys():
+        column = columns[name]
+        lost = np.array([value in masked[name] for value in column.values.tolist()], dtype=np.bool_)
+        place = np.append(np.where(lost, MISSING, np.arange(len(lost))), MISSING)
+        columns[name] = Column(place[column.codes], column.values)
+    for name, (origin, function) in _DERIVED.items():
+        if origin in columns:
+            columns[name] = columns[origin].derive(function)
+    filled = {name: column for name, column in columns.items() if _any(column.codes)}
+    return Records(records.source, records.record_id, filled)
 
 
 def _reasons(
@@ -153,12 +231,17 @@ _NORMALISERS: Mapping[str, Callable[[object], str | None]] = {
 }
 
 
+def normal_value(name: str, value: object) -> str | None:
+    """Return the value of a personal field in its one spelling, None for a placeholder."""
+    return _NORMALISERS.get(name, normalise.plain)(value)
+
+
 def _fields(raw: Mapping[str, Sequence[object]], n: int) -> dict[str, Values]:
     empty: Sequence[object] = [None] * n
     return {name: _each(f, raw.get(name, empty)) for name, f in _NORMALISERS.items()}
 
 
-def _names(raw: Mapping[str, Sequence[object]], n: int) -> dict[str, Values]:
+def _names(raw: Mapping[str, Sequence[object]], n: int, known: Known) -> dict[str, Values]:
     """Return the names as written and as they sound; a sound may be that of namesakes."""
     empty: Sequence[object] = [None] * n
     result: dict[str, Values] = {}
@@ -170,10 +253,16 @@ def _names(raw: Mapping[str, Sequence[object]], n: int) -> dict[str, Values]:
         latin = _each(normalise.reading, plain[part])
         result[f"{name}_reading"] = [a or b for a, b in zip(spoken, latin, strict=True)]
     for kind in ("written", "reading"):
-        _unjoin(result, f"family_{kind}", f"given_{kind}")
+        _unjoin(result, f"family_{kind}", f"given_{kind}", known.names)
     for name in ("family", "given"):
-        borrowed = _borrow(result[f"{name}_written"], result[f"{name}_reading"])
-        result[f"{name}_reading"] = borrowed
+        columns = (Column.of(result[f"{name}_{kind}"]) for kind in ("written", "reading"))
+        usual = {**_usual(*columns), **known.readings.get(name, {})}
+        result[f"{name}_reading"] = [
+            sound or usual.get(kanji or "")
+            for kanji, sound in zip(
+                result[f"{name}_written"], result[f"{name}_reading"], strict=True
+            )
+        ]
     result["full_reading"] = [
         None if family is None or given is None else " ".join(sorted((family, given)))
         for family, given in zip(result["family_reading"], result["given_reading"], strict=True)
@@ -198,11 +287,13 @@ def _split(family: Sequence[object], given: Sequence[object]) -> tuple[Values, V
     return families, givens
 
 
-def _unjoin(names: dict[str, Values], family: str, given: str) -> None:
+def _unjoin(
+    names: dict[str, Values], family: str, given: str, known: Mapping[str, frozenset[str]]
+) -> None:
     """Split full names without a space where one family and one given name of the list fit."""
     pairs = list(zip(names[family], names[given], strict=True))
-    families = {first for first, second in pairs if first and second}
-    givens = {second for first, second in pairs if first and second}
+    families = {first for first, second in pairs if first and second} | known.get(family, set())
+    givens = {second for first, second in pairs if first and second} | known.get(given, set())
     for row, (whole, second) in enumerate(pairs):
         if whole is None or second is not None or whole in families:
             continue
@@ -211,44 +302,35 @@ def _unjoin(names: dict[str, Values], family: str, given: str) -> None:
             names[family][row], names[given][row] = whole[: cuts[0]], whole[cuts[0] :]
 
 
-def _borrow(written: Values, spoken: Values) -> Values:
-    """Return readings; a name without one gets that of most namesakes on the same list."""
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for kanji, sound in zip(written, spoken, strict=True):
-        if kanji is not None and sound is not None:
-            seen[kanji][sound] += 1
-    usual: dict[str | None, str] = {}
-    for kanji, sounds in seen.items():
-        sound, count = min(sounds.items(), key=lambda item: (-item[1], item[0]))
-        if count >= _MODAL_SHARE * sounds.total():
-            usual[kanji] = sound
-    return [s or usual.get(w) for w, s in zip(written, spoken, strict=True)]
+def _usual(written: Column, spoken: Column) -> dict[str, str]:
+    """Return the reading that most namesakes on the list have, by written name."""
+    both = (written.codes != MISSING) & (spoken.codes != MISSING)
+    width = max(len(spoken.values), 1)
+    pair, count = np.unique(written.codes[both] * width + spoken.codes[both], return_counts=True)
+    kanji, sound = np.divmod(pair, width)
+    total = np.bincount(kanji, weights=count, minlength=len(written.values))
+    most = count >= _MODAL_SHARE * total[kanji]
+    return dict(
+        zip(written.values[kanji[most]].tolist(), spoken.values[sound[most]].tolist(), strict=True)
+    )
 
 
-def _mask(
-    values: Values, family: Values | None, max_sharing: int
-) -> tuple[Values, list[list[int]]]:
-    """Return values without those that too many share, and the rows that lost each one.
-
-    Too many are more than ``max_sharing`` records and, where the values belong to a
-    family, more than a few family names; else, many times the mean.
-    """
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, value in enumerate(values):
-        if value is not None:
-            rows[value].append(row)
-    mean = sum(map(len, rows.values())) / max(len(rows), 1)
-    masked = []
-    for same in rows.values():
-        if family is None:
-            too_many = len(same) > max(max_sharing, _TOO_COMMON * mean)
-        else:
-            families = {family[row] for row in same if family[row] is not None}
-            too_many = len(same) > max_sharing or len(families) > _FAMILIES
-        if too_many:
-            masked.append(same)
-    lost = {row for same in masked for row in same}
-    return [None if row in lost else value for row, value in enumerate(values)], masked
+def _too_many(
+    column: Column, family: Column | None, date: bool, max_sharing: int
+) -> NDArray[np.bool_]:
+    """Return which values too many records share, shape (n_values,)."""
+    count = column.count
+    if date:
+        mean = count.sum() / max(int((count > 0).sum()), 1)
+        return np.asarray(count > max(max_sharing, _TOO_COMMON * mean))
+    too_many = np.asarray(count > max_sharing)
+    if family is None:
+        return too_many
+    known = (column.codes != MISSING) & (family.codes != MISSING)
+    width = max(len(family.values), 1)
+    pairs = np.unique(column.codes[known] * width + family.codes[known])
+    families = np.bincount(pairs // width, minlength=len(count))
+    return too_many | (families > _FAMILIES)
 
 
 def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:

@@ -1,7 +1,7 @@
 """What came of stitching: crosswalk, evidence, what was set aside, and how sure it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -12,8 +12,18 @@ from omniltv.identity import normalise
 from omniltv.identity._frames import Kind, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity.protocols import MISSING, Records, ScoredPairs
+from omniltv.identity.records import Masked
+from omniltv.identity.spec import LinkSpec
 
-__all__ = ["Attached", "Evidence", "Resolution", "Summary", "attach", "customers_of"]
+__all__ = [
+    "Attached",
+    "Evidence",
+    "Resolution",
+    "Summary",
+    "Workings",
+    "attach",
+    "customers_of",
+]
 
 type Key = tuple[str, str]
 
@@ -127,6 +137,29 @@ class Attached[FrameT]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Workings:
+    """What a resolution was made of, and what the next run needs.
+
+    Attributes:
+        spec: How records were linked.
+        records: The normalised records.
+        masked: Values that too many share.
+        compared: The pairs with their evidence.
+        judged: The same with the decisions by hand among it.
+        decisions: All decisions, as columns.
+        unique: Code of each record's source where a person has at most one record in it.
+    """
+
+    spec: LinkSpec
+    records: Records
+    masked: tuple[Masked, ...]
+    compared: ScoredPairs
+    judged: ScoredPairs
+    decisions: Mapping[str, Sequence[object]]
+    unique: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Resolution[FrameT]:
     """One person, one id.
 
@@ -144,6 +177,7 @@ class Resolution[FrameT]:
         masked_values: One row per record that lost a value too many share: ``column``,
             ``group`` (number of the shared value), ``shared_by``, ``source``, ``record_id``.
         oversized: Blocks too large to pair: ``rule``, ``n_records``.
+        unused_decisions: Decisions that could not be used, with ``reason``.
     """
 
     crosswalk: FrameT
@@ -152,13 +186,13 @@ class Resolution[FrameT]:
     rejected: FrameT
     masked_values: FrameT
     oversized: FrameT
+    unused_decisions: FrameT
     _summary: Summary
-    _customer: Mapping[Key, str] = field(default_factory=dict)
-    _pairs: ScoredPairs | None = None
-    _position: Mapping[Key, int] = field(default_factory=dict)
-    _unique: NDArray[np.int64] | None = None
-    _order: Sequence[int] = ()
-    _kind: Kind[FrameT] | None = None
+    _workings: Workings
+    _customer: Mapping[Key, str]
+    _position: Mapping[Key, int]
+    _order: Sequence[int]
+    _kind: Kind[FrameT]
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
@@ -180,8 +214,7 @@ class Resolution[FrameT]:
         first, second = (self._find(key) for key in (a, b))
         low, high = sorted((self._position[first], self._position[second]))
         same = self._customer[first] == self._customer[second]
-        pairs = self._pairs
-        assert pairs is not None
+        pairs = self._workings.judged
         found = np.flatnonzero((pairs.candidates.left == low) & (pairs.candidates.right == high))
         if not len(found):
             return Evidence(first, second, same, float("nan"), (), {}, {})
@@ -238,12 +271,10 @@ class Resolution[FrameT]:
             draw_partitions,
         )
 
-        assert self._pairs is not None
-        assert self._unique is not None
-        assert self._kind is not None
+        judged, unique = self._workings.judged, self._workings.unique
         keys = sorted(self._position, key=self._position.__getitem__)
         start = np.unique([self._customer[key] for key in keys], return_inverse=True)[1]
-        drawn = draw_partitions(self._pairs, start.astype(np.int64), self._unique, k=k, seed=seed)
+        drawn = draw_partitions(judged, start.astype(np.int64), unique, k=k, seed=seed)
         shown = [keys[row] for row in self._order]
         columns = {
             name: [key[at] for key in shown] for at, name in enumerate(("source", "record_id"))

@@ -31,11 +31,12 @@ from omniltv.identity.protocols import (
     Blocker,
     Candidates,
     Comparison,
+    LinkModel,
     Records,
     ScoredPairs,
 )
 
-__all__ = ["Chance", "Classes", "Graded", "random_pairs", "score", "train"]
+__all__ = ["Chance", "Classes", "Graded", "learn", "random_pairs", "score", "train"]
 
 type Floats = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
 _PRIOR_SEEN = 3.0  # certain pairs that the overall share weighs in a pair of sources
 _RARE = 0.1  # agreement less common than this says something about a person
 _ENOUGH = 0.2  # share of matches beyond doubt that a rule needs to be worth learning from
+_MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
 _ROUNDS = 100
 _CONVERGED = 1e-5
 
@@ -104,15 +106,15 @@ def random_pairs(n: int, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.minimum(left, right), np.maximum(left, right)
 
 
-def score(
+def learn(
     records: Records,
     found: Candidates,
     graded: Graded,
     chance: Chance,
     *,
     rules: Sequence[Blocker],
-) -> ScoredPairs:
-    """Return the candidates with probability and evidence.
+) -> LinkModel:
+    """Return how records of one person, of one household and of strangers compare.
 
     Args:
         records: The records.
@@ -123,8 +125,18 @@ def score(
     """
     u = _strangers(chance.graded, len(records))
     classes = train(graded, found.proposed, u, rules)
-    prior = _priors(records, found, graded, chance, classes)
-    bits = _evidence(records, found, graded, classes, prior)
+    sources, code = np.unique(records.source.astype(str), return_inverse=True)
+    match, household = _priors(code.astype(np.int64), found, graded, chance, classes)
+    names = [comparison.name for comparison in graded.comparisons]
+    m, h, u_by_name = (
+        dict(zip(names, levels, strict=True)) for levels in (classes.m, classes.h, classes.u)
+    )
+    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household)
+
+
+def score(records: Records, found: Candidates, graded: Graded, model: LinkModel) -> ScoredPairs:
+    """Return the candidates with probability and evidence."""
+    bits = _evidence(records, found, graded, model)
     weight = np.sum([*bits.values()], axis=0)
     return ScoredPairs(
         candidates=found,
@@ -132,6 +144,7 @@ def score(
         bits=bits,
         grades={c.name: graded.levels[:, k] for k, c in enumerate(graded.comparisons)},
         levels={c.name: tuple(c.levels) for c in graded.comparisons},
+        model=model,
     )
 
 
@@ -275,18 +288,10 @@ def _strangers(chance: Graded, n_records: int) -> tuple[Floats, ...]:
     return tuple(result)
 
 
-@dataclass(frozen=True, eq=False)
-class _Prior:
-    """Shares of matches and household pairs among all pairs of a pair's two sources."""
-
-    match: Floats
-    household: Floats
-
-
 def _priors(
-    records: Records, found: Candidates, graded: Graded, chance: Chance, classes: Classes
-) -> _Prior:
-    """Return the priors of each candidate pair, by its two sources.
+    source: NDArray[np.int64], found: Candidates, graded: Graded, chance: Chance, classes: Classes
+) -> tuple[Floats, Floats]:
+    """Return the shares of matches and of household pairs, by the two sources of a pair.
 
     The number of pairs that are one person beyond doubt, divided by how many of the
     matches would show it, which depends on the fields that the two sources fill in.
@@ -295,13 +300,12 @@ def _priors(
     kinds = _Kinds.of(graded.comparisons, classes.u)
     certain, relatives = _beyond_doubt(graded, kinds)
     match, household = _would_show(chance.graded, kinds, classes)
-    sources, code = np.unique(records.source.astype(str), return_inverse=True)
-    cells = _Cells(np.bincount(code, minlength=len(sources)))
-    here = cells.of(code, found.left, found.right)
-    there = cells.of(code, chance.left, chance.right)
-    return _Prior(
-        match=cells.share(here[certain], there, match)[here],
-        household=cells.share(here[relatives], there, household)[here],
+    cells = _Cells(np.bincount(source))
+    here = cells.of(source, found.left, found.right)
+    there = cells.of(source, chance.left, chance.right)
+    return (
+        cells.share(here[certain], there, match),
+        cells.share(here[relatives], there, household),
     )
 
 
@@ -320,7 +324,9 @@ class _Cells:
         return cell
 
     def share(self, seen: NDArray[np.int64], drawn: NDArray[np.int64], shows: Floats) -> Floats:
-        """Return the share of the class among all pairs by cell, shrunk to that overall.
+        """Return the share of the class among all pairs of two sources, shrunk to that overall.
+
+        Of shape (n_sources + 1, n_sources + 1): the last is that overall, for other sources.
 
         Args:
             seen: Cell of each pair that is of the class beyond doubt.
@@ -336,7 +342,10 @@ class _Cells:
         records = max(int(self.size.sum()), 1)
         overall = (len(seen) + _PRIOR_DUPLICATES * records) / (exposed.sum() + records)
         found = np.bincount(seen, minlength=n * n) + _PRIOR_SEEN
-        return np.minimum(found / (exposed + _PRIOR_SEEN / overall), 0.4)
+        share = np.full((n + 1, n + 1), overall)
+        share[:n, :n] = (found / (exposed + _PRIOR_SEEN / overall)).reshape(n, n)
+        share = np.triu(share)
+        return np.minimum(share + np.triu(share, k=1).T, _MOST_SHARE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -393,26 +402,33 @@ def _would_show(graded: Graded, kinds: _Kinds, classes: Classes) -> tuple[Floats
 
 
 def _evidence(
-    records: Records, found: Candidates, graded: Graded, classes: Classes, prior: _Prior
+    records: Records, found: Candidates, graded: Graded, model: LinkModel
 ) -> dict[str, Floats]:
     """Return bits by name: the prior, each comparison, and what the household takes away."""
-    strangers = 1 - prior.match - prior.household
-    household = np.log2(prior.household / strangers)
-    bits = {"prior": np.log2(prior.match / strangers)}
+    match, at_home = _prior_of(records, found, model)
+    strangers = 1 - match - at_home
+    household = np.log2(at_home / strangers)
+    bits = {"prior": np.log2(match / strangers)}
     for k, comparison in enumerate(graded.comparisons):
-        levels = graded.levels[:, k]
-        u = classes.u[k][levels] * _commonness(records, found, comparison, levels)
-        h = (
-            classes.h[k][levels]
-            if comparison.shared
-            else np.where(levels < comparison.agreement, u, classes.h[k][levels])
-        )
+        levels, name = graded.levels[:, k], comparison.name
+        u = model.u[name][levels] * _commonness(records, found, comparison, levels)
+        h = model.h[name][levels]
+        h = h if comparison.shared else np.where(levels < comparison.agreement, u, h)
         known = levels != MISSING
-        bits[comparison.name] = np.where(known, np.log2(classes.m[k][levels] / u), 0.0)
+        bits[name] = np.where(known, np.log2(model.m[name][levels] / u), 0.0)
         household += np.where(known, np.log2(h / u), 0.0)
     # odds = M / (H + 1) with M and H relative to strangers: the household costs log2(1 + H).
     bits["household"] = -np.logaddexp2(0.0, household)
     return bits
+
+
+def _prior_of(records: Records, found: Candidates, model: LinkModel) -> tuple[Floats, Floats]:
+    """Return the prior shares of matches and household pairs of each candidate pair."""
+    place = {name: code for code, name in enumerate(model.sources)}
+    sources, code = np.unique(records.source.astype(str), return_inverse=True)
+    known = np.array([place.get(name, len(place)) for name in sources.tolist()], dtype=np.int64)
+    left, right = known[code[found.left]], known[code[found.right]]
+    return model.match[left, right], model.household[left, right]
 
 
 def _commonness(

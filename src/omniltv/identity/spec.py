@@ -1,15 +1,18 @@
 """How to link: the settings of `stitch`, the same in Python as the docs spell them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from omniltv.identity.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.clustering import BestFirstClusterer
 from omniltv.identity.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.protocols import Blocker, Clusterer, Comparison, LinkEngine
+from omniltv.identity.protocols import MISSING, Blocker, Clusterer, Comparison, LinkEngine
 
-__all__ = ["LinkSpec"]
+__all__ = ["LinkSpec", "unique_codes"]
 
 
 class LinkSpec(BaseModel):
@@ -45,3 +48,9 @@ class LinkSpec(BaseModel):
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     engine: LinkEngine | None = None
     clusterer: Clusterer = BestFirstClusterer()
+
+
+def unique_codes(source: NDArray[np.object_], sources: Sequence[str]) -> NDArray[np.int64]:
+    """Return the code of each record's source if a person is in it once, else `MISSING`."""
+    code = {name: number for number, name in enumerate(sources)}
+    return np.array([code.get(name, MISSING) for name in source.tolist()], dtype=np.int64)

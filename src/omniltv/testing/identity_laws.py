@@ -1,4 +1,4 @@
-"""Laws that every blocker and every comparison must keep, yours included.
+"""Laws that every blocker, comparison, link engine and clusterer must keep, yours included.
 
 Each law is a function with a name; run them all over your own plug-in::
 
@@ -10,22 +10,49 @@ Each law is a function with a name; run them all over your own plug-in::
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from omniltv.identity.protocols import MISSING, Blocker, Column, Comparison, Pairs, Records
+from omniltv.identity.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.protocols import (
+    DECIDED,
+    MISSING,
+    Blocker,
+    Candidates,
+    Clusterer,
+    Column,
+    Comparison,
+    LinkEngine,
+    LinkModel,
+    Pairs,
+    Records,
+    ScoredPairs,
+)
 
 __all__ = [
     "BLOCKER_LAWS",
+    "CLUSTERER_LAWS",
     "COMPARISON_LAWS",
+    "ENGINE_LAWS",
+    "a_new_record_is_in_every_pair",
     "blocks_are_capped",
+    "decisions_hold",
     "each_pair_once_and_ordered",
+    "evidence_adds_up",
     "example_records",
     "grades_are_levels_or_missing",
     "levels_are_described",
     "nothing_to_compare_is_missing",
+    "order_of_links_does_not_matter",
     "order_of_pairs_does_not_matter",
     "order_of_records_does_not_matter",
     "same_record_agrees",
     "sides_do_not_matter",
+    "strangers_stay_apart",
+    "sure_links_join",
+    "the_same_seed_links_alike",
+    "unique_sources_hold",
+    "what_was_learnt_scores_alike",
 ]
 
 type _Law[Plug] = Callable[[Plug, Records], None]
@@ -144,15 +171,95 @@ def blocks_are_capped(blocker: Blocker, records: Records) -> None:
     assert every - kept <= listed, "pairs lost to the cap are in a listed block"
 
 
+def a_new_record_is_in_every_pair(blocker: Blocker, records: Records) -> None:
+    """Told which records are new, it proposes the same pairs but those of two old ones."""
+    new = np.arange(len(records)) % 2 == 0
+    every, some = (blocker.propose(records, max_block=100, new=only) for only in (None, new))
+    wanted = new[every.left] | new[every.right]
+    pairs = set(zip(every.left[wanted].tolist(), every.right[wanted].tolist(), strict=True))
+    found = set(zip(some.left.tolist(), some.right.tolist(), strict=True))
+    assert found == pairs, "all pairs with a new record, and no other"
+
+
 def order_of_records_does_not_matter(blocker: Blocker, records: Records) -> None:
     """The same pairs whatever the order of the records."""
-    order = np.arange(len(records))[::-1]
-    turned = Records(
-        records.source[order],
-        records.record_id[order],
-        {name: Column(c.codes[order], c.values) for name, c in records.columns.items()},
-    )
+    turned = _turned(records)
     assert _keys(blocker, records) == _keys(blocker, turned), "order of records does not matter"
+
+
+def evidence_adds_up(engine: LinkEngine, records: Records) -> None:
+    """Each pair once and ordered, probabilities that are the logistic of the summed bits."""
+    found = _link(engine, records)
+    left, right = found.candidates.left, found.candidates.right
+    assert len({*zip(left.tolist(), right.tolist(), strict=True)}) == len(left), "each pair once"
+    assert ((left >= 0) & (left < right) & (right < len(records))).all(), "left is below right"
+    assert found.candidates.proposed.any(axis=1).all(), "some rule proposed each pair"
+    expected = 1 / (1 + np.exp2(-np.clip(found.weight, -500, 500)))
+    assert np.allclose(found.probability, expected), "probability is the logistic of the bits"
+    for name, grades in found.grades.items():
+        assert grades.min(initial=0) >= MISSING, "no grade below MISSING"
+        assert grades.max(initial=MISSING) < len(found.levels[name]), "no grade beyond the levels"
+
+
+def the_same_seed_links_alike(engine: LinkEngine, records: Records) -> None:
+    """The same records and seed give the same evidence, in whatever order they come."""
+    first, again, turned = (
+        _evidence(engine, part, records) for part in (records, records, _turned(records))
+    )
+    assert first == again, "the same seed, the same evidence"
+    assert first.keys() == turned.keys(), "the order of records does not matter"
+    assert np.allclose([first[key] for key in first], [turned[key] for key in first]), (
+        "the order of records does not matter"
+    )
+
+
+def what_was_learnt_scores_alike(engine: LinkEngine, records: Records) -> None:
+    """A model scores the records it was learnt from as it did, and new pairs no other way."""
+    found = _link(engine, records)
+    again = _link(engine, records, model=found.model)
+    assert np.allclose(again.weight, found.weight), "a model scores as it was learnt"
+    new = np.arange(len(records)) % 2 == 0
+    some = _link(engine, records, model=found.model, new=new)
+    wanted = new[found.candidates.left] | new[found.candidates.right]
+    assert np.array_equal(some.candidates.left, found.candidates.left[wanted]), "pairs with a new"
+    assert np.allclose(some.weight, found.weight[wanted]), "scored alike"
+
+
+def strangers_stay_apart(clusterer: Clusterer) -> None:
+    """Without a link every record is a customer of its own."""
+    assert _partition(clusterer, {}, 3) == {frozenset({k}) for k in range(3)}
+    assert _partition(clusterer, {(0, 1): -5.0}, 2) == {frozenset({0}), frozenset({1})}
+    assert _partition(clusterer, {}, 0) == set(), "no records, no customers"
+
+
+def sure_links_join(clusterer: Clusterer) -> None:
+    """What is sure, and contradicted by nothing, is one customer."""
+    found = _partition(clusterer, {(0, 1): 12.0, (1, 2): 11.0}, 4)
+    assert found == {frozenset({0, 1, 2}), frozenset({3})}
+
+
+def unique_sources_hold(clusterer: Clusterer) -> None:
+    """Two records of a source in which a person is once are never one customer."""
+    unique = np.array([0, MISSING, 0], dtype=np.int64)
+    found = _partition(clusterer, {(0, 1): 12.0, (1, 2): 11.0}, 3, unique=unique)
+    assert not any({0, 2} <= customer for customer in found), "at most one of a unique source"
+
+
+def decisions_hold(clusterer: Clusterer) -> None:
+    """Decisions by hand count more than any evidence and than unique sources."""
+    unique = np.array([0, 0, MISSING], dtype=np.int64)
+    joined = _partition(clusterer, {(0, 1): DECIDED - 9.0}, 3, unique=unique)
+    assert any({0, 1} <= customer for customer in joined), "decided to be one"
+    links = {(0, 1): 12.0 - DECIDED, (0, 2): 12.0, (1, 2): 12.0}
+    apart = _partition(clusterer, links, 3)
+    assert not any({0, 1} <= customer for customer in apart), "decided to be two"
+
+
+def order_of_links_does_not_matter(clusterer: Clusterer) -> None:
+    """The same pairs in another order make the same customers."""
+    links = {(0, 1): 9.0, (1, 2): 6.0, (0, 2): -8.0, (2, 3): 7.0, (3, 4): 3.0}
+    turned = dict(reversed(links.items()))
+    assert _partition(clusterer, links, 5) == _partition(clusterer, turned, 5)
 
 
 COMPARISON_LAWS: tuple[_Law[Comparison], ...] = (
@@ -169,8 +276,87 @@ BLOCKER_LAWS: tuple[_Law[Blocker], ...] = (
     each_pair_once_and_ordered,
     blocks_are_capped,
     order_of_records_does_not_matter,
+    a_new_record_is_in_every_pair,
 )
 """Every law of a blocker."""
+
+ENGINE_LAWS: tuple[_Law[LinkEngine], ...] = (
+    evidence_adds_up,
+    the_same_seed_links_alike,
+    what_was_learnt_scores_alike,
+)
+"""Every law of a link engine."""
+
+CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
+    strangers_stay_apart,
+    sure_links_join,
+    unique_sources_hold,
+    decisions_hold,
+    order_of_links_does_not_matter,
+)
+"""Every law of a clusterer."""
+
+
+def _turned(records: Records) -> Records:
+    order = np.arange(len(records))[::-1]
+    columns = {name: Column(c.codes[order], c.values) for name, c in records.columns.items()}
+    return Records(records.source[order], records.record_id[order], columns)
+
+
+def _link(
+    engine: LinkEngine,
+    records: Records,
+    *,
+    model: LinkModel | None = None,
+    new: NDArray[np.bool_] | None = None,
+) -> ScoredPairs:
+    return engine.link(
+        records,
+        blockers=DEFAULT_BLOCKERS,
+        comparisons=DEFAULT_COMPARISONS,
+        max_block=100,
+        seed=1,
+        model=model,
+        new=new,
+    )
+
+
+def _evidence(
+    engine: LinkEngine, records: Records, named: Records
+) -> dict[frozenset[tuple[str, str]], float]:
+    """Return the weight of each pair by the ids of its records."""
+    found, ids = _link(engine, records), records.ids()
+    assert sorted(ids) == sorted(named.ids())
+    ends = zip(found.candidates.left.tolist(), found.candidates.right.tolist(), strict=True)
+    return {
+        frozenset((ids[a], ids[b])): weight
+        for (a, b), weight in zip(ends, found.weight.tolist(), strict=True)
+    }
+
+
+def _partition(
+    clusterer: Clusterer,
+    links: dict[tuple[int, int], float],
+    n: int,
+    *,
+    unique: NDArray[np.int64] | None = None,
+) -> set[frozenset[int]]:
+    """Return the customers, as sets of records, that weights of pairs lead to."""
+    left, right = (np.array([pair[k] for pair in links], dtype=np.int64) for k in (0, 1))
+    weight = np.array(list(links.values()), dtype=np.float64)
+    nothing = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
+    pairs = ScoredPairs(
+        candidates=Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {}),
+        probability=1 / (1 + np.exp2(-np.clip(weight, -500, 500))),
+        bits={"all": weight},
+        grades={},
+        levels={},
+        model=nothing,
+    )
+    codes = np.full(n, MISSING, dtype=np.int64) if unique is None else unique
+    labels = clusterer.cluster(pairs, n_records=n, threshold=0.8, unique=codes)
+    assert labels.shape == (n,), "one customer a record"
+    return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 
 
 def _all_pairs(records: Records) -> Pairs:

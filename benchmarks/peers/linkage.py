@@ -1,0 +1,150 @@
+"""Which records other libraries put together: Splink 5, recordlinkage's ECM, and a forest.
+
+Run by `_peers.run` in an environment of its own: `... INPUT.json OUTPUT.json`. The input has
+``tool``, ``columns`` (lists of texts by name; None where missing) and what the tool needs.
+The output has ``cluster`` (one number a record) or ``probability`` (one a pair), ``seconds``
+and ``peak_mb``.
+"""
+
+import json
+import logging
+import resource
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import recordlinkage as rl
+import splink.comparison_library as cl  # type: ignore[import-not-found]  # in the peer's environment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
+from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+type Given = dict[str, Any]
+type Found = dict[str, object]
+
+PACKAGES = ("splink", "duckdb", "recordlinkage", "scikit-learn", "pandas")
+
+
+def main() -> None:
+    """Do what the input asks for."""
+    source, target = map(Path, sys.argv[1:])
+    given = json.loads(source.read_text("utf-8"))
+    start = time.perf_counter()
+    found = TOOLS[given["tool"]](given)
+    found["seconds"] = time.perf_counter() - start
+    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["versions"] = {name: version(name) for name in PACKAGES}
+    target.write_text(json.dumps(found), "utf-8")
+
+
+def splink(given: Given) -> Found:
+    """Link with Splink 5 on embedded DuckDB, as the input's settings say."""
+    table = pd.DataFrame(given["columns"]).astype(object)
+    table = table.where(table.notna(), None)
+    table.insert(0, "unique_id", np.arange(len(table)))
+    api = DuckDBAPI(connection=":temporary:")
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        comparisons=[_comparison(*item) for item in given["comparisons"]],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in given["blocks"]],
+        retain_matching_columns=False,
+    )
+    linker = Linker(api.register(table), settings, log_level=logging.ERROR)
+    training = linker.training
+    certain = [block_on(*rule) for rule in given["certain"]]
+    training.estimate_probability_two_random_records_match(certain, recall=given["recall"])
+    training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
+    for rule in given["train"]:
+        training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+    pairs = linker.inference.predict(threshold_match_probability=given["threshold"])
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
+        pairs, threshold_match_probability=given["threshold"]
+    ).as_pandas_dataframe()
+    order = clusters.sort_values("unique_id")
+    return {"cluster": order["cluster_id"].astype(int).tolist()}
+
+
+def _comparison(kind: str, column: str) -> object:
+    made: dict[str, Callable[[], object]] = {
+        "name": lambda: cl.NameComparison(column),
+        "birth": lambda: cl.DateOfBirthComparison(
+            column, input_is_string=True, datetime_format="%Y-%m-%d"
+        ),
+        "birth8": lambda: cl.DateOfBirthComparison(
+            column, input_is_string=True, datetime_format="%Y%m%d"
+        ),
+        "email": lambda: cl.EmailComparison(column),
+        "exact": lambda: cl.ExactMatch(column),
+        "exact_tf": lambda: cl.ExactMatch(column).configure(term_frequency_adjustments=True),
+        "slips": lambda: cl.DamerauLevenshteinAtThresholds(column, [1, 2]),
+        "alike": lambda: cl.JaroWinklerAtThresholds(column, [0.92, 0.8]),
+    }
+    return made[kind]()
+
+
+def ecm(given: Given) -> Found:
+    """Link with recordlinkage's own blocking, comparing and ECM classifier."""
+    table = pd.DataFrame(given["columns"]).astype(object)
+    table = table.where(table.notna(), None)
+    index = rl.Index()
+    for rule in given["blocks"]:
+        index.block(list(rule))
+    usable = table.copy()
+    pairs = index.index(usable)
+    known = np.ones(len(pairs), dtype=bool)
+    left, right = (pairs.get_level_values(k).to_numpy() for k in (0, 1))
+    same_block = np.zeros(len(pairs), dtype=bool)
+    for rule in given["blocks"]:  # missing values do not make a block
+        equal = known.copy()
+        for name in rule:
+            values = table[name].to_numpy()
+            equal &= (values[left] == values[right]) & pd.notna(values[left])
+        same_block |= equal
+    pairs = pairs[same_block]
+    compare = rl.Compare()
+    for kind, column in given["comparisons"]:
+        if kind in {"name", "alike"}:
+            compare.string(column, column, method="jarowinkler", threshold=0.85, label=column)
+        elif kind == "slips":
+            compare.string(
+                column, column, method="damerau_levenshtein", threshold=0.85, label=column
+            )
+        else:
+            compare.exact(column, column, label=column)
+    vectors = compare.compute(pairs, table).fillna(0)
+    links = rl.ECMClassifier(binarize=0.5).fit_predict(vectors)
+    return {"cluster": _components(len(table), links)}
+
+
+def forest(given: Given) -> Found:
+    """Return out-of-fold probabilities of a forest that is given the labels of other pairs."""
+    features, label = np.array(given["features"], dtype=float), np.array(given["label"])
+    probability = np.zeros(len(label))
+    for fit, held in GroupKFold(5).split(features, label, given["group"]):
+        model = RandomForestClassifier(300, min_samples_leaf=2, random_state=1, n_jobs=2)
+        model.fit(features[fit], label[fit])
+        probability[held] = model.predict_proba(features[held])[:, 1]
+    return {"probability": probability.tolist()}
+
+
+def _components(n: int, links: pd.MultiIndex) -> list[int]:
+
+    left, right = (links.get_level_values(k).to_numpy() for k in (0, 1))
+    graph = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
+    labels: list[int] = connected_components(graph, directed=False)[1].tolist()
+    return labels
+
+
+TOOLS = {"splink": splink, "ecm": ecm, "forest": forest}
+
+if __name__ == "__main__":
+    main()

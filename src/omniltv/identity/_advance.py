@@ -1,0 +1,341 @@
+"""From one state to the next: records come, change and go, and only what they touch is redone."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.identity._graph import neighbourhoods
+from omniltv.identity._ids import customer_ids
+from omniltv.identity._state import AUDIT_COLUMNS, IdentityState, Plain
+from omniltv.identity.changes import changes_between
+from omniltv.identity.decisions import Decisions, decide, decisions_about
+from omniltv.identity.protocols import (
+    MISSING,
+    Candidates,
+    Column,
+    LinkEngine,
+    Records,
+    ScoredPairs,
+)
+from omniltv.identity.records import Masked, mask_shared, without_values
+from omniltv.identity.resolution import rules_of
+from omniltv.identity.spec import LinkSpec, unique_codes
+
+__all__ = ["Advance", "Step", "advance", "all_masked", "audit_rows", "relevant"]
+
+type Codes = NDArray[np.int64]
+type Flags = NDArray[np.bool_]
+type Customers = NDArray[np.object_]
+type Key = tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Step:
+    """What is to happen.
+
+    Attributes:
+        gone: Records of the state that go, of shape (n_records,).
+        added: Records that come, sorted by key; none of them is among those that stay.
+        decisions: All decisions from now on, as columns.
+        reason: What the audit says where no link explains a change.
+    """
+
+    gone: Flags
+    added: Records
+    decisions: Plain
+    reason: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Advance:
+    """The next state, and what is new in it.
+
+    Attributes:
+        state: The next state.
+        changes: The rows that this step adds to the audit, as columns.
+        masked: Values that too many share now.
+        decisions: The decisions about records that are there, and the others.
+    """
+
+    state: IdentityState
+    changes: Plain
+    masked: tuple[Masked, ...]
+    decisions: Decisions
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Scene:
+    """Records and evidence once the step is done, before customers are made.
+
+    Attributes:
+        records: All records.
+        place: Where each record of the state is now, `MISSING` if gone.
+        new: Which records came.
+        pairs: What was compared.
+        judged: The same with the decisions.
+        decisions: The decisions.
+        masked: Values that too many share.
+    """
+
+    records: Records
+    place: Codes
+    new: Flags
+    pairs: ScoredPairs
+    judged: ScoredPairs
+    decisions: Decisions
+    masked: tuple[Masked, ...]
+
+
+def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> Advance:
+    """Return the state after records went and came, with customers made anew where touched."""
+    scene = _scene(state, spec, engine, step)
+    before = np.full(len(scene.records), None, dtype=object)
+    before[scene.place[~step.gone]] = state.customer[~step.gone]
+    touched = _touched(state, scene, step.gone)
+    part = _part(scene.judged, touched, len(scene.records))
+    customer = before.copy()
+    customer[touched] = _customers(state, scene, spec, touched, part)
+    reasons = _reasons(part, before[touched], customer[touched], spec.threshold)
+    left = [key for key, gone in zip(state.records.ids(), step.gone, strict=True) if gone]
+    keys = scene.records.ids()
+    was = dict(zip(left, state.customer[step.gone].tolist(), strict=True))
+    was |= {keys[row]: before[row] for row in touched.tolist() if before[row] is not None}
+    now = {keys[row]: str(customer[row]) for row in touched.tolist()}
+    changes = audit_rows(was, now, state.version + 1, reasons, step.reason)
+    following = IdentityState(
+        version=state.version + 1,
+        records=scene.records,
+        customer=customer,
+        pairs=relevant(scene.pairs, len(scene.records)),
+        masked=all_masked(scene.masked, state.masked),
+        decisions=step.decisions,
+        audit={name: [*state.audit[name], *changes[name]] for name in AUDIT_COLUMNS},
+    )
+    return Advance(following, changes, scene.masked, scene.decisions)
+
+
+def audit_rows(
+    before: Mapping[Key, str],
+    after: Mapping[Key, str],
+    run: int,
+    reasons: Mapping[str, str],
+    otherwise: str,
+) -> dict[str, list[object]]:
+    """Return the rows of the audit for what changed between two crosswalks.
+
+    Args:
+        before: Customer id of each record that could have changed.
+        after: The same afterwards.
+        run: Number of the run.
+        reasons: By customer id, which link brought records to it.
+        otherwise: The reason where no link did.
+    """
+    changes = changes_between(before, after)
+    time = datetime.now(UTC)
+    joined = [
+        change in {"new record", "merged", "split"} and str(new) in reasons
+        for new, change in zip(changes["after"], changes["change"], strict=True)
+    ]
+    reason = [
+        reasons[str(new)] if by_link else otherwise
+        for new, by_link in zip(changes["after"], joined, strict=True)
+    ]
+    n = len(reason)
+    return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
+
+
+def all_masked(
+    masked: Sequence[Masked], before: Mapping[str, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Return the values that are masked from now on, by column."""
+    values = defaultdict(set, {name: set(known) for name, known in before.items()})
+    for value in masked:
+        values[value.column].add(value.value)
+    return {name: frozenset(known) for name, known in values.items()}
+
+
+def relevant(pairs: ScoredPairs, n: int) -> ScoredPairs:
+    """Return the pairs without those of two records that cannot end up together."""
+    component = neighbourhoods(pairs, n)
+    found = pairs.candidates
+    inside = np.flatnonzero(component[found.left] == component[found.right])
+    return _chosen(pairs, inside, found.left, found.right)
+
+
+def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> _Scene:
+    merged, place, new = _merge(state.records, step.gone, step.added)
+    records, masked = mask_shared(
+        without_values(merged, state.masked), max_sharing=spec.max_sharing
+    )
+    fresh = engine.link(
+        records,
+        blockers=spec.blockers,
+        comparisons=spec.comparisons,
+        max_block=spec.max_block,
+        seed=spec.seed,
+        model=state.pairs.model,
+        new=new,
+    )
+    pairs = _together(_moved(state.pairs, place), fresh)
+    position = {key: row for row, key in enumerate(records.ids())}
+    decisions = decisions_about(step.decisions, position)
+    judged = decide(pairs, decisions, len(records))
+    return _Scene(records, place, new, pairs, judged, decisions, masked)
+
+
+def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, Flags]:
+    """Return all records sorted, where each old one is now, and which are new."""
+    keep = np.flatnonzero(~gone)
+    source = np.concatenate([old.source[keep], added.source])
+    record_id = np.concatenate([old.record_id[keep], added.record_id])
+    keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    place = np.full(len(old), MISSING, dtype=np.int64)
+    place[keep] = rank[: len(keep)]
+    columns: dict[str, Column] = {}
+    for names in _vocabularies(old.columns.keys() | added.columns.keys()):
+        columns |= _merged_columns(old.columns, keep, added, names, order)
+    new = np.asarray(order >= len(keep))
+    return Records(source[order], record_id[order], columns), place, new
+
+
+def _vocabularies(names: set[str]) -> list[list[str]]:
+    """Return the columns in groups that share their distinct values: both names of a kind."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        groups[name.removeprefix("family_").removeprefix("given_")].append(name)
+    return list(groups.values())
+
+
+def _merged_columns(
+    old: Mapping[str, Column],
+    keep: NDArray[np.intp],
+    added: Records,
+    names: Sequence[str],
+    order: Codes,
+) -> dict[str, Column]:
+    nothing = np.empty(0, dtype=object)
+    first = next((old[name].values for name in names if name in old), nothing)
+    more = next((added.columns[n].values for n in names if n in added.columns), nothing)
+    place = {value: code for code, value in enumerate(first.tolist())}
+    for value in more.tolist():
+        place.setdefault(value, len(place))
+    values = np.array([*place], dtype=object)
+    move = np.array([*(place[value] for value in more.tolist()), MISSING], dtype=np.int64)
+    result = {}
+    for name in names:
+        before = old[name].codes[keep] if name in old else np.full(len(keep), MISSING)
+        codes = (
+            move[added.columns[name].codes]
+            if name in added.columns
+            else np.full(len(added), MISSING)
+        )
+        result[name] = Column(np.concatenate([before, codes])[order].astype(np.int64), values)
+    return result
+
+
+def _moved(pairs: ScoredPairs, place: Codes) -> ScoredPairs:
+    """Return the pairs of records that stay, by where these are now."""
+    left, right = place[pairs.candidates.left], place[pairs.candidates.right]
+    stay = np.flatnonzero((left != MISSING) & (right != MISSING))
+    return _chosen(pairs, stay, left, right)
+
+
+def _part(pairs: ScoredPairs, rows: NDArray[np.intp], n: int) -> ScoredPairs:
+    """Return the pairs within some records, by position among these."""
+    position = np.full(n, MISSING, dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    return _moved(pairs, position)
+
+
+def _chosen(pairs: ScoredPairs, rows: NDArray[np.intp], left: Codes, right: Codes) -> ScoredPairs:
+    """Return some of the pairs, with other positions."""
+    found = pairs.candidates
+    candidates = Candidates(
+        left[rows], right[rows], found.rules, found.proposed[rows], found.oversized
+    )
+    return ScoredPairs(
+        candidates=candidates,
+        probability=pairs.probability[rows],
+        bits={name: values[rows] for name, values in pairs.bits.items()},
+        grades={name: values[rows] for name, values in pairs.grades.items()},
+        levels=pairs.levels,
+        model=pairs.model,
+    )
+
+
+def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
+    """Return old and new pairs; no pair is both."""
+    both = (old.candidates, fresh.candidates)
+    candidates = Candidates(
+        np.concatenate([found.left for found in both]),
+        np.concatenate([found.right for found in both]),
+        fresh.candidates.rules,
+        np.concatenate([found.proposed for found in both]),
+        fresh.candidates.oversized,
+    )
+    return ScoredPairs(
+        candidates=candidates,
+        probability=np.concatenate([old.probability, fresh.probability]),
+        bits={name: np.concatenate([old.bits[name], fresh.bits[name]]) for name in fresh.bits},
+        grades={
+            name: np.concatenate([old.grades[name], fresh.grades[name]]) for name in fresh.grades
+        },
+        levels=fresh.levels,
+        model=fresh.model,
+    )
+
+
+def _touched(state: IdentityState, scene: _Scene, gone: Flags) -> NDArray[np.intp]:
+    """Return the records whose customers are made anew: all that may go with a change."""
+    seeds = scene.new.copy()
+    ends = state.pairs.candidates.left, state.pairs.candidates.right
+    lost = gone[ends[0]] | gone[ends[1]]
+    beside = np.isin(np.arange(len(gone)), np.concatenate([ends[0][lost], ends[1][lost]]))
+    without = set(state.customer[gone].tolist())
+    beside |= np.array([name in without for name in state.customer.tolist()], dtype=np.bool_)
+    seeds[scene.place[beside & ~gone]] = True
+    seeds[np.concatenate([scene.decisions.left, scene.decisions.right])] = True
+    component = neighbourhoods(scene.judged, len(scene.records))
+    return np.flatnonzero(np.isin(component, component[seeds]))
+
+
+def _customers(
+    state: IdentityState,
+    scene: _Scene,
+    spec: LinkSpec,
+    touched: NDArray[np.intp],
+    part: ScoredPairs,
+) -> list[str]:
+    """Return the customer ids of the touched records."""
+    clusters = spec.clusterer.cluster(
+        part,
+        n_records=len(touched),
+        threshold=spec.threshold,
+        unique=unique_codes(scene.records.source[touched], spec.unique_sources),
+    )
+    keys = scene.records.ids()
+    previous = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
+    return customer_ids([keys[row] for row in touched.tolist()], clusters.tolist(), previous)
+
+
+def _reasons(
+    pairs: ScoredPairs, before: Customers, after: Customers, threshold: float
+) -> dict[str, str]:
+    """Return which link brought records of different customers together, by customer id."""
+    left, right = pairs.candidates.left, pairs.candidates.right
+    unknown = np.array([name is None for name in before.tolist()], dtype=np.bool_)
+    apart = (before[left] != before[right]) | unknown[left]
+    joined = (after[left] == after[right]) & apart & (pairs.probability >= threshold)
+    rows = np.flatnonzero(joined)
+    best = rows[np.argsort(pairs.weight[rows], kind="stable")]
+    return {
+        str(after[left[row]]): "linked by " + ", ".join(rules_of(pairs, row))
+        for row in best.tolist()
+    }
