@@ -45,8 +45,8 @@ def test_raw_values_come_back_with_their_record() -> None:
 
 def test_placeholders_never_survive() -> None:
     found = row(ProfileRules(), "bob")
-    assert found["phone"] is None
-    assert found["phone_from"] is None
+    assert pd.isna(found["phone"])
+    assert pd.isna(found["phone_from"])
     assert found["family_name"] == "佐藤"
 
 
