@@ -107,7 +107,7 @@ def arguments() -> argparse.Namespace:
     add("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
     add("--nuts-up-to", type=int, default=1_000_000, help="customers that NUTS is tried on")
     add("--tune", type=int, default=400, help="warm-up of NUTS, per chain")
-    add("--draws", type=int, default=600, help="draws of NUTS, per chain")
+    add("--draws", type=int, default=800, help="draws of NUTS, per chain")
     add("--compared", type=int, default=10_000, help="customers that the methods agree on")
     add("--long", type=int, default=10_000, help="draws per chain for that")
     add("--seed", type=int, default=1)

@@ -32,7 +32,8 @@ type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
 
 _TARGET_ACCEPT = 0.9
-_TARGET_ACCEPT_LEARNED = 0.95  # spreads scale everything else: at 0.92 a transition in 800 diverges
+_TARGET_ACCEPT_FUNNEL = 0.95  # at 0.92 a transition in 800 diverges
+_DETERMINED = 0.5  # weight of every learned effect from which nothing is left of the funnel
 _TAILS = 4.0  # median absolute deviations
 _TRIES = 20  # halving the distance from the centre
 _WIDE = 600  # coefficients; above, only the scales are taken from the approximation
@@ -201,7 +202,7 @@ def sample(
         expanded_names=["point"],
         make_initial_point_fn=_starts(density),
     )
-    learned = len(approximation.log_spread) > 0
+    funnel = density.weight.min(initial=1.0) < _DETERMINED
     trace = nutpie.sample(
         compiled,
         draws=draws,
@@ -211,7 +212,7 @@ def sample(
         seed=seed,
         save_warmup=False,
         progress_bar=progress,
-        target_accept=_TARGET_ACCEPT_LEARNED if learned else _TARGET_ACCEPT,
+        target_accept=_TARGET_ACCEPT_FUNNEL if funnel else _TARGET_ACCEPT,
     )
     return _chains(density, trace, start)
 
