@@ -34,7 +34,7 @@ from omniltv.identity.records import FIELDS
 
 PEER = "linkage"
 THRESHOLDS = (0.5, 0.8, 0.95, 0.99)
-SEEDS, LEVELS = (1, 2, 3, 4, 5), (0.5, 1.0, 1.5)
+SEEDS, LEVELS = (1, 2, 3, 4, 5), (0.125, 0.25, 0.5)
 NAMES = ("family_name", "given_name")
 
 
@@ -199,7 +199,7 @@ def with_labels(
     )
     spec = LinkSpec()
     clusters = spec.clusterer.cluster(
-        judged, n_records=len(workings.records), threshold=0.5, unique=workings.unique
+        judged, n_records=len(workings.records), links=probability >= 0.5, unique=workings.unique
     )
     crosswalk = pd.DataFrame(workings.records.ids(), columns=["source", "record_id"])
     quality = linkage_quality(crosswalk.assign(customer_id=clusters.astype(str)), truth)

@@ -21,7 +21,8 @@ def _cluster(
     found = Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {})
     pairs = ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {}, UNLEARNT)
     codes = np.asarray(np.full(n, MISSING) if unique is None else unique, dtype=np.int64)
-    labels = BestFirstClusterer().cluster(pairs, n_records=n, threshold=threshold, unique=codes)
+    links = pairs.probability >= threshold
+    labels = BestFirstClusterer().cluster(pairs, n_records=n, links=links, unique=codes)
     return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 
 

@@ -68,7 +68,7 @@ def test_anyone_can_read_the_folder(store: IdentityStore, tmp_path: Path) -> Non
     assert records["phone"].astype(str).tolist()[2] == "+81399991111"
     assert records["customer_id"].nunique() == 2
     model = json.loads((version / "model.json").read_text())
-    assert model["settings"]["threshold"] == 0.8
+    assert model["settings"]["threshold"] == 0.7
     pairs = pd.read_parquet(version / "pairs.parquet")
     assert {"left", "right", "rules", "bits_phone", "grade_phone"} <= set(pairs.columns)
     assert store.run == 1

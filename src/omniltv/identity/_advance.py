@@ -99,7 +99,7 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     customer[touched] = _customers(state, scene, spec, touched, part)
-    reasons = _reasons(part, before[touched], customer[touched], spec.threshold)
+    reasons = _reasons(part, before[touched], customer[touched], spec.links(part))
     left = [key for key, gone in zip(state.records.ids(), step.gone, strict=True) if gone]
     keys = scene.records.ids()
     was = dict(zip(left, state.customer[step.gone].tolist(), strict=True))
@@ -317,7 +317,7 @@ def _customers(
     clusters = spec.clusterer.cluster(
         part,
         n_records=len(touched),
-        threshold=spec.threshold,
+        links=spec.links(part),
         unique=unique_codes(scene.records.source[touched], spec.unique_sources),
     )
     keys = scene.records.ids()
@@ -326,13 +326,13 @@ def _customers(
 
 
 def _reasons(
-    pairs: ScoredPairs, before: Customers, after: Customers, threshold: float
+    pairs: ScoredPairs, before: Customers, after: Customers, links: Flags
 ) -> dict[str, str]:
     """Return which link brought records of different customers together, by customer id."""
     left, right = pairs.candidates.left, pairs.candidates.right
     unknown = np.array([name is None for name in before.tolist()], dtype=np.bool_)
     apart = (before[left] != before[right]) | unknown[left]
-    joined = (after[left] == after[right]) & apart & (pairs.probability >= threshold)
+    joined = (after[left] == after[right]) & apart & links
     rows = np.flatnonzero(joined)
     best = rows[np.argsort(pairs.weight[rows], kind="stable")]
     return {

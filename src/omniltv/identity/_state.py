@@ -135,6 +135,7 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
 def _settings(spec: LinkSpec) -> dict[str, float | int | tuple[str, ...]]:
     return {
         "threshold": spec.threshold,
+        "family_threshold": spec.family_threshold,
         "unique_sources": spec.unique_sources,
         "max_block": spec.max_block,
         "max_sharing": spec.max_sharing,

@@ -92,7 +92,7 @@ def stitch(
     decided = decisions_about(told, {key: row for row, key in enumerate(normal.ids())})
     judged = decide(pairs, decided, len(normal))
     clusters = spec.clusterer.cluster(
-        judged, n_records=len(normal), threshold=spec.threshold, unique=unique
+        judged, n_records=len(normal), links=spec.links(judged), unique=unique
     )
     workings = Workings(spec, normal, masked, pairs, judged, told, unique)
     known = {} if previous is None else customers_of(previous, "previous")
@@ -136,7 +136,7 @@ def _resolution[FrameT](
     keys = found.keys()
     customer = customer_ids(keys, found.clusters.tolist(), previous)
     probability = _belonging(found)
-    links = np.flatnonzero(found.pairs.probability >= found.workings.spec.threshold)
+    links = np.flatnonzero(found.workings.spec.links(found.pairs))
     kept = found.together()[links]
     reason = found.intake.reason
     link = link_columns(found.workings.records, found.pairs, links, kept)

@@ -108,6 +108,7 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("address+given", ("address", "given_reading"), ("address", "given_name")),
     KeyBlocker("postcode+given", ("postcode", "given_written"), ("address", "given_name")),
     KeyBlocker("postcode+given reading", ("postcode", "given_reading"), ("address", "given_name")),
+    KeyBlocker("postcode+family", ("postcode", "family_reading"), ("address", "family_name")),
     KeyBlocker("mailbox+given", ("mailbox", "given_reading"), ("email", "given_name")),
     KeyBlocker("phone tail+given", ("phone_tail", "given_reading"), ("phone", "given_name")),
 )

@@ -25,11 +25,15 @@ class BestFirstClusterer:
     """
 
     def cluster(
-        self, pairs: ScoredPairs, *, n_records: int, threshold: float, unique: NDArray[np.int64]
+        self,
+        pairs: ScoredPairs,
+        *,
+        n_records: int,
+        links: NDArray[np.bool_],
+        unique: NDArray[np.int64],
     ) -> NDArray[np.int64]:
         """Return the cluster of each record, shape (n_records,)."""
         left, right = pairs.candidates.left, pairs.candidates.right
-        links = np.flatnonzero(pairs.probability >= threshold)
         component = components(left[links], right[links], n_records)
         inside = np.flatnonzero(component[left] == component[right])
         weight = pairs.weight
@@ -37,8 +41,9 @@ class BestFirstClusterer:
         forest = _Forest(n_records, unique)
         for pair in inside.tolist():
             forest.weigh(int(left[pair]), int(right[pair]), float(weight[pair]))
-        order = links[np.lexsort((right[links], left[links], -pairs.weight[links]))]
-        for pair in order.tolist():
+        rows = np.flatnonzero(links)
+        order = np.lexsort((right[rows], left[rows], -pairs.weight[rows]))
+        for pair in rows[order].tolist():
             forest.join(int(left[pair]), int(right[pair]))
         roots = [forest.root(record) for record in range(n_records)]
         return np.unique(roots, return_inverse=True)[1].astype(np.int64)

@@ -289,6 +289,18 @@ class ScoredPairs:
         """Log2 odds that both records are one person, shape (n_pairs,)."""
         return np.sum([*self.bits.values(), np.zeros(len(self.probability))], axis=0)
 
+    @cached_property
+    def family(self) -> NDArray[np.float64]:
+        """Probability that the records are two people of one household, shape (n_pairs,).
+
+        Zero where an engine has no ``household`` among its evidence.
+        """
+        taken = self.bits.get("household", np.zeros(len(self.probability)))
+        with np.errstate(divide="ignore"):
+            odds = np.log2(np.expm1(-taken * np.log(2.0)))  # against strangers
+        person = self.weight - taken
+        return np.asarray(np.exp2(odds - np.logaddexp2(np.logaddexp2(0.0, odds), person)))
+
 
 @runtime_checkable
 class Blocker(Protocol):
@@ -394,15 +406,13 @@ class LinkEngine(Protocol):
 class Clusterer(Protocol):
     """Turns scored pairs into customers."""
 
-    def cluster(
-        self, pairs: ScoredPairs, *, n_records: int, threshold: float, unique: Codes
-    ) -> Codes:
+    def cluster(self, pairs: ScoredPairs, *, n_records: int, links: Flags, unique: Codes) -> Codes:
         """Return the cluster of each record, shape (n_records,).
 
         Args:
             pairs: Scored candidate pairs.
             n_records: How many records there are.
-            threshold: Probability from which a pair is a link.
+            links: Which pairs are sure enough to join two records, shape (n_pairs,).
             unique: Code of each record's source where a person has at most one record
                 in it, `MISSING` elsewhere; shape (n_records,).
         """

@@ -45,11 +45,13 @@ _STRAY = 0.01  # one record in a hundred has an identifier that belongs to a str
 _PRIOR_PAIRS = 20.0  # what the default m and h weigh against the data
 _PRIOR_CHANCE = 1_000.0  # what the stated coincidence weighs against random pairs
 _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
-_PRIOR_SEEN = 3.0  # certain pairs that the overall share weighs in a pair of sources
+_PRIOR_RELATIVES = 0.005  # pairs of one household per record, likewise
+_PRIOR_SEEN = 3.0  # certain pairs that what is expected weighs overall, and that in two sources
 _RARE = 0.1  # agreement less common than this says something about a person
 _ENOUGH = 0.2  # share of matches beyond doubt that a rule needs to be worth learning from
 _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
 _ROUNDS = 100
+_HOUSEHOLD_ROUNDS = 10
 _CONVERGED = 1e-5
 
 
@@ -299,14 +301,33 @@ def _priors(
     """
     kinds = _Kinds.of(graded.comparisons, classes.u)
     certain, relatives = _beyond_doubt(graded, kinds)
-    match, household = _would_show(chance.graded, kinds, classes)
+    shows, shows_home = _would_show(chance.graded, kinds, classes)
     cells = _Cells(np.bincount(source))
     here = cells.of(source, found.left, found.right)
     there = cells.of(source, chance.left, chance.right)
-    return (
-        cells.share(here[certain], there, match),
-        cells.share(here[relatives], there, household),
-    )
+    match = cells.share(here, certain, there, shows, _PRIOR_DUPLICATES)
+    household = cells.share(here, relatives, there, shows_home, _PRIOR_RELATIVES)
+    same = (graded.agree() & kinds.identifier).any(axis=1)
+    home = 1 - _without(chance.graded, kinds.identifier, classes.h, "agree")
+    likelihood = _log_likelihood(graded.levels[same], classes)
+    for _ in range(_HOUSEHOLD_ROUNDS):
+        share = np.log([table[:-1, :-1].ravel()[here[same]] for table in (match, household)])
+        person, family = likelihood[:, 0] + share[0], likelihood[:, 1] + share[1]
+        weight = np.exp(family - np.logaddexp(np.logaddexp(person, family), likelihood[:, 2]))
+        household = cells.share(here[same], weight, there, home, _PRIOR_RELATIVES)
+    return match, household
+
+
+def _log_likelihood(levels: NDArray[np.int8], classes: Classes) -> Floats:
+    """Return the log likelihood of pairs in the three classes, shape (n_pairs, 3)."""
+    log = np.zeros((len(levels), 3))
+    with np.errstate(divide="ignore"):
+        tables = [[np.log(level) for level in each] for each in (classes.m, classes.h, classes.u)]
+    for k in range(levels.shape[1]):
+        known = levels[:, k] != MISSING
+        for column, table in enumerate(tables):
+            log[known, column] += table[k][levels[known, k]]
+    return log
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,15 +344,24 @@ class _Cells:
         cell: NDArray[np.int64] = low * len(self.size) + high
         return cell
 
-    def share(self, seen: NDArray[np.int64], drawn: NDArray[np.int64], shows: Floats) -> Floats:
+    def share(
+        self,
+        where: NDArray[np.int64],
+        seen: Floats | NDArray[np.bool_],
+        drawn: NDArray[np.int64],
+        shows: Floats,
+        prior: float,
+    ) -> Floats:
         """Return the share of the class among all pairs of two sources, shrunk to that overall.
 
         Of shape (n_sources + 1, n_sources + 1): the last is that overall, for other sources.
 
         Args:
-            seen: Cell of each pair that is of the class beyond doubt.
+            where: Cell of each candidate pair.
+            seen: Whether it is of the class beyond doubt, or how probable that is.
             drawn: Cell of each random pair.
             shows: Probability that the random pair, if of the class, would show it.
+            prior: Pairs of the class per record that are expected before looking.
         """
         n = len(self.size)
         possible = np.triu(np.outer(self.size, self.size) - np.diag(self.size**2 // 2)).ravel()
@@ -340,8 +370,9 @@ class _Cells:
         mean = (total + shows.sum() / max(len(shows), 1)) / (count + 1.0)
         exposed = possible * mean
         records = max(int(self.size.sum()), 1)
-        overall = (len(seen) + _PRIOR_DUPLICATES * records) / (exposed.sum() + records)
-        found = np.bincount(seen, minlength=n * n) + _PRIOR_SEEN
+        expected = prior * records / max(possible.sum(), 1)
+        overall = (seen.sum() + _PRIOR_SEEN) / (exposed.sum() + _PRIOR_SEEN / expected)
+        found = np.bincount(where, weights=seen, minlength=n * n) + _PRIOR_SEEN
         share = np.full((n + 1, n + 1), overall)
         share[:n, :n] = (found / (exposed + _PRIOR_SEEN / overall)).reshape(n, n)
         share = np.triu(share)
@@ -380,25 +411,30 @@ def _would_show(graded: Graded, kinds: _Kinds, classes: Classes) -> tuple[Floats
     known = graded.levels != MISSING
     comparisons = graded.comparisons
 
-    def product(levels: tuple[Floats, ...], kind: NDArray[np.bool_], which: str) -> Floats:
-        result = np.ones(len(known))
-        for k in np.flatnonzero(kind):
-            agree = levels[k][: comparisons[k].agreement].sum()
-            gone = {"agree": agree, "differ": levels[k][-1], "both": agree + levels[k][-1]}[which]
-            result *= np.where(known[:, k], 1 - gone, 1.0)
-        return result
-
-    same = 1 - product(classes.m, kinds.identifier, "agree")
-    undecided = product(classes.m, kinds.personal, "both")
-    clear = product(classes.m, kinds.personal, "differ") - undecided
+    same = 1 - _without(graded, kinds.identifier, classes.m, "agree")
+    undecided = _without(graded, kinds.personal, classes.m, "both")
+    clear = _without(graded, kinds.personal, classes.m, "differ") - undecided
     ones = np.zeros(len(known))
     for k in np.flatnonzero(kinds.personal):
         others = kinds.personal & (np.arange(len(kinds.personal)) != k)
         agree = classes.m[k][: comparisons[k].agreement].sum()
-        ones += np.where(known[:, k], agree * product(classes.m, others, "both"), 0.0)
-    home = 1 - product(classes.h, kinds.identifier, "agree")
-    apart = product(classes.h, kinds.personal, "agree") - product(classes.h, kinds.personal, "both")
+        ones += np.where(known[:, k], agree * _without(graded, others, classes.m, "both"), 0.0)
+    home = 1 - _without(graded, kinds.identifier, classes.h, "agree")
+    apart = _without(graded, kinds.personal, classes.h, "agree")
+    apart = apart - _without(graded, kinds.personal, classes.h, "both")
     return clear * same + (clear - ones) * (1 - same), apart * home
+
+
+def _without(
+    graded: Graded, kind: NDArray[np.bool_], levels: tuple[Floats, ...], outcome: str
+) -> Floats:
+    """Return how likely each pair shows an outcome in none of some comparisons it has."""
+    result = np.ones(len(graded.levels))
+    for k in np.flatnonzero(kind):
+        agree, differ = levels[k][: graded.comparisons[k].agreement].sum(), levels[k][-1]
+        shown = {"agree": agree, "differ": differ, "both": agree + differ}[outcome]
+        result *= np.where(graded.levels[:, k] != MISSING, 1 - shown, 1.0)
+    return result
 
 
 def _evidence(

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from omniltv.identity.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.clustering import BestFirstClusterer
 from omniltv.identity.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.protocols import MISSING, Blocker, Clusterer, Comparison, LinkEngine
+from omniltv.identity.protocols import (
+    MISSING,
+    Blocker,
+    Clusterer,
+    Comparison,
+    LinkEngine,
+    ScoredPairs,
+)
 
 __all__ = ["LinkSpec", "unique_codes"]
 
@@ -20,7 +27,10 @@ class LinkSpec(BaseModel):
 
     Attributes:
         threshold: Probability from which two records are linked. The default says that a
-            wrong merge costs four times as much as a missed one.
+            wrong merge costs over twice as much as a missed one.
+        family_threshold: The same where the question is only whether it is one person or
+            two of a household. The default says that merging a family costs over eleven
+            times as much as a missed link.
         unique_sources: Sources in which a person has at most one record. None by
             default: most lists have duplicates, and a wrong claim splits customers.
         max_block: Records that one block may hold; larger ones are listed, not paired.
@@ -34,12 +44,13 @@ class LinkSpec(BaseModel):
 
     Examples:
         >>> LinkSpec(unique_sources=("app",)).threshold
-        0.8
+        0.7
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    family_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.92
     unique_sources: tuple[str, ...] = ()
     max_block: Annotated[int, Field(ge=2)] = 200
     max_sharing: Annotated[int, Field(ge=2)] = 30
@@ -48,6 +59,12 @@ class LinkSpec(BaseModel):
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     engine: LinkEngine | None = None
     clusterer: Clusterer = BestFirstClusterer()
+
+    def links(self, pairs: ScoredPairs) -> NDArray[np.bool_]:
+        """Return which pairs are sure enough to join two records, shape (n_pairs,)."""
+        sure = pairs.probability >= self.threshold
+        apart = self.family_threshold * (pairs.probability + pairs.family)
+        return np.asarray(sure & (pairs.probability >= apart))
 
 
 def unique_codes(source: NDArray[np.object_], sources: Sequence[str]) -> NDArray[np.int64]:

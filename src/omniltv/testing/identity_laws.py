@@ -354,7 +354,7 @@ def _partition(
         model=nothing,
     )
     codes = np.full(n, MISSING, dtype=np.int64) if unique is None else unique
-    labels = clusterer.cluster(pairs, n_records=n, threshold=0.8, unique=codes)
+    labels = clusterer.cluster(pairs, n_records=n, links=pairs.probability >= 0.8, unique=codes)
     assert labels.shape == (n,), "one customer a record"
     return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 
