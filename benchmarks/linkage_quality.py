@@ -33,8 +33,8 @@ from omniltv.identity.protocols import MISSING, Records
 from omniltv.identity.records import FIELDS
 
 PEER = "linkage"
-THRESHOLDS = (0.5, 0.8, 0.95, 0.99)
-SEEDS, LEVELS = (1, 2, 3, 4, 5), (0.125, 0.25, 0.5)
+THRESHOLDS = (0.5, 0.8, 0.95, 0.99, 0.999, 0.9999, 0.99999)
+SEEDS, LEVELS = (1, 2, 3, 4, 5), (0.15, 0.5, 1.0)
 NAMES = ("family_name", "given_name")
 
 
@@ -163,16 +163,16 @@ def theirs(
     """Return a row per peer, at the best of several thresholds, chosen by the labels."""
     rows = []
     for name, settings in peers.items():
-        best: tuple[LinkageQuality, float, float] | None = None
-        for threshold in THRESHOLDS if settings["tool"] == "splink" else (0.5,):
-            given = {**settings, "columns": columns, "threshold": threshold}
-            found = _peers.run(PEER, "linkage.py", given)
-            cluster = [str(number) for number in cast("Sequence[int]", found["cluster"])]
-            quality = linkage_quality(lists.assign(customer_id=cluster), lists)
-            if best is None or quality.f1 > best[0].f1:
-                best = quality, cast("float", found["seconds"]), threshold
-        assert best is not None
-        rows.append(shown(world, name, best[0], best[1]) | {"threshold": best[2]})
+        given = {**settings, "columns": columns, "thresholds": THRESHOLDS}
+        found = _peers.run(PEER, "linkage.py", given)
+        clusters = cast("Mapping[str, Sequence[int]]", found["clusters"])
+        judged = {
+            threshold: linkage_quality(lists.assign(customer_id=[*map(str, numbers)]), lists)
+            for threshold, numbers in clusters.items()
+        }
+        best = max(judged, key=lambda threshold: judged[threshold].f1)
+        seconds = cast("float", found["seconds"])
+        rows.append(shown(world, name, judged[best], seconds) | {"threshold": float(best)})
     return rows
 
 

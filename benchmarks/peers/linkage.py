@@ -2,8 +2,8 @@
 
 Run by `_peers.run` in an environment of its own: `... INPUT.json OUTPUT.json`. The input has
 ``tool``, ``columns`` (lists of texts by name; None where missing) and what the tool needs.
-The output has ``cluster`` (one number a record) or ``probability`` (one a pair), ``seconds``
-and ``peak_mb``.
+The output has ``clusters`` (by threshold, one number a record) or ``probability`` (one a pair),
+``seconds`` and ``peak_mb``.
 """
 
 import json
@@ -65,12 +65,15 @@ def splink(given: Given) -> Found:
     training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
     for rule in given["train"]:
         training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
-    pairs = linker.inference.predict(threshold_match_probability=given["threshold"])
-    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
-        pairs, threshold_match_probability=given["threshold"]
-    ).as_pandas_dataframe()
-    order = clusters.sort_values("unique_id")
-    return {"cluster": order["cluster_id"].astype(int).tolist()}
+    thresholds = given["thresholds"]
+    pairs = linker.inference.predict(threshold_match_probability=min(thresholds))
+    clusters = {}
+    for threshold in thresholds:
+        found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+            pairs, threshold_match_probability=threshold
+        ).as_pandas_dataframe()
+        clusters[threshold] = found.sort_values("unique_id")["cluster_id"].astype(int).tolist()
+    return {"clusters": clusters}
 
 
 def _comparison(kind: str, column: str) -> object:
@@ -122,7 +125,7 @@ def ecm(given: Given) -> Found:
             compare.exact(column, column, label=column)
     vectors = compare.compute(pairs, table).fillna(0)
     links = rl.ECMClassifier(binarize=0.5).fit_predict(vectors)
-    return {"cluster": _components(len(table), links)}
+    return {"clusters": {0.5: _components(len(table), links)}}
 
 
 def forest(given: Given) -> Found:

@@ -370,7 +370,7 @@ class _Cells:
         mean = (total + shows.sum() / max(len(shows), 1)) / (count + 1.0)
         exposed = possible * mean
         records = max(int(self.size.sum()), 1)
-        expected = prior * records / max(possible.sum(), 1)
+        expected = prior * records / max(float(possible.sum()), 1.0)
         overall = (seen.sum() + _PRIOR_SEEN) / (exposed.sum() + _PRIOR_SEEN / expected)
         found = np.bincount(where, weights=seen, minlength=n * n) + _PRIOR_SEEN
         share = np.full((n + 1, n + 1), overall)
