@@ -184,7 +184,7 @@ def test_a_stored_crosswalk_attaches_as_its_resolution_does() -> None:
 
 @pytest.fixture(scope="module")
 def retailer() -> pd.DataFrame:
-    return simulate_retailer(400, seed=3).records
+    return simulate_retailer(600, seed=3).records
 
 
 def test_drawn_crosswalks_link_as_often_as_is_probable(retailer: pd.DataFrame) -> None:

@@ -73,6 +73,7 @@ class _Header(BaseModel):
     sources: tuple[str, ...]
     match: list[list[float]]
     household: list[list[float]]
+    factors: dict[str, float]
 
 
 def dump(state: IdentityState, spec: LinkSpec) -> Saved:
@@ -90,6 +91,7 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
         sources=model.sources,
         match=model.match.tolist(),
         household=model.household.tolist(),
+        factors=dict(model.factors),
     )
     shared = [(column, value) for column, values in state.masked.items() for value in values]
     masked = {"column": [c for c, _ in sorted(shared)], "value": [v for _, v in sorted(shared)]}
@@ -139,6 +141,7 @@ def _settings(spec: LinkSpec) -> dict[str, float | int | tuple[str, ...]]:
         "unique_sources": spec.unique_sources,
         "max_block": spec.max_block,
         "max_sharing": spec.max_sharing,
+        "learn_from_decisions": spec.learn_from_decisions,
     }
 
 
@@ -269,4 +272,4 @@ def _model(header: _Header) -> LinkModel:
         for levels in (header.m, header.h, header.u)
     )
     match, household = np.array(header.match), np.array(header.household)
-    return LinkModel(m, h, u, header.sources, match, household)
+    return LinkModel(m, h, u, header.sources, match, household, header.factors)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omniltv.errors import ConfigError
 from omniltv.identity._frames import Kind, Table, read
 from omniltv.identity._ids import customer_ids
+from omniltv.identity._refinement import refined
 from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
 from omniltv.identity.protocols import LinkEngine, ScoredPairs
 from omniltv.identity.records import Intake, Masked, mask_shared, normalise_records, take_in
@@ -90,6 +91,8 @@ def stitch(
     )
     told = read_decisions(decisions)
     decided = decisions_about(told, {key: row for row, key in enumerate(normal.ids())})
+    if spec.learn_from_decisions:
+        pairs = refined(pairs, decided)
     judged = decide(pairs, decided, len(normal))
     clusters = spec.clusterer.cluster(
         judged, n_records=len(normal), links=spec.links(judged), unique=unique

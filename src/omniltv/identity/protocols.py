@@ -8,7 +8,7 @@ rule, leaving out what the rule itself decides, and the link says it for ever.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -253,6 +253,7 @@ class LinkModel:
         match: Share of pairs that are one person, by the sources of both; the last row and
             column are for any other source. Shape (n_sources + 1, n_sources + 1), symmetric.
         household: Share of pairs that are two people of one household, likewise.
+        factors: How much each kind of evidence counts, by name; 1 where it is not there.
     """
 
     m: Mapping[str, Floats]
@@ -261,6 +262,7 @@ class LinkModel:
     sources: tuple[str, ...]
     match: Floats
     household: Floats
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

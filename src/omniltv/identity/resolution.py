@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import Kind, read
 from omniltv.identity._ids import customer_ids
+from omniltv.identity._refinement import informative
 from omniltv.identity.protocols import MISSING, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 type Key = tuple[str, str]
+
+_NUMBERS = {"probability": nw.Float64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,38 @@ class Resolution[FrameT]:
             levels={name: _level(pairs, name, row) for name in pairs.grades},
             bits={name: float(bits[row]) for name, bits in pairs.bits.items()},
         )
+
+    def review(self, n: int) -> FrameT:
+        """Return the pairs that are most worth a look, the least sure first.
+
+        Somebody looks at them and writes ``same``; the table is then one of decisions, from
+        which ``LinkSpec(learn_from_decisions=True)`` learns how much evidence counts. They
+        are a sample of all pairs, the unsure ones more often.
+
+        Args:
+            n: How many, at most.
+
+        Returns:
+            ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``, ``probability``.
+
+        Raises:
+            ConfigError: If ``n`` is below 1.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> len(stitch(simulate_retailer(150, seed=1).records).review(10))
+            10
+        """
+        if n < 1:
+            raise ConfigError(f"n is at least 1, got {n}. Hint: review(50)")
+        pairs = self._workings.judged
+        rows = informative(pairs, n)
+        columns = link_columns(
+            self._workings.records, pairs, rows, np.ones(len(rows), dtype=np.bool_)
+        )
+        names = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
+        return self._kind.build({name: columns[name] for name in names}, _NUMBERS)
 
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
         """Return transactions with ``customer_id``; guests and strangers set aside.

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.identity._refinement import reweighted
 from omniltv.identity.protocols import (
     MISSING,
     Blocker,
@@ -139,15 +140,15 @@ def learn(
 def score(records: Records, found: Candidates, graded: Graded, model: LinkModel) -> ScoredPairs:
     """Return the candidates with probability and evidence."""
     bits = _evidence(records, found, graded, model)
-    weight = np.sum([*bits.values()], axis=0)
-    return ScoredPairs(
+    scored = ScoredPairs(
         candidates=found,
-        probability=1 / (1 + np.exp2(-np.clip(weight, -500, 500))),
+        probability=np.zeros(len(found)),
         bits=bits,
         grades={c.name: graded.levels[:, k] for k, c in enumerate(graded.comparisons)},
         levels={c.name: tuple(c.levels) for c in graded.comparisons},
         model=model,
     )
+    return reweighted(scored, model)
 
 
 def train(

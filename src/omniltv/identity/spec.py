@@ -37,6 +37,8 @@ class LinkSpec(BaseModel):
         max_sharing: Records that may share a phone, e-mail, card or birth date; a value
             shared by more says nothing and is masked.
         seed: Of the random pairs from which chance agreement is learnt.
+        learn_from_decisions: Whether pairs decided by hand also say how much each kind of
+            evidence counts. For decisions about the pairs of `Resolution.review`.
         blockers: Rules that propose pairs.
         comparisons: What is compared.
         engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores where None.
@@ -55,6 +57,7 @@ class LinkSpec(BaseModel):
     max_block: Annotated[int, Field(ge=2)] = 200
     max_sharing: Annotated[int, Field(ge=2)] = 30
     seed: Annotated[int, Field(ge=0)] = 0
+    learn_from_decisions: bool = False
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     engine: LinkEngine | None = None
