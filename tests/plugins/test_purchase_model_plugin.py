@@ -147,7 +147,7 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     pooling = Pooling.partial("channel")
     fits = {
         method: fit(
-            Nbd(), history, seed=1, pooling=pooling, method=method, draws=500, progress=False
+            Nbd(), history, seed=1, pooling=pooling, method=method, draws=2000, progress=False
         )
         for method in METHODS
     }
