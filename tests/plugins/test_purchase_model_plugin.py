@@ -156,7 +156,7 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     ]
     np.testing.assert_allclose(mean, mean[0], rtol=0.05)
     found = fits["laplace"]
-    spend = fit(GammaGamma(), history, seed=1, method="laplace", draws=500)
+    spend = fit(GammaGamma(), history, seed=1, method="laplace", draws=2000)
     worth = lifetime_value(
         found, spend, history, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
     )
