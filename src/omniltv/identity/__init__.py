@@ -26,7 +26,12 @@ from omniltv.identity.protocols import (
     Records,
     ScoredPairs,
 )
-from omniltv.identity.quality import LinkageQuality, linkage_quality
+from omniltv.identity.quality import (
+    LinkageQuality,
+    Reliability,
+    linkage_quality,
+    reliability,
+)
 from omniltv.identity.records import FIELDS
 from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary, attach
 from omniltv.identity.spec import LinkSpec
@@ -57,6 +62,7 @@ __all__ = [
     "ProfileRules",
     "Proposal",
     "Records",
+    "Reliability",
     "Resolution",
     "ScoredPairs",
     "StoreUpdate",
@@ -69,6 +75,7 @@ __all__ = [
     "linkage_quality",
     "normalise",
     "profiles",
+    "reliability",
     "stitch",
     "timeline",
 ]

@@ -58,7 +58,8 @@ def stitch(
     Raises:
         DataError: If a key column, or every personal column, is missing, or decisions
             contradict each other.
-        ConfigError: If ``spec`` names a unique source that is not in the records.
+        ConfigError: If ``spec`` names a unique source that is not in the records, or a model
+            that does not know its comparisons.
 
     Examples:
         >>> import pandas as pd
@@ -81,6 +82,7 @@ def stitch(
     intake = take_in({name: table[name].to_list() for name in table.columns})
     normal, masked = mask_shared(normalise_records(intake), max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
+    _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
     pairs = (spec.engine or default_engine()).link(
         normal,
@@ -88,6 +90,7 @@ def stitch(
         comparisons=spec.comparisons,
         max_block=spec.max_block,
         seed=spec.seed,
+        model=spec.model,
     )
     told = read_decisions(decisions)
     decided = decisions_about(told, {key: row for row, key in enumerate(normal.ids())})
@@ -250,6 +253,15 @@ def _check_sources(sources: Sequence[str], intake: Intake) -> None:
         have = ", ".join(sorted(known - {""})) or "none"
         message = f"unique_sources names {', '.join(unseen)}, which no record has"
         raise ConfigError(f"{message}. Hint: the sources are {have}")
+
+
+def _check_model(spec: LinkSpec) -> None:
+    """Raise ConfigError where the model to score by does not know what is compared."""
+    names = [comparison.name for comparison in spec.comparisons]
+    unknown = [name for name in names if spec.model and name not in spec.model.m]
+    if unknown:
+        message = f"the model was learnt without the comparisons {', '.join(unknown)}"
+        raise ConfigError(f"{message}. Hint: learn it by stitch with the same comparisons")
 
 
 def default_engine() -> LinkEngine:

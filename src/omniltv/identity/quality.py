@@ -1,18 +1,20 @@
-"""How good a crosswalk is where the truth is known."""
+"""How good a crosswalk and its probabilities are where the truth is known."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from narwhals.typing import IntoFrame
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from omniltv.errors import DataError
+from omniltv._frames import Table, Tabular
+from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import read
+from omniltv.identity.resolution import Resolution
 
-__all__ = ["LinkageQuality", "linkage_quality"]
+__all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,125 @@ class LinkageQuality:
             f"{self.records:,} records of {self.people:,} people as {self.customers:,} customers: "
             f"precision {self.precision:.3f}, recall {self.recall:.3f}, F1 {self.f1:.3f}"
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliability(Tabular):
+    """Stated probabilities beside how often they were right, in bins of equal width.
+
+    Its repr is the table of `to_frame`; bins without pairs are left out.
+
+    Attributes:
+        lower: Lower end of each bin, of shape (n_bins,).
+        upper: Upper end.
+        count: Pairs in it.
+        stated: Their mean probability.
+        seen: Share of them that are one person.
+    """
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    count: NDArray[np.int64]
+    stated: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, probability: ArrayLike, same: ArrayLike, *, bins: int = 10) -> "Reliability":
+        """Return the reliability of the probabilities of any pairs.
+
+        Args:
+            probability: That a pair is one person, of shape (n_pairs,).
+            same: Whether it is, of shape (n_pairs,).
+            bins: How many there are between 0 and 1.
+
+        Raises:
+            DataError: If there are no pairs, the shapes differ, or a probability is none.
+            ConfigError: If ``bins`` is below 1.
+
+        Examples:
+            >>> Reliability.of([0.1, 0.8, 0.9, 0.9], [False, True, True, False], bins=2)
+             lower  upper  count  stated   seen
+                 0    0.5      1     0.1      0
+               0.5      1      3  0.8667 0.6667
+        """
+        stated, true = np.asarray(probability, dtype=np.float64), np.asarray(same, dtype=np.bool_)
+        if stated.ndim != 1 or stated.shape != true.shape or not len(stated):
+            problem = f"{stated.shape} probabilities of {true.shape} pairs"
+            raise DataError(problem, column="same", hint="one entry a pair, and at least one pair")
+        if not ((stated >= 0) & (stated <= 1)).all():
+            raise DataError("probabilities are between 0 and 1", column="probability")
+        if bins < 1:
+            raise ConfigError(f"bins is at least 1, got {bins}. Hint: bins=10")
+        place, code = np.unique(
+            np.minimum((stated * bins).astype(np.int64), bins - 1), return_inverse=True
+        )
+        count = np.bincount(code)
+        return cls(
+            lower=place / bins,
+            upper=(place + 1) / bins,
+            count=count.astype(np.int64),
+            stated=np.bincount(code, weights=stated) / count,
+            seen=np.bincount(code, weights=true) / count,
+        )
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error: how far stated is from seen, in the mean over pairs.
+
+        Pairs that are surely none make up most of any candidates and pull it down: look at
+        the bins, too.
+        """
+        return float(np.abs(self.stated - self.seen) @ self.count / self.count.sum())
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return ``lower``, ``upper``, ``count``, ``stated`` and ``seen``, one row a bin."""
+        names = ("lower", "upper", "count", "stated", "seen")
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self) -> str:
+        return repr(Table(self.columns()))
+
+
+def reliability[FrameT](
+    found: Resolution[FrameT],
+    truth: IntoFrame,
+    *,
+    id_column: str = "person_id",
+    bins: int = 10,
+) -> Reliability:
+    """Return how well the match probabilities of compared pairs are calibrated.
+
+    By the evidence alone, decisions by hand left out. The records teach the probabilities,
+    not the truth; to judge them on records that taught nothing, stitch these with
+    ``LinkSpec(model=learnt.model)``.
+
+    Args:
+        found: What came of stitching.
+        truth: Columns ``source``, ``record_id`` and ``id_column``; pairs with a record that
+            is not in it are left out.
+        id_column: The person's id in ``truth``.
+        bins: Bins of probability.
+
+    Raises:
+        DataError: If a column is missing, a record stands twice, or no pair is in the truth.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import LinkSpec, stitch
+        >>> learnt = stitch(simulate_retailer(300, seed=1).records)
+        >>> others = simulate_retailer(300, seed=2)
+        >>> found = stitch(others.records, spec=LinkSpec(model=learnt.model))
+        >>> reliability(found, others.truth.records).expected_error < 0.1
+        True
+    """
+    person = _labels(truth, id_column, "truth")
+    who = [person.get(key) for key in found.records.ids()]
+    code = np.unique([name or "" for name in who], return_inverse=True)[1]
+    known = np.array([name is not None for name in who], dtype=np.bool_)
+    pairs = found.compared
+    left, right = pairs.candidates.left, pairs.candidates.right
+    both = known[left] & known[right]
+    return Reliability.of(pairs.probability[both], (code[left] == code[right])[both], bins=bins)
 
 
 def linkage_quality(

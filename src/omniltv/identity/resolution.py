@@ -13,7 +13,7 @@ from omniltv.identity import normalise
 from omniltv.identity._frames import Kind, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
-from omniltv.identity.protocols import MISSING, Records, ScoredPairs
+from omniltv.identity.protocols import MISSING, LinkModel, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
 
@@ -200,6 +200,21 @@ class Resolution[FrameT]:
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
+
+    @property
+    def records(self) -> Records:
+        """The normalised records, sorted by source and id; they hold personal values."""
+        return self._workings.records
+
+    @property
+    def compared(self) -> ScoredPairs:
+        """The pairs of `records` that were compared, by the evidence alone, without decisions."""
+        return self._workings.compared
+
+    @property
+    def model(self) -> LinkModel:
+        """What pairs were scored by: give it to score other records, ``LinkSpec(model=…)``."""
+        return self._workings.compared.model
 
     def summary(self) -> Summary:
         """Return the numbers: records to customers, links by rule, how sure it is."""

@@ -16,6 +16,7 @@ from omniltv.identity.protocols import (
     Clusterer,
     Comparison,
     LinkEngine,
+    LinkModel,
     ScoredPairs,
 )
 
@@ -41,6 +42,8 @@ class LinkSpec(BaseModel):
             evidence counts. For decisions about the pairs of `Resolution.review`.
         blockers: Rules that propose pairs.
         comparisons: What is compared.
+        model: What pairs are scored by: what another run has learnt (`Resolution.model`), for
+            lists too small to learn from. Learnt from the records themselves where None.
         engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores where None.
         clusterer: Makes customers of the scored pairs.
 
@@ -60,6 +63,7 @@ class LinkSpec(BaseModel):
     learn_from_decisions: bool = False
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
+    model: LinkModel | None = None
     engine: LinkEngine | None = None
     clusterer: Clusterer = BestFirstClusterer()
 

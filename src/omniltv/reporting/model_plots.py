@@ -1,7 +1,7 @@
-"""Pictures of checks: what a purchase model says against what customers did.
+"""Pictures of checks: what a model says against what happened.
 
-They take the tables that `omniltv.models.checks` makes, by the names of their columns, so
-that anything with the same columns can be drawn.
+They take the tables that `omniltv.models.checks` and `omniltv.identity` make, by the names of
+their columns, so that anything with the same columns can be drawn.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ __all__ = [
     "plot_matrix",
     "plot_pit",
     "plot_ranking",
+    "plot_reliability",
     "plot_tracking",
 ]
 
@@ -285,6 +286,44 @@ def plot_ranking(
         axes.plot(np.linspace(0, 1, len(shares)), shares, color=colour, label=label)
     axes.set(title=title, xlabel="share of customers, the best first", ylabel="share of the total")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    return _with_legend(axes)
+
+
+def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+    """Return axes with stated probabilities, and how often they were right.
+
+    On the dashed line stated is seen. The bars are what chance allows: 95 % intervals of
+    Wilson (1927) of each share. Pairs of the same records go together, so they are short
+    rather than long.
+
+    Args:
+        table: As `omniltv.identity.reliability` returns: columns ``stated``, ``seen`` and
+            ``count``.
+        title: What stands above it.
+        ax: Axes to draw on; new ones where None.
+
+    Raises:
+        DataError: If one of the three is missing.
+        ConfigError: If Matplotlib is not installed.
+
+    Examples:
+        >>> from omniltv._frames import Table
+        >>> table = Table({"stated": np.array([0.1, 0.9]), "seen": np.array([0.2, 0.8]),
+        ...                "count": np.array([50, 40])})
+        >>> plot_reliability(table).get_xlabel()
+        'stated probability'
+    """
+    columns = _columns(table, ["stated", "seen", "count"])
+    stated, seen, count = (columns[name].astype(float) for name in ("stated", "seen", "count"))
+    z = float(stats.norm.ppf(0.975))
+    middle = (seen + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(seen * (1 - seen) / count + (z / (2 * count)) ** 2) / (1 + z**2 / count)
+    axes = _new_axes() if ax is None else ax
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="as stated")
+    axes.vlines(stated, middle - half, middle + half, color=_BAND, linewidth=3, alpha=0.6)
+    axes.plot(stated, seen, "o-", color=_MODEL, label="seen")
+    axes.set(title=title, xlabel="stated probability", ylabel="share that was so")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return _with_legend(axes)
 
 
