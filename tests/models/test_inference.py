@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
 from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
+from omniltv.models._numpy import NUMPY
+from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, Prior, StudentT
 from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendModel
 from omniltv.units import TimeUnit
@@ -361,3 +364,33 @@ def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
     _, slopes = posterior.likelihood.gradient(posterior.design.theta(sites.mode))
     score = posterior.design.pull(slopes) + posterior.prior_score(sites.mode, np.empty(0))
     assert np.abs(score).max() < 1e-3
+
+
+@pytest.mark.parametrize("model", [*PURCHASE_MODELS, *SPEND_MODELS], ids=lambda model: model.name)
+def test_the_same_mode_is_found_from_far_away_in_every_direction(
+    model: PurchaseModel | SpendModel,
+) -> None:
+    flat: dict[str, Prior] = {item.name: Flat() for item in model.coordinates}
+    found = _inference.Problem.of(model, typical(model), Pooling.complete(), {}, flat, {})
+    mode = find_mode(found, found.start)
+    for direction in product((-3.0, 3.0), repeat=len(mode)):
+        np.testing.assert_allclose(find_mode(found, found.start + direction), mode, atol=1e-3)
+
+
+def typical(model: PurchaseModel | SpendModel) -> PurchaseHistory:
+    """2,000 customers in the middle of a model's prior."""
+    rng = np.random.default_rng(11)
+    middle = {item.name: np.full(2_000, item.mean) for item in model.coordinates}
+    parameters, ids = model.parameters(NUMPY, middle), np.arange(2_000).astype(object)
+    if isinstance(model, PurchaseModel):
+        x, recency, T = model.simulate(
+            parameters, rng.integers(6, 13, len(ids)).astype(np.float64), rng
+        )
+        return PurchaseHistory(ids, x, recency, T, np.full(len(ids), np.nan), TimeUnit.WEEK)
+    x, T = rng.poisson(2.0, len(ids)) + 1, np.ones(len(ids))
+    return PurchaseHistory(ids, x, T, T, model.simulate(parameters, x, rng), TimeUnit.WEEK)
+
+
+def find_mode(found: _inference.Problem, start: Vector) -> Vector:
+    with np.errstate(all="ignore"):
+        return _laplace.find_sites(found.posterior, start, np.empty(0), workers=1).mode

@@ -11,11 +11,26 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from omniltv.data.cdnow import load_cdnow
+from omniltv.data.history import PurchaseHistory
+from omniltv.models import BgNbd, GammaGamma, MbgNbd, ParetoNbd, fit
 from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.gamma_gamma import GammaGamma
-from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendModel, SpendState
-from omniltv.testing.reference import BG_NBD_CDNOW, BG_NBD_CUSTOMER, GAMMA_GAMMA_CDNOW
+from omniltv.models.priors import Flat
+from omniltv.models.protocols import (
+    Parameters,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
+from omniltv.testing.reference import (
+    BG_NBD_CDNOW,
+    BG_NBD_CUSTOMER,
+    GAMMA_GAMMA_CDNOW,
+    MBG_NBD_CDNOW,
+    PARETO_NBD_CDNOW,
+    Published,
+)
+from omniltv.units import TimeUnit
 
 pytestmark = pytest.mark.reference
 
@@ -70,6 +85,40 @@ def test_gamma_gamma_maximum_likelihood_is_the_published_one(cdnow: pd.DataFrame
     assert len(buyers) == GAMMA_GAMMA_CDNOW.customers
     found = _maximise(model, lambda p: np.asarray(model.loglik(NUMPY, p, state)), scale=35.0)
     _matches(found, GAMMA_GAMMA_CDNOW.parameters, GAMMA_GAMMA_CDNOW.decimals)
+
+
+@pytest.mark.parametrize(
+    ("model", "published"),
+    [
+        pytest.param(BgNbd(), BG_NBD_CDNOW, id="bg_nbd"),
+        pytest.param(MbgNbd(), MBG_NBD_CDNOW, id="mbg_nbd"),
+        pytest.param(ParetoNbd(), PARETO_NBD_CDNOW, id="pareto_nbd"),
+    ],
+)
+def test_the_mode_of_purchases_under_flat_priors_is_the_published_one(
+    model: PurchaseModel, published: Published, cdnow: pd.DataFrame
+) -> None:
+    flat = {item.name: Flat() for item in model.coordinates}
+    found = fit(model, _history(cdnow), seed=1, method="map", priors=flat, progress=False)
+    _matches(_first(found.parameters), published.parameters, published.decimals)
+
+
+def test_the_mode_of_spend_under_flat_priors_is_the_published_one(cdnow: pd.DataFrame) -> None:
+    model, paid = GammaGamma(), cdnow[cdnow["value"] > 0]
+    flat = {item.name: Flat() for item in model.coordinates}
+    found = fit(model, _history(paid), seed=1, method="map", priors=flat, progress=False)
+    published = GAMMA_GAMMA_CDNOW
+    _matches(_first(found.parameters), published.parameters, published.decimals)
+
+
+def _history(table: pd.DataFrame) -> PurchaseHistory:
+    ids = table.index.to_numpy(object)
+    x, recency, T, value = (table[name].to_numpy() for name in ("x", "recency", "T", "value"))
+    return PurchaseHistory(ids, x, recency, T, value, TimeUnit.WEEK)
+
+
+def _first(parameters: Parameters) -> Parameters:
+    return {name: values[0, 0] for name, values in parameters.items()}
 
 
 def _purchases(table: pd.DataFrame) -> PurchaseState:

@@ -273,17 +273,20 @@ def spread_prior(coordinate: Coordinate, priors: Mapping[str, Prior]) -> Prior:
 def model_priors(
     model: PurchaseModel | SpendModel, distinct: DistinctStates, priors: Mapping[str, Prior]
 ) -> list[Prior]:
-    """Return the prior of each coordinate, moved to the scale of the data (see `Coordinate`)."""
+    """Return the prior of each coordinate: the given one, or the model's on the data's scale."""
+    defaults = zip(model.coordinates, _default_priors(model, distinct), strict=True)
+    return [priors.get(item.name, default) for item, default in defaults]
+
+
+def _default_priors(model: PurchaseModel | SpendModel, distinct: DistinctStates) -> list[Normal]:
+    """Return a model's own priors, moved to the scale of the data (see `Coordinate`)."""
     states, count = distinct.states, distinct.count
     shift = {"none": 0.0}
     if isinstance(model, PurchaseModel):
         shift["time"] = -_log_mean(states.T, count)
     else:
         shift["value"] = _log_mean(states.monetary_value, count * states.frequency)
-    return [
-        priors.get(item.name, Normal(mu=item.mean + shift[item.scale], sigma=item.sd))
-        for item in model.coordinates
-    ]
+    return [Normal(mu=item.mean + shift[item.scale], sigma=item.sd) for item in model.coordinates]
 
 
 def _design(
@@ -388,11 +391,6 @@ def _rough_mode(
         start_of_spreads=np.empty(0),
         degrees=np.ones(1),
     )
-    centres = zip(priors, model.coordinates, strict=True)
-    start = np.array([_centre(prior, item.mean) for prior, item in centres])
+    start = np.array([prior.mu for prior in _default_priors(model, distinct)])
     with np.errstate(all="ignore"):
         return _laplace.find_sites(posterior, start, np.empty(0), workers=cores()).mode
-
-
-def _centre(prior: Prior, otherwise: float) -> float:
-    return prior.mu if isinstance(prior, Normal) else otherwise

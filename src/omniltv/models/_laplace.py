@@ -260,10 +260,9 @@ def find_sites(posterior: Posterior, start: Vector, log_spread: Vector, *, worke
     value, slopes, score = _evaluate(posterior, here, log_spread, workers)
     for _ in range(_NEWTON):
         curvature, hessian = _curvatures(posterior, here, log_spread, workers)
-        step = np.linalg.solve(hessian, score)
+        step = _step(hessian, score)
         if score @ step < _CLOSE:
             return _sites(posterior, here, value, slopes, curvature)
-        step *= min(1.0, _FAR / np.abs(step).max())
         for _ in range(30):
             there = _evaluate(posterior, here + step, log_spread, workers)
             if _total(posterior, there[0], here + step, log_spread) > _total(
@@ -279,6 +278,20 @@ def find_sites(posterior: Posterior, start: Vector, log_spread: Vector, *, worke
         "the posterior has no mode that could be found. Hint: priors that are not flat, or "
         'method="nuts"'
     )
+
+
+def _step(hessian: Matrix, score: Vector) -> Vector:
+    """Return Newton's step, damped until no coordinate goes too far (Levenberg, Marquardt).
+
+    Damping shortens what is nearly flat and leaves the steep directions theirs. To shorten
+    the whole step would leave them next to nothing, and walk along a ridge that never ends.
+    """
+    step = np.linalg.solve(hessian, score)
+    damping = _FLATTEST * float(hessian.diagonal().max()) * np.eye(len(score))
+    while np.abs(step).max() > _FAR:
+        damping *= 8.0
+        step = np.linalg.solve(hessian + damping, score)
+    return np.asarray(step)
 
 
 def _evaluate(
