@@ -11,6 +11,7 @@ from omniltv.identity.comparisons import (
     NameComparison,
     ValueComparison,
 )
+from omniltv.identity.privacy import pseudonymise
 from omniltv.identity.profile import ProfileRules, Survivor, profiles
 from omniltv.identity.protocols import (
     MISSING,
@@ -75,6 +76,7 @@ __all__ = [
     "linkage_quality",
     "normalise",
     "profiles",
+    "pseudonymise",
     "reliability",
     "stitch",
     "timeline",

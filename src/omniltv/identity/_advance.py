@@ -21,11 +21,11 @@ from omniltv.identity.protocols import (
     Records,
     ScoredPairs,
 )
-from omniltv.identity.records import Masked, mask_shared, without_values
+from omniltv.identity.records import Masked, mask_shared
 from omniltv.identity.resolution import rules_of
 from omniltv.identity.spec import LinkSpec, unique_codes
 
-__all__ = ["Advance", "Step", "advance", "all_masked", "audit_rows", "relevant"]
+__all__ = ["Advance", "Step", "advance", "audit_rows", "relevant"]
 
 type Codes = NDArray[np.int64]
 type Flags = NDArray[np.bool_]
@@ -111,7 +111,6 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
         records=scene.records,
         customer=customer,
         pairs=relevant(scene.pairs, len(scene.records)),
-        masked=all_masked(scene.masked, state.masked),
         decisions=step.decisions,
         audit={name: [*state.audit[name], *changes[name]] for name in AUDIT_COLUMNS},
     )
@@ -148,16 +147,6 @@ def audit_rows(
     return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
 
 
-def all_masked(
-    masked: Sequence[Masked], before: Mapping[str, frozenset[str]]
-) -> dict[str, frozenset[str]]:
-    """Return the values that are masked from now on, by column."""
-    values = defaultdict(set, {name: set(known) for name, known in before.items()})
-    for value in masked:
-        values[value.column].add(value.value)
-    return {name: frozenset(known) for name, known in values.items()}
-
-
 def relevant(pairs: ScoredPairs, n: int) -> ScoredPairs:
     """Return the pairs without those of two records that cannot end up together."""
     component = neighbourhoods(pairs, n)
@@ -168,9 +157,7 @@ def relevant(pairs: ScoredPairs, n: int) -> ScoredPairs:
 
 def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> _Scene:
     merged, place, new = _merge(state.records, step.gone, step.added)
-    records, masked = mask_shared(
-        without_values(merged, state.masked), max_sharing=spec.max_sharing
-    )
+    records, masked = mask_shared(merged, max_sharing=spec.max_sharing)
     fresh = engine.link(
         records,
         blockers=spec.blockers,

@@ -3,7 +3,8 @@
 A version is a directory named by its number. It is written under another name and renamed
 once everything in it is on disk, so a reader finds the old version or the new one, whole.
 Two writers cannot both make the same version: the second one's rename fails. Older versions
-and what an interrupted writer left behind go when the next version is there.
+and what an interrupted writer left behind go when the next version is there, or, if that was
+interrupted, too, when the folder is opened next.
 """
 
 import os
@@ -22,9 +23,10 @@ from omniltv.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Saved", "arrow", "read", "write"]
+__all__ = ["Saved", "arrow", "newest", "read", "remains", "write"]
 
-_VERSION = re.compile(r"v\d{8}")
+_VERSION = re.compile(r"v(\d{8})")
+_UNFINISHED = re.compile(r"unfinished-(\d{8})-[0-9a-f]+")
 _HEADER = "model.json"
 _TRIES = 5
 
@@ -79,11 +81,14 @@ def read(folder: Path) -> Saved:
             message = f"no identity store in {folder}"
             raise StoreError(f"{message}. Hint: IdentityStore.create(folder, stitch(records))")
         try:
-            return _read(folder / _name(version), version)
+            saved = _read(folder / _name(version), version)
         except FileNotFoundError:
             continue  # a writer has replaced it meanwhile
         except (OSError, ValueError) as error:
             raise StoreError(f"{folder} is damaged: {type(error).__name__}") from error
+        if newest(folder) == version:
+            _tidy(folder, version)
+            return saved
     raise StoreError(f"{folder} was replaced again and again while it was read")
 
 
@@ -94,7 +99,7 @@ def write(folder: Path, saved: Saved) -> None:
         StoreError: If it cannot be written, or is there already.
     """
     lib = arrow()
-    unfinished = folder / f"unfinished-{uuid4().hex}"
+    unfinished = folder / f"unfinished-{saved.version:08d}-{uuid4().hex}"
     try:
         unfinished.mkdir(parents=True)
         (unfinished / _HEADER).write_text(saved.header, encoding="utf-8")
@@ -139,9 +144,17 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _tidy(folder: Path, version: int) -> None:
-    """Remove older versions and what interrupted writers left."""
+def remains(folder: Path, version: int) -> list[Path]:
+    """Return older versions, and what writers of this one or of older ones left."""
+    found = []
     for entry in folder.iterdir():
-        old = _VERSION.fullmatch(entry.name) and int(entry.name[1:]) < version
-        if old or entry.name.startswith("unfinished-"):
-            shutil.rmtree(entry, ignore_errors=True)
+        old, left = _VERSION.fullmatch(entry.name), _UNFINISHED.fullmatch(entry.name)
+        if (old and int(old[1]) < version) or (left and int(left[1]) <= version):
+            found.append(entry)
+    return found
+
+
+def _tidy(folder: Path, version: int) -> None:
+    """Remove what remains, as far as one may."""
+    for entry in remains(folder, version):
+        shutil.rmtree(entry, ignore_errors=True)

@@ -30,7 +30,7 @@ type Plain = Mapping[str, Sequence[object]]
 AUDIT_COLUMNS = ("run", "time", "source", "record_id", "before", "after", "change", "reason")
 """What a table of the audit has: a row per record whose customer changed."""
 
-_FORMAT = 1
+_FORMAT = 2
 _KEYS = ("source", "record_id", "customer_id")
 _BITS, _GRADE = "bits_", "grade_"
 
@@ -41,10 +41,9 @@ class IdentityState:
 
     Attributes:
         version: Number of the run.
-        records: Normalised records, masked, sorted by key.
+        records: Normalised records, sorted by key; shared values put aside.
         customer: Customer id of each record, shape (n_records,).
         pairs: Scored pairs among records that may be one person; without decisions.
-        masked: Values that say nothing, by column.
         decisions: Decisions by hand, as columns.
         audit: What has changed, as columns.
     """
@@ -53,7 +52,6 @@ class IdentityState:
     records: Records
     customer: NDArray[np.object_]
     pairs: ScoredPairs
-    masked: Mapping[str, frozenset[str]]
     decisions: Plain
     audit: Plain
 
@@ -93,12 +91,9 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
         household=model.household.tolist(),
         factors=dict(model.factors),
     )
-    shared = [(column, value) for column, values in state.masked.items() for value in values]
-    masked = {"column": [c for c, _ in sorted(shared)], "value": [v for _, v in sorted(shared)]}
     tables = {
         "records": _records_table(state),
         "pairs": _pairs_table(state.pairs),
-        "masked": lib.table(masked, schema=_texts("column", "value")),
         "decisions": lib.table(dict(state.decisions), schema=_decisions_schema()),
         "audit": lib.table(dict(state.audit), schema=_audit_schema()),
     }
@@ -120,15 +115,11 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
         raise StoreError(f"the store has format {header.format}; this library reads {_FORMAT}")
     _check(header, spec)
     records, customer = _records(saved.tables["records"])
-    masked: dict[str, set[str]] = {}
-    for row in saved.tables["masked"].to_pylist():
-        masked.setdefault(str(row["column"]), set()).add(str(row["value"]))
     return IdentityState(
         version=saved.version,
         records=records,
         customer=customer,
         pairs=_pairs(saved.tables["pairs"], header),
-        masked={column: frozenset(values) for column, values in masked.items()},
         decisions=saved.tables["decisions"].to_pydict(),
         audit=saved.tables["audit"].to_pydict(),
     )
@@ -142,6 +133,7 @@ def _settings(spec: LinkSpec) -> dict[str, float | int | tuple[str, ...]]:
         "max_block": spec.max_block,
         "max_sharing": spec.max_sharing,
         "learn_from_decisions": spec.learn_from_decisions,
+        "normalised": spec.normalised,
     }
 
 

@@ -15,7 +15,7 @@ from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import refined
 from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
 from omniltv.identity.protocols import LinkEngine, ScoredPairs
-from omniltv.identity.records import Intake, Masked, mask_shared, normalise_records, take_in
+from omniltv.identity.records import Intake, Masked, mask_shared, read_records
 from omniltv.identity.resolution import Resolution, Summary, Workings, customers_of, link_columns
 from omniltv.identity.spec import LinkSpec, unique_codes
 
@@ -79,8 +79,9 @@ def stitch(
     """
     spec = spec or LinkSpec()
     table, kind = read(records, "records")
-    intake = take_in({name: table[name].to_list() for name in table.columns})
-    normal, masked = mask_shared(normalise_records(intake), max_sharing=spec.max_sharing)
+    columns = {name: table[name].to_list() for name in table.columns}
+    intake, normal = read_records(columns, normalised=spec.normalised)
+    normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)

@@ -13,12 +13,15 @@ from omniltv.identity.protocols import MISSING, Column, Records
 
 __all__ = [
     "FIELDS",
+    "NORMAL_COLUMNS",
     "Intake",
     "Known",
     "Masked",
     "mask_shared",
+    "masked_values",
     "normal_value",
     "normalise_records",
+    "read_records",
     "take_in",
     "without_values",
 ]
@@ -38,9 +41,28 @@ FIELDS = (
 )
 """The personal columns that are read; any of them may be missing."""
 
+NORMAL_COLUMNS = (
+    "family_written",
+    "given_written",
+    "family_reading",
+    "given_reading",
+    "full_reading",
+    "email",
+    "mailbox",
+    "phone",
+    "phone_tail",
+    "postcode",
+    "address",
+    "birth_date",
+    "gender",
+    "card_number",
+)
+"""What the personal columns become: columns that are compared as they are."""
+
 type Values = list[str | None]
 
 _MASKED = ("phone", "email", "card_number", "birth_date")
+_ASIDE = "masked_"  # before the name of a column: the values that were taken from it
 _FAMILIES = 5
 _TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
 _MODAL_SHARE = 0.6
@@ -119,7 +141,32 @@ class Known:
         return cls(names, readings)
 
 
-def take_in(columns: Mapping[str, Sequence[object]]) -> Intake:
+def read_records(
+    columns: Mapping[str, Sequence[object]], *, normalised: bool, known: Known | None = None
+) -> tuple[Intake, Records]:
+    """Return a list as it came in, and its usable rows as records.
+
+    Args:
+        columns: The list.
+        normalised: Whether it has `NORMAL_COLUMNS`, that are to be left as they are.
+        known: What is known of names from other records.
+
+    Raises:
+        DataError: As `take_in`, or if the list is normalised and should not be, or the reverse.
+    """
+    _check_kind(columns, normalised=normalised)
+    if not normalised:
+        intake = take_in(columns)
+        return intake, normalise_records(intake, known)
+    intake = take_in(columns, NORMAL_COLUMNS)
+    rows = intake.usable()
+    fields: dict[str, Values] = {name: [None] * len(rows) for name in NORMAL_COLUMNS}
+    for name, values in intake.raw.items():
+        fields[name] = [normalise.key(values[row]) or None for row in rows]
+    return intake, _records(intake, rows, fields)
+
+
+def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIELDS) -> Intake:
     """Return the rows of a list with the reason why some cannot be used.
 
     Raises:
@@ -130,9 +177,9 @@ def take_in(columns: Mapping[str, Sequence[object]]) -> Intake:
             have = ", ".join(columns) or "none"
             hint = f"rename the column to {name!r}; the columns are: {have}"
             raise DataError("the column is missing", column=name, hint=hint)
-    raw = {name: columns[name] for name in FIELDS if name in columns}
+    raw = {name: columns[name] for name in fields if name in columns}
     if not raw:
-        hint = f"give at least one of {', '.join(FIELDS)}"
+        hint = f"give at least one of {', '.join(fields)}"
         raise DataError("no column says who anybody is", hint=hint)
     source = [normalise.key(value) for value in columns["source"]]
     record_id = [normalise.key(value) for value in columns["record_id"]]
@@ -148,10 +195,8 @@ def normalise_records(intake: Intake, known: Known | None = None) -> Records:
     """
     rows = intake.usable()
     raw = {name: [values[row] for row in rows] for name, values in intake.raw.items()}
-    source = np.array([intake.source[row] for row in rows], dtype=object)
-    record_id = np.array([intake.record_id[row] for row in rows], dtype=object)
     fields = _fields(raw, len(rows)) | _names(raw, len(rows), known or Known())
-    return Records(source, record_id, _columns(fields))
+    return _records(intake, rows, fields)
 
 
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
@@ -174,18 +219,65 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
 
 
 def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Records:
-    """Return records without some values by column, and with derived columns."""
+    """Return records without some values by column, and with derived columns.
+
+    The values are put aside in columns ``masked_…``, which nothing compares.
+    """
     columns = dict(records.columns)
     for name in masked.keys() & columns.keys():
-        column = columns[name]
-        lost = np.array([value in masked[name] for value in column.values.tolist()], dtype=np.bool_)
-        place = np.append(np.where(lost, MISSING, np.arange(len(lost))), MISSING)
-        columns[name] = Column(place[column.codes], column.values)
-    for name, (origin, function) in _DERIVED.items():
-        if origin in columns:
-            columns[name] = columns[origin].derive(function)
+        columns |= _put_aside(columns, name, masked[name])
+    for name in [name for name, (origin, _) in _DERIVED.items() if origin in columns]:
+        columns[name] = _derived(columns, name)
     filled = {name: column for name, column in columns.items() if _any(column.codes)}
     return Records(records.source, records.record_id, filled)
+
+
+def masked_values(records: Records) -> dict[str, frozenset[str]]:
+    """Return the values that were put aside, by column."""
+    aside = {name: column for name, column in records.columns.items() if name.startswith(_ASIDE)}
+    return {
+        name.removeprefix(_ASIDE): frozenset(column.values[column.count > 0].tolist())
+        for name, column in aside.items()
+    }
+
+
+def _derived(columns: Mapping[str, Column], name: str) -> Column:
+    """Return what is derived of another column, or the part of it that still may be used."""
+    origin, function = _DERIVED[name]
+    if name not in columns:
+        return columns[origin].derive(function)
+    codes = np.where(columns[origin].codes == MISSING, MISSING, columns[name].codes)
+    return Column(codes, columns[name].values)
+
+
+def _put_aside(
+    columns: Mapping[str, Column], name: str, masked: frozenset[str]
+) -> dict[str, Column]:
+    """Return a column without some of its values, and the one of all values taken from it."""
+    column, aside = columns[name], f"{_ASIDE}{name}"
+    lost = np.array([value in masked for value in column.values.tolist()], dtype=np.bool_)
+    before = columns.get(aside, Column(np.full(len(column.codes), MISSING), column.values[:0]))
+    shown = np.append(np.where(lost, MISSING, np.arange(len(lost))), MISSING)
+    moved = np.append(np.where(lost, np.cumsum(lost) - 1 + len(before.values), MISSING), MISSING)
+    taken = np.where(moved[column.codes] == MISSING, before.codes, moved[column.codes])
+    values = np.concatenate([before.values, column.values[lost]])
+    return {name: Column(shown[column.codes], column.values), aside: Column(taken, values)}
+
+
+def _check_kind(columns: Mapping[str, Sequence[object]], *, normalised: bool) -> None:
+    """Refuse to normalise twice, or not at all."""
+    raw, normal = set(FIELDS), set(NORMAL_COLUMNS)
+    wrong = sorted(columns.keys() & (raw - normal if normalised else normal - raw))
+    if wrong:
+        state = "not normalised" if normalised else "normalised already"
+        hint = f"LinkSpec(normalised={not normalised})"
+        raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
+
+
+def _records(intake: Intake, rows: Sequence[int], fields: Mapping[str, Values]) -> Records:
+    source = np.array([intake.source[row] for row in rows], dtype=object)
+    record_id = np.array([intake.record_id[row] for row in rows], dtype=object)
+    return Records(source, record_id, _columns(fields))
 
 
 def _reasons(

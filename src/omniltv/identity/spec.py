@@ -40,6 +40,7 @@ class LinkSpec(BaseModel):
         seed: Of the random pairs from which chance agreement is learnt.
         learn_from_decisions: Whether pairs decided by hand also say how much each kind of
             evidence counts. For decisions about the pairs of `Resolution.review`.
+        normalised: Whether the lists are normalised already, as by `pseudonymise`.
         blockers: Rules that propose pairs.
         comparisons: What is compared.
         model: What pairs are scored by: what another run has learnt (`Resolution.model`), for
@@ -61,6 +62,7 @@ class LinkSpec(BaseModel):
     max_sharing: Annotated[int, Field(ge=2)] = 30
     seed: Annotated[int, Field(ge=0)] = 0
     learn_from_decisions: bool = False
+    normalised: bool = False
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     model: LinkModel | None = None

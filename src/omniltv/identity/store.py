@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from omniltv._frames import Table
 from omniltv.errors import DataError, StoreError
 from omniltv.identity import normalise
-from omniltv.identity._advance import Step, advance, all_masked, audit_rows, relevant
-from omniltv.identity._folder import newest, read, write
+from omniltv.identity._advance import Step, advance, audit_rows, relevant
+from omniltv.identity._folder import newest, read, remains, write
 from omniltv.identity._frames import Kind
 from omniltv.identity._frames import Table as FrameTable
 from omniltv.identity._frames import read as read_frame
@@ -22,7 +22,7 @@ from omniltv.identity._state import AUDIT_COLUMNS, IdentityState, dump, restore
 from omniltv.identity._stitch import default_engine, stitch
 from omniltv.identity.decisions import DECISION_COLUMNS, read_decisions
 from omniltv.identity.protocols import MISSING, Column, Records
-from omniltv.identity.records import Known, normalise_records, take_in, without_values
+from omniltv.identity.records import Known, masked_values, read_records, without_values
 from omniltv.identity.resolution import Resolution
 from omniltv.identity.spec import LinkSpec
 
@@ -180,9 +180,10 @@ class IdentityStore:
             StoreError: If the folder cannot be written, or was changed meanwhile.
         """
         table, kind = read_frame(records, "records")
-        intake = take_in({name: table[name].to_list() for name in table.columns})
-        added = normalise_records(intake, Known.of(self._state.records.columns))
-        added = without_values(added, self._state.masked)
+        columns = {name: table[name].to_list() for name in table.columns}
+        known = Known.of(self._state.records.columns)
+        intake, added = read_records(columns, normalised=self._spec.normalised, known=known)
+        added = without_values(added, masked_values(self._state.records))
         drop = self._rows(gone)
         _refuse_both(added, self._state.records, drop)
         added, replaced = _changed(added, self._state.records)
@@ -227,7 +228,8 @@ class IdentityStore:
 
         Raises:
             DataError: If a column is missing, or there is no such record.
-            StoreError: If the folder cannot be written, or was changed meanwhile.
+            StoreError: If the folder cannot be written, or was changed meanwhile, or an older
+                version in it cannot be removed.
         """
         table, kind = read_frame(records, "records")
         drop = self._rows(records)
@@ -237,6 +239,7 @@ class IdentityStore:
         customers -= set(self._state.customer[~drop].tolist())
         step = Step(drop, _no_records(), kept, "forgotten")
         counts, changes = self._advance(step, forget=(keys, customers))
+        self._check_removed()
         return self._report(kind, changes, counts, [], table, [""] * len(table))
 
     def rebuild(self, records: IntoFrameT) -> Resolution[IntoFrameT]:
@@ -277,6 +280,12 @@ class IdentityStore:
     def _save(self, state: IdentityState) -> None:
         write(self._folder, dump(state, self._spec))
         self._state = state
+
+    def _check_removed(self) -> None:
+        left = ", ".join(sorted(entry.name for entry in remains(self._folder, self.run)))
+        if left:
+            message = f"forgotten, but {left} in {self._folder} cannot be removed"
+            raise StoreError(f"{message}. Hint: close what reads it, and open the store again")
 
     def _rows(self, frame: IntoFrame | None) -> NDArray[np.bool_]:
         """Return which records a frame names."""
@@ -336,7 +345,6 @@ def _state_of[FrameT](
         records=records,
         customer=customer,
         pairs=relevant(workings.compared, len(records)),
-        masked=all_masked(workings.masked, {}),
         decisions=workings.decisions,
         audit=audit,
     )
