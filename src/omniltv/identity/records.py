@@ -47,15 +47,9 @@ NORMAL_COLUMNS = (
     "family_reading",
     "given_reading",
     "full_reading",
-    "email",
     "mailbox",
-    "phone",
     "phone_tail",
-    "postcode",
-    "address",
-    "birth_date",
-    "gender",
-    "card_number",
+    *FIELDS[4:],
 )
 """What the personal columns become: columns that are compared as they are."""
 
