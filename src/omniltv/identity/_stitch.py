@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
+from omniltv.identity._cohesion import cohesion
 from omniltv.identity._frames import Kind, Table, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import refined
@@ -27,6 +28,9 @@ _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
     "probability": nw.Float64,
     "n_records": nw.Int64,
     "n_sources": nw.Int64,
+    "agreeing": nw.Float64,
+    "weakest_link": nw.Float64,
+    "across": nw.Int64,
     "group": nw.Int64,
     "shared_by": nw.Int64,
     "kept": nw.Boolean,
@@ -146,17 +150,18 @@ def _resolution[FrameT](
     links = np.flatnonzero(found.workings.spec.links(found.pairs))
     kept = found.together()[links]
     reason = found.intake.reason
+    clusters = _clusters(found, customer, probability)
     link = link_columns(found.workings.records, found.pairs, links, kept)
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     return Resolution(
         crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
         links=kind.build(link, numbers),
-        clusters=kind.build(_clusters(keys, customer, probability), numbers),
+        clusters=kind.build(clusters, numbers),
         rejected=kind.extend(found.table, "reason", reason, [bool(r) for r in reason]),
         masked_values=kind.build(_masked(found.workings.masked), numbers),
         oversized=kind.build(_oversized(found.pairs), numbers),
         unused_decisions=kind.build(found.decisions.unused, {}),
-        _summary=_summary(found, links[kept], len(set(customer))),
+        _summary=_summary(found, links[kept], clusters),
         _workings=found.workings,
         _customer=dict(zip(keys, customer, strict=True)),
         _position={key: row for row, key in enumerate(keys)},
@@ -193,19 +198,26 @@ def _crosswalk(
 
 
 def _clusters(
-    keys: Sequence[Key], customer: Sequence[str], probability: NDArray[np.float64]
+    found: _Found, customer: Sequence[str], probability: NDArray[np.float64]
 ) -> dict[str, Sequence[object]]:
     names, back, size = np.unique(
         np.array(customer, dtype=str), return_inverse=True, return_counts=True
     )
     weakest = np.ones(len(names))
     np.minimum.at(weakest, back, probability)
-    sources = Counter(c for c, _ in {(c, key[0]) for c, key in zip(customer, keys, strict=True)})
+    sources = Counter(
+        c for c, _ in {(c, key[0]) for c, key in zip(customer, found.keys(), strict=True)}
+    )
+    held = cohesion(found.pairs, back.astype(np.int64), many=found.workings.spec.many_records)
     return {
         "customer_id": names.tolist(),
         "n_records": size.tolist(),
         "n_sources": [sources[name] for name in names.tolist()],
         "probability": weakest.tolist(),
+        "agreeing": held.agreeing.tolist(),
+        "weakest_link": held.weakest.tolist(),
+        "across": held.across.tolist(),
+        "flag": list(held.flag),
     }
 
 
@@ -224,18 +236,23 @@ def _oversized(pairs: ScoredPairs) -> dict[str, Sequence[object]]:
     return {"rule": [rule for rule, _ in blocks], "n_records": [size for _, size in blocks]}
 
 
-def _summary(found: _Found, links: NDArray[np.intp], customers: int) -> Summary:
+def _summary(
+    found: _Found, links: NDArray[np.intp], clusters: Mapping[str, Sequence[object]]
+) -> Summary:
     pairs = found.pairs
     probability = pairs.probability[links]
     right = float(probability.sum())
     matches = float(pairs.probability.sum())
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
+    sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return Summary(
         rows=len(found.intake.reason),
         records=len(found.workings.records),
         rejected=Counter(sorted(reason for reason in found.intake.reason if reason)),
-        customers=customers,
+        customers=len(clusters["customer_id"]),
+        sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
+        flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
         candidates=len(pairs.candidates),
         links=len(links),
         links_by_rule=dict(zip(pairs.candidates.rules, by_rule, strict=True)),

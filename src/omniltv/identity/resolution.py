@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import Kind, read
+from omniltv.identity._households import households_of
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
 from omniltv.identity.protocols import MISSING, LinkModel, Records, ScoredPairs
@@ -30,6 +31,8 @@ __all__ = [
 type Key = tuple[str, str]
 
 _NUMBERS = {"probability": nw.Float64}
+_CUSTOMER = ("source", "record_id", "customer_id")
+_HOUSEHOLD = ("customer_id", "household_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Summary:
         records: Rows used.
         rejected: Rows set aside, by reason.
         customers: Customers found.
+        sizes: Customers by how many records they have.
+        flagged: Customers worth a look, by reason.
         candidates: Pairs compared.
         links: Links kept.
         links_by_rule: Links that each rule proposed (a link may have several).
@@ -91,6 +96,8 @@ class Summary:
     records: int
     rejected: Mapping[str, int]
     customers: int
+    sizes: Mapping[int, int]
+    flagged: Mapping[str, int]
     candidates: int
     links: int
     links_by_rule: Mapping[str, int]
@@ -101,20 +108,24 @@ class Summary:
     oversized: Mapping[str, int]
 
     def __str__(self) -> str:
-        rejected = ", ".join(f"{n:,} {reason}" for reason, n in self.rejected.items()) or "none"
         rules = ", ".join(f"{name} {n:,}" for name, n in self.links_by_rule.items()) or "none"
-        masked = ", ".join(f"{n:,} {name}" for name, n in self.masked.items()) or "none"
-        large = ", ".join(f"{n:,} {name}" for name, n in self.oversized.items()) or "none"
+        sizes = ", ".join(f"{n:,} of {size:,}" for size, n in self.sizes.items()) or "none"
         return (
             f"{self.records:,} records -> {self.customers:,} customers "
             f"({self.links:,} links among {self.candidates:,} pairs)\n"
             f"how sure: about {self.false_links:,.0f} wrong links; expected precision "
             f"{self.precision:.3f}, recall of what was compared {self.recall:.3f}\n"
             f"links by rule: {rules}\n"
-            f"rows set aside: {rejected}\n"
-            f"values shared by too many and masked: {masked}\n"
-            f"blocks too large to pair: {large}"
+            f"customers by records: {sizes}\n"
+            f"customers worth a look: {_counted(self.flagged)}\n"
+            f"rows set aside: {_counted(self.rejected)}\n"
+            f"values shared by too many and masked: {_counted(self.masked)}\n"
+            f"blocks too large to pair: {_counted(self.oversized)}"
         )
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in numbers.items()) or "none"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,7 +187,10 @@ class Resolution[FrameT]:
             ``probability``, ``rules``, ``kept`` (false where the link contradicted the rest
             of its customer and was cut) and ``bits_…`` of evidence, one column a comparison.
         clusters: ``customer_id``, ``n_records``, ``n_sources``, ``probability`` (the weakest
-            of its records').
+            of its records'), ``agreeing`` (share of all pairs of its records that speak for
+            one person), ``weakest_link`` (probability at which it would fall apart first),
+            ``across`` (pairs that speak for one person between the two parts it would fall
+            into) and ``flag`` (why it is worth a look, or nothing).
         rejected: The rows that were not used, as they came, with ``reason``.
         masked_values: One row per record that lost a value too many share: ``column``,
             ``group`` (number of the shared value), ``shared_by``, ``source``, ``record_id``.
@@ -280,6 +294,45 @@ class Resolution[FrameT]:
         names = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
         return self._kind.build({name: columns[name] for name in names}, _NUMBERS)
 
+    def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
+        """Return the household of each customer: who shares phone, address, family name.
+
+        Customers are of one household as much as their compared records are, on average, of
+        one person or one family. Ids do not depend on the order of records.
+
+        Args:
+            threshold: Probability from which two customers are of one household.
+            previous: Households of the run before, whose ids are kept.
+
+        Returns:
+            ``customer_id`` and ``household_id``, one row per customer, as in `clusters`.
+
+        Raises:
+            ConfigError: If the threshold is no probability.
+            DataError: If a column of ``previous`` is missing.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> found = stitch(simulate_retailer(150, seed=1).records)
+            >>> homes = found.households()
+            >>> homes["household_id"].nunique() < homes["customer_id"].nunique()
+            True
+        """
+        if not 0 < threshold < 1:
+            raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
+        known = {} if previous is None else _ids(previous, "previous", _HOUSEHOLD)
+        keys = sorted(self._position, key=self._position.__getitem__)
+        names, customer = np.unique([self._customer[key] for key in keys], return_inverse=True)
+        labels = households_of(
+            self._workings.judged,
+            customer.astype(np.int64),
+            clusterer=self._workings.spec.clusterer,
+            threshold=threshold,
+        )
+        ids = customer_ids([(name,) for name in names.tolist()], labels.tolist(), known, prefix="h")
+        return self._kind.build({"customer_id": names.tolist(), "household_id": ids}, {})
+
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
         """Return transactions with ``customer_id``; guests and strangers set aside.
 
@@ -373,14 +426,20 @@ def customers_of(crosswalk: IntoFrame, what: str) -> dict[Key, str]:
     Raises:
         DataError: If a column is missing.
     """
-    table, _ = read(crosswalk, what)
-    names = ("source", "record_id", "customer_id")
+    return {
+        (key[0], key[1]): customer for key, customer in _ids(crosswalk, what, _CUSTOMER).items()
+    }
+
+
+def _ids(frame: IntoFrame, what: str, names: Sequence[str]) -> dict[tuple[str, ...], str]:
+    """Return the last of some columns by the others."""
+    table, _ = read(frame, what)
     for name in names:
         if name not in table.columns:
-            hint = f"the {what} is a crosswalk: source, record_id and customer_id"
+            hint = f"{what} has {', '.join(names[:-1])} and {names[-1]}"
             raise DataError(f"the column is missing from {what}", column=name, hint=hint)
     texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
-    return {(source, record): customer for source, record, customer in zip(*texts, strict=True)}
+    return {row[:-1]: row[-1] for row in zip(*texts, strict=True)}
 
 
 def _attached(transactions: IntoFrameT, customer_of: Mapping[Key, str]) -> Attached[IntoFrameT]:

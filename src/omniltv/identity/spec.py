@@ -37,6 +37,7 @@ class LinkSpec(BaseModel):
         max_block: Records that one block may hold; larger ones are listed, not paired.
         max_sharing: Records that may share a phone, e-mail, card or birth date; a value
             shared by more says nothing and is masked.
+        many_records: Records from which a customer is flagged as too large to be believed.
         seed: Of the random pairs from which chance agreement is learnt.
         learn_from_decisions: Whether pairs decided by hand also say how much each kind of
             evidence counts. For decisions about the pairs of `Resolution.review`.
@@ -60,6 +61,7 @@ class LinkSpec(BaseModel):
     unique_sources: tuple[str, ...] = ()
     max_block: Annotated[int, Field(ge=2)] = 200
     max_sharing: Annotated[int, Field(ge=2)] = 30
+    many_records: Annotated[int, Field(ge=2)] = 20
     seed: Annotated[int, Field(ge=0)] = 0
     learn_from_decisions: bool = False
     normalised: bool = False
