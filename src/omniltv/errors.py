@@ -13,6 +13,7 @@ __all__ = [
     "DataWarning",
     "FitError",
     "FitWarning",
+    "LinkError",
     "OmniltvError",
     "OmniltvWarning",
     "StoreError",
@@ -83,6 +84,10 @@ class UnitError(ConfigError):
 
 class FitError(OmniltvError, RuntimeError):
     """A posterior could not be computed from these data."""
+
+
+class LinkError(OmniltvError, RuntimeError):
+    """The database that a link engine works in could not find or compare the pairs."""
 
 
 class StoreError(OmniltvError, RuntimeError):

@@ -52,4 +52,4 @@ def test_every_dependency_has_its_reason(root: Path) -> None:
         " ".join(cells[:-1]) for cells in rows((root / "docs" / "dependencies.md").read_text())
     )
     titles = {"package", "extra", "late", *extras}
-    assert set(re.findall(r"[\w-]+", told)) - titles == names
+    assert set(re.findall(r"[\w-]+", told)) - (titles - names) == names

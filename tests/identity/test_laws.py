@@ -10,6 +10,8 @@ from omniltv.identity import (
     KeyBlocker,
     LinkEngine,
     Records,
+    SplinkEngine,
+    SqlComparison,
 )
 from omniltv.identity._stitch import default_engine
 from omniltv.identity.blocking import DEFAULT_BLOCKERS
@@ -19,6 +21,7 @@ from omniltv.testing.identity_laws import (
     CLUSTERER_LAWS,
     COMPARISON_LAWS,
     ENGINE_LAWS,
+    SQL_LAWS,
     example_records,
 )
 
@@ -33,6 +36,15 @@ def test_comparison(comparison: Comparison, law: Callable[[Comparison, Records],
     law(comparison, example_records())
 
 
+@pytest.mark.parametrize("law", SQL_LAWS, ids=_name)
+@pytest.mark.parametrize("comparison", DEFAULT_COMPARISONS, ids=lambda c: c.name)
+def test_sql_of_a_comparison(
+    comparison: Comparison, law: Callable[[SqlComparison, Records], None]
+) -> None:
+    assert isinstance(comparison, SqlComparison)
+    law(comparison, example_records())
+
+
 @pytest.mark.parametrize("law", BLOCKER_LAWS, ids=_name)
 @pytest.mark.parametrize("blocker", DEFAULT_BLOCKERS, ids=lambda b: b.name)
 def test_blocker(blocker: Blocker, law: Callable[[Blocker, Records], None]) -> None:
@@ -40,8 +52,11 @@ def test_blocker(blocker: Blocker, law: Callable[[Blocker, Records], None]) -> N
 
 
 @pytest.mark.parametrize("law", ENGINE_LAWS, ids=_name)
-def test_engine(law: Callable[[LinkEngine, Records], None]) -> None:
-    law(default_engine(), example_records())
+@pytest.mark.parametrize(
+    "engine", [default_engine(), SplinkEngine()], ids=lambda e: type(e).__name__
+)
+def test_engine(engine: LinkEngine, law: Callable[[LinkEngine, Records], None]) -> None:
+    law(engine, example_records())
 
 
 @pytest.mark.parametrize("law", CLUSTERER_LAWS, ids=_name)

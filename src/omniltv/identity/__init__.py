@@ -1,5 +1,9 @@
 """Source records to customers: normalise, block, compare, score, cluster, evaluate, keep."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from omniltv.errors import ConfigError
 from omniltv.identity import normalise
 from omniltv.identity._stitch import stitch
 from omniltv.identity.blocking import KeyBlocker
@@ -26,6 +30,7 @@ from omniltv.identity.protocols import (
     Proposal,
     Records,
     ScoredPairs,
+    SqlComparison,
 )
 from omniltv.identity.quality import (
     LinkageQuality,
@@ -38,6 +43,9 @@ from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary,
 from omniltv.identity.spec import LinkSpec
 from omniltv.identity.store import IdentityStore, StoreUpdate
 from omniltv.identity.timeline import Timeline, timeline
+
+if TYPE_CHECKING:
+    from omniltv.identity._splink import SplinkEngine
 
 __all__ = [
     "FIELDS",
@@ -66,6 +74,8 @@ __all__ = [
     "Reliability",
     "Resolution",
     "ScoredPairs",
+    "SplinkEngine",
+    "SqlComparison",
     "StoreUpdate",
     "Summary",
     "Survivor",
@@ -81,3 +91,16 @@ __all__ = [
     "stitch",
     "timeline",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return the engine that needs more than is installed by default, when it is first used."""
+    if name != "SplinkEngine":
+        raise AttributeError(f"module 'omniltv.identity' has no attribute {name!r}")
+    try:
+        engine: object = import_module("omniltv.identity._splink").SplinkEngine
+    except ImportError as error:
+        message = "SplinkEngine needs Splink. Hint: pip install 'omniltv[splink]'"
+        raise ConfigError(message) from error
+    globals()[name] = engine
+    return engine

@@ -1,6 +1,6 @@
 """Which pairs are worth comparing: several independent views, each with a name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from omniltv.identity.protocols import MISSING, Blocker, Candidates, Column, Proposal, Records
 
-__all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates"]
+__all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates", "united"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,25 @@ class KeyBlocker:
         """Return all pairs within the blocks of at most ``max_block`` records."""
         from omniltv.identity._recordlinkage import pairs_within  # noqa: PLC0415 - slow to load
 
+        small, oversized = self.blocks(records, max_block=max_block, new=new)
+        left, right = pairs_within(small)
+        if new is not None:
+            left, right = left[new[left] | new[right]], right[new[left] | new[right]]
+        return Proposal(left, right, oversized)
+
+    def blocks(
+        self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
+        """Return the number of each record's block, and the records of those too large to pair.
+
+        Args:
+            records: The records.
+            max_block: Records that one block may hold.
+            new: Of the records, of shape (n_records,); then blocks without a new one are none.
+
+        Returns:
+            Shape (n_records,), `MISSING` for none; and the large blocks, largest first.
+        """
         block = _blocks(records, self.columns)
         if new is not None:
             block = np.where(np.isin(block, block[new]), block, MISSING)
@@ -48,10 +67,7 @@ class KeyBlocker:
         large = np.flatnonzero(size > max_block)
         oversized = Column(block, np.empty(0, dtype=object)).rows_of(large)
         small = np.where(np.isin(block, large), MISSING, block)
-        left, right = pairs_within(small)
-        if new is not None:
-            left, right = left[new[left] | new[right]], right[new[left] | new[right]]
-        return Proposal(left, right, tuple(sorted(oversized, key=len, reverse=True)))
+        return small, tuple(sorted(oversized, key=len, reverse=True))
 
 
 def candidates(
@@ -65,7 +81,12 @@ def candidates(
     proposals = {
         rule.name: rule.propose(records, max_block=max_block, new=new) for rule in blockers
     }
-    n = max(1, len(records))
+    return united(proposals, n_records=len(records))
+
+
+def united(proposals: Mapping[str, Proposal], *, n_records: int) -> Candidates:
+    """Return the union of proposals by rule, and which rule proposed which pair."""
+    n = max(1, n_records)
     keys = [proposal.left * n + proposal.right for proposal in proposals.values()]
     distinct = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]))
     proposed = np.zeros((len(distinct), len(keys)), dtype=np.bool_)

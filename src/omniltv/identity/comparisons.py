@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
+from omniltv.identity import _sql
 from omniltv.identity.protocols import MISSING, Comparison, Pairs
 
 __all__ = [
@@ -21,7 +22,7 @@ __all__ = [
 
 type Levels = NDArray[np.int8]
 
-_NUMBERING = re.compile(r"[\d._-]")
+_NUMBERING = re.compile("[0-9._-]")
 _ALIKE = 0.92
 _SAME_STREET = 0.9
 
@@ -74,6 +75,14 @@ class ValueComparison:
         if not self.slips:
             return _grade([same, known])
         return _grade([same, pairs.apply(self.column, _identifier_slips) <= 1, known])
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        same, known = _sql.same(self.column), _sql.known(self.column)
+        if not self.slips:
+            return (same, known)
+        return (same, f"{_sql.slip(self.column)} AND NOT {_numbered_sql(self.column)}", known)
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,23 @@ class NameComparison:
         heard_only = (sound & ~spelt) | swapped
         return _grade([pairs.equal(self.written), heard_only, sound, alike, spelt | heard])
 
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        spelt, heard = _sql.known(self.written), _sql.known(self.reading)
+        sound = _sql.same(self.reading)
+        both = zip((self.written, self.reading), self.swapped or (), strict=False)
+        swapped = [_sql.crossed(a, b) for a, b in both]
+        longest = f"greatest(length({_sql.left(self.written)}), length({_sql.right(self.written)}))"
+        near = f"({longest} >= 3 AND {_sql.slip(self.written)})"
+        return (
+            _sql.same(self.written),
+            " OR ".join([f"({sound} AND NOT {spelt})", *swapped]),
+            sound,
+            f"{_sql.alike(self.reading, _ALIKE)} OR {near}",
+            f"{spelt} OR {heard}",
+        )
+
     def _swapped(self, pairs: Pairs) -> NDArray[np.bool_]:
         if self.swapped is None:
             return np.zeros(len(pairs), dtype=np.bool_)
@@ -173,6 +199,14 @@ class BirthDateComparison:
         near = pairs.apply(self.column, _date_slips) <= 1
         return _grade([pairs.equal(self.column), near, pairs.known(self.column)])
 
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        one, other = _sql.left(self.column), _sql.right(self.column)
+        turned = f"substr({one}, 1, 5) || substr({one}, 9) || '-' || substr({one}, 6, 2)"
+        near = f"({turned} = {other}) OR {_sql.slip(self.column)}"
+        return (_sql.same(self.column), near, _sql.known(self.column))
+
 
 @dataclass(frozen=True)
 class AddressComparison:
@@ -208,6 +242,13 @@ class AddressComparison:
         known = pairs.known(self.address) | pairs.known(self.postcode)
         return _grade([pairs.equal(self.address), alike, pairs.equal(self.postcode), known])
 
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        known = f"{_sql.known(self.address)} OR {_sql.known(self.postcode)}"
+        alike = _sql.alike(self.address, _SAME_STREET)
+        return (_sql.same(self.address), alike, _sql.same(self.postcode), known)
+
 
 def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
     """Return the first condition that holds, `MISSING` where none does."""
@@ -227,6 +268,15 @@ def _identifier_slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
     letters = [[_NUMBERING.sub("", value) for value in values] for values in (left, right)]
     numbered = [a == b and "@" in a for a, b in zip(*letters, strict=True)]
     return np.where(numbered, np.float32(np.inf), _slips(left, right))
+
+
+def _numbered_sql(column: str) -> str:
+    """Return the condition that only the numbers in two e-mail addresses differ."""
+    letters = [
+        f"regexp_replace({value}, '[0-9._-]', '', 'g')"
+        for value in (_sql.left(column), _sql.right(column))
+    ]
+    return f"(contains({_sql.left(column)}, '@') AND {' = '.join(letters)})"
 
 
 def _one_character_of_three(left: list[str], right: list[str]) -> NDArray[np.float32]:

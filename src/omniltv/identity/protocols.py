@@ -29,6 +29,7 @@ __all__ = [
     "Proposal",
     "Records",
     "ScoredPairs",
+    "SqlComparison",
 ]
 
 type Codes = NDArray[np.int64]
@@ -371,6 +372,25 @@ class Comparison(Protocol):
 
     def grade(self, pairs: Pairs) -> NDArray[np.int8]:
         """Return each pair's level by position, `MISSING` where there is nothing to compare."""
+        ...
+
+
+@runtime_checkable
+class SqlComparison(Comparison, Protocol):
+    """A comparison that can also say its levels in SQL, for engines that work on a database.
+
+    `omniltv.testing` has the law that both ways give the same levels. A comparison
+    without SQL is graded in Python by every engine.
+    """
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """One condition a level; a pair's is the first that holds, `MISSING` where none does.
+
+        In the dialect of DuckDB. ``"<column>_l"`` and ``"<column>_r"`` are the values of the
+        left and the right record, NULL where missing. ``jaro_winkler_similarity`` and
+        ``damerau_levenshtein`` count characters.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ Each law is a function with a name; run them all over your own plug-in::
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,10 @@ from omniltv.identity.protocols import (
     LinkEngine,
     LinkModel,
     Pairs,
+    Proposal,
     Records,
     ScoredPairs,
+    SqlComparison,
 )
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "CLUSTERER_LAWS",
     "COMPARISON_LAWS",
     "ENGINE_LAWS",
+    "SQL_LAWS",
     "a_new_record_is_in_every_pair",
     "blocks_are_capped",
     "decisions_hold",
@@ -41,6 +45,7 @@ __all__ = [
     "evidence_adds_up",
     "example_records",
     "grades_are_levels_or_missing",
+    "grades_are_those_of_the_comparisons",
     "levels_are_described",
     "nothing_to_compare_is_missing",
     "order_of_links_does_not_matter",
@@ -48,6 +53,7 @@ __all__ = [
     "order_of_records_does_not_matter",
     "same_record_agrees",
     "sides_do_not_matter",
+    "sql_says_the_same",
     "strangers_stay_apart",
     "sure_links_join",
     "the_same_seed_links_alike",
@@ -225,6 +231,32 @@ def what_was_learnt_scores_alike(engine: LinkEngine, records: Records) -> None:
     assert np.allclose(some.weight, found.weight[wanted]), "scored alike"
 
 
+def grades_are_those_of_the_comparisons(engine: LinkEngine, records: Records) -> None:
+    """Whatever way an engine compares, a pair has the level that the comparison gives it."""
+    found = _link(engine, records)
+    pairs = Pairs.of(records.columns, found.candidates.left, found.candidates.right)
+    for comparison in DEFAULT_COMPARISONS:
+        grades = comparison.grade(pairs)
+        assert np.array_equal(found.grades[comparison.name], grades), comparison.name
+
+
+def sql_says_the_same(comparison: SqlComparison, records: Records) -> None:
+    """The conditions in SQL give all pairs the levels that they get in Python.
+
+    Needs ``pip install 'omniltv[splink]'``.
+    """
+    from omniltv.identity import SplinkEngine  # noqa: PLC0415 - an extra
+
+    assert len(comparison.sql) == len(comparison.levels), "one condition a level"
+    found = SplinkEngine().link(
+        records, blockers=(_Everybody(),), comparisons=(comparison,), max_block=2, seed=0
+    )
+    pairs = Pairs.of(records.columns, found.candidates.left, found.candidates.right)
+    assert np.array_equal(found.grades[comparison.name], comparison.grade(pairs)), (
+        "SQL and Python give the same level"
+    )
+
+
 def strangers_stay_apart(clusterer: Clusterer) -> None:
     """Without a link every record is a customer of its own."""
     assert _partition(clusterer, {}, 3) == {frozenset({k}) for k in range(3)}
@@ -284,8 +316,12 @@ ENGINE_LAWS: tuple[_Law[LinkEngine], ...] = (
     evidence_adds_up,
     the_same_seed_links_alike,
     what_was_learnt_scores_alike,
+    grades_are_those_of_the_comparisons,
 )
 """Every law of a link engine."""
+
+SQL_LAWS: tuple[_Law[SqlComparison], ...] = (sql_says_the_same,)
+"""Every further law of a comparison that has SQL."""
 
 CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
     strangers_stay_apart,
@@ -295,6 +331,25 @@ CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
     order_of_links_does_not_matter,
 )
 """Every law of a clusterer."""
+
+
+@dataclass(frozen=True)
+class _Everybody:
+    """Proposes all pairs."""
+
+    name = "everybody"
+    decides: tuple[str, ...] = ()
+
+    def propose(
+        self,
+        records: Records,
+        *,
+        max_block: int,  # noqa: ARG002 - as in the Protocol
+        new: NDArray[np.bool_] | None = None,
+    ) -> Proposal:
+        left, right = np.triu_indices(len(records), k=1)
+        wanted = np.ones(len(left), dtype=np.bool_) if new is None else new[left] | new[right]
+        return Proposal(left[wanted].astype(np.int64), right[wanted].astype(np.int64))
 
 
 def _turned(records: Records) -> Records:
