@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from omniltv import draws as module
 from omniltv.draws import Draws, RowDraws
@@ -58,6 +59,20 @@ def test_take_keeps_rows_by_position_and_by_mask() -> None:
     np.testing.assert_array_equal(draws.take([3, 1]).to_array(), full[[3, 1]])
     mask = np.arange(20) % 2 == 0
     np.testing.assert_array_equal(draws.take(mask).to_array(), full[mask])
+
+
+def test_rows_far_apart_are_looked_up_and_what_lies_between_is_not() -> None:
+    values = np.arange(2_000.0)[:, None] + np.zeros((1, 3))
+    looked: list[int] = []
+
+    def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
+        looked.append(len(values[states]))
+        return values[states, draws]
+
+    draws = RowDraws(evaluate, np.arange(2_000)[::-1], 2_000, 3)
+    np.testing.assert_array_equal(draws.of_rows([1_999, 0, 10, 0])[:, 0], [0, 1_999, 1_989, 1_999])
+    assert sum(looked) < 20
+    assert draws.of_rows([]).shape == (0, 3)
 
 
 def test_no_rows_give_empty_summaries() -> None:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from omniltv.errors import DataError, OmniltvError
     from omniltv.experiments import Assignment, Persistence, assign, cuped, difference, ltv_lift
     from omniltv.identity import stitch
-    from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value, load_fit
+    from omniltv.models import (
+        BgNbd,
+        GammaGamma,
+        Pooling,
+        fit,
+        imputed_value,
+        lifetime_value,
+        load_fit,
+    )
     from omniltv.segmentation import Condition, TierScheme
     from omniltv.units import Discount, days, months, weeks
 
@@ -43,6 +51,7 @@ __all__ = [
     "days",
     "difference",
     "fit",
+    "imputed_value",
     "lifetime_value",
     "load_fit",
     "ltv_lift",
@@ -63,7 +72,15 @@ _ROOMS = {
         "ltv_lift",
     ),
     "omniltv.identity": ("stitch",),
-    "omniltv.models": ("BgNbd", "GammaGamma", "Pooling", "fit", "lifetime_value", "load_fit"),
+    "omniltv.models": (
+        "BgNbd",
+        "GammaGamma",
+        "Pooling",
+        "fit",
+        "imputed_value",
+        "lifetime_value",
+        "load_fit",
+    ),
     "omniltv.segmentation": ("Condition", "TierScheme"),
     "omniltv.units": ("Discount", "days", "months", "weeks"),
 }

@@ -169,6 +169,29 @@ class RowDraws:
         """Return all draws, of shape (n_rows, n_draws). Takes 8 bytes each."""
         return self._reduce(lambda block: block)
 
+    def of_rows(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Return all draws of some rows, by position, of shape (len(rows), n_draws).
+
+        States between rows that are far apart are not worked out.
+
+        Examples:
+            >>> draws = RowDraws.from_array([[1.0, 3.0], [2.0, 2.0], [5.0, 6.0]])
+            >>> draws.of_rows([2, 0, 2])
+            array([[5., 6.],
+                   [1., 3.],
+                   [5., 6.]])
+        """
+        states, back = np.unique(self.index[np.asarray(rows, dtype=np.intp)], return_inverse=True)
+        if not len(states):
+            return np.empty((0, self.n_draws))
+        apart = np.flatnonzero(np.diff(states) > _WHOLE_ROWS) + 1
+        every = slice(0, self.n_draws)
+        near = [
+            self.evaluate(slice(int(run[0]), int(run[-1]) + 1), every)[run - run[0]]
+            for run in np.split(states, apart)
+        ]
+        return np.concatenate(near)[back]
+
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield (slice of states, draws of shape (states, n_draws)) in constant memory."""
         for states in self._slices():

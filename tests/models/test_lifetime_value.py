@@ -338,6 +338,8 @@ def test_totals_add_draws_and_not_intervals() -> None:
     np.testing.assert_allclose(total.values[1], draws[in_store].sum(axis=0))
     with pytest.raises(DataError) as caught:
         ltv.total(by="region")
+    real = ltv.predictive_total(by="channel")
+    np.testing.assert_allclose(real.values, ltv.predictive.total(ltv.groups["channel"]).values)
     assert caught.value.column == "region"
 
 

@@ -9,6 +9,7 @@ from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
 from omniltv.models.fitting import fit, to_pymc
 from omniltv.models.gamma_gamma import GammaGamma
+from omniltv.models.imputed_value import ImputedValue, imputed_value
 from omniltv.models.lifetime_value import LifetimeValue, lifetime_value
 from omniltv.models.log_normal import LogNormalSpend
 from omniltv.models.mbg_nbd import MbgNbd
@@ -25,6 +26,7 @@ __all__ = [
     "CnbdK",
     "Diagnostics",
     "GammaGamma",
+    "ImputedValue",
     "LifetimeValue",
     "LogNormalSpend",
     "MbgNbd",
@@ -39,6 +41,7 @@ __all__ = [
     "acquisition_value",
     "fit",
     "fit_channel_mix",
+    "imputed_value",
     "lifetime_value",
     "load_fit",
     "to_pymc",

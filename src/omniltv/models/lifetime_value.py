@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table
 from omniltv.data.history import PurchaseHistory
-from omniltv.draws import Draws, Totals
+from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models._forecast import Forecast, States
 from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["LifetimeValue", "lifetime_value"]
+__all__ = ["LifetimeValue", "ValuePerRow", "lifetime_value"]
 
 _CHANNEL_COLUMNS = ("channel", "acquisition_channel")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LifetimeValue:
-    """The lifetime value of each row of a history; made by `lifetime_value`.
+class ValuePerRow[Amount: RowDraws]:
+    """Draws of what each row will bring, and the table of it.
 
     Nothing is computed before it is asked for, and then in blocks: memory does not grow
     with customers times draws.
@@ -46,7 +46,7 @@ class LifetimeValue:
             `expected_purchases` look.
         draws: Draws of the *expected* discounted margin of each row.
         predictive: Draws of the discounted margin that each row will *really* bring:
-            one simulated future under each posterior draw. Adds up over rows.
+            one simulated future under each posterior draw.
         prob_alive: Draws of P(alive) of each row.
         expected_purchases: Draws of each row's expected purchases within the horizon.
     """
@@ -54,19 +54,13 @@ class LifetimeValue:
     customer_id: NDArray[np.object_]
     groups: Mapping[str, NDArray[np.str_]]
     horizon: Span
-    draws: Draws
-    predictive: Draws
+    draws: Amount
+    predictive: Amount
     prob_alive: ProbAlive
-    expected_purchases: Draws
-    _forecast: Forecast = field(kw_only=True)
+    expected_purchases: Amount
 
     def __len__(self) -> int:
         return len(self.customer_id)
-
-    def __repr__(self) -> str:
-        ahead = "whole remaining life" if self._forecast.whole else self.horizon
-        size = f"{self.draws.n_states:,} states, {self.draws.n_draws:,} draws"
-        return f"LifetimeValue({len(self):,} rows, {ahead}, {size})"
 
     def mean(self) -> NDArray[np.float64]:
         """Return the expected discounted margin of each row, of shape (n_rows,)."""
@@ -88,34 +82,6 @@ class LifetimeValue:
         interval holds more than ``level`` of the futures, not less.
         """
         return self.predictive.interval(level)
-
-    def total(self, by: str | ArrayLike | None = None) -> Totals:
-        """Return the expected margin summed over rows, draw by draw.
-
-        Args:
-            by: Name of a group column, or a label per row, or None for one total.
-
-        Raises:
-            DataError: If there is no such group column.
-        """
-        if not isinstance(by, str):
-            return self.draws.total(by)
-        if by not in self.groups:
-            has = ", ".join(self.groups) or "none"
-            raise DataError(f"no such group column; there is: {has}", column=by)
-        return self.draws.total(self.groups[by])
-
-    def per_customer(self) -> "LifetimeValue":
-        """Return the value of customers over all their rows, in order of first appearance.
-
-        Margins and purchases add up, draw by draw. P(alive) becomes the probability of
-        being alive in at least one of the rows.
-        """
-        forecast = self._forecast
-        first = forecast.order[forecast.starts[:-1]]
-        quantities = forecast.per_customer()
-        ids = forecast.customer_id[first]
-        return LifetimeValue(ids, {}, self.horizon, *quantities, _forecast=forecast)
 
     def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of `to_frame` by name, each of shape (n_rows,)."""
@@ -143,13 +109,67 @@ class LifetimeValue:
     def to_frame(
         self, *, level: float = 0.9, backend: Backend = "pandas"
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
-        """Return one row per row of the history, as a frame of the kind asked for.
+        """Return one row per row, as a frame of the kind asked for.
 
         The columns: ``customer_id``, the group columns, ``value`` (the mean) with its
         interval ``value_lower`` and ``value_upper``, ``predictive_lower`` and
         ``predictive_upper``, ``expected_purchases`` and ``prob_alive``.
         """
         return Table(self.columns(level)).to_frame(backend)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LifetimeValue(ValuePerRow[Draws]):
+    """The lifetime value of each row of a history; made by `lifetime_value`.
+
+    `ValuePerRow` has its attributes. Amounts add up over rows, draw by draw.
+    """
+
+    _forecast: Forecast = field(kw_only=True)
+
+    def __repr__(self) -> str:
+        ahead = "whole remaining life" if self._forecast.whole else self.horizon
+        size = f"{self.draws.n_states:,} states, {self.draws.n_draws:,} draws"
+        return f"LifetimeValue({len(self):,} rows, {ahead}, {size})"
+
+    def total(self, by: str | ArrayLike | None = None) -> Totals:
+        """Return the expected margin summed over rows, draw by draw.
+
+        Args:
+            by: Name of a group column, or a label per row, or None for one total.
+
+        Raises:
+            DataError: If there is no such group column.
+        """
+        return self.draws.total(self._labels(by))
+
+    def predictive_total(self, by: str | ArrayLike | None = None) -> Totals:
+        """Return what rows will *really* bring, summed over them draw by draw; see `total`.
+
+        Raises:
+            DataError: If there is no such group column.
+        """
+        return self.predictive.total(self._labels(by))
+
+    def _labels(self, by: str | ArrayLike | None) -> ArrayLike | None:
+        if not isinstance(by, str):
+            return by
+        if by not in self.groups:
+            has = ", ".join(self.groups) or "none"
+            raise DataError(f"no such group column; there is: {has}", column=by)
+        return self.groups[by]
+
+    def per_customer(self) -> "LifetimeValue":
+        """Return the value of customers over all their rows, in order of first appearance.
+
+        Margins and purchases add up, draw by draw. P(alive) becomes the probability of
+        being alive in at least one of the rows.
+        """
+        forecast = self._forecast
+        first = forecast.order[forecast.starts[:-1]]
+        quantities = forecast.per_customer()
+        ids = forecast.customer_id[first]
+        return LifetimeValue(ids, {}, self.horizon, *quantities, _forecast=forecast)
 
 
 def lifetime_value(
