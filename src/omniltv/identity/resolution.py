@@ -14,6 +14,7 @@ from omniltv.identity._frames import Kind, read
 from omniltv.identity._households import households_of
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
+from omniltv.identity._unproposed import Unproposed
 from omniltv.identity.protocols import MISSING, LinkModel, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
@@ -348,8 +349,11 @@ class Resolution[FrameT]:
         """Return crosswalks drawn from what the evidence leaves open.
 
         Where two records are one person with probability 0.7, they are so in about 70 of
-        100. Whatever is computed from each of them, and put together, carries what is not
-        known of who is who. Customers keep the ids of `crosswalk` as far as they can.
+        100. Records that say too little to be compared with anybody have company now and
+        then, too, as often as the model says that matches were missed: no rule proposed
+        them, so with whom is chance. Whatever is computed from each of them, and put together,
+        carries what is not known of who is who. Customers keep the ids of `crosswalk` as far
+        as they can.
 
         Args:
             k: How many.
@@ -379,6 +383,9 @@ class Resolution[FrameT]:
         keys = sorted(self._position, key=self._position.__getitem__)
         start = np.unique([self._customer[key] for key in keys], return_inverse=True)[1]
         drawn = draw_partitions(judged, start.astype(np.int64), unique, k=k, seed=seed)
+        missed = Unproposed.of(self.records, judged, self._workings.spec.comparisons, seed=seed)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+        drawn = np.stack([missed.joined(labels, judged, unique, rng) for labels in drawn])
         shown = [keys[row] for row in self._order]
         columns = {
             name: [key[at] for key in shown] for at, name in enumerate(("source", "record_id"))
