@@ -30,6 +30,36 @@ def test_perfect_and_nothing_linked() -> None:
     assert (apart.precision, apart.recall, apart.f1) == (1, 0, 0)
 
 
+def test_by_source_and_by_size_by_hand() -> None:
+    crosswalk, truth = _tables(["a", "a", "a", "b", "b"], [1, 1, 2, 2, 3])
+    sources = ["ec", "pos", "pos", "pos", "ec"]
+    quality = linkage_quality(crosswalk.assign(source=sources), truth.assign(source=sources))
+    rows = {(row.source_a, row.source_b): row for row in quality.by_source.to_frame().itertuples()}
+    assert {pair: (row.linked, row.true) for pair, row in rows.items()} == {
+        ("ec", "pos"): (3, 1),
+        ("pos", "pos"): (1, 1),
+    }
+    assert (rows["ec", "pos"].precision, rows["ec", "pos"].recall) == (1 / 3, 1)
+    assert rows["ec", "pos"].f1 == pytest.approx(0.5)
+    assert (rows["pos", "pos"].precision, rows["pos", "pos"].recall, rows["pos", "pos"].f1) == (
+        0,
+    ) * 3
+    sizes = quality.sizes.to_frame()
+    assert sizes.values.tolist() == [[1, 0, 1], [2, 1, 2], [3, 1, 0]]
+
+
+def test_pairs_by_source_add_up() -> None:
+    world = simulate_retailer(300, seed=9)
+    quality = linkage_quality(stitch(world.records).crosswalk, world.truth.records)
+    table, sizes = quality.by_source.to_frame(), quality.sizes.to_frame()
+    hits = (table["precision"] * table["linked"]).sum()
+    assert hits / table["linked"].sum() == pytest.approx(quality.precision)
+    assert hits / table["true"].sum() == pytest.approx(quality.recall)
+    for column in ("customers", "people"):
+        assert (sizes["records"] * sizes[column]).sum() == quality.records
+        assert sizes[column].sum() == getattr(quality, column)
+
+
 def test_empty_tables_are_refused() -> None:
     crosswalk, truth = _tables(["a"], [1])
     with pytest.raises(DataError, match="no record is in both"):

@@ -1,15 +1,17 @@
 """Any frame in, the same kind out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import narwhals as nw
+from narwhals.exceptions import DuplicateError
 from narwhals.typing import IntoFrameT
 
 from omniltv.errors import DataError
 
-__all__ = ["Kind", "Table", "read"]
+__all__ = ["Kind", "Table", "columns_of", "read"]
 
 type Table = nw.DataFrame[Any]
 type _Type = type[nw.dtypes.DType] | nw.dtypes.DType
@@ -51,17 +53,28 @@ class Kind[FrameT]:
         return cast("FrameT", table.lazy(backend=self.lazy).to_native())  # type: ignore[arg-type]  # any lazy one
 
 
+def columns_of(table: Table) -> dict[str, list[object]]:
+    """Return the columns whose names are text, as plain values."""
+    names: Sequence[object] = table.columns
+    return {name: table[name].to_list() for name in names if isinstance(name, str)}
+
+
 def read(frame: IntoFrameT, what: str) -> tuple[Table, Kind[IntoFrameT]]:
     """Return the frame in memory and its kind.
 
     Raises:
-        DataError: If it is no frame.
+        DataError: If it is no frame, or two of its columns have one name.
     """
     try:
         wrapped: Table | nw.LazyFrame[Any] = nw.from_native(cast("Any", frame))
     except TypeError as error:
         problem = f"{what} must be a dataframe, got {type(frame).__name__}"
         raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
+    except DuplicateError as error:
+        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
+        twice = next((str(name) for name, count in Counter(names).items() if count > 1), None)
+        problem = f"{what} has two columns of one name"
+        raise DataError(problem, column=twice, hint="rename one of them") from error
     if isinstance(wrapped, nw.DataFrame):
         return wrapped, Kind(wrapped.implementation, None)
     eager = wrapped.collect()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
 from omniltv.identity._cohesion import cohesion
-from omniltv.identity._frames import Kind, Table, read
+from omniltv.identity._frames import Kind, Table, columns_of, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import refined
 from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
@@ -83,8 +83,7 @@ def stitch(
     """
     spec = spec or LinkSpec()
     table, kind = read(records, "records")
-    columns = {name: table[name].to_list() for name in table.columns}
-    intake, normal = read_records(columns, normalised=spec.normalised)
+    intake, normal = read_records(columns_of(table), normalised=spec.normalised)
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
@@ -242,9 +241,12 @@ def _summary(
     pairs = found.pairs
     probability = pairs.probability[links]
     right = float(probability.sum())
-    matches = float(pairs.probability.sum())
+    precision = right / len(links) if len(links) else 1.0
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
+    joined = found.together()
+    right_pairs = precision * joined.sum()  # of one customer, linked or not
+    matches = right_pairs + float(pairs.probability[~joined].sum())
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return Summary(
         rows=len(found.intake.reason),
@@ -257,8 +259,8 @@ def _summary(
         links=len(links),
         links_by_rule=dict(zip(pairs.candidates.rules, by_rule, strict=True)),
         false_links=len(links) - right,
-        precision=right / len(links) if len(links) else 1.0,
-        recall=right / matches if matches else 1.0,
+        precision=precision,
+        recall=float(right_pairs / matches) if matches else 1.0,
         masked=Counter(value.column for value in found.workings.masked),
         oversized=oversized,
     )

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from narwhals.typing import IntoFrameT
 
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, DataError
 from omniltv.identity._frames import read
 from omniltv.identity.protocols import MISSING, Column
 from omniltv.identity.records import (
     FIELDS,
     NORMAL_COLUMNS,
+    NOT_ONE_VALUE,
     normalise_records,
     take_in,
     without_values,
@@ -43,7 +44,7 @@ def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIE
 
     Raises:
         ConfigError: If the key is no bytes, or too short, or a field is not known.
-        DataError: If a key column, or every personal column, is missing.
+        DataError: If a key column, or every personal column, is missing, or a field has a list.
 
     Examples:
         >>> import pandas as pd
@@ -60,6 +61,9 @@ def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIE
     table, kind = read(records, "records")
     kept = [name for name in table.columns if name in {"source", "record_id", *fields}]
     intake = take_in({name: table[name].to_list() for name in kept}, fields)
+    nested = [row for row, reason in enumerate(intake.reason) if NOT_ONE_VALUE in reason]
+    if nested:
+        raise DataError("not one value", rows=nested, hint="one value in each field")
     n = len(intake.reason)
     every = replace(
         intake, source=[""] * n, record_id=[f"{row:012d}" for row in range(n)], reason=[""] * n

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
 
 from omniltv._frames import Table, Tabular
 from omniltv.errors import ConfigError, DataError
@@ -15,6 +16,8 @@ from omniltv.identity._frames import read
 from omniltv.identity.resolution import Resolution
 
 __all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
+
+type Codes = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class LinkageQuality:
         records: Records in both tables.
         customers: Customers among them.
         people: People among them.
+        by_source: The same by pair of sources: ``source_a``, ``source_b``, ``linked`` and
+            ``true`` (numbers of pairs), ``precision``, ``recall``, ``f1``.
+        sizes: How many customers, and how many people, have how many records: ``records``,
+            ``customers``, ``people``.
     """
 
     precision: float
@@ -41,6 +48,8 @@ class LinkageQuality:
     records: int
     customers: int
     people: int
+    by_source: Table = field(compare=False, repr=False)
+    sizes: Table = field(compare=False, repr=False)
 
     def __str__(self) -> str:
         return (
@@ -189,6 +198,10 @@ def linkage_quality(
         >>> quality = linkage_quality(found, truth)
         >>> quality.precision, quality.recall, quality.f1
         (0.0, 0.0, 0.0)
+        >>> quality.by_source.to_frame()[["source_a", "source_b", "linked", "true"]]
+          source_a source_b  linked  true
+        0       ec       ec       1     0
+        1       ec    store       0     1
     """
     found = _labels(crosswalk, "customer_id", "crosswalk")
     true = _labels(truth, id_column, "truth")
@@ -196,30 +209,80 @@ def linkage_quality(
     if not both:
         hint = "source and record_id must be spelt alike in both tables"
         raise DataError("no record is in both tables", column="record_id", hint=hint)
+    sources, source = np.unique([key[0] for key in both], return_inverse=True)
     return _quality(
         np.unique([found[key] for key in both], return_inverse=True)[1],
         np.unique([true[key] for key in both], return_inverse=True)[1],
+        source,
+        sources.astype(object),
     )
 
 
-def _quality(found: NDArray[np.intp], true: NDArray[np.intp]) -> LinkageQuality:
+def _quality(
+    found: Codes, true: Codes, source: Codes, sources: NDArray[np.object_]
+) -> LinkageQuality:
     cell = found * (true.max() + 1) + true
     _, back, size = np.unique(cell, return_inverse=True, return_counts=True)
     customer, person = np.bincount(found), np.bincount(true)
     hits = _pairs(size)
     precision = _share(hits, _pairs(customer))
     recall = _share(hits, _pairs(person))
-    total = precision + recall
+    counts = [_source_pairs(group, source) for group in (back, found, true)]
     return LinkageQuality(
         precision=precision,
         recall=recall,
-        f1=2 * precision * recall / total if total else 0.0,
+        f1=float(_f1(precision, recall)),
         b_cubed_precision=float(np.mean(size[back] / customer[found])),
         b_cubed_recall=float(np.mean(size[back] / person[true])),
         records=len(found),
         customers=len(customer),
         people=len(person),
+        by_source=_by_source(sources, *counts),
+        sizes=_sizes(customer, person),
     )
+
+
+def _source_pairs(group: Codes, source: Codes) -> Codes:
+    """Return how many pairs within groups are of each two sources, upper triangle."""
+    shape = int(group.max()) + 1, int(source.max()) + 1
+    having = coo_array((np.ones(len(group), dtype=np.int64), (group, source)), shape=shape).tocsr()
+    pairs = (having.T @ having).toarray()
+    np.fill_diagonal(pairs, (np.diag(pairs) - np.bincount(source)) // 2)
+    return np.triu(pairs)
+
+
+def _by_source(sources: NDArray[np.object_], hits: Codes, linked: Codes, true: Codes) -> Table:
+    a, b = np.nonzero(linked + true)
+    hit, found, there = hits[a, b], linked[a, b], true[a, b]
+    precision = np.where(found > 0, hit / np.maximum(found, 1), 1.0)
+    recall = np.where(there > 0, hit / np.maximum(there, 1), 1.0)
+    return Table(
+        {
+            "source_a": sources[a],
+            "source_b": sources[b],
+            "linked": found,
+            "true": there,
+            "precision": precision,
+            "recall": recall,
+            "f1": _f1(precision, recall),
+        }
+    )
+
+
+def _sizes(customer: Codes, person: Codes) -> Table:
+    longest = int(max(customer.max(), person.max())) + 1
+    counts = [np.bincount(size, minlength=longest) for size in (customer, person)]
+    records = np.flatnonzero(counts[0] + counts[1])
+    return Table(
+        {"records": records, "customers": counts[0][records], "people": counts[1][records]}
+    )
+
+
+def _f1(
+    precision: float | NDArray[np.float64], recall: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    total = np.asarray(precision) + recall
+    return np.asarray(2 * np.asarray(precision) * recall / np.where(total > 0, total, 1.0))
 
 
 def _pairs(size: NDArray[np.intp]) -> int:

@@ -1,7 +1,7 @@
 """From a customer list to normalised records: read, check, normalise, mask."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from omniltv.identity.protocols import MISSING, Column, Records
 __all__ = [
     "FIELDS",
     "NORMAL_COLUMNS",
+    "NOT_ONE_VALUE",
     "Intake",
     "Known",
     "Masked",
@@ -52,6 +53,9 @@ NORMAL_COLUMNS = (
     *FIELDS[4:],
 )
 """What the personal columns become: columns that are compared as they are."""
+
+NOT_ONE_VALUE = "not one value"
+"""What the reason says where a field has a list, a table or the like."""
 
 type Values = list[str | None]
 
@@ -177,7 +181,9 @@ def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIE
         raise DataError("no column says who anybody is", hint=hint)
     source = [normalise.key(value) for value in columns["source"]]
     record_id = [normalise.key(value) for value in columns["record_id"]]
-    return Intake(source, record_id, raw, _reasons(source, record_id, raw))
+    keys = {name: columns[name] for name in ("source", "record_id")}
+    unreadable = _unreadable(keys | raw, len(source))
+    return Intake(source, record_id, raw, _reasons(source, record_id, raw, unreadable))
 
 
 def normalise_records(intake: Intake, known: Known | None = None) -> Records:
@@ -274,12 +280,32 @@ def _records(intake: Intake, rows: Sequence[int], fields: Mapping[str, Values]) 
     return Records(source, record_id, _columns(fields))
 
 
+def _unreadable(columns: Mapping[str, Sequence[object]], n: int) -> list[str]:
+    """Return why no single value can be read of some field of a row, "" where all can be."""
+    reasons = [""] * n
+    for name, values in columns.items():
+        kinds = {kind for kind in set(map(type, values)) if _is_nested(kind)}
+        for row, value in enumerate(values if kinds else ()):
+            if type(value) in kinds:
+                reasons[row] = f"{name}: {NOT_ONE_VALUE}"
+    return reasons
+
+
+def _is_nested(kind: type) -> bool:
+    return issubclass(kind, tuple) or not issubclass(kind, Hashable)
+
+
 def _reasons(
-    source: Sequence[str], record_id: Sequence[str], raw: Mapping[str, Sequence[object]]
+    source: Sequence[str],
+    record_id: Sequence[str],
+    raw: Mapping[str, Sequence[object]],
+    unreadable: Sequence[str],
 ) -> list[str]:
     rows: dict[tuple[str, str], list[int]] = defaultdict(list)
-    reasons = [""] * len(source)
+    reasons = list(unreadable)
     for row, key in enumerate(zip(source, record_id, strict=True)):
+        if reasons[row]:
+            continue
         if "" in key:
             reasons[row] = "no source" if not key[0] else "no record_id"
         else:

@@ -87,8 +87,8 @@ class Summary:
         links_by_rule: Links that each rule proposed (a link may have several).
         false_links: Expected number of wrong links, the sum of 1 - p over the links.
         precision: Expected share of right links, by the model's own probabilities.
-        recall: Expected share of the matches among the compared pairs that were linked;
-            pairs that no rule proposed are not counted.
+        recall: Expected share of the matches among the compared pairs that became one
+            customer; pairs that no rule proposed are not counted. Errs on the low side.
         masked: Values masked, by column.
         oversized: Blocks too large to pair, by rule.
     """

@@ -15,7 +15,7 @@ from omniltv.errors import DataError, StoreError
 from omniltv.identity import normalise
 from omniltv.identity._advance import Step, advance, audit_rows, relevant
 from omniltv.identity._folder import newest, read, remains, write
-from omniltv.identity._frames import Kind
+from omniltv.identity._frames import Kind, columns_of
 from omniltv.identity._frames import Table as FrameTable
 from omniltv.identity._frames import read as read_frame
 from omniltv.identity._state import AUDIT_COLUMNS, IdentityState, dump, restore
@@ -180,9 +180,10 @@ class IdentityStore:
             StoreError: If the folder cannot be written, or was changed meanwhile.
         """
         table, kind = read_frame(records, "records")
-        columns = {name: table[name].to_list() for name in table.columns}
         known = Known.of(self._state.records.columns)
-        intake, added = read_records(columns, normalised=self._spec.normalised, known=known)
+        intake, added = read_records(
+            columns_of(table), normalised=self._spec.normalised, known=known
+        )
         added = without_values(added, masked_values(self._state.records))
         drop = self._rows(gone)
         _refuse_both(added, self._state.records, drop)
