@@ -263,8 +263,10 @@ def test_what_is_no_customer_list_is_refused(name: str) -> None:
 
 
 def test_columns_without_names_are_left_alone() -> None:
-    frame = pd.DataFrame(GOOD | {3: ["x", "y", "z"], None: [1, 2, 3]})
-    found = stitch(frame.assign(source=["ec", None, "app"]))
+    odd: dict[Any, list[Any]] = {3: ["x", "y", "z"], None: [1, 2, 3]}
+    frame = pd.DataFrame(GOOD | odd)
+    frame.loc[1, "source"] = None
+    found = stitch(frame)
     assert len(found.crosswalk) == 2
     assert found.rejected[3].tolist() == ["y"]
 
