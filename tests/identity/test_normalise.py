@@ -161,3 +161,29 @@ def test_a_postcode_keeps_seven_digits() -> None:
 def test_ids_are_not_folded() -> None:
     assert normalise.key("Ａ1") != normalise.key("A1")
     assert normalise.key(7) == normalise.key(7.0) == "7"
+
+
+@pytest.mark.parametrize("nothing", ["該当なし", "匿名", "未記入", "回答なし", "ﾃｽﾄ", "N／A"])
+def test_what_forms_put_for_nothing_is_missing(nothing: str) -> None:
+    assert normalise.plain(nothing) is None
+    assert normalise.written_name(nothing) is None
+    assert normalise.address(nothing) is None
+
+
+@pytest.mark.parametrize("building", ["霞ビル4F", "霞ビル401号室", "-401", "霞ハイツ2-13", "ｶｽﾐﾋﾞﾙ"])
+def test_a_building_is_no_part_of_the_house(building: str) -> None:
+    assert normalise.address(f"千代田区霞が関1-2-3 {building}") == "千代田区霞が関1-2-3"
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("昭和元年12月30日", "1926-12-30"),
+        ("㍼55.1.2", "1980-01-02"),
+        ("令和2年3月4日", "2020-03-04"),
+        ("Ｈ１．１．８", "1989-01-08"),
+        ("大正15年1月1日", "1926-01-01"),
+    ],
+)
+def test_birth_dates_in_eras(written: str, day: str) -> None:
+    assert normalise.birth_date(written) == day

@@ -59,6 +59,23 @@ def test_a_full_name_in_one_field_is_split() -> None:
     assert _values(records, "given_written") == ["太郎", "太郎", "花子", "花子", None, "次郎"]
 
 
+def test_a_full_name_in_kana_is_split_with_a_space_or_by_what_the_list_knows() -> None:
+    records, _ = _records(
+        family_name_kana=["タカハシ ハナコ", "タカハシハナコ", "タカハシ"],
+        given_name_kana=[None, None, "ハナコ"],
+    )
+    assert _values(records, "family_reading") == ["takahasi"] * 3
+    assert _values(records, "given_reading") == ["hanako"] * 3
+
+
+def test_the_order_of_a_latin_name_does_not_matter_to_its_full_reading() -> None:
+    records, _ = _records(
+        family_name=["Hanako Takahashi", "Takahashi", "TAKAHASHI, Hanako"],
+        given_name=[None, "Hanako", None],
+    )
+    assert _values(records, "full_reading") == ["hanako takahasi"] * 3
+
+
 def test_a_reading_is_borrowed_from_namesakes_only_where_they_agree() -> None:
     records, _ = _records(
         given_name=["裕子", "裕子", "裕子", "裕子", "健", "健", "健"],

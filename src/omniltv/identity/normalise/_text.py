@@ -17,7 +17,8 @@ _LATIN_PLACEHOLDERS = (
     "- -- --- . x xx xxx ? ?? na n/a nan nat none null nil no unknown test dummy guest sample"
 )
 _JAPANESE_PLACEHOLDERS = (
-    "不明 不詳 なし 無し 無 未登録 未入力 未設定 未定 非公開 テスト てすと ゲスト その他 同上"
+    "不明 不詳 なし 無し 無 該当なし 記載なし 回答なし 匿名 未登録 未入力 未記入 未設定 未定 "
+    "非公開 テスト てすと ゲスト その他 同上"
 )
 _PLACEHOLDERS = frozenset([*_LATIN_PLACEHOLDERS.split(" "), *_JAPANESE_PLACEHOLDERS.split(" ")])
 
