@@ -9,9 +9,17 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from omniltv.identity import MISSING, Comparison, LinkSpec, Pairs, Records, stitch
+from omniltv.identity import (
+    MISSING,
+    Comparison,
+    LinkSpec,
+    Pairs,
+    Records,
+    SqlComparison,
+    stitch,
+)
 from omniltv.identity.comparisons import DEFAULT_COMPARISONS
-from omniltv.testing.identity_laws import COMPARISON_LAWS, example_records
+from omniltv.testing.identity_laws import COMPARISON_LAWS, SQL_LAWS, example_records
 
 type Law = Callable[[Comparison, Records], None]
 
@@ -80,3 +88,20 @@ def _breaks(law: Law) -> bool:
     except AssertionError:
         return True
     return False
+
+
+@dataclass(frozen=True)
+class MailboxInSql(MailboxComparison):
+    """The same, and what to ask a database for each level."""
+
+    sql: tuple[str, ...] = (
+        '"mailbox_l" = "mailbox_r"',
+        '"mailbox_l" IS NOT NULL AND "mailbox_r" IS NOT NULL',
+    )
+
+
+@pytest.mark.parametrize("law", SQL_LAWS, ids=_name)
+def test_its_sql_keeps_the_laws(law: Callable[[SqlComparison, Records], None]) -> None:
+    law(MailboxInSql(), example_records())
+    with pytest.raises(AssertionError, match="same level"):
+        law(MailboxInSql(sql=('"mailbox_l" = "mailbox_r"', "TRUE")), example_records())
