@@ -4,15 +4,18 @@ On simulated retailers: (a) the acquisition channel as the group, purchases of a
 then split as the channel's customers split on average; (b) a row per customer and channel;
 (c) purchases per customer, split by the channel mix. Each forecasts the last 26 of 78 weeks.
 
-    uv run benchmarks/clv_channels.py [--people 3000] [--seeds 5] [--check]
+    uv run --group bench python benchmarks/clv_channels.py [--check] [--markdown PAGE]
 """
 
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
+import _markdown
 import numpy as np
 import pandas as pd
+from _gains import gains
 from _report import report
 from numpy.typing import NDArray
 
@@ -23,7 +26,8 @@ from omniltv.models.channel_mix import fit_channel_mix
 from omniltv.units import weeks
 
 HOLDOUT = weeks(26)
-WAYS = ("acquisition channel", "customer x channel", "channel mix")
+MIX = "channel mix"
+WAYS = ("acquisition channel", "customer x channel", MIX)
 
 
 def main() -> int:
@@ -31,22 +35,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Forecasts per customer and channel.")
     parser.add_argument("--people", type=int, default=3000)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
     worlds = [world(options.people, seed) for seed in range(1, options.seeds + 1)]
     frame = pd.DataFrame([row for rows in worlds for row in rows])
     table = frame.groupby("way", sort=False).mean(numeric_only=True).drop(columns="seed")
-    error = frame.pivot_table(index="seed", columns="way", values="rmse")
-    figures = {f"rmse_{way.replace(' ', '_')}": float(error[way].mean()) for way in WAYS}
-    wins = int((error.idxmin(axis=1) == "channel mix").sum())
-    best = min(WAYS, key=lambda way: figures[f"rmse_{way.replace(' ', '_')}"])
+    table = table.round(4).reset_index()
+    errors = {name: of_worlds(frame, name) for name in ("rmse", "poisson deviance")}
+    ahead = gains(errors, MIX)
+    if options.markdown:
+        said = f"{options.seeds} worlds of {options.people:,} people each."
+        parts = {"ways": _markdown.table(table), "gains": _markdown.table(ahead), "size": said}
+        _markdown.fill(options.markdown, parts)
+    print(ahead.to_string(index=False), "\n")
+    mean = errors["rmse"].mean()
+    figures = {f"rmse_{way.replace(' ', '_')}": float(mean[way]) for way in WAYS}
+    wins = int((errors["rmse"].idxmin(axis=1) == MIX).sum())
     return report(
         "clv_channels",
-        table.round(4).reset_index(),
+        table,
         figures=figures | {"worlds": options.seeds, "mix_best_in": wins},
-        targets={"the channel mix has the smallest error": best == "channel mix"},
+        targets={"the channel mix has the smallest error": mean.idxmin() == MIX},
         check=options.check,
     )
+
+
+def of_worlds(frame: pd.DataFrame, error: str) -> pd.DataFrame:
+    """Return an error with a row per world and a column per way."""
+    return frame.pivot_table(index="seed", columns="way", values=error)
 
 
 def world(people: int, seed: int) -> list[dict[str, object]]:

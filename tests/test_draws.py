@@ -96,3 +96,9 @@ def test_bad_arguments_are_refused() -> None:
 
 def test_only_amounts_can_be_added_up() -> None:
     assert not hasattr(RowDraws.from_array([[0.5]]), "total")
+
+
+def test_totals_print_their_means_and_intervals() -> None:
+    totals = Draws.from_array([[1000.0, 3000.0], [2.0, 4.0]]).total(["ec", "store"])
+    said = "ec 2,000 [1,100, 2,900]; store 3 [2.1, 3.9]"
+    assert repr(totals) == f"Totals(value, mean and 90 % interval: {said})"

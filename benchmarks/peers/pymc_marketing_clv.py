@@ -1,22 +1,21 @@
-"""CDNOW by pymc-marketing's BG/NBD and gamma-gamma models, everything at its defaults.
+"""CDNOW by pymc-marketing's BG/NBD, Pareto/NBD and gamma-gamma models, all at their defaults.
+
+Pareto/NBD's default is the mode, without a posterior.
 
 Run by `_peers.run` in pymc-marketing's own environment: `... INPUT.json OUTPUT.json`.
 """
 
 import json
-import os
 import sys
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import arviz as az
 import pandas as pd
-import xarray as xr
 from pymc_marketing.clv import (  # type: ignore[import-not-found]  # in the peer's environment
     BetaGeoModel,
     GammaGammaModel,
+    ParetoNBDModel,
 )
 
 PACKAGES = ("pymc-marketing", "pymc", "pytensor", "numpy")
@@ -27,43 +26,30 @@ def main() -> None:
     source, target = map(Path, sys.argv[1:])
     given = json.loads(source.read_text("utf-8"))
     history, repeat = pd.DataFrame(given["purchases"]), pd.DataFrame(given["spend"])
-    bought, spent, horizon = BetaGeoModel(), GammaGammaModel(), given["horizon"]
+    seed, horizon = given["seed"], given["horizon"]
+    bought, mode, spent = BetaGeoModel(), ParetoNBDModel(), GammaGammaModel()
+    bought.fit(history, random_seed=seed, progressbar=False)
+    mode.fit(history, random_seed=seed, progressbar=False)
+    spent.fit(repeat, random_seed=seed, progressbar=False)
+    values = spent.expected_customer_spend(repeat).mean(("chain", "draw"))
     result = {
         "versions": {name: version(name) for name in PACKAGES},
-        "purchases": timed(
-            lambda: bought.fit(history, random_seed=given["seed"], progressbar=False),
-            lambda: bought.expected_purchases(future_t=horizon).mean(("chain", "draw")),
-        )
-        | diagnose(bought, ("r", "alpha", "a", "b"))
-        | {"posterior": flat(bought, ("r", "alpha", "a", "b"))},
-        "spend": timed(
-            lambda: spent.fit(repeat, random_seed=given["seed"], progressbar=False),
-            lambda: spent.expected_customer_spend(repeat).mean(("chain", "draw")),
-        )
-        | diagnose(spent, ("p", "q", "v")),
+        "purchases": forecast(bought, ("r", "alpha", "a", "b"), horizon)
+        | diagnose(bought, ("r", "alpha", "a", "b")),
+        "purchases, pareto_nbd": forecast(mode, ("r", "alpha", "s", "beta"), horizon),
+        "spend": {"expected": values.to_numpy().tolist()} | diagnose(spent, ("p", "q", "v")),
     }
     target.write_text(json.dumps(result), "utf-8")
 
 
-def timed(
-    fitting: Callable[[], object], forecasting: Callable[[], xr.DataArray]
+def forecast(
+    model: BetaGeoModel | ParetoNBDModel, names: tuple[str, ...], horizon: float
 ) -> dict[str, object]:
-    """Return the forecast of each customer, and wall and processor times."""
-    start, busy = time.perf_counter(), cpu()
-    fitting()
-    fitted, fit_cpu = time.perf_counter(), cpu() - busy
-    expected = forecasting()
-    seconds = {
-        "fit": fitted - start,
-        "fit cpu": fit_cpu,
-        "forecast": time.perf_counter() - fitted,
-    }
-    return {"expected": expected.to_numpy().tolist(), "seconds": seconds}
-
-
-def cpu() -> float:
-    """Return the processor seconds of this process and of its workers so far."""
-    return sum(os.times()[:4])
+    """Return the forecast of each customer, and the posterior draws of all chains."""
+    expected = model.expected_purchases(future_t=horizon).mean(("chain", "draw"))
+    posterior = model.idata["posterior"].to_dataset()
+    draws = {name: posterior[name].to_numpy().ravel().tolist() for name in names}
+    return {"expected": expected.to_numpy().tolist(), "posterior": draws}
 
 
 def diagnose(model: BetaGeoModel | GammaGammaModel, names: tuple[str, ...]) -> dict[str, object]:
@@ -78,12 +64,6 @@ def diagnose(model: BetaGeoModel | GammaGammaModel, names: tuple[str, ...]) -> d
         "rhat": max(float(az.rhat(posterior)[name]) for name in names),
         "divergences": int(model.idata["sample_stats"]["diverging"].sum()),
     }
-
-
-def flat(model: BetaGeoModel, names: tuple[str, ...]) -> dict[str, list[float]]:
-    """Return the posterior draws of all chains."""
-    posterior = model.idata["posterior"].to_dataset()
-    return {name: posterior[name].to_numpy().ravel().tolist() for name in names}
 
 
 if __name__ == "__main__":

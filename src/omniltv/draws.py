@@ -304,6 +304,13 @@ class Totals:
     size: NDArray[np.float64]
     name: str = "value"
 
+    def __repr__(self) -> str:
+        ends = zip(self.labels, self.mean(), self.interval(), strict=True)
+        shown = [
+            f"{label} {mean:,.6g} [{low:,.6g}, {high:,.6g}]" for label, mean, (low, high) in ends
+        ]
+        return f"Totals({self.name}, mean and 90 % interval: {'; '.join(shown)})"
+
     def mean(self) -> NDArray[np.float64]:
         """Return the posterior mean of each group's total, of shape (n_groups,)."""
         return self.values.mean(axis=1)

@@ -18,6 +18,7 @@ __all__ = [
     "OmniltvWarning",
     "StoreError",
     "UnitError",
+    "expect",
 ]
 
 _SHOWN = 5
@@ -104,6 +105,23 @@ class DataWarning(OmniltvWarning):
 
 class FitWarning(OmniltvWarning):
     """A posterior was computed, but its diagnostics say not to trust it yet."""
+
+
+def expect(name: str, value: object, kind: type, hint: str) -> None:
+    """Raise ConfigError where an argument is not what it has to be.
+
+    Of the value only the type is told: a frame of customers does not belong in a message.
+
+    Examples:
+        >>> try:
+        ...     expect("horizon", 52, str, "weeks(52)")
+        ... except ConfigError as error:
+        ...     print(error)
+        horizon is a str, got int. Hint: weeks(52)
+    """
+    if not isinstance(value, kind):
+        got = type(value).__name__
+        raise ConfigError(f"{name} is a {kind.__name__}, got {got}. Hint: {hint}")
 
 
 def _message(problem: str, column: str | None, rows: tuple[object, ...], hint: str) -> str:

@@ -174,3 +174,12 @@ def test_the_summary_has_a_row_for_each_parameter_and_group(purchase_fit: Purcha
 def test_the_repr_says_what_was_fitted(purchase_fit: PurchaseFit, spend_fit: SpendFit) -> None:
     assert repr(purchase_fit) == "PurchaseFit(bg_nbd, partial pooling by channel (3), 40 draws)"
     assert repr(spend_fit) == "SpendFit(gamma_gamma, complete pooling, 40 draws)"
+    coordinates = "log_mean, log_shape, log_tail"
+    assert repr(spend_fit.draws) == f"Posterior({coordinates}; 1 group, 40 draws)"
+
+
+def test_a_horizon_without_a_unit_is_refused(
+    purchase_fit: PurchaseFit, history: PurchaseHistory
+) -> None:
+    with pytest.raises(ConfigError, match=r"horizon is a Span, got int. Hint: weeks\(26\)"):
+        purchase_fit.expected_purchases(history, 26)  # type: ignore[arg-type]

@@ -117,6 +117,8 @@ def test_a_group_column_must_be_there(history: PurchaseHistory) -> None:
         ({"seed": None}, "seed is a whole number of at least 0, got None"),
         ({"model": BgNbd}, "not a model"),
         ({"model": "bg_nbd"}, "not a model: 'bg_nbd'"),
+        ({"history": {"a": 1}}, "history is a PurchaseHistory, got dict. Hint: PurchaseLog"),
+        ({"pooling": "channel"}, "pooling is a Pooling, got str. Hint: Pooling.partial"),
     ],
 )
 def test_unknown_arguments_are_refused(

@@ -41,6 +41,7 @@ CHANNELS = ("ec", "store")
 PURCHASE_POINT = np.array([[-2.6, -0.9, -1.1, 1.2], [-2.2, -0.5, -1.4, 1.5]])
 SPEND_POINT = np.array([[3.4, 1.6, 1.5], [3.9, 1.4, 1.8]])
 DISCOUNT = Discount(per_year=0.12)
+FOUR_WEEKS = weeks(4)
 YEAR = weeks(52)
 SOUND = Diagnostics(
     rhat={}, ess_bulk={}, ess_tail={}, divergences=0, draws=1, bfmi=1.0, steps=1.0, seconds=0.0
@@ -425,6 +426,8 @@ def refused(
     margin: float | dict[str, float] = 1.0,
     retention_cost: float | dict[str, float] = 0.0,
     draws: int = 200,
+    horizon: Span = FOUR_WEEKS,
+    discount: Discount = DISCOUNT,
 ) -> None:
     buying, _ = fits()
     _, spending = fits(draws=draws)
@@ -432,8 +435,8 @@ def refused(
         buying,
         spending,
         history,
-        horizon=weeks(4),
-        discount=DISCOUNT,
+        horizon=horizon,
+        discount=discount,
         margin=margin,
         retention_cost=retention_cost,
         seed=1,
@@ -471,6 +474,10 @@ def test_refuses_what_it_cannot_value() -> None:
     history = shop(10, seed=13)
     with pytest.raises(UnitError, match="counts in days"):
         refused(replace(history, unit=TimeUnit.DAY))
+    with pytest.raises(ConfigError, match="discount is a Discount, got float"):
+        refused(history, discount=0.1)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"horizon is a Span, got int. Hint: weeks\(52\)"):
+        refused(history, horizon=52)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="200 and 50 draws"):
         refused(history, draws=50)
     with pytest.raises(ConfigError, match="finite"):

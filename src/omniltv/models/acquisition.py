@@ -19,7 +19,7 @@ from omniltv.models._forecast import discounting
 from omniltv.models.fits import PurchaseFit, SpendFit
 from omniltv.models.lifetime_value import (
     check_amounts,
-    check_paired,
+    check_terms,
     lacking,
     paid_yearly,
     remaining_life,
@@ -183,7 +183,7 @@ def acquisition_value(
         >>> won.labels, bool(won.ratio.mean() > 1), won.prob_payback.tolist()
         (('all',), True, [1.0])
     """
-    check_paired(purchases, spend)
+    check_terms(purchases, spend, horizon, discount)
     unit, rate = purchases.unit, discount.rate(purchases.unit)
     until = remaining_life(discount, unit, left=_NEVER_MATTERS) if horizon is None else horizon
     labels = tuple(label or "all" for label in purchases.groups)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import ConfigError, DataError, expect
 from omniltv.models._interpolate import ByRows, Cells, over_draws
 from omniltv.models._numpy import NUMPY
 from omniltv.models.diagnostics import Diagnostics
@@ -70,6 +70,11 @@ class Posterior:
     levels: tuple[tuple[str, ...], ...] = ()
     effects: NDArray[np.float64] | None = None
     slopes: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        n = len(self.groups)
+        groups = "1 group" if n == 1 else f"{n:,} groups"
+        return f"Posterior({', '.join(self.names)}; {groups}, {self.n_draws:,} draws)"
 
     @property
     def n_draws(self) -> int:
@@ -317,7 +322,13 @@ class PurchaseFit(_Fit[PurchaseModel]):
     def expected_purchases(
         self, history: PurchaseHistory, horizon: Span, *, unseen: Unseen = "error"
     ) -> Draws:
-        """Return draws of each row's expected purchases within ``horizon`` from now."""
+        """Return draws of each row's expected purchases within ``horizon`` from now.
+
+        Raises:
+            DataError: If the history counts in another unit, or a group was not seen.
+            ConfigError: If the horizon is not a span of time.
+        """
+        expect("horizon", horizon, Span, f"{self.unit}s(26)")
         distinct, cells = self._states(history, unseen)
         length = np.asarray(horizon.to(self.unit))
 

@@ -7,7 +7,7 @@ from warnings import warn
 import numpy as np
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning
+from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning, expect
 from omniltv.models.fits import PurchaseFit, SpendFit
 from omniltv.models.pooling import Pooling
 from omniltv.models.priors import Prior
@@ -121,6 +121,7 @@ def fit(
         PurchaseFit(bg_nbd, complete pooling, 2,000 draws)
     """
     _check_arguments(model, method, seed=seed, draws=draws, tune=tune, chains=chains)
+    _check_given(history, pooling)
     rows = history if isinstance(model, PurchaseModel) else _spenders(history)
     if not len(rows):
         raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
@@ -171,6 +172,7 @@ def to_pymc(
     """
     from omniltv.models import _graph  # noqa: PLC0415 - brings in PyMC, seconds to import
 
+    _check_given(history, pooling)
     rows = history if isinstance(model, PurchaseModel) else _spenders(history)
     return _graph.pymc_model(
         model,
@@ -204,6 +206,12 @@ def _check_arguments(
     for name, (value, least) in numbers.items():
         if not isinstance(value, int | np.integer) or value < least:
             raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}")
+
+
+def _check_given(history: PurchaseHistory, pooling: Pooling) -> None:
+    log = 'PurchaseLog.from_frame(frame).history(unit="week")'
+    expect("history", history, PurchaseHistory, log)
+    expect("pooling", pooling, Pooling, 'Pooling.partial("channel")')
 
 
 def _warn_if_few(repeats: int) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from omniltv._frames import Backend, Table
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
-from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.errors import ConfigError, DataError, UnitError, expect
 from omniltv.models._forecast import Forecast, States
 from omniltv.models.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.units import Discount, Span, TimeUnit
@@ -217,10 +217,11 @@ def lifetime_value(
         ConfigError: If the fits have different numbers of draws, a margin or cost is not
             finite, a cost is below 0, or a whole life is asked for without a discount.
     """
+    check_terms(purchases, spend, horizon, discount)
+    expect("history", history, PurchaseHistory, 'log.history(unit="week")')
     if history.unit is not purchases.unit:
         message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
         raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
-    check_paired(purchases, spend)
     margins = _per_row(history, margin, "margin")
     costs = _per_row(history, retention_cost, "retention_cost")
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
@@ -244,8 +245,15 @@ def lifetime_value(
     return LifetimeValue(history.customer_id, groups, ahead, *quantities, _forecast=forecast)
 
 
-def check_paired(purchases: PurchaseFit, spend: SpendFit) -> None:
-    """Raise ConfigError where draws of purchases and of spend do not pair off."""
+def check_terms(
+    purchases: PurchaseFit, spend: SpendFit, horizon: Span | None, discount: Discount
+) -> None:
+    """Raise ConfigError where an argument is of another kind, or draws do not pair off."""
+    expect("purchases", purchases, PurchaseFit, "fit(BgNbd(), history, seed=1)")
+    expect("spend", spend, SpendFit, "fit(GammaGamma(), history, seed=1)")
+    expect("discount", discount, Discount, "Discount(per_year=0.10)")
+    if horizon is not None:
+        expect("horizon", horizon, Span, "weeks(52), or None for the whole remaining life")
     if purchases.n_draws != spend.n_draws:
         counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
         message = f"purchases and spend have {counts} draws, but are paired draw by draw"
