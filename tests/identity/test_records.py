@@ -45,9 +45,9 @@ def test_unusable_rows_have_a_reason() -> None:
         }
     )
     twice = "two contents for one record_id"
-    assert intake.reason == ["", "no source", "no record_id", "", "the same row again",
-                             twice, "", twice]  # fmt: skip
-    assert [intake.source[row] for row in intake.usable()] == ["ec", "ec", "store"]
+    assert intake.reason.tolist() == ["", "no source", "no record_id", "", "the same row again",
+                                      twice, "", twice]  # fmt: skip
+    assert [intake.source[row] for row in intake.usable] == ["ec", "ec", "store"]
 
 
 def test_a_full_name_in_one_field_is_split() -> None:
@@ -93,14 +93,14 @@ def test_values_that_many_families_share_are_masked_with_their_records() -> None
         family_name_kana=[*kana, "ヤマモト", "ヤマモト"],
         phone=["03-1234-1234"] * 6 + ["090-1111-2222"] * 2,
     )
-    assert [(value.column, len(value.records)) for value in masked] == [("phone", 6)]
+    assert [(value.column, len(value.rows)) for value in masked] == [("phone", 6)]
     assert _values(records, "phone") == [None] * 6 + ["+819011112222"] * 2
 
 
 def test_a_default_birth_date_is_masked_and_common_birthdays_are_not() -> None:
     days = [f"19{y:02d}-0{m}-15" for y in range(50, 95) for m in range(1, 10)]
     records, masked = _records(birth_date=[*days, *["1970-01-01"] * 60])
-    assert [len(value.records) for value in masked] == [60]
+    assert [len(value.rows) for value in masked] == [60]
     assert np.sum(records.columns["birth_date"].codes == MISSING) == 60
 
 

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.identity._codes import in_order, objects
 from omniltv.identity._graph import neighbourhoods
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._state import AUDIT_COLUMNS, IdentityState, Plain
@@ -98,13 +100,11 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     touched = _touched(state, scene, step.gone)
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
-    customer[touched] = _customers(state, scene, spec, touched, part)
+    left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
+    was = left | _by_key(scene.records, before, touched[before[touched] != None])  # noqa: E711
+    customer[touched] = _customers(scene, spec, part, touched, was, {*state.customer.tolist()})
     reasons = _reasons(part, before[touched], customer[touched], spec.links(part))
-    left = [key for key, gone in zip(state.records.ids(), step.gone, strict=True) if gone]
-    keys = scene.records.ids()
-    was = dict(zip(left, state.customer[step.gone].tolist(), strict=True))
-    was |= {keys[row]: before[row] for row in touched.tolist() if before[row] is not None}
-    now = {keys[row]: str(customer[row]) for row in touched.tolist()}
+    now = _by_key(scene.records, customer, touched)
     changes = audit_rows(was, now, state.version + 1, reasons, step.reason)
     following = IdentityState(
         version=state.version + 1,
@@ -168,8 +168,7 @@ def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step)
         new=new,
     )
     pairs = _together(_moved(state.pairs, place), fresh)
-    position = {key: row for row, key in enumerate(records.ids())}
-    decisions = decisions_about(step.decisions, position)
+    decisions = decisions_about(step.decisions, records)
     judged = decide(pairs, decisions, len(records))
     return _Scene(records, place, new, pairs, judged, decisions, masked)
 
@@ -179,8 +178,7 @@ def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, F
     keep = np.flatnonzero(~gone)
     source = np.concatenate([old.source[keep], added.source])
     record_id = np.concatenate([old.record_id[keep], added.record_id])
-    keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
-    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    order = in_order(source, record_id)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     place = np.full(len(old), MISSING, dtype=np.int64)
@@ -293,23 +291,31 @@ def _touched(state: IdentityState, scene: _Scene, gone: Flags) -> NDArray[np.int
     return np.flatnonzero(np.isin(component, component[seeds]))
 
 
+def _by_key(records: Records, customer: Customers, rows: NDArray[np.intp]) -> dict[Key, str]:
+    """Return the customer ids of some records by (source, record_id)."""
+    keys = zip(records.source[rows].tolist(), records.record_id[rows].tolist(), strict=True)
+    return dict(zip(keys, customer[rows].tolist(), strict=True))
+
+
 def _customers(
-    state: IdentityState,
     scene: _Scene,
     spec: LinkSpec,
-    touched: NDArray[np.intp],
     part: ScoredPairs,
-) -> list[str]:
+    touched: NDArray[np.intp],
+    was: Mapping[Key, str],
+    taken: AbstractSet[str],
+) -> Customers:
     """Return the customer ids of the touched records."""
+    source, record_id = scene.records.source[touched], scene.records.record_id[touched]
     clusters = spec.clusterer.cluster(
         part,
         n_records=len(touched),
         links=spec.links(part),
-        unique=unique_codes(scene.records.source[touched], spec.unique_sources),
+        unique=unique_codes(source, spec.unique_sources),
     )
-    keys = scene.records.ids()
-    previous = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
-    return customer_ids([keys[row] for row in touched.tolist()], clusters.tolist(), previous)
+    keys = zip(source.tolist(), record_id.tolist(), strict=True)
+    previous = objects(map(was.get, keys))
+    return customer_ids((source, record_id), clusters, previous, taken)
 
 
 def _reasons(

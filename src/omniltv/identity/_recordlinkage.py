@@ -1,4 +1,4 @@
-"""The recordlinkage engine: its indexing and comparing, our levels and scores.
+"""The recordlinkage engine: its comparing, our blocks, levels and scores.
 
 recordlinkage's own classifiers take binary features and read a missing value as
 disagreement, which ruins unsupervised scoring on retail lists; so its `Compare`
@@ -32,7 +32,7 @@ from omniltv.identity.scoring import Chance, Graded, learn, random_pairs, score
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RecordLinkageEngine", "grades", "pairs_within"]
+__all__ = ["RecordLinkageEngine", "grades"]
 
 _CHUNK = 500_000
 
@@ -62,20 +62,6 @@ class RecordLinkageEngine:
             random = Graded(comparisons, grades(records, left, right, comparisons))
             model = learn(records, found, graded, Chance(left, right, random), rules=blockers)
         return score(records, found, graded, model)
-
-
-def pairs_within(block: Codes) -> tuple[Codes, Codes]:
-    """Return all pairs of positions with the same block number (`MISSING` pairs with none)."""
-    rows = np.flatnonzero(block != MISSING)
-    frame = pd.DataFrame({"block": block[rows]}, index=rows)
-    if len(frame) == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    with _own_deprecations():
-        pairs: pd.MultiIndex = rl.index.Block("block").index(frame)
-    # Block gives the later record first.
-    right, left = (pairs.get_level_values(side).to_numpy(np.int64) for side in (0, 1))
-    order = np.lexsort((right, left))
-    return left[order], right[order]
 
 
 def grades(

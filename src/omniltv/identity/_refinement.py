@@ -45,8 +45,11 @@ def refined(pairs: ScoredPairs, decisions: Decisions) -> ScoredPairs:
 
 def reweighted(pairs: ScoredPairs, model: LinkModel) -> ScoredPairs:
     """Return pairs whose evidence counts as much as a model's factors say."""
-    bits = {name: values * model.factors.get(name, 1.0) for name, values in pairs.bits.items()}
-    weight = np.sum([*bits.values(), np.zeros(len(pairs.probability))], axis=0)
+    factors = {name: model.factors.get(name, 1.0) for name in pairs.bits}
+    bits = {
+        n: values * factors[n] if factors[n] != 1 else values for n, values in pairs.bits.items()
+    }
+    weight = sum(bits.values(), np.zeros(len(pairs.probability)))
     probability = 1 / (1 + np.exp2(-np.clip(weight, -500, 500)))
     return replace(pairs, bits=bits, probability=probability, model=model)
 

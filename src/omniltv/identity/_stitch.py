@@ -3,21 +3,31 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
+from omniltv.identity._codes import factorized, joint, objects
 from omniltv.identity._cohesion import cohesion
 from omniltv.identity._frames import Kind, Table, columns_of, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import refined
 from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
-from omniltv.identity.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.protocols import Column, LinkEngine, Records, ScoredPairs
 from omniltv.identity.records import Intake, Masked, mask_shared, read_records
-from omniltv.identity.resolution import Resolution, Summary, Workings, customers_of, link_columns
+from omniltv.identity.resolution import (
+    Resolution,
+    Summary,
+    Workings,
+    customers_of,
+    link_columns,
+    previous_of,
+)
 from omniltv.identity.spec import LinkSpec, unique_codes
 
 __all__ = ["default_engine", "stitch"]
@@ -97,7 +107,7 @@ def stitch(
         model=spec.model,
     )
     told = read_decisions(decisions)
-    decided = decisions_about(told, {key: row for row, key in enumerate(normal.ids())})
+    decided = decisions_about(told, normal)
     if spec.learn_from_decisions:
         pairs = refined(pairs, decided)
     judged = decide(pairs, decided, len(normal))
@@ -120,51 +130,56 @@ class _Found:
     decisions: Decisions
 
     @property
+    def records(self) -> Records:
+        """The normalised records."""
+        return self.workings.records
+
+    @property
     def pairs(self) -> ScoredPairs:
         """The pairs, with decisions."""
         return self.workings.judged
 
+    @cached_property
     def together(self) -> NDArray[np.bool_]:
-        """Return which candidate pairs ended up as one customer."""
+        """Which candidate pairs ended up as one customer."""
         candidates = self.pairs.candidates
         same: NDArray[np.bool_] = self.clusters[candidates.left] == self.clusters[candidates.right]
         return same
 
-    def shown(self) -> list[int]:
-        """Return the records in the order in which they were given."""
-        order: list[int] = np.argsort(self.intake.usable(), kind="stable").tolist()
-        return order
-
-    def keys(self) -> list[Key]:
-        """Return (source, record_id) of each record."""
-        return self.workings.records.ids()
+    @cached_property
+    def shown(self) -> NDArray[np.intp]:
+        """The records in the order in which they were given."""
+        return np.argsort(self.intake.usable, kind="stable")
 
 
 def _resolution[FrameT](
     found: _Found, kind: Kind[FrameT], previous: Mapping[Key, str]
 ) -> Resolution[FrameT]:
-    keys = found.keys()
-    customer = customer_ids(keys, found.clusters.tolist(), previous)
+    records, reason = found.records, found.intake.reason
+    customer = customer_ids(
+        (records.source, records.record_id),
+        found.clusters,
+        previous_of(records, previous),
+        {*previous.values()},
+    )
     probability = _belonging(found)
     links = np.flatnonzero(found.workings.spec.links(found.pairs))
-    kept = found.together()[links]
-    reason = found.intake.reason
-    clusters = _clusters(found, customer, probability)
-    link = link_columns(found.workings.records, found.pairs, links, kept)
+    kept = found.together[links]
+    link = link_columns(records, found.pairs, links, kept)
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
+    clusters = _clusters(found, customer, probability)
     return Resolution(
         crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
         links=kind.build(link, numbers),
         clusters=kind.build(clusters, numbers),
-        rejected=kind.extend(found.table, "reason", reason, [bool(r) for r in reason]),
-        masked_values=kind.build(_masked(found.workings.masked), numbers),
+        rejected=kind.extend(found.table, "reason", reason.tolist(), (reason != "").tolist()),
+        masked_values=kind.build(_masked(found.workings.masked, records), numbers),
         oversized=kind.build(_oversized(found.pairs), numbers),
         unused_decisions=kind.build(found.decisions.unused, {}),
         _summary=_summary(found, links[kept], clusters),
         _workings=found.workings,
-        _customer=dict(zip(keys, customer, strict=True)),
-        _position={key: row for row, key in enumerate(keys)},
-        _order=found.shown(),
+        _customer=customer,
+        _order=found.shown,
         _kind=kind,
     )
 
@@ -174,9 +189,8 @@ def _belonging(found: _Found) -> NDArray[np.float64]:
 
     With company: that of its best link inside. Alone: that its best link is none.
     """
-    candidates, together = found.pairs.candidates, found.together()
-    inside = np.zeros(len(found.workings.records))
-    outside = np.zeros(len(found.workings.records))
+    candidates, together = found.pairs.candidates, found.together
+    inside, outside = np.zeros(len(found.records)), np.zeros(len(found.records))
     for ends in (candidates.left, candidates.right):
         p = found.pairs.probability
         np.maximum.at(inside, ends[together], p[together])
@@ -185,33 +199,30 @@ def _belonging(found: _Found) -> NDArray[np.float64]:
 
 
 def _crosswalk(
-    found: _Found, customer: Sequence[str], probability: NDArray[np.float64]
+    found: _Found, customer: NDArray[np.object_], probability: NDArray[np.float64]
 ) -> dict[str, Sequence[object]]:
-    keys, order = found.keys(), found.shown()
+    records, order = found.records, found.shown
     return {
-        "source": [keys[row][0] for row in order],
-        "record_id": [keys[row][1] for row in order],
-        "customer_id": [customer[row] for row in order],
+        "source": records.source[order].tolist(),
+        "record_id": records.record_id[order].tolist(),
+        "customer_id": customer[order].tolist(),
         "probability": probability[order].tolist(),
     }
 
 
 def _clusters(
-    found: _Found, customer: Sequence[str], probability: NDArray[np.float64]
+    found: _Found, customer: NDArray[np.object_], probability: NDArray[np.float64]
 ) -> dict[str, Sequence[object]]:
-    names, back, size = np.unique(
-        np.array(customer, dtype=str), return_inverse=True, return_counts=True
-    )
-    weakest = np.ones(len(names))
-    np.minimum.at(weakest, back, probability)
-    sources = Counter(
-        c for c, _ in {(c, key[0]) for c, key in zip(customer, found.keys(), strict=True)}
-    )
-    held = cohesion(found.pairs, back.astype(np.int64), many=found.workings.spec.many_records)
+    who = Column.of(customer)
+    weakest = np.ones(len(who.values))
+    np.minimum.at(weakest, who.codes, probability)
+    visits = joint(who.codes, factorized(found.records.source)[0])
+    first = ~pd.Series(visits).duplicated().to_numpy()
+    held = cohesion(found.pairs, who.codes, many=found.workings.spec.many_records)
     return {
-        "customer_id": names.tolist(),
-        "n_records": size.tolist(),
-        "n_sources": [sources[name] for name in names.tolist()],
+        "customer_id": who.values.tolist(),
+        "n_records": who.count.tolist(),
+        "n_sources": np.bincount(who.codes[first], minlength=len(who.values)).tolist(),
         "probability": weakest.tolist(),
         "agreeing": held.agreeing.tolist(),
         "weakest_link": held.weakest.tolist(),
@@ -220,14 +231,18 @@ def _clusters(
     }
 
 
-def _masked(masked: Sequence[Masked]) -> dict[str, Sequence[object]]:
-    rows = [
-        (value.column, group, len(value.records), *key)
-        for group, value in enumerate(masked)
-        for key in value.records
-    ]
-    names = ("column", "group", "shared_by", "source", "record_id")
-    return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+def _masked(masked: Sequence[Masked], records: Records) -> dict[str, Sequence[object]]:
+    shared = [len(value.rows) for value in masked]
+    group = np.repeat(np.arange(len(masked)), shared)
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(value.rows for value in masked)])
+    columns = objects(value.column for value in masked)
+    return {
+        "column": columns[group].tolist(),
+        "group": group.tolist(),
+        "shared_by": np.repeat(shared, shared).tolist() if masked else [],
+        "source": records.source[rows].tolist(),
+        "record_id": records.record_id[rows].tolist(),
+    }
 
 
 def _oversized(pairs: ScoredPairs) -> dict[str, Sequence[object]]:
@@ -250,8 +265,8 @@ def _summary(
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return Summary(
         rows=len(found.intake.reason),
-        records=len(found.workings.records),
-        rejected=Counter(sorted(reason for reason in found.intake.reason if reason)),
+        records=len(found.records),
+        rejected=Counter(sorted(filter(None, found.intake.reason.tolist()))),
         customers=len(clusters["customer_id"]),
         sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
         flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
@@ -267,7 +282,7 @@ def _summary(
 
 
 def _check_sources(sources: Sequence[str], intake: Intake) -> None:
-    known = set(intake.source)
+    known = {*factorized(intake.source)[1].tolist()}
     unseen = [source for source in sources if source not in known]
     if unseen:
         have = ", ".join(sorted(known - {""})) or "none"

@@ -7,9 +7,12 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.identity._codes import joint
 from omniltv.identity.protocols import MISSING, Blocker, Candidates, Column, Proposal, Records
 
-__all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates", "united"]
+__all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates", "pairs_within", "united"]
+
+_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,6 @@ class KeyBlocker:
         self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
     ) -> Proposal:
         """Return all pairs within the blocks of at most ``max_block`` records."""
-        from omniltv.identity._recordlinkage import pairs_within  # noqa: PLC0415 - slow to load
-
         small, oversized = self.blocks(records, max_block=max_block, new=new)
         left, right = pairs_within(small)
         if new is not None:
@@ -86,30 +87,43 @@ def candidates(
 
 def united(proposals: Mapping[str, Proposal], *, n_records: int) -> Candidates:
     """Return the union of proposals by rule, and which rule proposed which pair."""
-    n = max(1, n_records)
-    keys = [proposal.left * n + proposal.right for proposal in proposals.values()]
-    distinct = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]))
-    proposed = np.zeros((len(distinct), len(keys)), dtype=np.bool_)
-    for rule, key in enumerate(keys):
-        proposed[np.searchsorted(distinct, key), rule] = True
-    left, right = np.divmod(distinct, n)
+    n, rules = max(1, n_records), max(1, len(proposals))
+    # One number for pair and rule: sorted once, the rules of a pair stand together.
+    parts = [
+        (found.left * n + found.right) * rules + rule
+        for rule, found in enumerate(proposals.values())
+    ]
+    pair, rule = np.divmod(np.sort(np.concatenate([_NONE, *parts])), rules)
+    begins = np.diff(pair, prepend=-1) != 0
+    proposed = np.zeros((int(begins.sum()), len(proposals)), dtype=np.bool_)
+    proposed[np.cumsum(begins) - 1, rule] = True
+    left, right = np.divmod(pair[begins], n)
     oversized = {name: proposal.oversized for name, proposal in proposals.items()}
     return Candidates(left, right, tuple(proposals), proposed, oversized)
+
+
+def pairs_within(block: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all pairs of positions with the same block number (`MISSING` pairs with none).
+
+    Examples:
+        >>> left, right = pairs_within(np.array([7, MISSING, 7, MISSING, 7]))
+        >>> list(zip(left.tolist(), right.tolist()))
+        [(0, 2), (0, 4), (2, 4)]
+    """
+    rows = np.flatnonzero(block != MISSING)
+    rows = rows[np.argsort(block[rows], kind="stable")]
+    size = np.unique(block[rows], return_counts=True)[1]
+    after = np.repeat(np.cumsum(size), size) - np.arange(len(rows)) - 1  # later ones of the block
+    first = np.repeat(np.arange(len(rows)), after)
+    step = np.arange(len(first)) - np.repeat(np.cumsum(after) - after, after)
+    return rows[first], rows[first + 1 + step]
 
 
 def _blocks(records: Records, columns: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of each record's block, `MISSING` for none; shape (n_records,)."""
     if not all(name in records.columns for name in columns):
         return np.full(len(records), MISSING, dtype=np.int64)
-    return reduce(_refine, (records.columns[name].codes for name in columns))
-
-
-def _refine(block: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    known = (block != MISSING) & (codes != MISSING)
-    result = np.full(len(block), MISSING, dtype=np.int64)
-    width = int(codes.max(initial=0)) + 1
-    result[known] = np.unique(block[known] * width + codes[known], return_inverse=True)[1]
-    return result
+    return reduce(joint, (records.columns[name].codes for name in columns))
 
 
 _NAMES = ("family_name", "given_name")

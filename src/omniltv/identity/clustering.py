@@ -4,8 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv.identity._codes import joint
 from omniltv.identity._graph import components
 from omniltv.identity.protocols import DECIDED, MISSING, ScoredPairs
 
@@ -36,17 +38,41 @@ class BestFirstClusterer:
         left, right = pairs.candidates.left, pairs.candidates.right
         component = components(left[links], right[links], n_records)
         inside = np.flatnonzero(component[left] == component[right])
-        weight = pairs.weight
+        contested = _contested(component, component[left[inside]], pairs.weight[inside], unique)
+        # Where nothing speaks against it, a component is one customer.
+        open_ = inside[contested[component[left[inside]]]]
+        if not len(open_):
+            return component
+        weight = pairs.weight[open_]
         weight = np.where(abs(weight) < DECIDED / 2, np.clip(weight, -_CLIP, _CLIP), weight)
-        forest = _Forest(n_records, unique)
-        for pair in inside.tolist():
-            forest.weigh(int(left[pair]), int(right[pair]), float(weight[pair]))
-        rows = np.flatnonzero(links)
-        order = np.lexsort((right[rows], left[rows], -pairs.weight[rows]))
-        for pair in rows[order].tolist():
-            forest.join(int(left[pair]), int(right[pair]))
-        roots = [forest.root(record) for record in range(n_records)]
-        return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+        rows = np.flatnonzero(contested[component])
+        place = np.full(n_records, MISSING, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        forest = _Forest(len(rows), unique[rows])
+        ends = place[left[open_]], place[right[open_]]
+        for a, b, bits in zip(*(values.tolist() for values in (*ends, weight)), strict=True):
+            forest.weigh(a, b, bits)
+        best = np.lexsort((*ends[::-1], -pairs.weight[open_]))
+        for a, b in zip(*(end[best[links[open_][best]]].tolist() for end in ends), strict=True):
+            forest.join(a, b)
+        result = component.copy()
+        result[rows] = n_records + np.array([forest.root(row) for row in range(len(rows))])
+        return np.asarray(pd.factorize(result)[0], dtype=np.int64)
+
+
+def _contested(
+    component: NDArray[np.int64],
+    where: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    unique: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return in which components anything speaks against one customer."""
+    against = np.zeros(int(component.max(initial=0)) + 1, dtype=np.bool_)
+    against[where[weight <= 0]] = True
+    visits = joint(component, unique)
+    twice = pd.Series(visits).duplicated().to_numpy() & (unique != MISSING)
+    against[component[twice]] = True
+    return against
 
 
 class _Forest:

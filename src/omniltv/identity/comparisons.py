@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 type Levels = NDArray[np.int8]
+type Scores = NDArray[np.float32]
 
 _NUMBERING = re.compile("[0-9._-]")
 _ALIKE = 0.92
@@ -74,7 +75,7 @@ class ValueComparison:
         known = pairs.known(self.column)
         if not self.slips:
             return _grade([same, known])
-        return _grade([same, pairs.apply(self.column, _identifier_slips) <= 1, known])
+        return _grade([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -135,11 +136,15 @@ class NameComparison:
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
         sound, swapped = pairs.equal(self.reading), self._swapped(pairs)
-        alike = pairs.apply(self.reading, _likeness) >= _ALIKE
-        alike |= pairs.apply(self.written, _one_character_of_three) > 0
-        spelt, heard = pairs.known(self.written), pairs.known(self.reading)
-        heard_only = (sound & ~spelt) | swapped
-        return _grade([pairs.equal(self.written), heard_only, sound, alike, spelt | heard])
+        spelt, heard, same = (
+            pairs.known(self.written),
+            pairs.known(self.reading),
+            pairs.equal(self.written),
+        )
+        heard_only, open_ = (sound & ~spelt) | swapped, ~(same | sound | swapped)
+        alike = pairs.apply(self.reading, _likeness, open_) >= _ALIKE
+        alike |= pairs.apply(self.written, _one_character_of_three, open_ & ~alike) > 0
+        return _grade([same, heard_only, sound, alike, spelt | heard])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -196,8 +201,9 @@ class BirthDateComparison:
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        near = pairs.apply(self.column, _date_slips) <= 1
-        return _grade([pairs.equal(self.column), near, pairs.known(self.column)])
+        same = pairs.equal(self.column)
+        near = pairs.apply(self.column, _date_slips, ~same) <= 1
+        return _grade([same, near, pairs.known(self.column)])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -238,9 +244,10 @@ class AddressComparison:
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        alike = pairs.apply(self.address, _likeness) >= _SAME_STREET
+        same = pairs.equal(self.address)
+        alike = pairs.apply(self.address, _likeness, ~same) >= _SAME_STREET
         known = pairs.known(self.address) | pairs.known(self.postcode)
-        return _grade([pairs.equal(self.address), alike, pairs.equal(self.postcode), known])
+        return _grade([same, alike, pairs.equal(self.postcode), known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -252,22 +259,28 @@ class AddressComparison:
 
 def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
     """Return the first condition that holds, `MISSING` where none does."""
-    return np.select(conditions, range(len(conditions)), MISSING).astype(np.int8)
+    levels = np.full(len(conditions[0]), MISSING, dtype=np.int8)
+    for level, holds in reversed([*enumerate(conditions)]):
+        levels[holds] = level
+    return levels
 
 
-def _likeness(left: list[str], right: list[str]) -> NDArray[np.float32]:
+def _likeness(left: list[str], right: list[str]) -> Scores:
     return _pairwise(left, right, JaroWinkler.normalized_similarity)
 
 
-def _slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
-    return _pairwise(left, right, OSA.distance)
+def _slips(left: list[str], right: list[str]) -> Scores:
+    """Return edits between two texts, 2 where there are more than one."""
+    return _pairwise(left, right, OSA.distance, cutoff=1)
 
 
-def _identifier_slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
+def _identifier_slips(left: list[str], right: list[str]) -> Scores:
     """Return edits between two identifiers; taro1@ and taro2@ are two, not a slip."""
-    letters = [[_NUMBERING.sub("", value) for value in values] for values in (left, right)]
-    numbered = [a == b and "@" in a for a, b in zip(*letters, strict=True)]
-    return np.where(numbered, np.float32(np.inf), _slips(left, right))
+    slips = _slips(left, right)
+    for row in np.flatnonzero(slips <= 1).tolist():
+        if "@" in left[row] and _unnumbered(left[row]) == _unnumbered(right[row]):
+            slips[row] = np.inf
+    return slips
 
 
 def _numbered_sql(column: str) -> str:
@@ -279,22 +292,27 @@ def _numbered_sql(column: str) -> str:
     return f"(contains({_sql.left(column)}, '@') AND {' = '.join(letters)})"
 
 
-def _one_character_of_three(left: list[str], right: list[str]) -> NDArray[np.float32]:
+def _unnumbered(value: str) -> str:
+    return _NUMBERING.sub("", value)
+
+
+def _one_character_of_three(left: list[str], right: list[str]) -> Scores:
     """Return 1 where one kanji differs in a name of three or more, else 0."""
     longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
     return ((longest >= 3) & (_slips(left, right) <= 1)).astype(np.float32)
 
 
-def _date_slips(left: list[str], right: list[str]) -> NDArray[np.float32]:
+def _date_slips(left: list[str], right: list[str]) -> Scores:
     """Return edits between two dates, 1 where day and month are swapped."""
     swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
     return np.where(swapped, np.float32(1), _slips(left, right))
 
 
 def _pairwise(
-    left: list[str], right: list[str], scorer: Callable[..., float]
-) -> NDArray[np.float32]:
-    return np.asarray(cpdist(left, right, scorer=scorer, dtype=np.float32), dtype=np.float32)
+    left: list[str], right: list[str], scorer: Callable[..., float], cutoff: float | None = None
+) -> Scores:
+    scores = cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32, workers=-1)
+    return np.asarray(scores, dtype=np.float32)
 
 
 _WRITTEN = ("family_written", "given_written")

@@ -16,7 +16,7 @@ from omniltv.errors import DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import read
 from omniltv.identity._graph import components
-from omniltv.identity.protocols import DECIDED, MISSING, Candidates, ScoredPairs
+from omniltv.identity.protocols import DECIDED, MISSING, Candidates, Records, ScoredPairs
 
 __all__ = ["DECISION_COLUMNS", "Decisions", "decide", "decisions_about", "read_decisions"]
 
@@ -73,19 +73,18 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
     return columns
 
 
-def decisions_about(
-    columns: Mapping[str, Sequence[object]], position: Mapping[Key, int]
-) -> Decisions:
+def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
     """Return the decisions about records that are there, and the others with the reason.
 
     Args:
         columns: What `read_decisions` gave.
-        position: Position of each record by (source, record_id).
+        records: The records that there are.
 
     Raises:
         DataError: If decisions contradict each other.
     """
     rows = [tuple(map(str, row)) for row in zip(*(columns[name] for name in _ENDS), strict=True)]
+    position = records.position if rows else {}
     reasons = [_unusable(row, position) for row in rows]
     ends = [
         (position[row[0], row[1]], position[row[2], row[3]])
@@ -95,7 +94,7 @@ def decisions_about(
     usable = np.array([not reason for reason in reasons], dtype=np.bool_)
     same = np.array(columns["same"], dtype=np.bool_)[usable]
     left, right = np.sort(np.array(ends, dtype=np.int64).reshape(-1, 2), axis=1).T
-    _check_agreement(left, right, same, list(position))
+    _check_agreement(left, right, same, records)
     pairs, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
     unused = [(*row, reason) for row, reason in zip(rows, reasons, strict=True) if reason]
     told = {name: [row[k] for row in unused] for k, name in enumerate((*_ENDS, "reason"))}
@@ -158,13 +157,12 @@ def _unusable(row: tuple[str, ...], position: Mapping[Key, int]) -> str:
     return "" if first in position and second in position else "no such record"
 
 
-def _check_agreement(
-    left: Codes, right: Codes, same: NDArray[np.bool_], keys: Sequence[Key]
-) -> None:
+def _check_agreement(left: Codes, right: Codes, same: NDArray[np.bool_], records: Records) -> None:
     """Refuse decisions that together say that two records are and are not one person."""
-    person = components(left[same], right[same], len(keys))
+    person = components(left[same], right[same], len(records))
     wrong = np.flatnonzero(~same & (person[left] == person[right]))
     if len(wrong):
+        keys = records.ids()
         rows = [keys[end] for row in wrong for end in (left[row], right[row])]
         hint = "of decisions that contradict each other, keep one"
         problem = "decided to be two people and, by other decisions, one"

@@ -5,9 +5,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from narwhals.typing import IntoFrameT
 
 from omniltv.errors import ConfigError, DataError
+from omniltv.identity._codes import objects
 from omniltv.identity._frames import read
 from omniltv.identity.protocols import MISSING, Column
 from omniltv.identity.records import (
@@ -65,11 +67,11 @@ def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIE
     if nested:
         raise DataError("not one value", rows=nested, hint="one value in each field")
     n = len(intake.reason)
-    every = replace(
-        intake, source=[""] * n, record_id=[f"{row:012d}" for row in range(n)], reason=[""] * n
-    )
+    nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
+    every = replace(intake, source=nothing, record_id=number, reason=nothing)
     columns = without_values(normalise_records(every), {}).columns
-    data: dict[str, Sequence[object]] = {"source": intake.source, "record_id": intake.record_id}
+    keys = {"source": intake.source, "record_id": intake.record_id}
+    data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
     for name in NORMAL_COLUMNS:
         data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
     return kind.build(data, {})

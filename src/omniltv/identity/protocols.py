@@ -7,13 +7,16 @@ Which blocker proposed a pair is never forgotten: the scorer is trained rule by
 rule, leaving out what the rule itself decides, and the link says it for ever.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from omniltv.identity._codes import MISSING, factorized
 
 __all__ = [
     "DECIDED",
@@ -35,10 +38,6 @@ __all__ = [
 type Codes = NDArray[np.int64]
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
-
-MISSING = -1
-"""Code of a missing value and level of a pair of which one value is missing."""
-
 
 DECIDED = 1_000_000.0
 """Bits of evidence that a decision by hand counts, for or against."""
@@ -62,12 +61,14 @@ class Column:
     values: NDArray[np.object_]
 
     @classmethod
-    def of(cls, values: list[str | None]) -> "Column":
+    def of(cls, values: Iterable[str | None]) -> "Column":
         """Return a column from plain values; the distinct ones are sorted."""
-        distinct = sorted({value for value in values if value is not None})
-        code = {value: number for number, value in enumerate(distinct)}
-        codes = [MISSING if value is None else code[value] for value in values]
-        return cls(np.array(codes, dtype=np.int64), np.array(distinct, dtype=object))
+        codes, distinct = factorized(values)
+        known = distinct.tolist()
+        order = np.array(sorted(range(len(known)), key=known.__getitem__), dtype=np.int64)
+        rank = np.full(len(known) + 1, MISSING, dtype=np.int64)  # the last is that of MISSING
+        rank[order] = np.arange(len(order))
+        return cls(rank[codes], distinct[order])
 
     def derive(self, function: Callable[[str], str | None]) -> "Column":
         """Return a column of a function of the values, worked out once per distinct value.
@@ -116,6 +117,11 @@ class Records:
     def ids(self) -> list[tuple[str, str]]:
         """Return (source, record_id) of each record."""
         return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
+
+    @cached_property
+    def position(self) -> Mapping[tuple[str, str], int]:
+        """Position of each record by (source, record_id)."""
+        return {key: row for row, key in enumerate(self.ids())}
 
     def __repr__(self) -> str:
         return f"Records({len(self):,} records, columns {', '.join(self.columns) or 'none'})"
@@ -178,27 +184,31 @@ class Pairs:
         return np.asarray((self.left[left] != MISSING) & (self.left[left] == self.right[right]))
 
     def apply(
-        self, column: str, function: Callable[[list[str], list[str]], NDArray[np.float32]]
+        self,
+        column: str,
+        function: Callable[[list[str], list[str]], NDArray[np.float32]],
+        among: Flags | None = None,
     ) -> NDArray[np.float32]:
         """Return a symmetric function of both values, worked out once per distinct pair.
 
         Args:
             column: Which column.
             function: Takes the left and right values of the distinct pairs.
+            among: The pairs it is wanted of, shape (n_pairs,); all if None.
 
         Returns:
-            Shape (n_pairs,); NaN where a value is missing.
+            Shape (n_pairs,); NaN where a value is missing or it is not wanted.
         """
         result = np.full(len(self), np.nan, dtype=np.float32)
-        known = self.known(column)
-        if not known.any():
+        wanted = self.known(column) if among is None else self.known(column) & among
+        if not wanted.any():
             return result
         values = self.columns[column].values
-        low = np.minimum(self.left[column], self.right[column])[known]
-        high = np.maximum(self.left[column], self.right[column])[known]
-        distinct, back = np.unique(low * len(values) + high, return_inverse=True)
+        left, right = self.left[column][wanted], self.right[column][wanted]
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        back, distinct = pd.factorize(low * len(values) + high)
         first, second = np.divmod(distinct, len(values))
-        result[known] = function(list(values[first]), list(values[second]))[back]
+        result[wanted] = function(values[first].tolist(), values[second].tolist())[back]
         return result
 
 
@@ -290,7 +300,7 @@ class ScoredPairs:
     @cached_property
     def weight(self) -> NDArray[np.float64]:
         """Log2 odds that both records are one person, shape (n_pairs,)."""
-        return np.sum([*self.bits.values(), np.zeros(len(self.probability))], axis=0)
+        return sum(self.bits.values(), np.zeros(len(self.probability)))
 
     @cached_property
     def family(self) -> NDArray[np.float64]:

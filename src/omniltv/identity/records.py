@@ -1,14 +1,17 @@
 """From a customer list to normalised records: read, check, normalise, mask."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv.errors import DataError
 from omniltv.identity import normalise
+from omniltv.identity._codes import factorized, in_order, joint, objects
 from omniltv.identity.protocols import MISSING, Column, Records
 
 __all__ = [
@@ -57,7 +60,9 @@ NORMAL_COLUMNS = (
 NOT_ONE_VALUE = "not one value"
 """What the reason says where a field has a list, a table or the like."""
 
-type Values = list[str | None]
+type Codes = NDArray[np.int64]
+type Values = NDArray[np.object_]
+"""A text per record, None where there is none."""
 
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _ASIDE = "masked_"  # before the name of a column: the values that were taken from it
@@ -81,30 +86,31 @@ class Intake:
         reason: Why a row cannot be used, "" where it can; shape (n_rows,).
     """
 
-    source: list[str]
-    record_id: list[str]
-    raw: Mapping[str, Sequence[object]]
-    reason: list[str]
+    source: Values
+    record_id: Values
+    raw: Mapping[str, Values]
+    reason: Values
 
-    def usable(self) -> list[int]:
-        """Return the usable rows in the order of (source, record_id), not of the file."""
-        rows = [row for row, reason in enumerate(self.reason) if not reason]
-        return sorted(rows, key=lambda row: (self.source[row], self.record_id[row]))
+    @cached_property
+    def usable(self) -> NDArray[np.int64]:
+        """The usable rows in the order of (source, record_id), not of the file."""
+        rows = np.flatnonzero(self.reason == "").astype(np.int64)
+        return rows[in_order(self.source[rows], self.record_id[rows])]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Masked:
     """A value that too many records share to say who they are.
 
     Attributes:
         column: Of which field.
         value: The value.
-        records: The (source, record_id) of the records that had it.
+        rows: Positions of the records that had it.
     """
 
     column: str
     value: str = field(repr=False)
-    records: tuple[tuple[str, str], ...]
+    rows: NDArray[np.int64] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,11 +163,11 @@ def read_records(
         intake = take_in(columns)
         return intake, normalise_records(intake, known)
     intake = take_in(columns, NORMAL_COLUMNS)
-    rows = intake.usable()
-    fields: dict[str, Values] = {name: [None] * len(rows) for name in NORMAL_COLUMNS}
+    rows = intake.usable
+    fields = {name: _nothing(len(rows)) for name in NORMAL_COLUMNS}
     for name, values in intake.raw.items():
-        fields[name] = [normalise.key(values[row]) or None for row in rows]
-    return intake, _records(intake, rows, fields)
+        fields[name] = _each(lambda value: normalise.key(value) or None, values[rows])
+    return intake, _records(intake, fields)
 
 
 def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIELDS) -> Intake:
@@ -175,15 +181,16 @@ def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIE
             have = ", ".join(columns) or "none"
             hint = f"rename the column to {name!r}; the columns are: {have}"
             raise DataError("the column is missing", column=name, hint=hint)
-    raw = {name: columns[name] for name in fields if name in columns}
+    raw = [name for name in fields if name in columns]
     if not raw:
         hint = f"give at least one of {', '.join(fields)}"
         raise DataError("no column says who anybody is", hint=hint)
-    source = [normalise.key(value) for value in columns["source"]]
-    record_id = [normalise.key(value) for value in columns["record_id"]]
-    keys = {name: columns[name] for name in ("source", "record_id")}
-    unreadable = _unreadable(keys | raw, len(source))
-    return Intake(source, record_id, raw, _reasons(source, record_id, raw, unreadable))
+    given = {name: objects(columns[name]) for name in ("source", "record_id", *raw)}
+    unreadable = _unreadable(given)
+    source, record_id = (_each(normalise.key, given[k], "") for k in ("source", "record_id"))
+    fields_given = {name: given[name] for name in raw}
+    reasons = _reasons(source, record_id, fields_given, unreadable)
+    return Intake(source, record_id, fields_given, reasons)
 
 
 def normalise_records(intake: Intake, known: Known | None = None) -> Records:
@@ -193,10 +200,10 @@ def normalise_records(intake: Intake, known: Known | None = None) -> Records:
         intake: The rows.
         known: What is known of names from other records; from these alone if None.
     """
-    rows = intake.usable()
-    raw = {name: [values[row] for row in rows] for name, values in intake.raw.items()}
+    rows = intake.usable
+    raw = {name: values[rows] for name, values in intake.raw.items()}
     fields = _fields(raw, len(rows)) | _names(raw, len(rows), known or Known())
-    return _records(intake, rows, fields)
+    return _records(intake, fields)
 
 
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
@@ -205,15 +212,13 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
     Too many are more than ``max_sharing`` records and, where the values belong to a
     family, more than a few family names; for birth dates, many times the mean.
     """
-    keys = records.ids()
     masked, values = [], {}
     for name in [name for name in _MASKED if name in records.columns]:
         column = records.columns[name]
         family = None if name == "birth_date" else records.columns.get("family_reading")
         shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
         for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
-            having = tuple(keys[row] for row in rows.tolist())
-            masked.append(Masked(name, column.values[code], having))
+            masked.append(Masked(name, column.values[code], rows.astype(np.int64)))
         values[name] = frozenset(column.values[shared].tolist())
     return without_values(records, values), tuple(masked)
 
@@ -274,20 +279,24 @@ def _check_kind(columns: Mapping[str, Sequence[object]], *, normalised: bool) ->
         raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
 
 
-def _records(intake: Intake, rows: Sequence[int], fields: Mapping[str, Values]) -> Records:
-    source = np.array([intake.source[row] for row in rows], dtype=object)
-    record_id = np.array([intake.record_id[row] for row in rows], dtype=object)
-    return Records(source, record_id, _columns(fields))
+def _records(intake: Intake, fields: Mapping[str, Values]) -> Records:
+    rows = intake.usable
+    return Records(intake.source[rows], intake.record_id[rows], _columns(fields))
 
 
-def _unreadable(columns: Mapping[str, Sequence[object]], n: int) -> list[str]:
-    """Return why no single value can be read of some field of a row, "" where all can be."""
-    reasons = [""] * n
+def _unreadable(columns: dict[str, Values]) -> Values:
+    """Return why no single value can be read of some field of a row, "" where all can be.
+
+    Such values are taken out of the columns.
+    """
+    reasons = np.full(len(columns["source"]), "", dtype=object)
     for name, values in columns.items():
-        kinds = {kind for kind in set(map(type, values)) if _is_nested(kind)}
-        for row, value in enumerate(values if kinds else ()):
-            if type(value) in kinds:
-                reasons[row] = f"{name}: {NOT_ONE_VALUE}"
+        kinds = {kind for kind in set(map(type, values.tolist())) if _is_nested(kind)}
+        if kinds:
+            nested = np.array([type(value) in kinds for value in values], dtype=np.bool_)
+            reasons[nested] = f"{name}: {NOT_ONE_VALUE}"
+            columns[name] = values.copy()
+            columns[name][nested] = None
     return reasons
 
 
@@ -296,40 +305,36 @@ def _is_nested(kind: type) -> bool:
 
 
 def _reasons(
-    source: Sequence[str],
-    record_id: Sequence[str],
-    raw: Mapping[str, Sequence[object]],
-    unreadable: Sequence[str],
-) -> list[str]:
-    rows: dict[tuple[str, str], list[int]] = defaultdict(list)
-    reasons = list(unreadable)
-    for row, key in enumerate(zip(source, record_id, strict=True)):
-        if reasons[row]:
-            continue
-        if "" in key:
-            reasons[row] = "no source" if not key[0] else "no record_id"
-        else:
-            rows[key].append(row)
-    for same in rows.values():
-        if len(same) > 1:
-            contents = {
-                tuple(normalise.text(values[row]) for values in raw.values()) for row in same
-            }
-            twice = "the same row again" if len(contents) == 1 else "two contents for one record_id"
-            for row in same[1:] if len(contents) == 1 else same:
-                reasons[row] = twice
+    source: Values, record_id: Values, raw: Mapping[str, Values], unreadable: Values
+) -> Values:
+    """Return why each row cannot be used, "" where it can."""
+    reasons = unreadable.copy()
+    reasons[(reasons == "") & (record_id == "")] = "no record_id"
+    reasons[(unreadable == "") & (source == "")] = "no source"
+    rows = np.flatnonzero(reasons == "")
+    key = joint(factorized(source[rows])[0], factorized(record_id[rows])[0])
+    again = np.bincount(key, minlength=1)[key] > 1
+    twice = rows[again]
+    reasons[twice] = _repeats(key[again], {name: values[twice] for name, values in raw.items()})
     return reasons
 
 
-def _each(function: Callable[[object], str | None], values: Sequence[object]) -> Values:
+def _repeats(key: Codes, raw: Mapping[str, Values]) -> Values:
+    """Return why rows whose keys come more than once cannot be used; one of equal ones can."""
+    texts = [factorized(_each(normalise.text, values, ""))[0] for values in raw.values()]
+    contents = pd.Series(reduce(joint, texts)).groupby(key).transform("nunique").to_numpy()
+    first = ~pd.Series(key).duplicated().to_numpy()
+    once = np.where(first, "", "the same row again")
+    return np.where(contents == 1, once, "two contents for one record_id").astype(object)
+
+
+def _each(
+    function: Callable[[object], str | None], values: Iterable[object], missing: str | None = None
+) -> Values:
     """Return the function of every value, worked out once per distinct value."""
-    known: dict[object, str | None] = {None: None}
-    result: Values = []
-    for value in values:
-        if value not in known:
-            known[value] = function(value)
-        result.append(known[value])
-    return result
+    codes, distinct = factorized(values)
+    found = objects([*(function(value) for value in distinct.tolist()), missing])
+    return found[codes]
 
 
 _NORMALISERS: Mapping[str, Callable[[object], str | None]] = {
@@ -348,70 +353,80 @@ def normal_value(name: str, value: object) -> str | None:
     return _NORMALISERS.get(name, normalise.plain)(value)
 
 
-def _fields(raw: Mapping[str, Sequence[object]], n: int) -> dict[str, Values]:
-    empty: Sequence[object] = [None] * n
-    return {name: _each(f, raw.get(name, empty)) for name, f in _NORMALISERS.items()}
+def _fields(raw: Mapping[str, Values], n: int) -> dict[str, Values]:
+    return {name: _each(f, raw.get(name, _nothing(n))) for name, f in _NORMALISERS.items()}
 
 
-def _names(raw: Mapping[str, Sequence[object]], n: int, known: Known) -> dict[str, Values]:
+def _nothing(n: int) -> Values:
+    return np.full(n, None, dtype=object)
+
+
+def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
     """Return the names as written and as they sound; a sound may be that of namesakes."""
-    empty: Sequence[object] = [None] * n
     result: dict[str, Values] = {}
-    plain = _split(raw.get("family_name", empty), raw.get("given_name", empty))
-    kana = _split(raw.get("family_name_kana", empty), raw.get("given_name_kana", empty))
+    plain, kana = (
+        _split(*(raw.get(f"{name}_name{kind}", _nothing(n)) for name in ("family", "given")))
+        for kind in ("", "_kana")
+    )
     for part, name in enumerate(("family", "given")):
         result[f"{name}_written"] = _each(normalise.written_name, plain[part])
-        spoken = _each(normalise.reading, kana[part])
-        latin = _each(normalise.reading, plain[part])
-        result[f"{name}_reading"] = [a or b for a, b in zip(spoken, latin, strict=True)]
+        spoken, latin = (_each(normalise.reading, values[part]) for values in (kana, plain))
+        result[f"{name}_reading"] = np.where(pd.notna(spoken), spoken, latin)
     for kind in ("written", "reading"):
         _unjoin(result, f"family_{kind}", f"given_{kind}", known.names)
     for name in ("family", "given"):
-        columns = (Column.of(result[f"{name}_{kind}"]) for kind in ("written", "reading"))
-        usual = {**_usual(*columns), **known.readings.get(name, {})}
-        result[f"{name}_reading"] = [
-            sound or usual.get(kanji or "")
-            for kanji, sound in zip(
-                result[f"{name}_written"], result[f"{name}_reading"], strict=True
-            )
-        ]
-    result["full_reading"] = [
-        None if family is None or given is None else " ".join(sorted((family, given)))
-        for family, given in zip(result["family_reading"], result["given_reading"], strict=True)
-    ]
+        written, sound = result[f"{name}_written"], result[f"{name}_reading"]
+        usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
+        silent = np.flatnonzero(pd.isna(sound))
+        sound[silent] = objects(map(usual.get, written[silent].tolist()))
+    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
     return result
 
 
-def _split(family: Sequence[object], given: Sequence[object]) -> tuple[Values, Values]:
+def _split(family: Values, given: Values) -> tuple[Values, Values]:
     """Return family and given names; a full name in one field is split at its space."""
-    families: Values = []
-    givens: Values = []
-    for first, second in zip(
-        _each(normalise.plain, family), _each(normalise.plain, given), strict=True
-    ):
-        parts = (first or second or "").split(" ")
-        if len(parts) > 1 and (first is None or second is None):
-            families.append(parts[0])
-            givens.append(" ".join(parts[1:]))
-        else:
-            families.append(first)
-            givens.append(second)
-    return families, givens
+    first, second = _each(normalise.plain, family), _each(normalise.plain, given)
+    alone = np.flatnonzero(pd.notna(first) != pd.notna(second))
+    whole = np.where(pd.notna(first[alone]), first[alone], second[alone])
+    spaced = np.array([" " in name for name in whole.tolist()], dtype=np.bool_)
+    rows, full = alone[spaced], whole[spaced]
+    first[rows] = _each(lambda name: str(name).partition(" ")[0], full)
+    second[rows] = _each(lambda name: str(name).partition(" ")[2], full)
+    return first, second
 
 
 def _unjoin(
     names: dict[str, Values], family: str, given: str, known: Mapping[str, frozenset[str]]
 ) -> None:
     """Split full names without a space where one family and one given name of the list fit."""
-    pairs = list(zip(names[family], names[given], strict=True))
-    families = {first for first, second in pairs if first and second} | known.get(family, set())
-    givens = {second for first, second in pairs if first and second} | known.get(given, set())
-    for row, (whole, second) in enumerate(pairs):
-        if whole is None or second is not None or whole in families:
-            continue
-        cuts = [k for k in range(1, len(whole)) if whole[:k] in families and whole[k:] in givens]
-        if len(cuts) == 1:
-            names[family][row], names[given][row] = whole[: cuts[0]], whole[cuts[0] :]
+    first, second = names[family], names[given]
+    both = pd.notna(first) & pd.notna(second)
+    families = {*factorized(first[both])[1].tolist()} | known.get(family, frozenset())
+    givens = {*factorized(second[both])[1].tolist()} | known.get(given, frozenset())
+    alone = np.flatnonzero(pd.notna(first) & pd.isna(second))
+    whole = first[alone]
+    cuts = {name: _cut(name, families, givens) for name in factorized(whole)[1].tolist()}
+    first[alone] = _each(lambda name: cuts[name][0], whole)
+    second[alone] = _each(lambda name: cuts[name][1], whole)
+
+
+def _cut(
+    whole: str, families: AbstractSet[str], givens: AbstractSet[str]
+) -> tuple[str, str | None]:
+    """Return family and given name where there is one way to cut, else the whole."""
+    if whole in families:
+        return whole, None
+    cuts = [k for k in range(1, len(whole)) if whole[:k] in families and whole[k:] in givens]
+    return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
+
+
+def _full(family: Values, given: Values) -> Values:
+    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+    name = joint(factorized(family)[0], factorized(given)[0])
+    rows = np.flatnonzero(name != MISSING)
+    first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
+    pairs = zip(family[first].tolist(), given[first].tolist(), strict=True)
+    return objects([*(" ".join(sorted(pair)) for pair in pairs), None])[name]
 
 
 def _usual(written: Column, spoken: Column) -> dict[str, str]:
@@ -449,7 +464,7 @@ def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
     """Return the filled fields as columns; both names share their distinct values."""
     columns = {}
     for kind in ("written", "reading"):
-        both = Column.of([*fields[f"family_{kind}"], *fields[f"given_{kind}"]])
+        both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))
         half = len(both.codes) // 2
         columns[f"family_{kind}"] = Column(both.codes[:half], both.values)
         columns[f"given_{kind}"] = Column(both.codes[half:], both.values)

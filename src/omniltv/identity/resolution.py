@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import narwhals as nw
 import numpy as np
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
+from omniltv.identity._codes import distinct_rows, objects
 from omniltv.identity._frames import Kind, read
 from omniltv.identity._households import households_of
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
 from omniltv.identity._unproposed import Unproposed
-from omniltv.identity.protocols import MISSING, LinkModel, Records, ScoredPairs
+from omniltv.identity.protocols import MISSING, Column, LinkModel, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
 
@@ -27,6 +29,9 @@ __all__ = [
     "Workings",
     "attach",
     "customers_of",
+    "link_columns",
+    "previous_of",
+    "rules_of",
 ]
 
 type Key = tuple[str, str]
@@ -208,9 +213,8 @@ class Resolution[FrameT]:
     unused_decisions: FrameT
     _summary: Summary
     _workings: Workings
-    _customer: Mapping[Key, str]
-    _position: Mapping[Key, int]
-    _order: Sequence[int]
+    _customer: NDArray[np.object_]
+    _order: NDArray[np.intp]
     _kind: Kind[FrameT]
 
     def __repr__(self) -> str:
@@ -246,8 +250,8 @@ class Resolution[FrameT]:
             DataError: If a record is not in the crosswalk.
         """
         first, second = (self._find(key) for key in (a, b))
-        low, high = sorted((self._position[first], self._position[second]))
-        same = self._customer[first] == self._customer[second]
+        low, high = sorted(self._workings.records.position[key] for key in (first, second))
+        same = self._customer[low] == self._customer[high]
         pairs = self._workings.judged
         found = np.flatnonzero((pairs.candidates.left == low) & (pairs.candidates.right == high))
         if not len(found):
@@ -323,16 +327,17 @@ class Resolution[FrameT]:
         if not 0 < threshold < 1:
             raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
         known = {} if previous is None else _ids(previous, "previous", _HOUSEHOLD)
-        keys = sorted(self._position, key=self._position.__getitem__)
-        names, customer = np.unique([self._customer[key] for key in keys], return_inverse=True)
+        customer = Column.of(self._customer)
         labels = households_of(
             self._workings.judged,
-            customer.astype(np.int64),
+            customer.codes,
             clusterer=self._workings.spec.clusterer,
             threshold=threshold,
         )
-        ids = customer_ids([(name,) for name in names.tolist()], labels.tolist(), known, prefix="h")
-        return self._kind.build({"customer_id": names.tolist(), "household_id": ids}, {})
+        names = customer.values
+        before = objects(known.get((name,)) for name in names.tolist())
+        ids = customer_ids((names,), labels, before, {*known.values()}, prefix="h")
+        return self._kind.build({"customer_id": names.tolist(), "household_id": ids.tolist()}, {})
 
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
         """Return transactions with ``customer_id``; guests and strangers set aside.
@@ -343,7 +348,7 @@ class Resolution[FrameT]:
         Raises:
             DataError: If one of the two columns is missing.
         """
-        return _attached(transactions, self._customer)
+        return _attached(transactions, self._by_key)
 
     def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
         """Return crosswalks drawn from what the evidence leaves open.
@@ -380,26 +385,29 @@ class Resolution[FrameT]:
         )
 
         judged, unique = self._workings.judged, self._workings.unique
-        keys = sorted(self._position, key=self._position.__getitem__)
-        start = np.unique([self._customer[key] for key in keys], return_inverse=True)[1]
-        drawn = draw_partitions(judged, start.astype(np.int64), unique, k=k, seed=seed)
+        start = Column.of(self._customer).codes
+        drawn = draw_partitions(judged, start, unique, k=k, seed=seed)
         missed = Unproposed.of(self.records, judged, self._workings.spec.comparisons, seed=seed)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        drawn = np.stack([missed.joined(labels, judged, unique, rng) for labels in drawn])
-        shown = [keys[row] for row in self._order]
-        columns = {
-            name: [key[at] for key in shown] for at, name in enumerate(("source", "record_id"))
-        }
+        keys, taken = (self.records.source, self.records.record_id), {*self._customer.tolist()}
+        columns = dict(zip(("source", "record_id"), (k[self._order] for k in keys), strict=True))
         frames = []
         for labels in drawn:
-            ids = customer_ids(keys, labels.tolist(), self._customer)
-            columns["customer_id"] = [ids[row] for row in self._order]
-            frames.append(self._kind.build(columns, {}))
+            partition = missed.joined(labels, judged, unique, rng)
+            ids = customer_ids(keys, partition, self._customer, taken)
+            shown = columns | {"customer_id": ids[self._order]}
+            plain = {name: values.tolist() for name, values in shown.items()}
+            frames.append(self._kind.build(plain, {}))
         return tuple(frames)
+
+    @cached_property
+    def _by_key(self) -> Mapping[Key, str]:
+        """Customer id by (source, record_id)."""
+        return dict(zip(self._workings.records.ids(), self._customer.tolist(), strict=True))
 
     def _find(self, key: Key) -> Key:
         known = (normalise.key(key[0]), normalise.key(key[1]))
-        if known not in self._position:
+        if known not in self._workings.records.position:
             hint = "give (source, record_id) as they stand in the crosswalk"
             raise DataError("no such record", column="record_id", rows=[key], hint=hint)
         return known
@@ -449,6 +457,13 @@ def _ids(frame: IntoFrame, what: str, names: Sequence[str]) -> dict[tuple[str, .
     return {row[:-1]: row[-1] for row in zip(*texts, strict=True)}
 
 
+def previous_of(records: Records, customer_of: Mapping[Key, str]) -> NDArray[np.object_]:
+    """Return the customer id that a crosswalk gives each record, None where it gives none."""
+    if not customer_of:
+        return np.full(len(records), None, dtype=object)
+    return objects(customer_of.get(key) for key in records.ids())
+
+
 def _attached(transactions: IntoFrameT, customer_of: Mapping[Key, str]) -> Attached[IntoFrameT]:
     table, kind = read(transactions, "transactions")
     for name in ("source", "record_id"):
@@ -483,6 +498,12 @@ def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
     return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
 
 
+def _rule_names(pairs: ScoredPairs, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+    """Return the names of the rules that proposed some pairs, as one text each."""
+    number, first = distinct_rows(pairs.candidates.proposed[rows])
+    return objects(", ".join(rules_of(pairs, int(row))) for row in rows[first])[number]
+
+
 def _level(pairs: ScoredPairs, name: str, row: int) -> str:
     grade = int(pairs.grades[name][row])
     return "missing" if grade == MISSING else pairs.levels[name][grade]
@@ -499,7 +520,7 @@ def link_columns(
         "source_b": records.source[right].tolist(),
         "record_id_b": records.record_id[right].tolist(),
         "probability": pairs.probability[rows].tolist(),
-        "rules": [", ".join(rules_of(pairs, row)) for row in rows.tolist()],
+        "rules": _rule_names(pairs, rows).tolist(),
         "kept": kept.tolist(),
         **{f"bits_{name}": bits[rows].tolist() for name, bits in pairs.bits.items()},
     }

@@ -22,8 +22,10 @@ that would show it given the fields that the sources fill in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv.identity._refinement import reweighted
@@ -62,6 +64,17 @@ class Graded:
 
     comparisons: tuple[Comparison, ...]
     levels: NDArray[np.int8]
+
+    @cached_property
+    def patterns(self) -> tuple["Graded", NDArray[np.int64]]:
+        """The distinct rows of levels, and which of them each pair has."""
+        key = np.zeros(len(self.levels), dtype=np.int64)
+        for k, comparison in enumerate(self.comparisons):
+            key = key * (len(comparison.levels) + 1) + self.levels[:, k] + 1
+        back, _ = pd.factorize(key, sort=True)
+        first = np.full(int(back.max(initial=-1)) + 1, -1)
+        first[back[::-1]] = np.arange(len(back))[::-1]
+        return Graded(self.comparisons, self.levels[first]), back.astype(np.int64)
 
     def agree(self) -> NDArray[np.bool_]:
         """Return where a comparison agrees, shape (n_pairs, n_comparisons)."""
@@ -166,8 +179,8 @@ def train(
     start = _default_classes(comparisons, u)
     m = [_PRIOR_PAIRS * level for level in start.m]
     h = [_PRIOR_PAIRS * level for level in start.h]
-    patterns, pattern = _patterns(graded)
-    certain = _beyond_doubt(graded, _Kinds.of(comparisons, u))[0]
+    distinct, pattern = graded.patterns
+    patterns, certain = distinct.levels, _beyond_doubt(graded, _Kinds.of(comparisons, u))[0]
     for number, rule in enumerate(rules):
         if certain[proposed[:, number]].sum() < _ENOUGH * proposed[:, number].sum():
             continue
@@ -308,9 +321,10 @@ def _priors(
     there = cells.of(source, chance.left, chance.right)
     match = cells.share(here, certain, there, shows, _PRIOR_DUPLICATES)
     household = cells.share(here, relatives, there, shows_home, _PRIOR_RELATIVES)
-    same = (graded.agree() & kinds.identifier).any(axis=1)
+    distinct, pattern = graded.patterns
+    same = (distinct.agree() & kinds.identifier).any(axis=1)[pattern]
     home = 1 - _without(chance.graded, kinds.identifier, classes.h, "agree")
-    likelihood = _log_likelihood(graded.levels[same], classes)
+    likelihood = _log_likelihood(distinct.levels, classes)[pattern[same]]
     for _ in range(_HOUSEHOLD_ROUNDS):
         share = np.log([table[:-1, :-1].ravel()[here[same]] for table in (match, household)])
         person, family = likelihood[:, 0] + share[0], likelihood[:, 1] + share[1]
@@ -397,11 +411,13 @@ class _Kinds:
 
 def _beyond_doubt(graded: Graded, kinds: _Kinds) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which pairs are one person, and which one household, beyond doubt."""
-    agree, differ = graded.agree(), graded.differ()
+    distinct, pattern = graded.patterns
+    agree, differ = distinct.agree(), distinct.differ()
     own = (agree & kinds.personal).sum(axis=1)
     against = (differ & kinds.personal).any(axis=1)
     same = (agree & kinds.identifier).any(axis=1)
-    return ~against & (own >= 1) & (same | (own > 1)), against & (own == 0) & same
+    person = ~against & (own >= 1) & (same | (own > 1))
+    return person[pattern], (against & (own == 0) & same)[pattern]
 
 
 def _would_show(graded: Graded, kinds: _Kinds, classes: Classes) -> tuple[Floats, Floats]:
@@ -448,12 +464,13 @@ def _evidence(
     bits = {"prior": np.log2(match / strangers)}
     for k, comparison in enumerate(graded.comparisons):
         levels, name = graded.levels[:, k], comparison.name
-        u = model.u[name][levels] * _commonness(records, found, comparison, levels)
-        h = model.h[name][levels]
-        h = h if comparison.shared else np.where(levels < comparison.agreement, u, h)
-        known = levels != MISSING
-        bits[name] = np.where(known, np.log2(model.m[name][levels] / u), 0.0)
-        household += np.where(known, np.log2(h / u), 0.0)
+        m, h, u = (np.log2(table[name]) for table in (model.m, model.h, model.u))
+        common = _commonness(records, found, comparison, levels)
+        bits[name] = _by_level(m - u, levels) - common
+        # Where it is not shared a household agrees as strangers do.
+        own = comparison.agreement * (not comparison.shared)
+        taken = np.where(np.arange(len(h)) < own, 0.0, h - u)
+        household += _by_level(taken, levels) - np.where(levels < own, 0.0, common)
     # odds = M / (H + 1) with M and H relative to strangers: the household costs log2(1 + H).
     bits["household"] = -np.logaddexp2(0.0, household)
     return bits
@@ -471,12 +488,12 @@ def _prior_of(records: Records, found: Candidates, model: LinkModel) -> tuple[Fl
 def _commonness(
     records: Records, found: Candidates, comparison: Comparison, levels: NDArray[np.int8]
 ) -> Floats:
-    """Return how much commoner than the average agreement the agreed value is.
+    """Return how much commoner than the average agreement the agreed value is, in bits.
 
     The term-frequency adjustment of Winkler (2000): u of an agreement on a value is
     the value's own share of the records instead of the mean over all agreements.
     """
-    result = np.ones(len(levels))
+    result = np.zeros(len(levels))
     for level, name in enumerate(comparison.frequency):
         if name is None or name not in records.columns:
             continue
@@ -485,15 +502,10 @@ def _commonness(
         relative = np.clip(share / np.sum(share**2), 0.02, 50.0)
         codes = np.maximum(column.codes[found.left], column.codes[found.right])
         here = (levels == level) & (codes != MISSING)
-        result[here] = relative[codes[here]]
+        result[here] = np.log2(relative)[codes[here]]
     return result
 
 
-def _patterns(graded: Graded) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Return the distinct rows of levels and which of them each pair has."""
-    radix = [len(c.levels) + 1 for c in graded.comparisons]
-    key = np.zeros(len(graded.levels), dtype=np.int64)
-    for k, base in enumerate(radix):
-        key = key * base + graded.levels[:, k] + 1
-    _, first, back = np.unique(key, return_index=True, return_inverse=True)
-    return graded.levels[first], back.astype(np.int64)
+def _by_level(table: Floats, levels: NDArray[np.int8]) -> Floats:
+    """Return the entry of each pair's level, 0 where there was nothing to compare."""
+    return np.append(table, 0.0)[levels]  # the last is that of MISSING, which is -1

@@ -190,8 +190,8 @@ class IdentityStore:
         added, replaced = _changed(added, self._state.records)
         step = Step(drop | replaced, added, self._state.decisions, "update")
         counts, changes = self._advance(step)
-        given = list(zip(intake.source, intake.record_id, strict=True))
-        return self._report(kind, changes, counts, given, table, intake.reason)
+        given = list(zip(intake.source.tolist(), intake.record_id.tolist(), strict=True))
+        return self._report(kind, changes, counts, given, table, intake.reason.tolist())
 
     def decide(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Add decisions by hand, which every later run keeps; a later one replaces an earlier.
@@ -340,11 +340,10 @@ def _state_of[FrameT](
     """Return what a full run leaves for the next one."""
     workings = found._workings  # noqa: SLF001 - of the same package
     records = workings.records
-    customer = np.array([found._customer[key] for key in records.ids()], dtype=object)  # noqa: SLF001
     return IdentityState(
         version=version,
         records=records,
-        customer=customer,
+        customer=found._customer,  # noqa: SLF001
         pairs=relevant(workings.compared, len(records)),
         decisions=workings.decisions,
         audit=audit,

@@ -66,7 +66,10 @@ def text(value: object) -> str:
         >>> text(9012345678.0), text(float("nan")), text("ﾀﾅｶ　１"), text("\u200fTaro\0")
         ('9012345678', '', 'タナカ 1', 'Taro')
     """
-    folded = " ".join(unicodedata.normalize("NFKC", _INVISIBLE.sub("", key(value))).split())
+    written = _INVISIBLE.sub("", key(value))
+    if not written.isascii():
+        written = unicodedata.normalize("NFKC", written)
+    folded = " ".join(written.split())
     return folded.removesuffix(".0") if folded[:-2].isdecimal() else folded
 
 
@@ -77,7 +80,9 @@ def plain(value: object) -> str | None:
         >>> plain("髙橋"), plain("José"), plain("不明"), plain(" ")
         ('高橋', 'jose', None, None)
     """
-    folded = _without_accents(text(value).casefold()).translate(_VARIANTS)
+    folded = text(value).casefold()
+    if not folded.isascii():
+        folded = folded.translate(_FOLDED)
     return None if is_placeholder(folded) else folded
 
 
@@ -91,13 +96,16 @@ def one_digit_only(digits: str) -> bool:
     return len(set(digits)) <= 1
 
 
-def _without_accents(value: str) -> str:
-    if value.isascii():
-        return value
-    return "".join(_base(character) for character in value)
+class _Folded(dict[int, str]):
+    """What each character is folded to, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        decomposed = unicodedata.normalize("NFD", character)
+        # Only Latin letters lose their marks: in kana the mark is another sound.
+        base = decomposed[0] if decomposed[0].isascii() else character
+        self[code] = base.translate(_VARIANTS)
+        return self[code]
 
 
-def _base(character: str) -> str:
-    decomposed = unicodedata.normalize("NFD", character)
-    # Only Latin letters lose their marks: in kana the mark is another sound.
-    return decomposed[0] if decomposed[0].isascii() else character
+_FOLDED = _Folded()
