@@ -1,11 +1,10 @@
 """Partitions of records drawn from the evidence: who may be one person, and how often.
 
 A partition is drawn with a probability proportional to 2 to the sum of the weights (log2
-odds) of all compared pairs that it puts together; pairs that no rule proposed weigh nothing
-here (see `_unproposed`), and every customer hangs together by pairs that were compared. That
-is the posterior of a partition where pairs are evidence of their own (Steorts, Hall and
-Fienberg 2016, A Bayesian Approach to Graphical Record Linkage and Deduplication, JASA 111(516),
-draw from one alike).
+odds) of all compared pairs that it puts together; pairs that no rule proposed weigh nothing,
+and every customer hangs together by pairs that were compared. That is the posterior of a
+partition where pairs are evidence of their own (Steorts, Hall and Fienberg 2016, A Bayesian
+Approach to Graphical Record Linkage and Deduplication, JASA 111(516), draw from one alike).
 
 Gibbs sampling moves one record at a time to another customer, or to one of its own, and does
 the same with groups of records that strong evidence ties, while they are together. A move

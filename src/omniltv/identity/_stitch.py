@@ -259,7 +259,7 @@ def _summary(
     precision = right / len(links) if len(links) else 1.0
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
-    joined = found.together()
+    joined = found.together
     right_pairs = precision * joined.sum()  # of one customer, linked or not
     matches = right_pairs + float(pairs.probability[~joined].sum())
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}

@@ -16,7 +16,6 @@ from omniltv.identity._frames import Kind, read
 from omniltv.identity._households import households_of
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
-from omniltv.identity._unproposed import Unproposed
 from omniltv.identity.protocols import MISSING, Column, LinkModel, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
@@ -354,11 +353,8 @@ class Resolution[FrameT]:
         """Return crosswalks drawn from what the evidence leaves open.
 
         Where two records are one person with probability 0.7, they are so in about 70 of
-        100. Records that say too little to be compared with anybody have company now and
-        then, too, as often as the model says that matches were missed: no rule proposed
-        them, so with whom is chance. Whatever is computed from each of them, and put together,
-        carries what is not known of who is who. Customers keep the ids of `crosswalk` as far
-        as they can.
+        100. Whatever is computed from each of them, and put together, carries what is not
+        known of who is who. Customers keep the ids of `crosswalk` as far as they can.
 
         Args:
             k: How many.
@@ -387,14 +383,11 @@ class Resolution[FrameT]:
         judged, unique = self._workings.judged, self._workings.unique
         start = Column.of(self._customer).codes
         drawn = draw_partitions(judged, start, unique, k=k, seed=seed)
-        missed = Unproposed.of(self.records, judged, self._workings.spec.comparisons, seed=seed)
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         keys, taken = (self.records.source, self.records.record_id), {*self._customer.tolist()}
         columns = dict(zip(("source", "record_id"), (k[self._order] for k in keys), strict=True))
         frames = []
         for labels in drawn:
-            partition = missed.joined(labels, judged, unique, rng)
-            ids = customer_ids(keys, partition, self._customer, taken)
+            ids = customer_ids(keys, labels, self._customer, taken)
             shown = columns | {"customer_id": ids[self._order]}
             plain = {name: values.tolist() for name, values in shown.items()}
             frames.append(self._kind.build(plain, {}))
