@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import recordlinkage as rl
-import splink.comparison_library as cl  # type: ignore[import-not-found]  # in the peer's environment
+import splink.comparison_library as cl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
@@ -48,8 +48,7 @@ def main() -> None:
 
 def splink(given: Given) -> Found:
     """Link with Splink 5 on embedded DuckDB, as the input's settings say."""
-    table = pd.DataFrame(given["columns"]).astype(object)
-    table = table.where(table.notna(), None)
+    table = _table(given)
     table.insert(0, "unique_id", np.arange(len(table)))
     api = DuckDBAPI(connection=":temporary:")
     settings = SettingsCreator(
@@ -60,7 +59,7 @@ def splink(given: Given) -> Found:
     )
     linker = Linker(api.register(table), settings, log_level=logging.ERROR)
     training = linker.training
-    certain = [block_on(*rule) for rule in given["certain"]]
+    certain: list[Any] = [block_on(*rule) for rule in given["certain"]]
     training.estimate_probability_two_random_records_match(certain, recall=given["recall"])
     training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
     for rule in given["train"]:
@@ -76,8 +75,15 @@ def splink(given: Given) -> Found:
     return {"clusters": clusters}
 
 
-def _comparison(kind: str, column: str) -> object:
-    made: dict[str, Callable[[], object]] = {
+def _table(given: Given) -> pd.DataFrame:
+    """Return the columns, of the input itself or of a Parquet file, None where missing."""
+    whole = pd.read_parquet(given["path"]) if "path" in given else pd.DataFrame(given["columns"])
+    table = whole.astype(object)
+    return table.where(table.notna(), None)
+
+
+def _comparison(kind: str, column: str) -> Any:  # noqa: ANN401 - Splink's own creators
+    made: dict[str, Callable[[], Any]] = {
         "name": lambda: cl.NameComparison(column),
         "birth": lambda: cl.DateOfBirthComparison(
             column, input_is_string=True, datetime_format="%Y-%m-%d"
@@ -96,13 +102,11 @@ def _comparison(kind: str, column: str) -> object:
 
 def ecm(given: Given) -> Found:
     """Link with recordlinkage's own blocking, comparing and ECM classifier."""
-    table = pd.DataFrame(given["columns"]).astype(object)
-    table = table.where(table.notna(), None)
+    table = _table(given)
     index = rl.Index()
     for rule in given["blocks"]:
         index.block(list(rule))
-    usable = table.copy()
-    pairs = index.index(usable)
+    pairs = index.index(table)
     known = np.ones(len(pairs), dtype=bool)
     left, right = (pairs.get_level_values(k).to_numpy() for k in (0, 1))
     same_block = np.zeros(len(pairs), dtype=bool)
@@ -140,7 +144,6 @@ def forest(given: Given) -> Found:
 
 
 def _components(n: int, links: pd.MultiIndex) -> list[int]:
-
     left, right = (links.get_level_values(k).to_numpy() for k in (0, 1))
     graph = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
     labels: list[int] = connected_components(graph, directed=False)[1].tolist()

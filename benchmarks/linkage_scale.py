@@ -1,0 +1,182 @@
+"""A million records: how long, how much memory, beside Splink 5 on the same lists.
+
+Lists of the simulated retailer, in kanji, kana and Latin letters, are stitched from the table in
+memory to the resolution, normalising included; Splink is timed from the same table to clusters.
+Ten thousand records that were held back are then brought into the stored identities by
+`IdentityStore.update`. Each tool and step has a process of its own.
+
+    uv run --group bench python benchmarks/linkage_scale.py [--check] [--markdown PAGE]
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import _fresh
+import _markdown
+import _peers
+import numpy as np
+import pandas as pd
+from _report import report
+from linkage_quality import PEER, RAW_PEERS, USUAL, texts
+
+from omniltv.data import simulate_retailer
+from omniltv.data.simulate import Dirt, RetailerConfig
+from omniltv.identity import IdentityStore, LinkSpec, SplinkEngine, stitch
+
+RECORDS_PER_PERSON = 1.63
+ENGINES = {"omniltv": None, "omniltv, Splink engine": SplinkEngine()}
+SPLINK = "Splink 5, raw"
+THRESHOLD = 0.95
+
+
+def main() -> int:
+    """Run the benchmark and return its exit code."""
+    parser = argparse.ArgumentParser(description="Time and memory of stitching a million records.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--late", type=int, default=10_000, help="records that come later")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--skip-peer", action="store_true")
+    parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
+    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        return _fresh.answer(STEPS, options.step)
+    where = _fresh.surroundings()
+    rows, updates = [], []
+    for size in sorted(options.sizes):
+        with tempfile.TemporaryDirectory() as folder:
+            given = {"folder": folder, "size": size, "late": options.late, "seed": options.seed}
+            _fresh.run(__file__, "make", given)
+            rows += [ours(folder, engine) for engine in ENGINES]
+            updates.append({"records": size, **_fresh.run(__file__, "update", {"folder": folder})})
+            if not options.skip_peer:
+                rows.append(theirs(folder))
+    alike = _fresh.run(__file__, "alike", {"size": max(options.sizes)})
+    rows.append({"tool": "omniltv, all records identical", **alike})
+    table, later = pd.DataFrame(rows).round(1), pd.DataFrame(updates).round(1)
+    print(f"{where}\n\n{table.to_string(index=False)}\n\n{later.to_string(index=False)}\n")
+    if options.markdown:
+        parts = {"stitched": _markdown.table(table), "updated": _markdown.table(later)}
+        _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **parts})
+    figures = {
+        f"{column} {row['tool']} {row['records']:.0f}": cast("float", row[column])
+        for row in rows
+        for column in ("seconds", "peak MB")
+    }
+    checked = targets(rows, updates)
+    return report("linkage_scale", table, figures=figures, targets=checked, check=options.check)
+
+
+def targets(rows: list[dict[str, object]], updates: list[dict[str, object]]) -> dict[str, bool]:
+    """Return what was to be shown, and whether it was, at the largest size."""
+    size = max(cast("float", row["records"]) for row in rows)
+    seconds = {row["tool"]: cast("float", row["seconds"]) for row in rows if row["records"] == size}
+    last = updates[-1]
+    update, strayed = cast("float", last["update s"]), cast("float", last["ids changed unsaid"])
+    shown = {f"update in under 30 s, took {update:.1f}": update < 30, "ids kept": strayed == 0}
+    if SPLINK in seconds:
+        own, peer = seconds["omniltv"], seconds[SPLINK]
+        shown[f"no slower than raw Splink: {own:.0f} s, {peer:.0f} s"] = own <= peer
+    return shown
+
+
+def ours(folder: str, engine: str) -> dict[str, object]:
+    """Return the row of one of our engines; the first one's resolution is stored."""
+    return {"tool": engine, **_fresh.run(__file__, "link", {"folder": folder, "engine": engine})}
+
+
+def theirs(folder: str) -> dict[str, object]:
+    """Return the row of raw Splink."""
+    path = str(Path(folder, "texts.parquet"))
+    given = {**RAW_PEERS[SPLINK], "path": path, "thresholds": [THRESHOLD]}
+    found = _peers.run(PEER, "linkage.py", given)
+    clusters = next(iter(cast("dict[str, list[int]]", found["clusters"]).values()))
+    return {
+        "tool": SPLINK,
+        "records": len(clusters),
+        "customers": len(set(clusters)),
+        "seconds": found["seconds"],
+        "peak MB": found["peak_mb"],
+    }
+
+
+def make(*, folder: str, size: int, late: int, seed: int) -> _fresh.Answer:
+    """Write the lists of a retailer, some records held back."""
+    people = int((size + late) / RECORDS_PER_PERSON)
+    config = RetailerConfig(dirt=Dirt(level=USUAL))
+    records = simulate_retailer(people, seed=seed, config=config).records
+    order = np.random.default_rng(seed).permutation(len(records))
+    first, held = records.iloc[np.sort(order[late:])], records.iloc[np.sort(order[:late])]
+    first.to_parquet(Path(folder, "records.parquet"))
+    held.to_parquet(Path(folder, "late.parquet"))
+    pd.DataFrame(texts(first)).to_parquet(Path(folder, "texts.parquet"))
+    return {"records": len(records)}
+
+
+def link(*, folder: str, engine: str) -> _fresh.Answer:
+    """Stitch the lists."""
+    records = pd.read_parquet(Path(folder, "records.parquet"))
+    spec = LinkSpec(engine=ENGINES[engine])
+    found, seconds = _timed(lambda: stitch(records, spec=spec))
+    answer = {
+        "records": float(len(records)),
+        "customers": float(found.summary().customers),
+        "seconds": seconds,
+        "peak MB": _fresh.memory()[1],
+    }
+    if ENGINES[engine] is None:
+        IdentityStore.create(Path(folder, "store"), found)
+    return answer
+
+
+def update(*, folder: str) -> _fresh.Answer:
+    """Bring the records that were held back into the store."""
+    late = pd.read_parquet(Path(folder, "late.parquet"))
+    store, opened = _timed(lambda: IdentityStore(Path(folder, "store")))
+    keys = ["source", "record_id"]
+    before = store.crosswalk.to_frame().set_index(keys)["customer_id"]
+    done, seconds = _timed(lambda: store.update(late))
+    after = store.crosswalk.to_frame().set_index(keys)["customer_id"].loc[before.index]
+    changed = before.index[(before != after).to_numpy()]
+    said = pd.MultiIndex.from_frame(done.changes[keys])
+    return {
+        "new records": float(len(late)),
+        "open s": opened,
+        "update s": seconds,
+        "merged": float(len(changed)),
+        "ids changed unsaid": float(len(changed.difference(said))),
+    }
+
+
+def alike(*, size: int) -> _fresh.Answer:
+    """Stitch a crowd of records that all say the same."""
+    records = pd.DataFrame(
+        {
+            "source": "ec",
+            "record_id": np.arange(size).astype(str),
+            "family_name": "山田",
+            "given_name": "花子",
+            "phone": "090-1234-5678",
+            "birth_date": "1980-01-02",
+        }
+    )
+    found, seconds = _timed(lambda: stitch(records))
+    customers = float(found.summary().customers)
+    return {"records": float(size), "customers": customers, "seconds": seconds}
+
+
+def _timed[Result](work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    return work(), time.perf_counter() - start
+
+
+STEPS: dict[str, _fresh.Step] = {"make": make, "link": link, "update": update, "alike": alike}
+
+if __name__ == "__main__":
+    sys.exit(main())
