@@ -36,7 +36,9 @@ def factorized(values: Iterable[object]) -> tuple[Codes, Objects]:
         ([0, -1, 1, 0], ['b', 'a'])
     """
     # With something in it that is no text pandas compares whole texts, past a NUL as well.
-    codes, distinct = pd.factorize(np.concatenate([objects(values), [None]]))
+    codes, distinct = pd.factorize(
+        np.concatenate([objects(values), np.array([None], dtype=object)])
+    )
     return codes[:-1].astype(np.int64, copy=False), np.asarray(distinct, dtype=object)
 
 
