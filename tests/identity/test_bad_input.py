@@ -96,7 +96,11 @@ ODD = [
     Odd("ids of which one is NaN", {"record_id": [1.0, float("nan"), 3.0]}, ("", KEY, "")),
     Odd("ids that are bytes", {"record_id": [b"1", b"2", b"3"]}),
     Odd("ids in odd characters", {"record_id": ["１\u200f", "😀", "\u0000"]}),
-    Odd("an id with half a character", {"record_id": ["\ud83d", "2", "3"]}, libraries=PANDAS),
+    Odd(
+        "an id with half a character",
+        {"record_id": pd.Series(["\ud83d", "2", "3"], dtype=object)},
+        libraries=PANDAS,
+    ),
     Odd(
         "an id that is a list",
         {"record_id": [["1"], "2", "3"]},
@@ -115,7 +119,11 @@ ODD = [
     ),
     Odd("bytes that are no text", binary(b"\xff\xfe\x00", b"\x80", b"\xff\xfe\x00")),
     Odd("mojibake", {"family_name": ["高橋".encode().decode("latin-1"), "\ufffd\ufffd", "高橋"]}),
-    Odd("half a character", {"family_name": ["高橋\udcff", "\ud83d", "高橋"]}, libraries=PANDAS),
+    Odd(
+        "half a character",
+        {"family_name": pd.Series(["高橋\udcff", "\ud83d", "高橋"], dtype=object)},
+        libraries=PANDAS,
+    ),
     Odd("NUL in text", {"family_name": ["高\u0000橋", "\u0000", "高橋"]}),
     Odd("direction marks", {"family_name": ["\u200f高橋\u200e", "\u202e佐藤\u202c", "高橋"]}),
     Odd("zero-width characters", {"given_name": ["\ufeff花子", "健\u200d", "花\u200b子"]}),
