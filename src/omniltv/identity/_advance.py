@@ -101,7 +101,7 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
-    was = left | _by_key(scene.records, before, touched[before[touched] != None])  # noqa: E711
+    was = left | _by_key(scene.records, before, touched[before[touched] != None])  # noqa: E711 - element by element
     customer[touched] = _customers(scene, spec, part, touched, was, {*state.customer.tolist()})
     reasons = _reasons(part, before[touched], customer[touched], spec.links(part))
     now = _by_key(scene.records, customer, touched)

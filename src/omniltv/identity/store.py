@@ -343,7 +343,7 @@ def _state_of[FrameT](
     return IdentityState(
         version=version,
         records=records,
-        customer=found._customer,  # noqa: SLF001
+        customer=found._customer,  # noqa: SLF001 - of this room
         pairs=relevant(workings.compared, len(records)),
         decisions=workings.decisions,
         audit=audit,
