@@ -187,3 +187,31 @@ def test_a_building_is_no_part_of_the_house(building: str) -> None:
 )
 def test_birth_dates_in_eras(written: str, day: str) -> None:
     assert normalise.birth_date(written) == day
+
+
+def test_a_phone_without_a_country_is_of_the_region() -> None:
+    american, taiwanese = (normalise.Spelling(phone_region=region) for region in ("US", "TW"))
+    assert normalise.phone("(212) 736-5000", american) == "+12127365000"
+    assert normalise.phone("0912-345-678", taiwanese) == "+886912345678"
+    assert normalise.phone("(212) 736-5000") is None
+    assert normalise.phone("090-1234-5678", american) is None
+    assert normalise.phone("000-000-0000", american) is None
+    for spelling in (american, taiwanese, normalise.Spelling()):
+        assert normalise.phone("+81 90 1234 5678", spelling) == "+819012345678"
+
+
+@pytest.mark.parametrize("region", ["XX", "jp", "Japan", ""])
+def test_a_region_that_is_none_is_refused(region: str) -> None:
+    with pytest.raises(ValueError, match="phone_region"):
+        normalise.Spelling(phone_region=region)
+
+
+def test_tags_and_dots_are_dropped_where_one_says_so() -> None:
+    tagged, dotted = "Ann+Shop@example.jp", "a.nn@example.jp"
+    assert normalise.email(tagged) == "ann+shop@example.jp"
+    assert normalise.email(tagged, normalise.Spelling(drop_tags=True)) == "ann@example.jp"
+    assert normalise.email(dotted) == "a.nn@example.jp"
+    assert normalise.email(dotted, normalise.Spelling(drop_dots=True)) == "ann@example.jp"
+    everything = normalise.Spelling(drop_tags=True, drop_dots=True)
+    assert normalise.email("+@example.jp", everything) == "+@example.jp"
+    assert normalise.email("...@example.jp", everything) == "...@example.jp"

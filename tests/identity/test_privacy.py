@@ -13,7 +13,14 @@ import pytest
 
 from omniltv.data import simulate_retailer
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity import IdentityStore, LinkSpec, linkage_quality, pseudonymise, stitch
+from omniltv.identity import (
+    IdentityStore,
+    LinkSpec,
+    Spelling,
+    linkage_quality,
+    pseudonymise,
+    stitch,
+)
 from omniltv.identity.records import NORMAL_COLUMNS
 
 KEY = bytes(range(32))
@@ -38,6 +45,13 @@ def test_however_a_value_is_written_it_has_one_pseudonym() -> None:
         assert hashed[name].iloc[0] == hashed[name].iloc[1] is not None
     assert hashed["given_written"].iloc[0] != hashed["given_written"].iloc[2]
     assert hashed[["family_written", "phone"]].iloc[4].isna().all(), "placeholders are missing"
+
+
+def test_parties_agree_on_the_region_of_numbers() -> None:
+    lists = PEOPLE.iloc[:2].assign(phone=["(212) 736-5000", "+1 212 736 5000"])
+    american = pseudonymise(lists, key=KEY, spelling=Spelling(phone_region="US"))["phone"]
+    assert american.iloc[0] == american.iloc[1] is not None
+    assert pseudonymise(lists, key=KEY)["phone"].notna().tolist() == [False, True]
 
 
 def test_two_parties_need_one_key_only() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity import ProfileRules, profiles
+from omniltv.identity import ProfileRules, Spelling, profiles
 
 LISTS = pd.DataFrame(
     [
@@ -48,6 +48,13 @@ def test_placeholders_never_survive() -> None:
     assert pd.isna(found["phone"])
     assert pd.isna(found["phone_from"])
     assert found["family_name"] == "佐藤"
+
+
+def test_numbers_of_another_region_survive() -> None:
+    lists = LISTS.assign(phone=["(212) 736-5000", "212 736 5000", "000-000-0000", "?"])
+    american = profiles(CROSSWALK, lists, rules=ProfileRules(spelling=Spelling(phone_region="US")))
+    assert american["phone"].iloc[0] in {"(212) 736-5000", "212 736 5000"}
+    assert pd.isna(profiles(CROSSWALK, lists)["phone"].iloc[0]), "no numbers in Japan"
 
 
 def test_the_order_of_rows_does_not_matter_and_kinds_are_kept() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from omniltv.errors import DataError
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING, Records
 from omniltv.identity.records import Masked, mask_shared, normalise_records, take_in
 
@@ -14,7 +15,7 @@ def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:
         "source": ["ec"] * n,
         "record_id": [f"r{k:03d}" for k in range(n)],
     }
-    return mask_shared(normalise_records(take_in(keys | columns)), max_sharing=30)
+    return mask_shared(normalise_records(take_in(keys | columns), Spelling()), max_sharing=30)
 
 
 def _values(records: Records, name: str) -> list[str | None]:

@@ -10,7 +10,7 @@ import pytest
 
 from omniltv.data import simulate_retailer
 from omniltv.errors import ConfigError, DataError, StoreError
-from omniltv.identity import IdentityStore, LinkSpec, stitch
+from omniltv.identity import IdentityStore, LinkSpec, Spelling, stitch
 
 PEOPLE = pd.DataFrame(
     [
@@ -277,6 +277,18 @@ def test_errors_name_the_records(store: IdentityStore, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="other threshold"):
         IdentityStore(tmp_path / "ids", spec=LinkSpec(threshold=0.9))
     assert store.run == 1
+
+
+def test_later_records_are_read_in_the_same_spelling(tmp_path: Path) -> None:
+    american = LinkSpec(spelling=Spelling(phone_region="US"))
+    first = PEOPLE.iloc[[0, 3]].assign(phone=["(212) 736-5000", "+1 212 555 2368"])
+    store = IdentityStore.create(tmp_path / "ids", stitch(first, spec=american))
+    late = first.iloc[[0]].assign(source="ec", record_id="E9", phone="212 736 5000")
+    (reason,) = store.update(late).changes["reason"]
+    assert "phone" in reason
+    with pytest.raises(ConfigError, match="other phone_region"):
+        IdentityStore(tmp_path / "ids")
+    IdentityStore(tmp_path / "ids", spec=american)
 
 
 def test_a_damaged_folder_is_told(store: IdentityStore, tmp_path: Path) -> None:

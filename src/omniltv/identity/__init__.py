@@ -15,6 +15,7 @@ from omniltv.identity.comparisons import (
     NameComparison,
     ValueComparison,
 )
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.privacy import pseudonymise
 from omniltv.identity.profile import ProfileRules, Survivor, profiles
 from omniltv.identity.protocols import (
@@ -74,6 +75,7 @@ __all__ = [
     "Reliability",
     "Resolution",
     "ScoredPairs",
+    "Spelling",
     "SplinkEngine",
     "SqlComparison",
     "StoreUpdate",

@@ -30,7 +30,7 @@ type Plain = Mapping[str, Sequence[object]]
 AUDIT_COLUMNS = ("run", "time", "source", "record_id", "before", "after", "change", "reason")
 """What a table of the audit has: a row per record whose customer changed."""
 
-_FORMAT = 2
+_FORMAT = 3
 _KEYS = ("source", "record_id", "customer_id")
 _BITS, _GRADE = "bits_", "grade_"
 
@@ -62,7 +62,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Annotated[int, Field(ge=1)]
-    settings: dict[str, float | int | tuple[str, ...]]
+    settings: dict[str, float | int | str | tuple[str, ...]]
     rules: tuple[str, ...]
     levels: dict[str, tuple[str, ...]]
     m: dict[str, list[float]]
@@ -125,7 +125,7 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
     )
 
 
-def _settings(spec: LinkSpec) -> dict[str, float | int | tuple[str, ...]]:
+def _settings(spec: LinkSpec) -> dict[str, float | int | str | tuple[str, ...]]:
     return {
         "threshold": spec.threshold,
         "family_threshold": spec.family_threshold,
@@ -134,6 +134,7 @@ def _settings(spec: LinkSpec) -> dict[str, float | int | tuple[str, ...]]:
         "max_sharing": spec.max_sharing,
         "learn_from_decisions": spec.learn_from_decisions,
         "normalised": spec.normalised,
+        **spec.spelling.model_dump(),
     }
 
 

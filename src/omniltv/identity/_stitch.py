@@ -93,7 +93,9 @@ def stitch(
     """
     spec = spec or LinkSpec()
     table, kind = read(records, "records")
-    intake, normal = read_records(columns_of(table), normalised=spec.normalised)
+    intake, normal = read_records(
+        columns_of(table), normalised=spec.normalised, spelling=spec.spelling
+    )
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)

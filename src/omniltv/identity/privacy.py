@@ -11,6 +11,7 @@ from narwhals.typing import IntoFrameT
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity._codes import objects
 from omniltv.identity._frames import read
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING, Column
 from omniltv.identity.records import (
     FIELDS,
@@ -27,7 +28,13 @@ _SHORTEST_KEY = 16
 _BYTES = 16
 
 
-def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIELDS) -> IntoFrameT:
+def pseudonymise(
+    records: IntoFrameT,
+    *,
+    key: bytes,
+    fields: Sequence[str] = FIELDS,
+    spelling: Spelling | None = None,
+) -> IntoFrameT:
     """Return a customer list whose personal values are normalised and then hashed with a key.
 
     Parties who share the key get the same pseudonym for the same value, however each writes
@@ -40,6 +47,7 @@ def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIE
         records: Customer lists as `stitch` takes them.
         key: At least 16 secret bytes, such as ``secrets.token_bytes(32)``.
         fields: The personal columns to keep; all others go.
+        spelling: How telephone numbers and e-mail addresses are read: alike by all parties.
 
     Returns:
         ``source`` and ``record_id`` as they are, and `NORMAL_COLUMNS`: every row, in order.
@@ -69,7 +77,7 @@ def pseudonymise(records: IntoFrameT, *, key: bytes, fields: Sequence[str] = FIE
     n = len(intake.reason)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
     every = replace(intake, source=nothing, record_id=number, reason=nothing)
-    columns = without_values(normalise_records(every), {}).columns
+    columns = without_values(normalise_records(every, spelling or Spelling()), {}).columns
     keys = {"source": intake.source, "record_id": intake.record_id}
     data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
     for name in NORMAL_COLUMNS:

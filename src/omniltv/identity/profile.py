@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import Table, read
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING
 from omniltv.identity.records import FIELDS, normal_value
 from omniltv.identity.resolution import attach
@@ -39,6 +40,7 @@ class ProfileRules(BaseModel):
         fields: The rule by field.
         trusted: Sources from the best on; any other comes after them.
         updated: The column that says when a row was written, if there is one.
+        spelling: How telephone numbers and e-mail addresses are read, as in `LinkSpec`.
 
     Examples:
         >>> rules = ProfileRules(fields={"email": "newest"}, updated="updated_at")
@@ -52,6 +54,7 @@ class ProfileRules(BaseModel):
     fields: Mapping[str, Survivor] = Field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     updated: Annotated[str, Field(min_length=1)] | None = None
+    spelling: Spelling = Spelling()
 
 
 def profiles(
@@ -96,7 +99,7 @@ def profiles(
         n_customers=len(ids),
         keys=_keys(table),
         newest=_newest(table, rules.updated),
-        trusted=rules.trusted,
+        rules=rules,
     )
     columns: dict[str, Sequence[object]] = {
         "customer_id": ids.tolist(),
@@ -120,14 +123,14 @@ class _Order:
         n_customers: How many there are.
         keys: (source, record_id) of each row.
         newest: How late each row was written, shape (n_rows,); the greater, the later.
-        trusted: Sources from the best on.
+        rules: Which sources are trusted, and how values are read.
     """
 
     customer: NDArray[np.int64]
     n_customers: int
     keys: Sequence[tuple[str, str]]
     newest: _Ranks
-    trusted: Sequence[str]
+    rules: ProfileRules
 
     def sources(self) -> list[str]:
         """Return the sources that know each customer."""
@@ -138,8 +141,8 @@ class _Order:
 
     def survivors(self, name: str, raw: Sequence[str], rule: Survivor) -> list[int]:
         """Return the row that a field is taken from by customer, `MISSING` for none."""
-        normal = [normal_value(name, value) for value in raw]
-        rank = {source: place for place, source in enumerate(self.trusted)}
+        normal = [normal_value(name, value, self.rules.spelling) for value in raw]
+        rank = {source: place for place, source in enumerate(self.rules.trusted)}
         by: dict[Survivor, _Ranks] = {
             "trusted": np.array([-rank.get(key[0], len(rank)) for key in self.keys], dtype=float),
             "newest": self.newest,

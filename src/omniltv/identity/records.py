@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from omniltv.errors import DataError
 from omniltv.identity import normalise
 from omniltv.identity._codes import factorized, in_order, joint, objects
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING, Column, Records
 
 __all__ = [
@@ -146,13 +147,18 @@ class Known:
 
 
 def read_records(
-    columns: Mapping[str, Sequence[object]], *, normalised: bool, known: Known | None = None
+    columns: Mapping[str, Sequence[object]],
+    *,
+    normalised: bool,
+    spelling: Spelling,
+    known: Known | None = None,
 ) -> tuple[Intake, Records]:
     """Return a list as it came in, and its usable rows as records.
 
     Args:
         columns: The list.
         normalised: Whether it has `NORMAL_COLUMNS`, that are to be left as they are.
+        spelling: How values are read where it is not.
         known: What is known of names from other records.
 
     Raises:
@@ -161,7 +167,7 @@ def read_records(
     _check_kind(columns, normalised=normalised)
     if not normalised:
         intake = take_in(columns)
-        return intake, normalise_records(intake, known)
+        return intake, normalise_records(intake, spelling, known)
     intake = take_in(columns, NORMAL_COLUMNS)
     rows = intake.usable
     fields = {name: _nothing(len(rows)) for name in NORMAL_COLUMNS}
@@ -193,16 +199,17 @@ def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIE
     return Intake(source, record_id, fields_given, reasons)
 
 
-def normalise_records(intake: Intake, known: Known | None = None) -> Records:
+def normalise_records(intake: Intake, spelling: Spelling, known: Known | None = None) -> Records:
     """Return the usable rows normalised.
 
     Args:
         intake: The rows.
+        spelling: How values are read.
         known: What is known of names from other records; from these alone if None.
     """
     rows = intake.usable
     raw = {name: values[rows] for name, values in intake.raw.items()}
-    fields = _fields(raw, len(rows)) | _names(raw, len(rows), known or Known())
+    fields = _fields(raw, len(rows), spelling) | _names(raw, len(rows), known or Known())
     return _records(intake, fields)
 
 
@@ -337,24 +344,28 @@ def _each(
     return found[codes]
 
 
-_NORMALISERS: Mapping[str, Callable[[object], str | None]] = {
-    "email": normalise.email,
-    "phone": normalise.phone,
-    "postcode": normalise.postcode,
-    "address": normalise.address,
-    "birth_date": normalise.birth_date,
-    "gender": normalise.gender,
-    "card_number": normalise.card_number,
-}
-
-
-def normal_value(name: str, value: object) -> str | None:
+def normal_value(name: str, value: object, spelling: Spelling) -> str | None:
     """Return the value of a personal field in its one spelling, None for a placeholder."""
-    return _NORMALISERS.get(name, normalise.plain)(value)
+    return _normalisers(spelling).get(name, normalise.plain)(value)
 
 
-def _fields(raw: Mapping[str, Values], n: int) -> dict[str, Values]:
-    return {name: _each(f, raw.get(name, _nothing(n))) for name, f in _NORMALISERS.items()}
+def _normalisers(spelling: Spelling) -> dict[str, Callable[[object], str | None]]:
+    return {
+        "email": partial(normalise.email, spelling=spelling),
+        "phone": partial(normalise.phone, spelling=spelling),
+        "postcode": normalise.postcode,
+        "address": normalise.address,
+        "birth_date": normalise.birth_date,
+        "gender": normalise.gender,
+        "card_number": normalise.card_number,
+    }
+
+
+def _fields(raw: Mapping[str, Values], n: int, spelling: Spelling) -> dict[str, Values]:
+    return {
+        name: _each(function, raw.get(name, _nothing(n)))
+        for name, function in _normalisers(spelling).items()
+    }
 
 
 def _nothing(n: int) -> Values:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from omniltv.identity.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.clustering import BestFirstClusterer
 from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import (
     MISSING,
     Blocker,
@@ -42,6 +43,7 @@ class LinkSpec(BaseModel):
         learn_from_decisions: Whether pairs decided by hand also say how much each kind of
             evidence counts. For decisions about the pairs of `Resolution.review`.
         normalised: Whether the lists are normalised already, as by `pseudonymise`.
+        spelling: How telephone numbers and e-mail addresses are read.
         blockers: Rules that propose pairs.
         comparisons: What is compared.
         model: What pairs are scored by: what another run has learnt (`Resolution.model`), for
@@ -65,6 +67,7 @@ class LinkSpec(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     learn_from_decisions: bool = False
     normalised: bool = False
+    spelling: Spelling = Spelling()
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     model: LinkModel | None = None

@@ -182,7 +182,10 @@ class IdentityStore:
         table, kind = read_frame(records, "records")
         known = Known.of(self._state.records.columns)
         intake, added = read_records(
-            columns_of(table), normalised=self._spec.normalised, known=known
+            columns_of(table),
+            normalised=self._spec.normalised,
+            spelling=self._spec.spelling,
+            known=known,
         )
         added = without_values(added, masked_values(self._state.records))
         drop = self._rows(gone)

@@ -8,9 +8,11 @@ from omniltv.identity.normalise._address import address, postcode
 from omniltv.identity.normalise._contact import card_number, email, phone
 from omniltv.identity.normalise._date import birth_date
 from omniltv.identity.normalise._name import gender, reading, written_name
+from omniltv.identity.normalise._spelling import Spelling
 from omniltv.identity.normalise._text import key, plain, text
 
 __all__ = [
+    "Spelling",
     "address",
     "birth_date",
     "card_number",

@@ -4,6 +4,7 @@
 
 import re
 
+from omniltv.identity.normalise._spelling import Spelling
 from omniltv.identity.normalise._text import is_placeholder, one_digit_only, text
 
 __all__ = ["card_number", "email", "phone"]
@@ -14,13 +15,14 @@ _FILLED = re.compile(r"(\d)\1{5,}$")
 _NOBODY = "test dummy none no na nomail noemail no-mail no-email noreply no-reply unknown xxx null"
 _MAILBOX_OF_NOBODY = frozenset(_NOBODY.split(" "))
 _SHORTEST_CARD = 5
+_USUAL = Spelling()
 
 
-def phone(value: object) -> str | None:
+def phone(value: object, spelling: Spelling = _USUAL) -> str | None:
     """Return a telephone number as +81… (or +country …), None where it is not one.
 
-    Numbers without a country are Japanese; a leading zero that a spreadsheet has
-    eaten is put back.
+    Numbers without a country are of ``spelling.phone_region``; a leading zero that a
+    spreadsheet has eaten from a Japanese one is put back.
 
     Examples:
         >>> written = ("090-1234-5678", "+81 90 1234 5678", "９０１２３４５６７８", 9012345678.0)
@@ -28,25 +30,31 @@ def phone(value: object) -> str | None:
         {'+819012345678'}
         >>> phone("000-0000-0000"), phone("+1 212 736 5000")
         (None, '+12127365000')
+        >>> phone("(212) 736-5000", Spelling(phone_region="US"))
+        '+12127365000'
     """
     written = text(value)
     digits = _DIGITS.sub("", written)
     if not digits or one_digit_only(digits) or one_digit_only(digits.lstrip("0")):
         return None
-    foreign = written.startswith("+") and not digits.startswith("81")
-    home = None if foreign else _HOME.fullmatch(digits)
+    japanese = spelling.phone_region == "JP"
+    if written.startswith("+"):
+        japanese = digits.startswith("81")
+    home = _HOME.fullmatch(digits) if japanese else None
     if home is None:
-        return _foreign_phone(written)
+        return _foreign_phone(written, spelling.phone_region)
     rest = home["rest"]
     return None if _FILLED.search(rest) else f"+81{rest}"
 
 
-def email(value: object) -> str | None:
+def email(value: object, spelling: Spelling = _USUAL) -> str | None:
     """Return an e-mail address in one spelling; odd old addresses are kept.
 
     Examples:
         >>> email(" Taro．Tanaka＠Example.JP "), email("a..b.@docomo.ne.jp"), email("test@shop.jp")
         ('taro.tanaka@example.jp', 'a..b.@docomo.ne.jp', None)
+        >>> email("ann+shop@example.jp", Spelling(drop_tags=True))
+        'ann@example.jp'
     """
     written = "".join(text(value).casefold().removeprefix("mailto:").split())
     mailbox, at, host = written.partition("@")
@@ -55,9 +63,12 @@ def email(value: object) -> str | None:
     if mailbox in _MAILBOX_OF_NOBODY or is_placeholder(mailbox):
         return None
     host = host.replace(",", ".").strip(".")
-    if host in {"gmail.com", "googlemail.com"}:
-        mailbox, host = mailbox.partition("+")[0].replace(".", ""), "gmail.com"
-    return f"{mailbox}@{host}"
+    gmail = host in {"gmail.com", "googlemail.com"}
+    if gmail or spelling.drop_tags:
+        mailbox = mailbox.partition("+")[0] or mailbox
+    if gmail or spelling.drop_dots:
+        mailbox = mailbox.replace(".", "") or mailbox
+    return f"{mailbox}@{'gmail.com' if gmail else host}"
 
 
 def card_number(value: object) -> str | None:
@@ -73,11 +84,11 @@ def card_number(value: object) -> str | None:
     return digits.lstrip("0")
 
 
-def _foreign_phone(written: str) -> str | None:
+def _foreign_phone(written: str, region: str) -> str | None:
     import phonenumbers  # noqa: PLC0415 - heavy, and few numbers need it
 
     try:
-        number = phonenumbers.parse(written, "JP")
+        number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):
