@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from omniltv.identity._chance import Chance, Sample, sampled, strangers
+from omniltv.identity._graded import Graded
+from omniltv.identity._recordlinkage import grades
 from omniltv.identity.blocking import KeyBlocker
 from omniltv.identity.comparisons import ValueComparison
-from omniltv.identity.protocols import MISSING
-from omniltv.identity.scoring import Graded, random_pairs, train
+from omniltv.identity.protocols import MISSING, Column, Records
+from omniltv.identity.scoring import train
 
 GIVEN = ValueComparison("given_name", "given_reading", coincidence=0.004)
 BIRTH = ValueComparison("birth_date", "birth_date", coincidence=5e-5)
@@ -57,8 +60,53 @@ def test_a_rule_of_few_matches_teaches_nothing() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 50, 5_000])
 def test_random_pairs_are_pairs_and_repeat_with_the_seed(n: int) -> None:
-    left, right = random_pairs(n, seed=3)
-    assert (left < right).all()
-    assert right.max(initial=0) < max(n, 1)
-    assert np.array_equal(right, random_pairs(n, seed=3)[1])
-    assert len(left) == min(n * (n - 1) // 2, 400_000)
+    records = _people(n, days=50, copies=1)
+    sample = sampled(records, COMPARISONS, seed=3)
+    assert (sample.left < sample.right).all()
+    assert sample.right.max(initial=0) < max(n, 1)
+    assert np.array_equal(sample.right, sampled(records, COMPARISONS, seed=3).right)
+    assert sample.blind == min(n * (n - 1) // 2, 400_000)
+
+
+def test_pairs_drawn_for_what_they_have_in_common_have_it() -> None:
+    records = _people(5_000, days=50, copies=1)
+    sample = sampled(records, COMPARISONS, seed=3)
+    days = records.columns["birth_date"].codes
+    rows = sample.drawn["birth_date"]
+    assert list(sample.drawn) == ["birth_date"], "names are the same often enough"
+    assert (days[sample.left[rows]] == days[sample.right[rows]]).all()
+    alike = days[sample.left[: sample.blind]] == days[sample.right[: sample.blind]]
+    assert sample.share["birth_date"] == pytest.approx(alike.mean(), rel=0.05)
+
+
+@pytest.mark.parametrize(("n", "days"), [(40_000, 25_000), (20_000, 2_000), (3_000, 1_000)])
+def test_a_rare_coincidence_is_known_exactly_whoever_is_listed_twice(n: int, days: int) -> None:
+    copied, single = (_strangers_of(_people(n, days=days, copies=copies)) for copies in (2, 1))
+    assert single[1][0] == pytest.approx(1 / days, rel=0.1)
+    assert copied[1][0] == pytest.approx(1 / days, rel=0.1)
+    assert copied[0][0] == pytest.approx(1 / 100, rel=0.1)
+
+
+def test_where_nothing_else_is_personal_all_strangers_count() -> None:
+    records = _people(20_000, days=2_000, copies=1)
+    only = Records(records.source, records.record_id, {"birth_date": records.columns["birth_date"]})
+    assert _strangers_of(only)[1][0] == pytest.approx(1 / 2_000, rel=0.05)
+
+
+def _people(n: int, *, days: int, copies: int) -> Records:
+    """Return records of people without identifiers, each listed as often as is said."""
+    rng = np.random.default_rng(n + copies)
+    person = np.arange(n) // copies
+    fields = {"given_reading": 100, "birth_date": days}
+    columns = {
+        name: Column(rng.integers(0, size, n)[person], np.arange(size).astype(str).astype(object))
+        for name, size in fields.items()
+    }
+    source = np.array(["ec", "store"], dtype=object)[np.arange(n) % 2]
+    return Records(source, np.arange(n).astype(str).astype(object), columns)
+
+
+def _strangers_of(records: Records) -> tuple[NDArray[np.float64], ...]:
+    sample: Sample = sampled(records, COMPARISONS, seed=1)
+    graded = Graded(COMPARISONS, grades(records, sample.left, sample.right, COMPARISONS))
+    return strangers(Chance(sample, graded), len(records))

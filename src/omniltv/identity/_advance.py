@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.identity._codes import in_order, objects
-from omniltv.identity._graph import neighbourhoods
+from omniltv.identity._graph import components
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._state import AUDIT_COLUMNS, IdentityState, Plain
 from omniltv.identity.changes import changes_between
@@ -77,8 +78,7 @@ class _Scene:
         records: All records.
         place: Where each record of the state is now, `MISSING` if gone.
         new: Which records came.
-        pairs: What was compared.
-        judged: The same with the decisions.
+        pairs: What was compared and kept, and what was compared now.
         decisions: The decisions.
         masked: Values that too many share.
     """
@@ -87,9 +87,13 @@ class _Scene:
     place: Codes
     new: Flags
     pairs: ScoredPairs
-    judged: ScoredPairs
     decisions: Decisions
     masked: tuple[Masked, ...]
+
+    @cached_property
+    def judged(self) -> ScoredPairs:
+        """The pairs with the decisions among them."""
+        return decide(self.pairs, self.decisions, len(self.records))
 
 
 def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> Advance:
@@ -97,7 +101,8 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     scene = _scene(state, spec, engine, step)
     before = np.full(len(scene.records), None, dtype=object)
     before[scene.place[~step.gone]] = state.customer[~step.gone]
-    touched = _touched(state, scene, step.gone)
+    touched = _touched(state, scene, step.gone, spec)
+    scene = replace(scene, pairs=_with_all_among(scene, touched, spec, engine))
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
@@ -110,7 +115,7 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
         version=state.version + 1,
         records=scene.records,
         customer=customer,
-        pairs=relevant(scene.pairs, len(scene.records)),
+        pairs=relevant(scene.pairs, spec, len(scene.records)),
         decisions=step.decisions,
         audit={name: [*state.audit[name], *changes[name]] for name in AUDIT_COLUMNS},
     )
@@ -147,12 +152,21 @@ def audit_rows(
     return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
 
 
-def relevant(pairs: ScoredPairs, n: int) -> ScoredPairs:
-    """Return the pairs without those of two records that cannot end up together."""
-    component = neighbourhoods(pairs, n)
+def relevant(pairs: ScoredPairs, spec: LinkSpec, n: int) -> ScoredPairs:
+    """Return the pairs of records that links tie together: no others say who is who.
+
+    Those that speak against others are compared again once something new ties these together.
+    """
+    component = _tied(pairs, spec, n)
     found = pairs.candidates
     inside = np.flatnonzero(component[found.left] == component[found.right])
     return _chosen(pairs, inside, found.left, found.right)
+
+
+def _tied(pairs: ScoredPairs, spec: LinkSpec, n: int) -> Codes:
+    """Return the number of the component of each record, joined by links."""
+    found, links = pairs.candidates, spec.links(pairs)
+    return components(found.left[links], found.right[links], n)
 
 
 def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> _Scene:
@@ -169,8 +183,26 @@ def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step)
     )
     pairs = _together(_moved(state.pairs, place), fresh)
     decisions = decisions_about(step.decisions, records)
-    judged = decide(pairs, decisions, len(records))
-    return _Scene(records, place, new, pairs, judged, decisions, masked)
+    return _Scene(records, place, new, pairs, decisions, masked)
+
+
+def _with_all_among(
+    scene: _Scene, rows: NDArray[np.intp], spec: LinkSpec, engine: LinkEngine
+) -> ScoredPairs:
+    """Return the pairs with all others among some records that are worth comparing."""
+    again = engine.link(
+        scene.records.taken(rows),
+        blockers=spec.blockers,
+        comparisons=spec.comparisons,
+        max_block=spec.max_block,
+        seed=spec.seed,
+        model=scene.pairs.model,
+    )
+    size, known = len(scene.records), scene.pairs.candidates
+    left, right = rows[again.candidates.left], rows[again.candidates.right]
+    had = np.isin(left * size + right, known.left * size + known.right)
+    more = _chosen(again, np.flatnonzero(~had), left, right)
+    return _together(scene.pairs, more)
 
 
 def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, Flags]:
@@ -277,8 +309,11 @@ def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
     )
 
 
-def _touched(state: IdentityState, scene: _Scene, gone: Flags) -> NDArray[np.intp]:
-    """Return the records whose customers are made anew: all that may go with a change."""
+def _touched(state: IdentityState, scene: _Scene, gone: Flags, spec: LinkSpec) -> NDArray[np.intp]:
+    """Return the records whose customers are made anew: all that links tie to a change.
+
+    A customer never reaches beyond what links tie together, so the others stay as they are.
+    """
     seeds = scene.new.copy()
     ends = state.pairs.candidates.left, state.pairs.candidates.right
     lost = gone[ends[0]] | gone[ends[1]]
@@ -287,7 +322,7 @@ def _touched(state: IdentityState, scene: _Scene, gone: Flags) -> NDArray[np.int
     beside |= np.array([name in without for name in state.customer.tolist()], dtype=np.bool_)
     seeds[scene.place[beside & ~gone]] = True
     seeds[np.concatenate([scene.decisions.left, scene.decisions.right])] = True
-    component = neighbourhoods(scene.judged, len(scene.records))
+    component = _tied(scene.judged, spec, len(scene.records))
     return np.flatnonzero(np.isin(component, component[seeds]))
 
 

@@ -17,6 +17,8 @@ import recordlinkage as rl
 from numpy.typing import NDArray
 from recordlinkage.base import BaseCompareFeature
 
+from omniltv.identity._chance import Chance, sampled
+from omniltv.identity._graded import Graded
 from omniltv.identity.blocking import candidates
 from omniltv.identity.protocols import (
     MISSING,
@@ -27,7 +29,7 @@ from omniltv.identity.protocols import (
     Records,
     ScoredPairs,
 )
-from omniltv.identity.scoring import Chance, Graded, learn, random_pairs, score
+from omniltv.identity.scoring import learn, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +60,10 @@ class RecordLinkageEngine:
         found = candidates(records, blockers, max_block=max_block, new=new)
         graded = Graded(comparisons, grades(records, found.left, found.right, comparisons))
         if model is None:
-            left, right = random_pairs(len(records), seed=seed)
-            random = Graded(comparisons, grades(records, left, right, comparisons))
-            model = learn(records, found, graded, Chance(left, right, random), rules=blockers)
+            sample = sampled(records, comparisons, seed=seed)
+            levels = grades(records, sample.left, sample.right, comparisons)
+            chance = Chance(sample, Graded(comparisons, levels))
+            model = learn(records, found, graded, chance, rules=blockers)
         return score(records, found, graded, model)
 
 

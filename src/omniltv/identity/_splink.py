@@ -32,6 +32,8 @@ from splink.blocking_rule_library import And, CustomRule
 from splink.internals.exceptions import SplinkException
 
 from omniltv.errors import ConfigError, LinkError
+from omniltv.identity._chance import Chance, sampled
+from omniltv.identity._graded import Graded
 from omniltv.identity.blocking import KeyBlocker, united
 from omniltv.identity.protocols import (
     MISSING,
@@ -45,7 +47,7 @@ from omniltv.identity.protocols import (
     ScoredPairs,
     SqlComparison,
 )
-from omniltv.identity.scoring import Chance, Graded, learn, random_pairs, score
+from omniltv.identity.scoring import learn, score
 
 if TYPE_CHECKING:
     from splink.internals.database_api import DatabaseAPISubClass
@@ -132,9 +134,9 @@ class SplinkEngine:
             found = _candidates(database, records, blockers, max_block=max_block, new=new)
             graded = _graded(database, records, found.left, found.right, comparisons)
             if model is None:
-                left, right = random_pairs(len(records), seed=seed)
-                random = _graded(database, records, left, right, comparisons)
-                model = learn(records, found, graded, Chance(left, right, random), rules=blockers)
+                sample = sampled(records, comparisons, seed=seed)
+                levels = _graded(database, records, sample.left, sample.right, comparisons)
+                model = learn(records, found, graded, Chance(sample, levels), rules=blockers)
         return score(records, found, graded, model)
 
     @contextmanager

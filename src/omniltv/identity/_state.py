@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omniltv.errors import ConfigError, StoreError
+from omniltv.identity._codes import distinct_rows
 from omniltv.identity._folder import Saved, arrow
 from omniltv.identity.protocols import (
     MISSING,
@@ -222,10 +223,11 @@ def _column(table: "pa.Table", name: str) -> Column:
 def _pairs_table(pairs: ScoredPairs) -> "pa.Table":
     lib = arrow()
     found = pairs.candidates
-    which, back = np.unique(found.proposed, axis=0, return_inverse=True)
-    named = [", ".join(np.array(found.rules, dtype=object)[row].tolist()) for row in which]
+    back, first = distinct_rows(found.proposed)
+    names = np.array(found.rules, dtype=object)
+    named = [", ".join(names[row].tolist()) for row in found.proposed[first]]
     rules = lib.DictionaryArray.from_arrays(
-        lib.array(back.ravel(), lib.int32()), lib.array(named, lib.string())
+        lib.array(back, lib.int32()), lib.array(named, lib.string())
     )
     data = {"left": found.left, "right": found.right, "rules": rules}
     data |= {f"{_BITS}{name}": values for name, values in pairs.bits.items()}

@@ -50,6 +50,7 @@ class Column:
     Attributes:
         codes: Shape (n_records,); `MISSING` where the record has no value.
         values: The distinct normalised values, shape (n_values,), str.
+        counted: How many records of a longer list have each value, if it is part of one.
 
     Examples:
         >>> column = Column.of(["a", None, "a"])
@@ -59,6 +60,7 @@ class Column:
 
     codes: Codes
     values: NDArray[np.object_]
+    counted: Codes | None = None
 
     @classmethod
     def of(cls, values: Iterable[str | None]) -> "Column":
@@ -87,9 +89,20 @@ class Column:
         ends = [np.searchsorted(self.codes[order], codes, side) for side in ("left", "right")]
         return [order[low:high] for low, high in zip(*ends, strict=True)]
 
+    def taken(self, rows: Codes) -> "Column":
+        """Return the column of some of the records, as common as its values are among all.
+
+        Examples:
+            >>> Column.of(["a", None, "a"]).taken(np.array([1, 2])).count.tolist()
+            [2]
+        """
+        return Column(self.codes[rows], self.values, self.count)
+
     @cached_property
     def count(self) -> Codes:
         """How many records have each value, shape (n_values,)."""
+        if self.counted is not None:
+            return self.counted
         known = self.codes[self.codes != MISSING]
         return np.bincount(known, minlength=len(self.values)).astype(np.int64)
 
@@ -117,6 +130,11 @@ class Records:
     def ids(self) -> list[tuple[str, str]]:
         """Return (source, record_id) of each record."""
         return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
+
+    def taken(self, rows: Codes) -> "Records":
+        """Return some of the records; `Column.count` stays that of all."""
+        columns = {name: column.taken(rows) for name, column in self.columns.items()}
+        return Records(self.source[rows], self.record_id[rows], columns)
 
     @cached_property
     def position(self) -> Mapping[tuple[str, str], int]:

@@ -12,22 +12,22 @@ So there are three classes here, one person (m), one household (h) and strangers
 What people share has an h of its own; what is personal (given name, birth date)
 agrees within a household as rarely as among strangers.
 
-u comes from random pairs. m and h come from EM over the pairs of one rule at a
-time, without the comparisons that the rule decides, expected counts pooled over
-the rules (Enamorado, Fifield and Imai 2019 give the EM with missing levels left
-out). The priors, one for each pair of sources, are the numbers of pairs that are
-one person, or one household, beyond doubt, divided by the share of such pairs
-that would show it given the fields that the sources fill in.
+u comes from pairs that chance brings together (`omniltv.identity._chance`). m and h
+come from EM over the pairs of one rule at a time, without the comparisons that the
+rule decides, expected counts pooled over the rules (Enamorado, Fifield and Imai 2019
+give the EM with missing levels left out). The priors, one for each pair of sources,
+are the numbers of pairs that are one person, or one household, beyond doubt, divided
+by the share of such pairs that would show it given the fields that the sources fill in.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv.identity._chance import Chance, strangers
+from omniltv.identity._graded import Graded, level_counts, spread_levels
 from omniltv.identity._refinement import reweighted
 from omniltv.identity.protocols import (
     MISSING,
@@ -39,14 +39,11 @@ from omniltv.identity.protocols import (
     ScoredPairs,
 )
 
-__all__ = ["Chance", "Classes", "Graded", "learn", "random_pairs", "score", "train"]
+__all__ = ["Classes", "learn", "score", "train"]
 
 type Floats = NDArray[np.float64]
 
-_RANDOM_PAIRS = 400_000
-_STRAY = 0.01  # one record in a hundred has an identifier that belongs to a stranger
 _PRIOR_PAIRS = 20.0  # what the default m and h weigh against the data
-_PRIOR_CHANCE = 1_000.0  # what the stated coincidence weighs against random pairs
 _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
 _PRIOR_RELATIVES = 0.005  # pairs of one household per record, likewise
 _PRIOR_SEEN = 3.0  # certain pairs that what is expected weighs overall, and that in two sources
@@ -56,44 +53,6 @@ _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one 
 _ROUNDS = 100
 _HOUSEHOLD_ROUNDS = 10
 _CONVERGED = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Graded:
-    """Levels of pairs, shape (n_pairs, n_comparisons), and what they are levels of."""
-
-    comparisons: tuple[Comparison, ...]
-    levels: NDArray[np.int8]
-
-    @cached_property
-    def patterns(self) -> tuple["Graded", NDArray[np.int64]]:
-        """The distinct rows of levels, and which of them each pair has."""
-        key = np.zeros(len(self.levels), dtype=np.int64)
-        for k, comparison in enumerate(self.comparisons):
-            key = key * (len(comparison.levels) + 1) + self.levels[:, k] + 1
-        back, _ = pd.factorize(key, sort=True)
-        first = np.full(int(back.max(initial=-1)) + 1, -1)
-        first[back[::-1]] = np.arange(len(back))[::-1]
-        return Graded(self.comparisons, self.levels[first]), back.astype(np.int64)
-
-    def agree(self) -> NDArray[np.bool_]:
-        """Return where a comparison agrees, shape (n_pairs, n_comparisons)."""
-        agreement = np.array([c.agreement for c in self.comparisons], dtype=np.int8)
-        return np.asarray((self.levels != MISSING) & (self.levels < agreement))
-
-    def differ(self) -> NDArray[np.bool_]:
-        """Return where a comparison is at its last level, shape (n_pairs, n_comparisons)."""
-        last = np.array([len(c.levels) - 1 for c in self.comparisons], dtype=np.int8)
-        return np.asarray(self.levels == last)
-
-
-@dataclass(frozen=True, eq=False)
-class Chance:
-    """Random pairs of records, from which is learnt how strangers compare."""
-
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    graded: Graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +70,6 @@ class Classes:
     u: tuple[Floats, ...]
 
 
-def random_pairs(n: int, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of distinct positions below ``n``: all of them if they are few."""
-    if n * (n - 1) // 2 <= _RANDOM_PAIRS:
-        left, right = np.triu_indices(n, k=1)
-        return left.astype(np.int64), right.astype(np.int64)
-    rng = np.random.default_rng(seed)
-    left = rng.integers(0, n, _RANDOM_PAIRS)
-    right = (left + rng.integers(1, n, _RANDOM_PAIRS)) % n
-    return np.minimum(left, right), np.maximum(left, right)
-
-
 def learn(
     records: Records,
     found: Candidates,
@@ -136,10 +84,10 @@ def learn(
         records: The records.
         found: The candidate pairs.
         graded: Their levels.
-        chance: Random pairs.
+        chance: How random pairs compare.
         rules: The blockers, in the order of ``found.rules``.
     """
-    u = _strangers(chance.graded, len(records))
+    u = strangers(chance, len(records))
     classes = train(graded, found.proposed, u, rules)
     sources, code = np.unique(records.source.astype(str), return_inverse=True)
     match, household = _priors(code.astype(np.int64), found, graded, chance, classes)
@@ -191,8 +139,8 @@ def train(
             patterns[some], count[some].astype(np.float64), used, comparisons, start
         )
         for k in used:
-            m[k] = m[k] + _level_counts(patterns[some, k], member, len(m[k]))
-            h[k] = h[k] + _level_counts(patterns[some, k], household, len(h[k]))
+            m[k] = m[k] + level_counts(patterns[some, k], member, len(m[k]))
+            h[k] = h[k] + level_counts(patterns[some, k], household, len(h[k]))
     shares = [level / level.sum() for level in h]
     return Classes(
         m=tuple(level / level.sum() for level in m),
@@ -250,13 +198,8 @@ def _responsibility(
 
 
 def _posterior(prior: Floats, levels: NDArray[np.int8], weight: Floats) -> Floats:
-    counts = _PRIOR_PAIRS * prior + _level_counts(levels, weight, len(prior))
+    counts = _PRIOR_PAIRS * prior + level_counts(levels, weight, len(prior))
     return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
-def _level_counts(levels: NDArray[np.int8], weight: Floats, n_levels: int) -> Floats:
-    known = levels != MISSING
-    return np.bincount(levels[known], weights=weight[known], minlength=n_levels)
 
 
 def _personal(comparison: Comparison, level: Floats, u: Floats) -> Floats:
@@ -270,38 +213,10 @@ def _personal(comparison: Comparison, level: Floats, u: Floats) -> Floats:
 
 def _default_classes(comparisons: Sequence[Comparison], u: tuple[Floats, ...]) -> Classes:
     """Return where EM starts, and what stands where there is nothing to learn from."""
-    m = tuple(_spread(c, *((0.6, 0.1) if c.shared else (0.85, 0.1))) for c in comparisons)
-    shared = tuple(_spread(c, 0.6, 0.05) for c in comparisons)
+    m = tuple(spread_levels(c, *((0.6, 0.1) if c.shared else (0.85, 0.1))) for c in comparisons)
+    shared = tuple(spread_levels(c, 0.6, 0.05) for c in comparisons)
     h = tuple(_personal(c, shared[k], u[k]) for k, c in enumerate(comparisons))
     return Classes(m, h, u)
-
-
-def _spread(comparison: Comparison, agree: float, between: float) -> Floats:
-    """Return level probabilities: agreement, the levels between, and the rest for the last."""
-    n, k = len(comparison.levels), comparison.agreement
-    middle = n - k - 1
-    first = agree * np.exp2(-np.arange(k)) / np.exp2(-np.arange(k)).sum()
-    inner = np.full(middle, between / max(middle, 1))
-    return np.concatenate([first, inner, [1 - first.sum() - inner.sum()]])
-
-
-def _strangers(chance: Graded, n_records: int) -> tuple[Floats, ...]:
-    """Return u from random pairs without those that have an identifier in common."""
-    comparisons = chance.comparisons
-    identifier = np.array([c.coincidence == 0 for c in comparisons])
-    strangers = ~(chance.agree() & identifier).any(axis=1)
-    result = []
-    for k, comparison in enumerate(comparisons):
-        stated = comparison.coincidence or _STRAY / max(n_records, 2)
-        prior = _spread(comparison, stated, stated)
-        weight = strangers.astype(np.float64)
-        seen = _level_counts(chance.levels[:, k], weight, len(prior))
-        level = (_PRIOR_CHANCE * prior + seen) / (_PRIOR_CHANCE + seen.sum())
-        level[: comparison.agreement] = (
-            prior[: comparison.agreement] if identifier[k] else level[: comparison.agreement]
-        )
-        result.append(level / level.sum())
-    return tuple(result)
 
 
 def _priors(
@@ -315,15 +230,16 @@ def _priors(
     """
     kinds = _Kinds.of(graded.comparisons, classes.u)
     certain, relatives = _beyond_doubt(graded, kinds)
-    shows, shows_home = _would_show(chance.graded, kinds, classes)
+    blind, (left, right) = chance.blind
+    shows, shows_home = _would_show(blind, kinds, classes)
     cells = _Cells(np.bincount(source))
     here = cells.of(source, found.left, found.right)
-    there = cells.of(source, chance.left, chance.right)
+    there = cells.of(source, left, right)
     match = cells.share(here, certain, there, shows, _PRIOR_DUPLICATES)
     household = cells.share(here, relatives, there, shows_home, _PRIOR_RELATIVES)
     distinct, pattern = graded.patterns
     same = (distinct.agree() & kinds.identifier).any(axis=1)[pattern]
-    home = 1 - _without(chance.graded, kinds.identifier, classes.h, "agree")
+    home = 1 - _without(blind, kinds.identifier, classes.h, "agree")
     likelihood = _log_likelihood(distinct.levels, classes)[pattern[same]]
     for _ in range(_HOUSEHOLD_ROUNDS):
         share = np.log([table[:-1, :-1].ravel()[here[same]] for table in (match, household)])

@@ -61,7 +61,7 @@ class LinkSpec(BaseModel):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
     family_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.92
     unique_sources: tuple[str, ...] = ()
-    max_block: Annotated[int, Field(ge=2)] = 200
+    max_block: Annotated[int, Field(ge=2)] = 50
     max_sharing: Annotated[int, Field(ge=2)] = 30
     many_records: Annotated[int, Field(ge=2)] = 20
     seed: Annotated[int, Field(ge=0)] = 0
