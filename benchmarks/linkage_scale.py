@@ -26,12 +26,14 @@ from linkage_quality import PEER, RAW_PEERS, USUAL, texts
 
 from omniltv.data import simulate_retailer
 from omniltv.data.simulate import Dirt, RetailerConfig
-from omniltv.identity import IdentityStore, LinkSpec, SplinkEngine, stitch
+from omniltv.identity import IdentityStore, LinkSpec, SplinkEngine, linkage_quality, stitch
 
 RECORDS_PER_PERSON = 1.63
 ENGINES = {"omniltv": None, "omniltv, Splink engine": SplinkEngine()}
 SPLINK = "Splink 5, raw"
 THRESHOLD = 0.95
+SHOWN = {"records": 0, "customers": 0, "seconds": 1, "peak MB": 0, "F1": 3}
+KEYS = ["source", "record_id"]
 
 
 def main() -> int:
@@ -59,7 +61,7 @@ def main() -> int:
                 rows.append(theirs(folder))
     alike = _fresh.run(__file__, "alike", {"size": max(options.sizes)})
     rows.append({"tool": "omniltv, all records identical", **alike})
-    table, later = pd.DataFrame(rows).round(1), pd.DataFrame(updates).round(1)
+    table, later = pd.DataFrame(rows).round(SHOWN), pd.DataFrame(updates).round(1)
     print(f"{where}\n\n{table.to_string(index=False)}\n\n{later.to_string(index=False)}\n")
     if options.markdown:
         parts = {"stitched": _markdown.table(table), "updated": _markdown.table(later)}
@@ -97,25 +99,34 @@ def theirs(folder: str) -> dict[str, object]:
     given = {**RAW_PEERS[SPLINK], "path": path, "thresholds": [THRESHOLD]}
     found = _peers.run(PEER, "linkage.py", given)
     clusters = next(iter(cast("dict[str, list[int]]", found["clusters"]).values()))
+    truth = pd.read_parquet(Path(folder, "truth.parquet"))
     return {
         "tool": SPLINK,
         "records": len(clusters),
         "customers": len(set(clusters)),
         "seconds": found["seconds"],
         "peak MB": found["peak_mb"],
+        "F1": f1(truth[KEYS].assign(customer_id=clusters), truth),
     }
+
+
+def f1(crosswalk: pd.DataFrame, truth: pd.DataFrame) -> float:
+    """Return the pairwise F1 of the closed partition."""
+    return round(linkage_quality(crosswalk, truth).f1, 3)
 
 
 def make(*, folder: str, size: int, late: int, seed: int) -> _fresh.Answer:
     """Write the lists of a retailer, some records held back."""
     people = int((size + late) / RECORDS_PER_PERSON)
     config = RetailerConfig(dirt=Dirt(level=USUAL))
-    records = simulate_retailer(people, seed=seed, config=config).records
+    retailer = simulate_retailer(people, seed=seed, config=config)
+    records = retailer.records
     order = np.random.default_rng(seed).permutation(len(records))
     first, held = records.iloc[np.sort(order[late:])], records.iloc[np.sort(order[:late])]
     first.to_parquet(Path(folder, "records.parquet"))
     held.to_parquet(Path(folder, "late.parquet"))
     pd.DataFrame(texts(first)).to_parquet(Path(folder, "texts.parquet"))
+    first[KEYS].merge(retailer.truth.records, on=KEYS).to_parquet(Path(folder, "truth.parquet"))
     return {"records": len(records)}
 
 
@@ -129,6 +140,7 @@ def link(*, folder: str, engine: str) -> _fresh.Answer:
         "customers": float(found.summary().customers),
         "seconds": seconds,
         "peak MB": _fresh.memory()[1],
+        "F1": f1(found.crosswalk, pd.read_parquet(Path(folder, "truth.parquet"))),
     }
     if ENGINES[engine] is None:
         IdentityStore.create(Path(folder, "store"), found)
@@ -139,17 +151,16 @@ def update(*, folder: str) -> _fresh.Answer:
     """Bring the records that were held back into the store."""
     late = pd.read_parquet(Path(folder, "late.parquet"))
     store, opened = _timed(lambda: IdentityStore(Path(folder, "store")))
-    keys = ["source", "record_id"]
-    before = store.crosswalk.to_frame().set_index(keys)["customer_id"]
+    before = store.crosswalk.to_frame().set_index(KEYS)["customer_id"]
     done, seconds = _timed(lambda: store.update(late))
-    after = store.crosswalk.to_frame().set_index(keys)["customer_id"].loc[before.index]
+    after = store.crosswalk.to_frame().set_index(KEYS)["customer_id"].loc[before.index]
     changed = before.index[(before != after).to_numpy()]
-    said = pd.MultiIndex.from_frame(done.changes[keys])
+    said = pd.MultiIndex.from_frame(done.changes[KEYS])
     return {
         "new records": float(len(late)),
         "open s": opened,
         "update s": seconds,
-        "merged": float(len(changed)),
+        "ids changed": float(len(changed)),
         "ids changed unsaid": float(len(changed.difference(said))),
     }
 
@@ -167,8 +178,8 @@ def alike(*, size: int) -> _fresh.Answer:
         }
     )
     found, seconds = _timed(lambda: stitch(records))
-    customers = float(found.summary().customers)
-    return {"records": float(size), "customers": customers, "seconds": seconds}
+    customers, peak = float(found.summary().customers), _fresh.memory()[1]
+    return {"records": float(size), "customers": customers, "seconds": seconds, "peak MB": peak}
 
 
 def _timed[Result](work: Callable[[], Result]) -> tuple[Result, float]:
