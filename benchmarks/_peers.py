@@ -19,16 +19,20 @@ _HERE = Path(__file__).parent
 _PYTHON = "3.12"
 
 
-def run(name: str, script: str, given: Mapping[str, object]) -> Mapping[str, object]:
+def run(
+    name: str, script: str, given: Mapping[str, object], *, patience: float | None = None
+) -> Mapping[str, object]:
     """Return what a script of ``peers/`` makes of an input, in the environment of a peer.
 
     Args:
         name: The peer: its requirements are ``peers/NAME.txt``.
         script: File in ``peers/``, called with the paths of its input and its output.
         given: The input, as JSON can carry it.
+        patience: Seconds after which it is stopped.
 
     Raises:
         CalledProcessError: If the environment cannot be built or the script fails.
+        TimeoutExpired: If it was stopped.
     """
     python = _environment(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +41,7 @@ def run(name: str, script: str, given: Mapping[str, object]) -> Mapping[str, obj
         # -I: nothing of the caller's environment or folder is imported by mistake.
         # What the script prints goes to stderr: our own stdout ends with one JSON line.
         command = [str(python), "-I", str(_HERE / "peers" / script), str(source), str(target)]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        subprocess.run(command, check=True, stdout=sys.stderr, timeout=patience)
         found: Mapping[str, object] = json.loads(target.read_text("utf-8"))
     return found
 
