@@ -41,7 +41,8 @@ def run(
         # -I: nothing of the caller's environment or folder is imported by mistake.
         # What the script prints goes to stderr: our own stdout ends with one JSON line.
         command = [str(python), "-I", str(_HERE / "peers" / script), str(source), str(target)]
-        subprocess.run(command, check=True, stdout=sys.stderr, timeout=patience)
+        # In that folder: databases that a peer puts into its own go with it.
+        subprocess.run(command, check=True, stdout=sys.stderr, timeout=patience, cwd=folder)
         found: Mapping[str, object] = json.loads(target.read_text("utf-8"))
     return found
 
