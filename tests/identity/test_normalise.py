@@ -195,7 +195,9 @@ def test_a_phone_without_a_country_is_of_the_region() -> None:
     assert normalise.phone("0912-345-678", taiwanese) == "+886912345678"
     assert normalise.phone("(212) 736-5000") is None
     assert normalise.phone("090-1234-5678", american) is None
-    assert normalise.phone("000-000-0000", american) is None
+    for nobody in ("000-000-0000", "0900-000-000", "010-0000-0000"):
+        for region in ("US", "TW", "KR"):
+            assert normalise.phone(nobody, normalise.Spelling(phone_region=region)) is None
     for spelling in (american, taiwanese, normalise.Spelling()):
         assert normalise.phone("+81 90 1234 5678", spelling) == "+819012345678"
 
@@ -213,5 +215,7 @@ def test_tags_and_dots_are_dropped_where_one_says_so() -> None:
     assert normalise.email(dotted) == "a.nn@example.jp"
     assert normalise.email(dotted, normalise.Spelling(drop_dots=True)) == "ann@example.jp"
     everything = normalise.Spelling(drop_tags=True, drop_dots=True)
+    for nobody in ("test+1@shop.jp", "no.reply@shop.jp", "test+1@gmail.com"):
+        assert normalise.email(nobody, everything) is None
     assert normalise.email("+@example.jp", everything) == "+@example.jp"
     assert normalise.email("...@example.jp", everything) == "...@example.jp"

@@ -98,6 +98,28 @@ def test_an_update_equals_the_full_run_where_nothing_was_learnt_anew(tmp_path: P
     assert len(same) > 0.97 * both[sides[0]].nunique()
 
 
+def test_an_update_ties_no_old_records_that_nothing_new_ties(tmp_path: Path) -> None:
+    namesakes = pd.DataFrame(
+        {
+            "source": ["ec"] * 4,
+            "record_id": ["X1", "X2", "Y", "Z"],
+            "family_name": ["夏目"] * 4,
+            "given_name": ["漱石"] * 4,
+            "phone": ["090-1111-2222", "090-3333-4444", None, None],
+        }
+    )
+    first = pd.concat([simulate_retailer(300, seed=5).records, namesakes], ignore_index=True)
+    lax = LinkSpec(max_block=3, threshold=0.01, family_threshold=0.01)
+    late = namesakes.iloc[:2].drop(columns=["family_name", "given_name"])
+    late = late.assign(source="app", record_id=["N1", "N2"])
+    store = IdentityStore.create(tmp_path / "ids", stitch(first, spec=lax))
+    store.update(late)
+    ids = {name: customer(store, name) for name in ("X1", "N1", "X2", "N2")}
+    assert ids["X1"] == ids["N1"]
+    assert ids["X2"] == ids["N2"]
+    assert ids["X1"] != ids["X2"], "their name is that of a block too large to pair"
+
+
 def test_an_update_in_parts_is_an_update_at_once(tmp_path: Path) -> None:
     lists = simulate_retailer(200, seed=6).records
     base, first, second = (lists.iloc[k::3] for k in range(3))

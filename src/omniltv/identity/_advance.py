@@ -101,8 +101,9 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     scene = _scene(state, spec, engine, step)
     before = np.full(len(scene.records), None, dtype=object)
     before[scene.place[~step.gone]] = state.customer[~step.gone]
-    touched = _touched(state, scene, step.gone, spec)
-    scene = replace(scene, pairs=_with_all_among(scene, touched, spec, engine))
+    tied = _tied(scene.judged, spec, len(scene.records))
+    touched = _touched(state, scene, step.gone, tied)
+    scene = replace(scene, pairs=_with_all_tied(scene, touched, tied, spec, engine))
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
@@ -115,7 +116,7 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
         version=state.version + 1,
         records=scene.records,
         customer=customer,
-        pairs=relevant(scene.pairs, spec, len(scene.records)),
+        pairs=relevant(scene.pairs, scene.judged, spec, len(scene.records)),
         decisions=step.decisions,
         audit={name: [*state.audit[name], *changes[name]] for name in AUDIT_COLUMNS},
     )
@@ -152,12 +153,18 @@ def audit_rows(
     return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
 
 
-def relevant(pairs: ScoredPairs, spec: LinkSpec, n: int) -> ScoredPairs:
+def relevant(pairs: ScoredPairs, judged: ScoredPairs, spec: LinkSpec, n: int) -> ScoredPairs:
     """Return the pairs of records that links tie together: no others say who is who.
 
     Those that speak against others are compared again once something new ties these together.
+
+    Args:
+        pairs: The pairs.
+        judged: The same with the decisions by hand, which are links, too.
+        spec: What is a link.
+        n: How many records there are.
     """
-    component = _tied(pairs, spec, n)
+    component = _tied(judged, spec, n)
     found = pairs.candidates
     inside = np.flatnonzero(component[found.left] == component[found.right])
     return _chosen(pairs, inside, found.left, found.right)
@@ -186,10 +193,13 @@ def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step)
     return _Scene(records, place, new, pairs, decisions, masked)
 
 
-def _with_all_among(
-    scene: _Scene, rows: NDArray[np.intp], spec: LinkSpec, engine: LinkEngine
+def _with_all_tied(
+    scene: _Scene, rows: NDArray[np.intp], tied: Codes, spec: LinkSpec, engine: LinkEngine
 ) -> ScoredPairs:
-    """Return the pairs with all others among some records that are worth comparing."""
+    """Return the pairs with all others among some records that links tie together now.
+
+    A block that is too large in the whole list may be small enough among them.
+    """
     again = engine.link(
         scene.records.taken(rows),
         blockers=spec.blockers,
@@ -201,8 +211,8 @@ def _with_all_among(
     size, known = len(scene.records), scene.pairs.candidates
     left, right = rows[again.candidates.left], rows[again.candidates.right]
     had = np.isin(left * size + right, known.left * size + known.right)
-    more = _chosen(again, np.flatnonzero(~had), left, right)
-    return _together(scene.pairs, more)
+    more = _chosen(again, np.flatnonzero(~had & (tied[left] == tied[right])), left, right)
+    return _together(more, scene.pairs)
 
 
 def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, Flags]:
@@ -309,7 +319,9 @@ def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
     )
 
 
-def _touched(state: IdentityState, scene: _Scene, gone: Flags, spec: LinkSpec) -> NDArray[np.intp]:
+def _touched(
+    state: IdentityState, scene: _Scene, gone: Flags, component: Codes
+) -> NDArray[np.intp]:
     """Return the records whose customers are made anew: all that links tie to a change.
 
     A customer never reaches beyond what links tie together, so the others stay as they are.
@@ -322,7 +334,6 @@ def _touched(state: IdentityState, scene: _Scene, gone: Flags, spec: LinkSpec) -
     beside |= np.array([name in without for name in state.customer.tolist()], dtype=np.bool_)
     seeds[scene.place[beside & ~gone]] = True
     seeds[np.concatenate([scene.decisions.left, scene.decisions.right])] = True
-    component = _tied(scene.judged, spec, len(scene.records))
     return np.flatnonzero(np.isin(component, component[seeds]))
 
 

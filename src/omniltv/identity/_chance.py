@@ -1,10 +1,10 @@
 """How strangers compare: u, from pairs that chance brings together.
 
 Random pairs show what strangers often agree in. A birth date they share one time in 25,000, and
-of a few hundred thousand random pairs that is a handful or none. So for what is seldom the same
-there are also pairs drawn from those that have it in common, whose number is known: a stratified
-sample (Cochran 1977, section 5.3). One person's records have birth dates in common, too, and are no
-strangers; pairs that differ in something else of their own are, nearly all of them.
+where half the records have one that is a handful of some hundred thousand random pairs. So for what
+is seldom the same there are also pairs drawn from those that have it in common, whose number is
+known: a stratified sample (Cochran 1977, section 5.3). One person's records have birth dates in
+common, too, and are no strangers; pairs that differ in something else of their own are, nearly all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ class Chance:
     graded: Graded
 
     @property
-    def blind(self) -> tuple[Graded, tuple[Codes, Codes]]:
+    def at_random(self) -> tuple[Graded, tuple[Codes, Codes]]:
         """The pairs at random: their levels, and which they are."""
         n, levels = self.sample.blind, self.graded.levels
         ends = self.sample.left[:n], self.sample.right[:n]
@@ -79,15 +79,15 @@ def sampled(records: Records, comparisons: Sequence[Comparison], *, seed: int) -
     ends = [_ordered(first, (first + rng.integers(1, n, wanted)) % n)]
     drawn, share, same = {}, {}, {}
     for comparison in comparisons:
-        column = records.columns.get(comparison.columns[0])
-        if column is None or not _is_seldom(comparison):
+        if not _is_seldom(comparison) or comparison.columns[0] not in records.columns:
             continue
+        column = records.columns[comparison.columns[0]]
         alike = _alike(column, rng)
         start = sum(len(left) for left, _ in ends)
         drawn[comparison.name] = slice(start, start + len(alike[0]))
         share[comparison.name] = _pairs(column).sum() / (n * (n - 1.0))
-        left, right = (column.codes[end] for end in ends[0])
-        same[comparison.name] = (left == right) & (left != MISSING)
+        one, other = (column.codes[end] for end in ends[0])
+        same[comparison.name] = (one == other) & (one != MISSING)
         ends.append(alike)
     left, right = (np.concatenate(side) for side in zip(*ends, strict=True))
     return Sample(left, right, wanted, drawn, share, same)
@@ -106,15 +106,14 @@ def strangers(chance: Chance, n_records: int) -> tuple[Floats, ...]:
     for k, comparison in enumerate(comparisons):
         stated = comparison.coincidence or _STRAY / max(n_records, 2)
         prior = spread_levels(comparison, stated, stated)
-        levels = graded.levels[:, k]
-        if comparison.name in chance.sample.drawn:
+        if _is_seldom(comparison):
             seen = _stratified(chance, k, apart)
         else:
-            seen = level_counts(levels[:blind], apart[:blind].astype(np.float64), len(prior))
+            counted = apart[:blind].astype(np.float64)
+            seen = level_counts(graded.levels[:blind, k], counted, len(prior))
         level = (_PRIOR * prior + seen) / (_PRIOR + seen.sum())
-        level[: comparison.agreement] = (
-            prior[: comparison.agreement] if identifier[k] else level[: comparison.agreement]
-        )
+        if identifier[k]:
+            level[: comparison.agreement] = prior[: comparison.agreement]
         result.append(level / level.sum())
     return tuple(result)
 
@@ -123,22 +122,31 @@ def _stratified(chance: Chance, k: int, apart: Flags) -> Floats:
     """Return the levels among pairs at random, as those drawn say where they have it in common."""
     sample, levels = chance.sample, chance.graded.levels[:, k]
     comparison = chance.graded.comparisons[k]
-    blind, drawn = slice(0, sample.blind), sample.drawn[comparison.name]
-    differ = apart & _differ(chance.graded, k)
-    some = np.count_nonzero(differ[drawn]) >= _FEW and np.count_nonzero(differ[blind]) >= _FEW
-    counted = (differ if some else apart).astype(np.float64)
-    n = len(comparison.levels)
-    other = level_counts(levels[blind], counted[blind] * ~sample.same[comparison.name], n)
+    blind, n = slice(0, sample.blind), len(comparison.levels)
+    drawn = sample.drawn.get(comparison.name, slice(0, 0))
+    same = sample.same.get(comparison.name, np.zeros(sample.blind, dtype=np.bool_))
+    counted = _surely(chance, k, apart, drawn).astype(np.float64)
+    other = level_counts(levels[blind], counted[blind] * ~same, n)
     common = level_counts(levels[drawn], counted[drawn], n)
-    pairs = sample.blind * sample.share[comparison.name]
+    pairs = sample.blind * sample.share.get(comparison.name, 0.0)
     return np.asarray(other + common * pairs / max(drawn.stop - drawn.start, 1), dtype=np.float64)
 
 
-def _differ(graded: Graded, k: int) -> Flags:
-    """Return which pairs differ in something of their own that another comparison shows."""
+def _surely(chance: Chance, k: int, apart: Flags, drawn: slice) -> Flags:
+    """Return which pairs are of strangers, as others of their own that differ say, if these can.
+
+    What never differs among pairs drawn reads the same fact and cannot say it.
+    """
+    graded, blind = chance.graded, slice(0, chance.sample.blind)
     telling = [not c.shared and 0 < c.coincidence < _TELLING for c in graded.comparisons]
     telling[k] = False
-    return np.asarray((graded.differ() & np.array(telling)).any(axis=1))
+    differ = graded.differ() & np.array(telling)
+    if drawn.stop > drawn.start:
+        differ &= differ[drawn].any(axis=0)
+    surely = apart & differ.any(axis=1)
+    few = np.count_nonzero(surely[blind]) < _FEW
+    few |= drawn.stop > drawn.start and np.count_nonzero(surely[drawn]) < _FEW
+    return apart if few else surely
 
 
 def _is_seldom(comparison: Comparison) -> bool:

@@ -44,7 +44,7 @@ class IdentityState:
         version: Number of the run.
         records: Normalised records, sorted by key; shared values put aside.
         customer: Customer id of each record, shape (n_records,).
-        pairs: Scored pairs among records that may be one person; without decisions.
+        pairs: Scored pairs among records that links tie together; without decisions.
         decisions: Decisions by hand, as columns.
         audit: What has changed, as columns.
     """
@@ -113,7 +113,9 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
     except ValidationError as error:
         raise StoreError("model.json is damaged or of another format") from error
     if header.format != _FORMAT:
-        raise StoreError(f"the store has format {header.format}; this library reads {_FORMAT}")
+        message = f"the store has format {header.format}; this library reads {_FORMAT}"
+        hint = "make it anew, IdentityStore.create(folder, stitch(records, previous=crosswalk))"
+        raise StoreError(f"{message}. Hint: {hint}")
     _check(header, spec)
     records, customer = _records(saved.tables["records"])
     return IdentityState(

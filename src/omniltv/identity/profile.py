@@ -17,7 +17,7 @@ from omniltv.identity import normalise
 from omniltv.identity._frames import Table, read
 from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING
-from omniltv.identity.records import FIELDS, normal_value
+from omniltv.identity.records import FIELDS, normal_values
 from omniltv.identity.resolution import attach
 
 __all__ = ["ProfileRules", "Survivor", "profiles"]
@@ -141,7 +141,7 @@ class _Order:
 
     def survivors(self, name: str, raw: Sequence[str], rule: Survivor) -> list[int]:
         """Return the row that a field is taken from by customer, `MISSING` for none."""
-        normal = [normal_value(name, value, self.rules.spelling) for value in raw]
+        normal = normal_values(name, raw, self.rules.spelling).tolist()
         rank = {source: place for place, source in enumerate(self.rules.trusted)}
         by: dict[Survivor, _Ranks] = {
             "trusted": np.array([-rank.get(key[0], len(rank)) for key in self.keys], dtype=float),

@@ -459,6 +459,9 @@ class Clusterer(Protocol):
     def cluster(self, pairs: ScoredPairs, *, n_records: int, links: Flags, unique: Codes) -> Codes:
         """Return the cluster of each record, shape (n_records,).
 
+        A cluster holds only records that links tie together, so that what is tied to nothing
+        new need not be clustered again.
+
         Args:
             pairs: Scored candidate pairs.
             n_records: How many records there are.

@@ -24,7 +24,7 @@ __all__ = [
     "Masked",
     "mask_shared",
     "masked_values",
-    "normal_value",
+    "normal_values",
     "normalise_records",
     "read_records",
     "take_in",
@@ -344,9 +344,9 @@ def _each(
     return found[codes]
 
 
-def normal_value(name: str, value: object, spelling: Spelling) -> str | None:
-    """Return the value of a personal field in its one spelling, None for a placeholder."""
-    return _normalisers(spelling).get(name, normalise.plain)(value)
+def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
+    """Return values of a personal field in their one spelling, None for placeholders."""
+    return _each(_normalisers(spelling).get(name, normalise.plain), values)
 
 
 def _normalisers(spelling: Spelling) -> dict[str, Callable[[object], str | None]]:

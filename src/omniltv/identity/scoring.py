@@ -84,7 +84,7 @@ def learn(
         records: The records.
         found: The candidate pairs.
         graded: Their levels.
-        chance: How random pairs compare.
+        chance: How pairs compare that chance brings together.
         rules: The blockers, in the order of ``found.rules``.
     """
     u = strangers(chance, len(records))
@@ -230,7 +230,7 @@ def _priors(
     """
     kinds = _Kinds.of(graded.comparisons, classes.u)
     certain, relatives = _beyond_doubt(graded, kinds)
-    blind, (left, right) = chance.blind
+    blind, (left, right) = chance.at_random
     shows, shows_home = _would_show(blind, kinds, classes)
     cells = _Cells(np.bincount(source))
     here = cells.of(source, found.left, found.right)

@@ -347,7 +347,7 @@ def _state_of[FrameT](
         version=version,
         records=records,
         customer=found._customer,  # noqa: SLF001 - of this room
-        pairs=relevant(workings.compared, workings.spec, len(records)),
+        pairs=relevant(workings.compared, workings.judged, workings.spec, len(records)),
         decisions=workings.decisions,
         audit=audit,
     )

@@ -22,7 +22,7 @@ def phone(value: object, spelling: Spelling = _USUAL) -> str | None:
     """Return a telephone number as +81… (or +country …), None where it is not one.
 
     Numbers without a country are of ``spelling.phone_region``; a leading zero that a
-    spreadsheet has eaten from a Japanese one is put back.
+    spreadsheet has eaten from a Japanese one is put back, from others where that is plain.
 
     Examples:
         >>> written = ("090-1234-5678", "+81 90 1234 5678", "９０１２３４５６７８", 9012345678.0)
@@ -60,14 +60,14 @@ def email(value: object, spelling: Spelling = _USUAL) -> str | None:
     mailbox, at, host = written.partition("@")
     if not (at and mailbox and host) or "@" in host:
         return None
-    if mailbox in _MAILBOX_OF_NOBODY or is_placeholder(mailbox):
-        return None
     host = host.replace(",", ".").strip(".")
     gmail = host in {"gmail.com", "googlemail.com"}
     if gmail or spelling.drop_tags:
         mailbox = mailbox.partition("+")[0] or mailbox
     if gmail or spelling.drop_dots:
         mailbox = mailbox.replace(".", "") or mailbox
+    if mailbox in _MAILBOX_OF_NOBODY or is_placeholder(mailbox):
+        return None
     return f"{mailbox}@{'gmail.com' if gmail else host}"
 
 
@@ -91,6 +91,6 @@ def _foreign_phone(written: str, region: str) -> str | None:
         number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number) or _FILLED.search(str(number.national_number)):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
