@@ -66,9 +66,9 @@ def main() -> int:
     retail = pd.DataFrame(
         [row for seed, level in worlds for row in on_retailer(options.people, seed, level, peers)]
     )
-    print(f"{where}\n\n{febrl.to_string(index=False)}\n\n{retail.to_string(index=False)}\n")
+    tables = {"febrl": febrl, "means": means(retail), "retailer": retail}
+    print(where, *(table.to_string(index=False) for table in tables.values()), sep="\n\n")
     if options.markdown:
-        tables = {"febrl": febrl, "retailer": retail}
         parts = {name: _markdown.table(frame) for name, frame in tables.items()}
         _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **parts})
     figures = headline(febrl, retail)
@@ -370,6 +370,15 @@ CAREFUL_PEERS: Mapping[str, Mapping[str, object]] = {
         "blocks": _CAREFUL_BLOCKS,
     },
 }
+
+
+def means(retail: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over seeds by dirt and tool, and the least F1."""
+    by = {"dirt": retail["world"].str.extract(r"dirt (.*)", expand=False).astype(float)}
+    groups = retail.assign(**by).groupby(["dirt", "tool"], sort=False)
+    shown_of = ["precision", "recall", "F1", "B-cubed F1", "families merged %", "ECE"]
+    table = groups[shown_of].mean().round(4).assign(**{"least F1": groups["F1"].min()})
+    return table.reset_index()
 
 
 def headline(febrl: pd.DataFrame, retail: pd.DataFrame) -> dict[str, float]:
