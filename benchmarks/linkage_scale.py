@@ -33,7 +33,7 @@ RECORDS_PER_PERSON = 1.63
 ENGINES = {"omniltv": None, "omniltv, Splink engine": SplinkEngine()}
 SPLINK = "Splink 5, raw"
 THRESHOLD = 0.95
-PATIENCE = 4.0  # times our own time that the peer is given
+PATIENCE, AT_LEAST = 4.0, 300.0  # times our own time that the peer is given, and seconds
 SHOWN = {"records": 0, "customers": 0, "seconds": 1, "peak MB": 0, "F1": 3}
 KEYS = ["source", "record_id"]
 
@@ -61,7 +61,8 @@ def main() -> int:
             updates.append({"records": size, **_fresh.run(__file__, "update", {"folder": folder})})
             if not options.skip_peer:
                 own = next(row for row in rows if row["records"] == rows[-1]["records"])
-                rows.append(theirs(folder, PATIENCE * cast("float", own["seconds"])))
+                patience = max(AT_LEAST, PATIENCE * cast("float", own["seconds"]))
+                rows.append(theirs(folder, patience))
     alike = _fresh.run(__file__, "alike", {"size": max(options.sizes)})
     rows.append({"tool": "omniltv, all records identical", **alike, "done": "yes"})
     table, later = pd.DataFrame(rows).round(SHOWN), pd.DataFrame(updates).round(1)
