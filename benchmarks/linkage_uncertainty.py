@@ -192,7 +192,10 @@ def of_totals(
         }
         for name, (truth, draws) in given.items()
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if len(customers) == 1:  # one number is no interval
+        table.loc[table["quantity"] == "customers", "place"] = np.nan
+    return table
 
 
 def place_of(truth: Floats, draws: Floats, seed: int) -> Floats:
@@ -266,12 +269,12 @@ def coverage(found: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
     for name in quantities:
         for way in WAYS:
             here = found[(found["quantity"] == name) & (found["way"] == way)]
+            known = here["place"].dropna()
             inside = {
-                f"{level:.0%}": round(float(within(here["place"], level).mean()), 3)
-                for level in LEVELS
+                f"{level:.0%}": round(float(within(known, level).mean()), 3) for level in LEVELS
             }
             row = {"quantity": name, "identity": way, "n": len(here), **inside}
-            error = here["error"].mean() if "error" in here else np.nan
+            error = here["error"].mean()
             rows.append({**row, "mean error %": round(100 * float(error), 2)})
     return pd.DataFrame(rows).dropna(axis=1, how="all")
 
@@ -287,6 +290,7 @@ def headline(both: pd.DataFrame, judged: pd.DataFrame) -> dict[str, float]:
         f"{row['quantity']}, {row['identity']}, {level:.0%}": float(row[f"{level:.0%}"])
         for _, row in both.iterrows()
         for level in LEVELS
+        if pd.notna(row[f"{level:.0%}"])
     }
     for _, row in judged.iterrows():
         figures[f"ECE, dirt {row['dirt']:g}"] = float(row["ECE of the pairs"])
@@ -304,9 +308,13 @@ def targets(both: pd.DataFrame, judged: pd.DataFrame) -> dict[str, bool]:
         index=pd.MultiIndex.from_frame(both[["quantity", "identity"]]),
     )
     found = {}
-    for name in ("persons, in doubt", "persons, mistaken", "customers"):
+    for name in ("persons, in doubt", "persons, mistaken"):
         with_, without = off[name, "imputed"], off[name, "decided"]
         found[f"{name}: {with_:.3f} off with identity, {without:.3f} without"] = with_ < without
+    error = both.set_index(["quantity", "identity"])["mean error %"].abs()
+    with_, without = error["customers", "imputed"], error["customers", "decided"]
+    name = f"number of customers: {with_:.2f} % off with identity, {without:.2f} % without"
+    found[name] = with_ < without
     doubt = off["persons, in doubt", "imputed"]
     found[f"persons in doubt: at most .04 off, is {doubt:.3f}"] = doubt <= 0.04
     for _, row in judged.iterrows():
