@@ -287,6 +287,13 @@ def decisions_hold(clusterer: Clusterer) -> None:
     assert not any({0, 1} <= customer for customer in apart), "decided to be two"
 
 
+def customers_stay_within_links(clusterer: Clusterer) -> None:
+    """What is not sure enough to be a link ties nothing together, however often it is said."""
+    links = {(0, 1): 12.0, (2, 3): 12.0}
+    likely = {(0, 2): 1.5, (0, 3): 1.5, (1, 2): 1.5, (1, 3): 1.5}
+    assert _partition(clusterer, links | likely, 4) == {frozenset({0, 1}), frozenset({2, 3})}
+
+
 def order_of_links_does_not_matter(clusterer: Clusterer) -> None:
     """The same pairs in another order make the same customers."""
     links = {(0, 1): 9.0, (1, 2): 6.0, (0, 2): -8.0, (2, 3): 7.0, (3, 4): 3.0}
@@ -328,6 +335,7 @@ CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
     sure_links_join,
     unique_sources_hold,
     decisions_hold,
+    customers_stay_within_links,
     order_of_links_does_not_matter,
 )
 """Every law of a clusterer."""
