@@ -82,7 +82,7 @@ def _table(given: Given) -> pd.DataFrame:
     return table.where(table.notna(), None)
 
 
-def _comparison(kind: str, column: str) -> Any:  # noqa: ANN401 - Splink's own creators
+def _comparison(kind: str, column: str) -> Any:  # noqa: ANN401 - Splink exports no type of them
     made: dict[str, Callable[[], Any]] = {
         "name": lambda: cl.NameComparison(column),
         "birth": lambda: cl.DateOfBirthComparison(

@@ -72,11 +72,12 @@ def test_pairs_drawn_for_what_they_have_in_common_have_it() -> None:
     records = _people(5_000, days=50, copies=1)
     sample = sampled(records, COMPARISONS, seed=3)
     days = records.columns["birth_date"].codes
-    rows = sample.drawn["birth_date"]
-    assert list(sample.drawn) == ["birth_date"], "names are the same often enough"
+    stratum = sample.strata["birth_date"]
+    rows = stratum.rows
+    assert list(sample.strata) == ["birth_date"], "names are the same often enough"
     assert (days[sample.left[rows]] == days[sample.right[rows]]).all()
     alike = days[sample.left[: sample.blind]] == days[sample.right[: sample.blind]]
-    assert sample.share["birth_date"] == pytest.approx(alike.mean(), rel=0.05)
+    assert stratum.share == pytest.approx(alike.mean(), rel=0.05)
 
 
 @pytest.mark.parametrize(("n", "days"), [(40_000, 25_000), (3_000, 1_000), (800, 50)])

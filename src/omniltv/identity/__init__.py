@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from omniltv.errors import ConfigError
 from omniltv.identity import normalise
 from omniltv.identity._stitch import stitch
+from omniltv.identity.attachment import Attached, attach
 from omniltv.identity.blocking import KeyBlocker
 from omniltv.identity.changes import crosswalk_changes
 from omniltv.identity.clustering import BestFirstClusterer
@@ -40,7 +41,7 @@ from omniltv.identity.quality import (
     reliability,
 )
 from omniltv.identity.records import FIELDS
-from omniltv.identity.resolution import Attached, Evidence, Resolution, Summary, attach
+from omniltv.identity.resolution import Evidence, Resolution, Summary
 from omniltv.identity.spec import LinkSpec
 from omniltv.identity.store import IdentityStore, StoreUpdate
 from omniltv.identity.timeline import Timeline, timeline

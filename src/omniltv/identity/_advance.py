@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv.identity._codes import in_order, objects
@@ -107,7 +108,7 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
-    was = left | _by_key(scene.records, before, touched[before[touched] != None])  # noqa: E711 - element by element
+    was = left | _by_key(scene.records, before, touched[pd.notna(before[touched])])
     customer[touched] = _customers(scene, spec, part, touched, was, {*state.customer.tolist()})
     reasons = _reasons(part, before[touched], customer[touched], spec.links(part))
     now = _by_key(scene.records, customer, touched)
@@ -369,8 +370,7 @@ def _reasons(
 ) -> dict[str, str]:
     """Return which link brought records of different customers together, by customer id."""
     left, right = pairs.candidates.left, pairs.candidates.right
-    unknown = np.array([name is None for name in before.tolist()], dtype=np.bool_)
-    apart = (before[left] != before[right]) | unknown[left]
+    apart = (before[left] != before[right]) | pd.isna(before)[left]
     joined = (after[left] == after[right]) & apart & links
     rows = np.flatnonzero(joined)
     best = rows[np.argsort(pairs.weight[rows], kind="stable")]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from omniltv.identity._graded import Graded, level_counts, spread_levels
 from omniltv.identity.protocols import MISSING, Column, Comparison, Records
 
-__all__ = ["Chance", "Sample", "sampled", "strangers"]
+__all__ = ["Chance", "Sample", "Stratum", "sampled", "strangers"]
 
 type Codes = NDArray[np.int64]
 type Flags = NDArray[np.bool_]
@@ -32,6 +32,21 @@ _PRIOR = 1_000.0  # what the stated coincidence weighs against random pairs
 
 
 @dataclass(frozen=True, eq=False)
+class Stratum:
+    """Pairs that have in common what a comparison reads.
+
+    Attributes:
+        rows: Which of the sampled pairs were drawn for it.
+        share: How many of all pairs have it in common.
+        same: Which of the pairs at random have it in common; shape (blind,).
+    """
+
+    rows: slice
+    share: float
+    same: Flags
+
+
+@dataclass(frozen=True, eq=False)
 class Sample:
     """Pairs of records: the first at random, then those drawn for what they have in common.
 
@@ -39,17 +54,13 @@ class Sample:
         left: Positions of the left records, shape (n_pairs,); always below ``right``.
         right: Positions of the right records.
         blind: How many of them, the first, were drawn at random.
-        drawn: By comparison, which of the others were drawn for it.
-        share: By comparison, how many of all pairs have in common what it compares.
-        same: By comparison, which of the pairs at random have it in common; shape (blind,).
+        strata: Those drawn for what they have in common, by comparison.
     """
 
     left: Codes
     right: Codes
     blind: int
-    drawn: Mapping[str, slice]
-    share: Mapping[str, float]
-    same: Mapping[str, Flags]
+    strata: Mapping[str, Stratum]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,23 +85,25 @@ def sampled(records: Records, comparisons: Sequence[Comparison], *, seed: int) -
     wanted = max(_BLIND, n)
     if n * (n - 1) // 2 <= wanted:
         left, right = (end.astype(np.int64) for end in np.triu_indices(n, k=1))
-        return Sample(left, right, len(left), {}, {}, {})
+        return Sample(left, right, len(left), {})
     first = rng.integers(0, n, wanted)
     ends = [_ordered(first, (first + rng.integers(1, n, wanted)) % n)]
-    drawn, share, same = {}, {}, {}
+    strata: dict[str, Stratum] = {}
     for comparison in comparisons:
         if not _is_seldom(comparison) or comparison.columns[0] not in records.columns:
             continue
         column = records.columns[comparison.columns[0]]
         alike = _alike(column, rng)
         start = sum(len(left) for left, _ in ends)
-        drawn[comparison.name] = slice(start, start + len(alike[0]))
-        share[comparison.name] = _pairs(column).sum() / (n * (n - 1.0))
         one, other = (column.codes[end] for end in ends[0])
-        same[comparison.name] = (one == other) & (one != MISSING)
+        strata[comparison.name] = Stratum(
+            rows=slice(start, start + len(alike[0])),
+            share=float(_pairs(column).sum() / (n * (n - 1.0))),
+            same=(one == other) & (one != MISSING),
+        )
         ends.append(alike)
     left, right = (np.concatenate(side) for side in zip(*ends, strict=True))
-    return Sample(left, right, wanted, drawn, share, same)
+    return Sample(left, right, wanted, strata)
 
 
 def strangers(chance: Chance, n_records: int) -> tuple[Floats, ...]:
@@ -123,13 +136,14 @@ def _stratified(chance: Chance, k: int, apart: Flags) -> Floats:
     sample, levels = chance.sample, chance.graded.levels[:, k]
     comparison = chance.graded.comparisons[k]
     blind, n = slice(0, sample.blind), len(comparison.levels)
-    drawn = sample.drawn.get(comparison.name, slice(0, 0))
-    same = sample.same.get(comparison.name, np.zeros(sample.blind, dtype=np.bool_))
-    counted = _surely(chance, k, apart, drawn).astype(np.float64)
-    other = level_counts(levels[blind], counted[blind] * ~same, n)
-    common = level_counts(levels[drawn], counted[drawn], n)
-    pairs = sample.blind * sample.share.get(comparison.name, 0.0)
-    return np.asarray(other + common * pairs / max(drawn.stop - drawn.start, 1), dtype=np.float64)
+    nothing = Stratum(slice(0, 0), 0.0, np.zeros(sample.blind, dtype=np.bool_))
+    stratum = sample.strata.get(comparison.name, nothing)
+    rows = stratum.rows
+    counted = _surely(chance, k, apart, rows).astype(np.float64)
+    other = level_counts(levels[blind], counted[blind] * ~stratum.same, n)
+    common = level_counts(levels[rows], counted[rows], n)
+    each = sample.blind * stratum.share / max(rows.stop - rows.start, 1)
+    return np.asarray(other + common * each, dtype=np.float64)
 
 
 def _surely(chance: Chance, k: int, apart: Flags, drawn: slice) -> Flags:

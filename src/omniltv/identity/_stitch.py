@@ -17,6 +17,7 @@ from omniltv.identity._cohesion import cohesion
 from omniltv.identity._frames import Kind, Table, columns_of, read
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import refined
+from omniltv.identity.attachment import customers_of
 from omniltv.identity.decisions import Decisions, decide, decisions_about, read_decisions
 from omniltv.identity.protocols import Column, LinkEngine, Records, ScoredPairs
 from omniltv.identity.records import Intake, Masked, mask_shared, read_records
@@ -24,7 +25,6 @@ from omniltv.identity.resolution import (
     Resolution,
     Summary,
     Workings,
-    customers_of,
     link_columns,
     previous_of,
 )

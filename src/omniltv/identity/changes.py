@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv.identity._frames import read
-from omniltv.identity.resolution import customers_of
+from omniltv.identity.attachment import customers_of
 
 __all__ = ["changes_between", "crosswalk_changes"]
 

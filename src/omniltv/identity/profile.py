@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._frames import Table, read
+from omniltv.identity.attachment import attach
 from omniltv.identity.normalise import Spelling
 from omniltv.identity.protocols import MISSING
 from omniltv.identity.records import FIELDS, normal_values
-from omniltv.identity.resolution import attach
 
 __all__ = ["ProfileRules", "Survivor", "profiles"]
 

@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import normalise
 from omniltv.identity._codes import distinct_rows, objects
-from omniltv.identity._frames import Kind, read
+from omniltv.identity._frames import Kind
 from omniltv.identity._households import households_of
 from omniltv.identity._ids import customer_ids
 from omniltv.identity._refinement import informative
+from omniltv.identity.attachment import Attached, attached, ids_of
 from omniltv.identity.protocols import MISSING, Column, LinkModel, Records, ScoredPairs
 from omniltv.identity.records import Masked
 from omniltv.identity.spec import LinkSpec
 
 __all__ = [
-    "Attached",
     "Evidence",
     "Resolution",
     "Summary",
     "Workings",
-    "attach",
-    "customers_of",
     "link_columns",
     "previous_of",
     "rules_of",
@@ -36,7 +34,6 @@ __all__ = [
 type Key = tuple[str, str]
 
 _NUMBERS = {"probability": nw.Float64}
-_CUSTOMER = ("source", "record_id", "customer_id")
 _HOUSEHOLD = ("customer_id", "household_id")
 
 
@@ -131,29 +128,6 @@ class Summary:
 
 def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in numbers.items()) or "none"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Attached[FrameT]:
-    """Transactions with the customer they belong to.
-
-    Attributes:
-        valid: The rows of known records, with ``customer_id``.
-        rejected: The other rows as they came, with ``reason``.
-    """
-
-    valid: FrameT
-    rejected: FrameT
-    _reasons: Mapping[str, int]
-    _attached: int
-
-    def summary(self) -> str:
-        """Return how many rows were attached and why the others were not."""
-        why = "; ".join(f"{n:,} {reason}" for reason, n in self._reasons.items()) or "none"
-        return f"{self._attached:,} rows attached; set aside: {why}"
-
-    def __repr__(self) -> str:
-        return f"Attached({self.summary()})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -325,7 +299,7 @@ class Resolution[FrameT]:
         """
         if not 0 < threshold < 1:
             raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
-        known = {} if previous is None else _ids(previous, "previous", _HOUSEHOLD)
+        known = {} if previous is None else ids_of(previous, "previous", _HOUSEHOLD)
         customer = Column.of(self._customer)
         labels = households_of(
             self._workings.judged,
@@ -347,7 +321,7 @@ class Resolution[FrameT]:
         Raises:
             DataError: If one of the two columns is missing.
         """
-        return _attached(transactions, self._by_key)
+        return attached(transactions, self._by_key)
 
     def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
         """Return crosswalks drawn from what the evidence leaves open.
@@ -406,83 +380,11 @@ class Resolution[FrameT]:
         return known
 
 
-def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrameT]:
-    """Return transactions with the ``customer_id`` of a crosswalk; the others set aside.
-
-    Args:
-        transactions: A frame with ``source`` and ``record_id``.
-        crosswalk: A frame with these and ``customer_id``: that of a resolution, one of its
-            draws, or one that was stored.
-
-    Raises:
-        DataError: If a column is missing.
-
-    Examples:
-        >>> import pandas as pd
-        >>> keys = {"source": ["ec", "store"], "record_id": ["E1", "S1"]}
-        >>> stored = pd.DataFrame(keys | {"customer_id": ["a", "a"]})
-        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["E1", None]})
-        >>> attach(bought, stored).summary()
-        '1 rows attached; set aside: 1 no record_id (a guest)'
-    """
-    return _attached(transactions, customers_of(crosswalk, "crosswalk"))
-
-
-def customers_of(crosswalk: IntoFrame, what: str) -> dict[Key, str]:
-    """Return the customer id of each record of a crosswalk.
-
-    Raises:
-        DataError: If a column is missing.
-    """
-    return {
-        (key[0], key[1]): customer for key, customer in _ids(crosswalk, what, _CUSTOMER).items()
-    }
-
-
-def _ids(frame: IntoFrame, what: str, names: Sequence[str]) -> dict[tuple[str, ...], str]:
-    """Return the last of some columns by the others."""
-    table, _ = read(frame, what)
-    for name in names:
-        if name not in table.columns:
-            hint = f"{what} has {', '.join(names[:-1])} and {names[-1]}"
-            raise DataError(f"the column is missing from {what}", column=name, hint=hint)
-    texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
-    return {row[:-1]: row[-1] for row in zip(*texts, strict=True)}
-
-
 def previous_of(records: Records, customer_of: Mapping[Key, str]) -> NDArray[np.object_]:
     """Return the customer id that a crosswalk gives each record, None where it gives none."""
     if not customer_of:
         return np.full(len(records), None, dtype=object)
     return objects(customer_of.get(key) for key in records.ids())
-
-
-def _attached(transactions: IntoFrameT, customer_of: Mapping[Key, str]) -> Attached[IntoFrameT]:
-    table, kind = read(transactions, "transactions")
-    for name in ("source", "record_id"):
-        if name not in table.columns:
-            hint = "transactions carry the id that their own source knows the customer by"
-            raise DataError("the column is missing", column=name, hint=hint)
-    columns = {name: table[name].to_list() for name in ("source", "record_id")}
-    keys = [
-        (normalise.key(source), normalise.key(record))
-        for source, record in zip(columns["source"], columns["record_id"], strict=True)
-    ]
-    customer = [customer_of.get(key) for key in keys]
-    reasons = [_why_not(key, customer_of) for key in keys]
-    unknown = [reason for reason in reasons if reason]
-    return Attached(
-        kind.extend(table, "customer_id", customer, [not reason for reason in reasons]),
-        kind.extend(table, "reason", reasons, [bool(reason) for reason in reasons]),
-        {reason: unknown.count(reason) for reason in sorted(set(unknown))},
-        len(keys) - len(unknown),
-    )
-
-
-def _why_not(key: Key, customer_of: Mapping[Key, str]) -> str:
-    if key in customer_of:
-        return ""
-    return "no record_id (a guest)" if not key[1] else "no such record in the crosswalk"
 
 
 def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:

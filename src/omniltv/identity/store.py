@@ -346,7 +346,7 @@ def _state_of[FrameT](
     return IdentityState(
         version=version,
         records=records,
-        customer=found._customer,  # noqa: SLF001 - of this room
+        customer=found._customer,  # noqa: SLF001 - order of records, which no user needs
         pairs=relevant(workings.compared, workings.judged, workings.spec, len(records)),
         decisions=workings.decisions,
         audit=audit,

@@ -11,7 +11,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from omniltv.data.checking import check
 from omniltv.errors import DataError
 from omniltv.identity._frames import Kind, Table, read
-from omniltv.identity.resolution import attach, customers_of
+from omniltv.identity.attachment import attach, customers_of
 
 __all__ = ["Timeline", "timeline"]
 

@@ -31,7 +31,7 @@ class Spelling(BaseModel):
     @classmethod
     def _known(cls, region: str) -> str:
         if region != "JP":
-            from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - heavy, and few need it
+            from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - slow to load, and Japan needs none
 
             if region not in SUPPORTED_REGIONS:
                 raise ValueError(f"no such region: {region}. Hint: two letters as in JP, US, TW")
