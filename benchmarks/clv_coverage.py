@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import _fresh
@@ -173,7 +174,7 @@ def cdnow(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
                 held = [round(covered.share(level, quantity=quantity), 4) for level in LEVELS]
                 found = dict(zip(SHOWN, held, strict=True))
                 rows.append({"quantity": quantity, **of, **found})
-            total = covered.totals(0.95).to_frame().drop(columns="group").round(0)
+            total = covered.totals(0.95).to_frame().drop(columns=["group", "pit"]).round(0)
             totals.append(total.assign(**of) if spent is spends[0] else total[1:].assign(**of))
     return pd.DataFrame(rows), pd.concat(totals, ignore_index=True)
 
@@ -204,14 +205,12 @@ def once(world: World, customers: int, seed: int) -> pd.DataFrame:
         bought, holdout, seed=seed, spend=spent, levels=LEVELS, by="channel", draws=500
     )
     rows = []
-    for level in LEVELS:
-        totals = covered.totals(level).to_frame()
-        for quantity in QUANTITIES:
-            inside = totals.loc[totals["quantity"] == quantity, "inside"]
-            share = covered.share(level, quantity=quantity)
-            rows.append(
-                {"quantity": quantity, "level": level, "customers": share, "totals": inside.mean()}
-            )
+    for level, quantity in product(LEVELS, QUANTITIES):
+        held = np.abs(covered.pit_of_totals[quantity] - 0.5) <= level / 2
+        share = covered.share(level, quantity=quantity)
+        rows.append(
+            {"quantity": quantity, "level": level, "customers": share, "totals": held.mean()}
+        )
     handed_over = "nuts" in {one.diagnostics.method for one in (bought, spent)}
     return pd.DataFrame(rows).assign(handed_over=handed_over)
 

@@ -4,7 +4,8 @@ Simulated customers of four channels, known to the day, are fitted with partial 
 the channels, purchases by BG/NBD and spend by gamma-gamma, and valued with intervals. Every
 size and method runs in a process of its own, whose peak of memory is reported. All of it is
 wall time; making the customers up is not counted, nor compiling, which a machine does once;
-finding their distinct states is. A history is rows, at ten million too: what fits and values works on its distinct states.
+finding their distinct states is. A history is rows, at ten million too: what fits and values
+works on its distinct states.
 
 Where k-hat is good Laplace and NUTS must agree: both draw long on one smaller size.
 

@@ -37,7 +37,7 @@ from omniltv.models.checks import (
     ranking,
     tracking,
 )
-from omniltv.models.checks._coverage import simulate_futures
+from omniltv.models.checks._coverage import Futures, cover_of, simulate_futures
 from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendState
 from omniltv.units import days, weeks
 
@@ -330,6 +330,31 @@ def test_intervals_of_the_right_model_cover(
     assert bought["actual"].sum() == split.holdout_frequency.sum()
     expected = found.expected_purchases(split.calibration, split.holdout_span).total()
     np.testing.assert_allclose(bought["predicted"].sum(), expected.mean()[0], rtol=0.03)
+
+
+def test_totals_of_few_purchases_are_judged_by_chance_where_they_tie() -> None:
+    rng = np.random.default_rng(1)
+    n_groups, n = 4_000, 100
+    rates = rng.gamma(2.0, 2.0, n_groups)
+    happened = rng.poisson(rates).astype(float)
+    futures = Futures(
+        n=n,
+        labels=tuple(f"g{k}" for k in range(n_groups)),
+        size=np.ones(n_groups),
+        actual={"purchases": happened},
+        groups=np.arange(n_groups),
+        below={"purchases": np.zeros(n_groups, dtype=np.int64)},
+        equal={"purchases": np.zeros(n_groups, dtype=np.int64)},
+        totals={"purchases": rng.poisson(rates[:, None], (n_groups, n)).astype(float)},
+    )
+    covered = cover_of(futures, (0.5,), 1)
+    u = covered.pit_of_totals["purchases"]
+    assert stats.kstest(u, "uniform").pvalue > 0.01
+    table = covered.totals(0.5).to_frame()
+    np.testing.assert_array_equal(table["pit"], u)
+    held = ((u >= 0.25) & (u <= 0.75)).mean()
+    assert abs(held - 0.5) < 0.025, "three standard errors"
+    assert table["inside"].mean() > 0.6, "the ends of an interval are among what it holds"
 
 
 @pytest.mark.parametrize(("name", "by"), [("logit_dropout", -2.0), ("logit_dropout", 2.0)])

@@ -40,12 +40,14 @@ class Coverage(Shown):
         pit: Randomised probability integral transform of each row's ``purchases`` and, where
             there is a spend fit, ``value``; of shape (n_rows,) each, uniform where the model
             is right.
+        pit_of_totals: The same of each group's total, of shape (n_groups,) each.
         predicted: Simulated totals by group, for the same quantities.
         actual: Actual totals by group, for the same quantities, of shape (n_groups,).
     """
 
     levels: tuple[float, ...]
     pit: Mapping[str, Floats]
+    pit_of_totals: Mapping[str, Floats]
     predicted: Mapping[str, Totals]
     actual: Mapping[str, Floats]
 
@@ -81,7 +83,11 @@ class Coverage(Shown):
         )
 
     def totals(self, level: float = 0.9) -> Table:
-        """Return totals per group with their predictive interval, and whether they are inside."""
+        """Return totals per group with their predictive interval, and whether they are inside.
+
+        An interval of few purchases holds more than its level, since its ends are among the
+        counts that it holds: over many totals judge by ``pit``, see `coverage`.
+        """
         parts = []
         for name, predicted in self.predicted.items():
             actual, (lower, upper) = self.actual[name], predicted.interval(level).T
@@ -94,6 +100,7 @@ class Coverage(Shown):
                     "lower": lower,
                     "upper": upper,
                     "inside": (lower <= actual) & (actual <= upper),
+                    "pit": self.pit_of_totals[name],
                 }
             )
         return Table({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
@@ -257,17 +264,25 @@ def _futures(
 
 
 def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage:
-    """Return where what happened lies among simulated futures."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0)))
-    pit, predicted, actual = {}, {}, {}
+    """Return where what happened lies among simulated futures, by row and by group."""
+    of_rows, of_groups = (
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, part))) for part in (0, 1)
+    )
+    pit, pit_of_totals, predicted, actual = {}, {}, {}, {}
     for name, happened in futures.actual.items():
-        tie = rng.random(len(happened)) * (futures.equal[name] + 1)
-        pit[name] = (futures.below[name] + tie) / (futures.n + 1)
-        predicted[name] = Totals(futures.labels, futures.totals[name], futures.size, name)
-        actual[name] = np.bincount(
-            futures.groups, weights=happened, minlength=len(futures.labels)
-        ).astype(np.float64)
-    return Coverage(levels, pit, predicted, actual)
+        pit[name] = _pit(futures.below[name], futures.equal[name], futures.n, of_rows)
+        totals, groups = futures.totals[name], len(futures.labels)
+        total = np.bincount(futures.groups, weights=happened, minlength=groups).astype(np.float64)
+        less, same = totals < total[:, None], totals == total[:, None]
+        pit_of_totals[name] = _pit(less.sum(axis=1), same.sum(axis=1), futures.n, of_groups)
+        predicted[name] = Totals(futures.labels, totals, futures.size, name)
+        actual[name] = total
+    return Coverage(levels, pit, pit_of_totals, predicted, actual)
+
+
+def _pit(below: Integers, equal: Integers, n: int, rng: np.random.Generator) -> Floats:
+    """Return the randomised PIT of what has so many of n simulated ones below it, and equal."""
+    return np.asarray((below + rng.random(len(below)) * (equal + 1)) / (n + 1))
 
 
 def _uniform(u: Floats) -> tuple[float, float, float, float]:
