@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import cores
 from omniltv.errors import ConfigError
 from omniltv.models import _laplace, _posterior
+from omniltv.models._condensed import Sample, sample_states
 from omniltv.models._likelihood import Likelihood
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Effect, Posterior, group_labels, term_labels
@@ -45,6 +47,10 @@ _GOOD_KHAT = 0.7
 _HEAVIEST = 6.0  # degrees of freedom of a row that rests on nothing
 _SAMPLE = 40_000  # states to look for a first mode on
 _EXACT_STATES = 10_000_000  # states times proposals
+_PER_CELL = 5_000  # states of a cell that tell what its likelihood is beyond a quadratic
+_WORTH_IT = 2.5  # times fewer states, from which on a sample is taken
+_CHECKED = 64  # draws that a sampled likelihood is compared with the exact one on
+_MOST_OFF = 0.02  # of it, as a standard deviation over draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,7 @@ class Problem:
         group_terms: Level of each group in each term, each of shape (n_groups,).
         start: Coefficients to start at.
         cell: Cell of each distinct state, of shape (n_states,).
+        sample: The likelihood and that of a sample of states, where there are very many.
     """
 
     model: Model
@@ -72,6 +79,7 @@ class Problem:
     group_terms: tuple[NDArray[np.intp], ...]
     start: NDArray[np.float64]
     cell: NDArray[np.int64]
+    sample: Sample | None = None
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -105,16 +113,22 @@ class Problem:
         ]
         design, cell = _design(model, states, group, [level for _, level in terms], effects)
         first = np.unique(group, return_index=True)[1]
+        likelihood = Likelihood(
+            model, model_state(model, states), distinct.count.astype(np.float64), cell
+        )
         return cls(
             model=model,
             pooling=pooling,
             groups=tuple(str(label) for label in groups),
             levels=tuple(tuple(str(label) for label in labels) for labels, _ in terms),
             effects=effects,
-            posterior=_target(model, distinct, design, cell, effects, priors, spread_priors),
+            posterior=_target(
+                model, likelihood, distinct, design, cell, effects, priors, spread_priors
+            ),
             group_terms=tuple(level[first] for _, level in terms),
             start=design.start(_rough_mode(model, distinct, priors)),
             cell=cell,
+            sample=_sampled(model, likelihood, distinct, cell),
         )
 
     def draws(
@@ -178,24 +192,49 @@ def solve(
 ) -> Found:
     """Return draws of a posterior by one of the methods of `fit`.
 
+    Where a sample of states turns out not to tell the likelihood well, all are used.
+
     Raises:
         FitError: If the posterior has no mode.
     """
+    how = _How(method, seed, draws, tune, chains, progress)
+    found = _solve(problem, how)
+    if found.diagnostics.likelihood_error > _MOST_OFF:
+        return _solve(replace(problem, sample=None), how)
+    return found
+
+
+class _How(NamedTuple):
+    """The arguments of `solve`."""
+
+    method: str
+    seed: int
+    draws: int
+    tune: int
+    chains: int
+    progress: bool
+
+
+def _solve(problem: Problem, how: _How) -> Found:
     start = time.perf_counter()
     with np.errstate(all="ignore"):  # a step may go where the density underflows
-        approximation = _laplace.approximate(problem.posterior, problem.start, workers=cores())
-    if method == "map":
+        approximation = _approximate(problem)
+    if how.method == "map":
         sites = approximation.sites
-        found = problem.draws(sites.mode[None, None], approximation.log_spread[None, None], seed)
+        found = problem.draws(
+            sites.mode[None, None], approximation.log_spread[None, None], how.seed
+        )
         return Found(found, Diagnostics.of_mode(time.perf_counter() - start))
     handed_over = ""
-    if method == "laplace":
-        weighted = _weigh(problem, approximation, chains * draws, seed)
+    if how.method == "laplace":
+        weighted = _weigh(problem, approximation, how.chains * how.draws, how.seed)
         if weighted.khat < _GOOD_KHAT:
-            found = problem.draws(weighted.coefficients[None], weighted.log_spreads[None], seed)
+            found = problem.draws(weighted.coefficients[None], weighted.log_spreads[None], how.seed)
+            off = _off(approximation, weighted.coefficients)
             seconds = time.perf_counter() - start
             n = len(weighted.coefficients)
-            return Found(found, Diagnostics.of_weights(weighted.khat, weighted.ess, n, seconds))
+            said = Diagnostics.of_weights(weighted.khat, weighted.ess, n, seconds)
+            return Found(found, replace(said, likelihood_error=off))
         handed_over = (
             f"Laplace's k-hat is {weighted.khat:.2f}, wanted below {_GOOD_KHAT}: "
             "the posterior was sampled by NUTS instead"
@@ -203,10 +242,45 @@ def solve(
     from omniltv.models import _nuts  # noqa: PLC0415 - brings in ArviZ, seconds to import
 
     sampled = _nuts.sample(
-        approximation, seed=seed, draws=draws, tune=tune, chains=chains, progress=progress
+        approximation,
+        seed=how.seed,
+        draws=how.draws,
+        tune=how.tune,
+        chains=how.chains,
+        progress=how.progress,
     )
-    found = problem.draws(sampled.coefficients, sampled.log_spreads, seed)
-    return Found(found, _nuts.diagnostics(found, sampled), handed_over)
+    found = problem.draws(sampled.coefficients, sampled.log_spreads, how.seed)
+    off = _off(approximation, sampled.coefficients.reshape(-1, sampled.coefficients.shape[2]))
+    said = replace(_nuts.diagnostics(found, sampled), likelihood_error=off)
+    return Found(found, said, handed_over)
+
+
+def _off(approximation: _laplace.Approximation, coefficients: NDArray[np.float64]) -> float:
+    """Return how far the likelihood of a sample of states is off, over some draws; 0 if exact."""
+    likelihood, design = approximation.posterior.likelihood, approximation.posterior.design
+    if isinstance(likelihood, Likelihood):
+        return 0.0
+    some = np.linspace(0, len(coefficients) - 1, _CHECKED).astype(np.intp)
+    thetas = np.array([design.theta(draw) for draw in coefficients[some]])
+    return likelihood.error(thetas, workers=cores())
+
+
+def _approximate(problem: Problem) -> _laplace.Approximation:
+    """Return the approximation of the posterior, on a sample of states where there is one.
+
+    The likelihood of the sample alone has its mode not far from the one that is wanted.
+    There the exact one is expanded, and again at the mode that this leads to.
+    """
+    posterior, sample, workers = problem.posterior, problem.sample, cores()
+    if sample is None:
+        return _laplace.approximate(posterior, problem.start, workers=workers)
+    rough = replace(posterior, likelihood=sample.part)
+    found = _laplace.approximate(rough, problem.start, workers=workers)
+    for _ in range(2):
+        condensed = sample.around(found.sites.theta, workers)
+        posterior = replace(posterior, likelihood=condensed)
+        found = _laplace.approximate(posterior, found.sites.mode, workers=workers)
+    return found
 
 
 def _weigh(
@@ -312,6 +386,7 @@ def _design(
 
 def _target(
     model: PurchaseModel | SpendModel,
+    likelihood: Likelihood,
     distinct: DistinctStates,
     design: _posterior.Design,
     cell: NDArray[np.int64],
@@ -325,13 +400,35 @@ def _target(
     scale = np.log([item.group_sd for item in model.coordinates])
     own = model_priors(model, distinct, priors)
     return _posterior.Posterior(
-        likelihood=Likelihood(model, model_state(model, distinct.states), count, cell),
+        likelihood=likelihood,
         design=design,
         fixed=_posterior.Stack([*own * design.sizes[0], *slopes]),
         spreads=_posterior.Stack(spreads * len(design.terms)),
         start_of_spreads=np.tile(scale, len(design.terms)),
         degrees=_degrees(design, np.bincount(cell, weights=count)),
     )
+
+
+def _sampled(
+    model: PurchaseModel | SpendModel,
+    exact: Likelihood,
+    distinct: DistinctStates,
+    cell: NDArray[np.int64],
+) -> Sample | None:
+    """Return a likelihood with that of a sample of its states, if these are far fewer."""
+    kept = np.minimum(np.bincount(cell), _PER_CELL).sum()
+    if kept * _WORTH_IT > len(cell):
+        return None
+    count, frequency = (
+        np.asarray(values, dtype=np.float64)
+        for values in (distinct.count, distinct.states.frequency)
+    )
+    at, times = sample_states(
+        cell, frequency, count, per_cell=_PER_CELL, rng=np.random.default_rng(0)
+    )
+    state = model_state(model, distinct.states)
+    some = type(state)(*(values[at] for values in state))
+    return Sample(exact, Likelihood(model, some, count[at] * times, cell[at], exact.n_cells))
 
 
 def _degrees(design: _posterior.Design, customers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from omniltv.models._condensed import Condensed
 from omniltv.models._likelihood import Likelihood
 from omniltv.models.priors import Normal, Prior
 
@@ -165,7 +166,7 @@ class Posterior:
         degrees: Degrees of freedom to propose each row of coefficients with, (n_rows,).
     """
 
-    likelihood: Likelihood
+    likelihood: Likelihood | Condensed
     design: Design
     fixed: Stack
     spreads: Stack
