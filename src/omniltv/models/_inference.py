@@ -12,7 +12,7 @@ from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import cores
 from omniltv.errors import ConfigError
 from omniltv.models import _laplace, _posterior
-from omniltv.models._condensed import Sample, sample_states
+from omniltv.models._condensed import Sample, sampled
 from omniltv.models._likelihood import Likelihood
 from omniltv.models.diagnostics import Diagnostics
 from omniltv.models.fits import Effect, Posterior, group_labels, term_labels
@@ -47,8 +47,6 @@ _GOOD_KHAT = 0.7
 _HEAVIEST = 6.0  # degrees of freedom of a row that rests on nothing
 _SAMPLE = 40_000  # states to look for a first mode on
 _EXACT_STATES = 10_000_000  # states times proposals
-_PER_CELL = 5_000  # states of a cell that tell what its likelihood is beyond a quadratic
-_WORTH_IT = 2.5  # times fewer states, from which on a sample is taken
 _CHECKED = 64  # draws that a sampled likelihood is compared with the exact one on
 _MOST_OFF = 0.02  # of it, as a standard deviation over draws
 
@@ -113,9 +111,8 @@ class Problem:
         ]
         design, cell = _design(model, states, group, [level for _, level in terms], effects)
         first = np.unique(group, return_index=True)[1]
-        likelihood = Likelihood(
-            model, model_state(model, states), distinct.count.astype(np.float64), cell
-        )
+        count = distinct.count.astype(np.float64)
+        likelihood = Likelihood(model, model_state(model, states), count, cell)
         return cls(
             model=model,
             pooling=pooling,
@@ -128,7 +125,7 @@ class Problem:
             group_terms=tuple(level[first] for _, level in terms),
             start=design.start(_rough_mode(model, distinct, priors)),
             cell=cell,
-            sample=_sampled(model, likelihood, distinct, cell),
+            sample=sampled(likelihood, model, model_state(model, states), count, cell),
         )
 
     def draws(
@@ -407,28 +404,6 @@ def _target(
         start_of_spreads=np.tile(scale, len(design.terms)),
         degrees=_degrees(design, np.bincount(cell, weights=count)),
     )
-
-
-def _sampled(
-    model: PurchaseModel | SpendModel,
-    exact: Likelihood,
-    distinct: DistinctStates,
-    cell: NDArray[np.int64],
-) -> Sample | None:
-    """Return a likelihood with that of a sample of its states, if these are far fewer."""
-    kept = np.minimum(np.bincount(cell), _PER_CELL).sum()
-    if kept * _WORTH_IT > len(cell):
-        return None
-    count, frequency = (
-        np.asarray(values, dtype=np.float64)
-        for values in (distinct.count, distinct.states.frequency)
-    )
-    at, times = sample_states(
-        cell, frequency, count, per_cell=_PER_CELL, rng=np.random.default_rng(0)
-    )
-    state = model_state(model, distinct.states)
-    some = type(state)(*(values[at] for values in state))
-    return Sample(exact, Likelihood(model, some, count[at] * times, cell[at], exact.n_cells))
 
 
 def _degrees(design: _posterior.Design, customers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,198 @@
+"""A likelihood told by a sample of states, against the exact one."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.models import (
+    BgNbd,
+    GammaGamma,
+    ParetoNbd,
+    Pooling,
+    _condensed,
+    _inference,
+    fit,
+)
+from omniltv.models._condensed import Sample, sample_states
+from omniltv.models._likelihood import Likelihood
+from omniltv.models.protocols import PurchaseModel, PurchaseState
+
+SHARES = (0.7, 0.3)
+RATES = {"r": (0.6, 0.4), "alpha": (8.0, 6.0)}
+TRUTH = {
+    "bg_nbd": RATES | {"a": (0.8, 0.6), "b": (2.5, 2.0)},
+    "pareto_nbd": RATES | {"s": (0.6, 0.8), "beta": (11.0, 9.0)},
+}
+AT = {"bg_nbd": (-2.6, -0.6, -1.2, 1.1), "pareto_nbd": (-2.6, -0.6, -2.9, -0.4)}
+
+
+def states(model: PurchaseModel, n: int, seed: int = 1) -> tuple[PurchaseState, NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    cell = np.sort(rng.choice(len(SHARES), n, p=SHARES)).astype(np.int64)
+    truth = {name: np.asarray(values)[cell] for name, values in TRUTH[model.name].items()}
+    return model.simulate(truth, rng.integers(100, 365, n) / 7.0, rng), cell
+
+
+def made(model: PurchaseModel, n: int, per_cell: int) -> Sample:
+    state, cell = states(model, n)
+    count = np.random.default_rng(2).integers(1, 4, n).astype(float)
+    rng = np.random.default_rng(3)
+    at, times = sample_states(cell, state.frequency, count, per_cell=per_cell, rng=rng)
+    some = PurchaseState(*(values[at] for values in state))
+    return Sample(
+        Likelihood(model, state, count, cell),
+        Likelihood(model, some, count[at] * times, cell[at], len(SHARES)),
+    )
+
+
+def near(model: PurchaseModel, sd: float, n: int, seed: int = 4) -> NDArray[np.float64]:
+    far = np.random.default_rng(seed).normal(0.0, sd, (n, len(SHARES), 4))
+    return np.asarray(AT[model.name]) + far
+
+
+@pytest.mark.parametrize("model", [BgNbd(), ParetoNbd()], ids=lambda model: model.name)
+def test_it_is_exact_where_the_sample_is_everything(model: PurchaseModel) -> None:
+    everything = made(model, 500, per_cell=1_000)
+    condensed = everything.around(near(model, 0.0, 1)[0], 1)
+    thetas = near(model, 0.5, 20)
+    np.testing.assert_allclose(condensed.values(thetas), everything.exact.values(thetas), rtol=1e-9)
+    assert condensed.error(thetas) < 1e-6
+
+
+@pytest.mark.parametrize("model", [BgNbd(), ParetoNbd()], ids=lambda model: model.name)
+def test_value_gradient_and_curvature_are_exact_at_the_centre(model: PurchaseModel) -> None:
+    sample, centre = made(model, 3_000, per_cell=100), near(model, 0.2, 1)[0]
+    condensed = sample.around(centre, 2)
+    for found, wanted in zip(
+        condensed.gradient(centre), sample.exact.gradient(centre), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-7)
+    np.testing.assert_allclose(
+        condensed.curvature(centre), sample.exact.curvature(centre), rtol=1e-8
+    )
+
+
+def test_the_gradient_is_that_of_the_value() -> None:
+    condensed = made(BgNbd(), 3_000, per_cell=100).around(near(BgNbd(), 0.0, 1)[0], 1)
+    theta = near(BgNbd(), 0.3, 1)[0]
+    slope = condensed.gradient(theta)[1]
+    for cell in range(len(SHARES)):
+        for j in range(4):
+            step = np.zeros_like(theta)
+            step[cell, j] = 1e-5
+            ahead, behind = condensed.values(np.stack([theta + step, theta - step]))[:, cell]
+            assert slope[cell, j] == pytest.approx((ahead - behind) / 2e-5, rel=1e-6, abs=1e-4)
+
+
+@pytest.mark.parametrize("model", [BgNbd(), ParetoNbd()], ids=lambda model: model.name)
+def test_a_sample_tells_what_the_quadratic_misses(model: PurchaseModel) -> None:
+    sample, centre = made(model, 20_000, per_cell=1_000), near(model, 0.0, 1)[0]
+    thetas = near(model, 0.05, 200)
+    far = thetas - centre
+    value, slope = sample.exact.gradient(centre)
+    bent = np.einsum("cij,ncj->nci", sample.exact.curvature(centre), far)
+    quadratic = value + ((slope - bent / 2) * far).sum(axis=2)
+    missed = (sample.exact.values(thetas) - quadratic).sum(axis=1).std()
+    assert sample.around(centre, 1).error(thetas) < 0.1 * missed
+
+
+def test_samples_stand_for_all_rows_on_average() -> None:
+    rng = np.random.default_rng(5)
+    cell = np.repeat([0, 1, 2], [40, 3_000, 5_000]).astype(np.int64)
+    frequency = rng.negative_binomial(0.5, 0.1, len(cell)).astype(float)
+    count = rng.geometric(0.4, len(cell)).astype(float)
+    wanted = np.bincount(cell, weights=count * np.sqrt(frequency))
+    found = []
+    for seed in range(200):
+        given = np.random.default_rng(seed)
+        at, times = sample_states(cell, frequency, count, per_cell=200, rng=given)
+        assert len(np.unique(at)) == len(at)
+        assert times.min() >= 1
+        assert (times[cell[at] == 0] == 1).all()
+        assert (abs(np.bincount(cell[at]) - [40, 200, 200]) <= 1).all()
+        found.append(np.bincount(cell[at], weights=times * count[at] * np.sqrt(frequency[at])))
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    assert (abs(np.mean(found, axis=0) - wanted) <= 4 * error + 1e-9 * wanted).all()
+
+
+def test_states_that_outweigh_the_others_are_kept_for_certain() -> None:
+    count = np.array([1e6, *np.ones(999)])
+    zeros = np.zeros(1_000)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        at, times = sample_states(zeros.astype(np.int64), zeros, count, per_cell=50, rng=rng)
+        assert times[at == 0] == [1.0]
+        assert times.sum() == pytest.approx(1_000, rel=0.05)
+
+
+def history(n: int) -> PurchaseHistory:
+    (x, recency, T), cell = states(BgNbd(), n)
+    x = x.astype(np.int64)
+    value = GammaGamma().simulate({"p": 6.0, "q": 4.0, "v": 15.0}, x, np.random.default_rng(6))
+    return PurchaseHistory(
+        np.arange(n),
+        x,
+        recency,
+        T,
+        value,
+        "week",
+        groups={"channel": np.array(["ec", "store"])[cell]},
+    )
+
+
+@pytest.fixture(scope="module")
+def many() -> PurchaseHistory:
+    return history(60_000)
+
+
+@pytest.mark.parametrize("pooling", [Pooling.complete(), Pooling.none("channel")])
+@pytest.mark.parametrize("model", [BgNbd(), GammaGamma()], ids=lambda model: model.name)
+def test_many_customers_have_the_posterior_that_all_states_give(
+    model: BgNbd | GammaGamma,
+    many: PurchaseHistory,
+    pooling: Pooling,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
+    assert exact.diagnostics.likelihood_error == 0.0
+    assert 0.0 < found.diagnostics.likelihood_error < 0.01
+    left, right = found.draws.theta, exact.draws.theta
+    sd = right.std(axis=(0, 1))
+    assert (abs(left.mean(axis=(0, 1)) - right.mean(axis=(0, 1))) < 0.1 * sd).all()
+    np.testing.assert_allclose(left.std(axis=(0, 1)), sd, rtol=0.1)
+
+
+def test_where_a_sample_does_not_do_all_states_are_used(
+    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_inference, "_MOST_OFF", 0.0)
+    found = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
+    assert found.diagnostics.likelihood_error == 0.0
+    np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
+
+
+def test_the_mode_is_that_of_all_states(
+    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = fit(BgNbd(), many, seed=1, method="map", progress=False)
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
+    np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")  # short chains
+def test_the_sampler_uses_the_sample_too(
+    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = fit(BgNbd(), many, seed=1, draws=500, progress=False)
+    assert 0.0 < found.diagnostics.likelihood_error < 0.01
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
+    sd = exact.draws.theta.std(axis=(0, 1))
+    off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))
+    assert (abs(off) < 0.25 * sd).all(), "within the error of 1,000 draws"
