@@ -56,6 +56,7 @@ DIGITS = {
     "ESS": 0,
     "R-hat": 4,
     "k-hat": 2,
+    "l off by": 5,
     **dict.fromkeys(("handed over", "rows MB", "fits MB", "peak MB"), 0),
     **dict.fromkeys(("value", "interval"), 3),
 }
@@ -106,9 +107,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time and memory by number of customers.")
     add = parser.add_argument
     add("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
-    add("--nuts-up-to", type=int, default=1_000_000, help="customers that NUTS is tried on")
     add("--tune", type=int, default=400, help="warm-up of NUTS, per chain")
-    add("--draws", type=int, default=800, help="draws of NUTS, per chain")
+    add("--draws", type=int, default=1_600, help="draws of NUTS, per chain")
     add("--compared", type=int, default=10_000, help="customers that the methods agree on")
     add("--long", type=int, default=10_000, help="draws per chain for that")
     add("--seed", type=int, default=1)
@@ -124,8 +124,6 @@ def grow(options: argparse.Namespace) -> list[dict[str, object]]:
         _fresh.run(__file__, "grow", given_to(1_000, method, options))
     rows: list[dict[str, object]] = []
     for size, method in product(sorted(options.sizes), METHODS):
-        if method == "nuts" and size > options.nuts_up_to:
-            continue
         found = _fresh.run(__file__, "grow", given_to(size, method, options))
         columns = {name: round(found[name], digits) for name, digits in DIGITS.items()}
         rows.append({"customers": size, "method": method, **columns})
@@ -174,11 +172,12 @@ def chosen(method: Method, seed: int, *, tune: int, draws: int) -> How:
 
 
 def quality(method: Method, *found: Diagnostics) -> _fresh.Answer:
-    """Return the worst of several fits: ESS, R-hat, k-hat, and how many Laplace handed over."""
+    """Return the worst of several fits, and how many of them Laplace handed over."""
     return {
         "ESS": min(min(one.ess_bulk.values()) for one in found),
         "R-hat": max(max(one.rhat.values(), default=np.nan) for one in found),
         "k-hat": max(one.khat for one in found),
+        "l off by": max(one.likelihood_error for one in found),
         "handed over": sum(one.method != method for one in found),
     }
 

@@ -29,9 +29,9 @@ class Diagnostics:
         seconds: Wall time, warm-up included.
         method: ``"nuts"``, ``"laplace"`` or ``"map"``.
         khat: Pareto k-hat of the importance weights (Laplace); NaN elsewhere.
-        likelihood_error: Of very many customers the likelihood is told by a sample, see
-            `fit`: standard deviation, over draws, of its logarithm less the exact one. Means
-            are off by at most so many of their posterior standard deviations. 0 if exact.
+        likelihood_error: Of very many customers a sample tells the likelihood, see `fit`:
+            standard deviation, over draws, of its logarithm less the exact one. Means are
+            off by at most so many of their posterior standard deviations. 0 if exact.
     """
 
     rhat: Mapping[str, float]
