@@ -5,16 +5,17 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
+from omniltv.errors import FitError
 from omniltv.models import (
     BgNbd,
     GammaGamma,
     ParetoNbd,
     Pooling,
+    PurchaseFit,
     _condensed,
-    _inference,
     fit,
 )
-from omniltv.models._condensed import Sample, sample_states
+from omniltv.models._condensed import Condensed, Sample, sample_states
 from omniltv.models._likelihood import Likelihood
 from omniltv.models.protocols import PurchaseModel, PurchaseState
 
@@ -43,6 +44,7 @@ def made(model: PurchaseModel, n: int, per_cell: int) -> Sample:
     return Sample(
         Likelihood(model, state, count, cell),
         Likelihood(model, some, count[at] * times, cell[at], len(SHARES)),
+        np.arange(len(SHARES)),
     )
 
 
@@ -165,11 +167,30 @@ def test_many_customers_have_the_posterior_that_all_states_give(
     np.testing.assert_allclose(left.std(axis=(0, 1)), sd, rtol=0.1)
 
 
+@pytest.fixture
+def expanded(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float64]]:
+    """What likelihoods were expanded around: something, where a sample was taken."""
+    centres: list[NDArray[np.float64]] = []
+    around = Sample.around
+
+    def noted(sample: Sample, centre: NDArray[np.float64], workers: int) -> Condensed:
+        centres.append(centre)
+        return around(sample, centre, workers)
+
+    monkeypatch.setattr(Sample, "around", noted)
+    return centres
+
+
+@pytest.mark.parametrize("off", [0.5, np.nan])
 def test_where_a_sample_does_not_do_all_states_are_used(
-    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+    many: PurchaseHistory,
+    off: float,
+    expanded: list[NDArray[np.float64]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_inference, "_MOST_OFF", 0.0)
+    monkeypatch.setattr(Condensed, "error", lambda *_, **__: off)
     found = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
+    assert expanded
     monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
     assert found.diagnostics.likelihood_error == 0.0
@@ -177,12 +198,78 @@ def test_where_a_sample_does_not_do_all_states_are_used(
 
 
 def test_the_mode_is_that_of_all_states(
-    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+    many: PurchaseHistory, expanded: list[NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = fit(BgNbd(), many, seed=1, method="map", progress=False)
+    assert expanded
     monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
     np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [5, 16, 33, 39])
+def test_the_mode_of_all_is_found_where_that_of_the_sample_is_far_away(
+    seed: int, expanded: list[NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    r, a, b = np.exp(rng.normal([0, 0, 1], 2))
+    truth = {"r": r, "alpha": r * rng.uniform(2, 50), "a": a, "b": b}
+    rng = np.random.default_rng(seed)
+    x, recency, T = BgNbd().simulate(truth, rng.uniform(100, 365, 8_000) / 7, rng)
+    weak = PurchaseHistory(np.arange(8_000), x, recency, T, x * np.nan, "week")
+    monkeypatch.setattr(_condensed, "_PER_CELL", 200)
+    found = fit(BgNbd(), weak, seed=1, method="map", progress=False)
+    assert expanded
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(BgNbd(), weak, seed=1, method="map", progress=False)
+    np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=0.01)
+
+
+def test_a_sample_without_a_mode_does_not_stop_a_fit(
+    many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Condensed:
+        raise FitError("no mode")
+
+    monkeypatch.setattr(Sample, "around", refuse)
+    found = fit(BgNbd(), many, seed=1, method="map", progress=False)
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
+    np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
+
+
+def test_partial_pooling_with_covariates_and_a_small_channel(
+    expanded: list[NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = history(12_000)
+    rng = np.random.default_rng(7)
+    channel = np.where(rng.random(12_000) < 0.005, "call", crowd.groups["channel"])
+    known = crowd.with_group("channel", channel).with_covariate(
+        "member", rng.integers(0, 2, 12_000)
+    )
+
+    def fitted() -> PurchaseFit:
+        return fit(
+            BgNbd(),
+            known,
+            seed=1,
+            pooling=Pooling.partial("channel"),
+            method="laplace",
+            covariates={"log_rate": ["member"]},
+            progress=False,
+        )
+
+    monkeypatch.setattr(_condensed, "_PER_CELL", 500)
+    found = fitted()
+    assert expanded
+    assert 0.0 < found.diagnostics.likelihood_error < 0.02
+    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    exact = fitted()
+    sd = exact.draws.theta.std(axis=(0, 1))
+    off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))
+    assert (abs(off) < 0.15 * sd).all(), "within the error of 2,000 draws"
+    slope, wanted = (np.asarray(one.draws.slopes).mean() for one in (found, exact))
+    assert slope == pytest.approx(wanted, abs=0.15 * np.asarray(exact.draws.slopes).std())
 
 
 @pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")  # short chains

@@ -11,9 +11,9 @@ the chance of a state to be in the sample. It is the difference estimator of Qui
 Villani and Tran (2019), Speeding up MCMC by efficient data subsampling, JASA 114(526),
 section 3, with one sample for all theta, so that it is a smooth function with a gradient.
 
-How far it is from the exact log-likelihood is measured on draws of the posterior, see
-`error`: the mean of any quantity is off by at most so many of its standard deviations,
-because to first order it is off by the covariance of the two.
+How far it is from the exact log-likelihood is measured on draws of the posterior that it
+leads to, see `error`. To first order the mean of a quantity is off by its covariance with
+the difference, so by no more than that many of its standard deviations.
 """
 
 from dataclasses import dataclass
@@ -41,10 +41,12 @@ class Sample:
     Attributes:
         exact: The log-likelihood of all states.
         part: That of the sample, each state weighted by how many it stands for.
+        cells: The cells that are not in the sample with all their states.
     """
 
     exact: Likelihood
     part: Likelihood
+    cells: NDArray[np.intp]
 
     def around(self, centre: Matrix, workers: int) -> "Condensed":
         """Return what both tell together, expanded around coordinates of the cells.
@@ -55,7 +57,8 @@ class Sample:
         """
         whole, part = (one.gradient(centre, workers=workers) for one in (self.exact, self.part))
         bent, own = (one.curvature(centre, workers=workers) for one in (self.exact, self.part))
-        return Condensed(self, centre, whole[0] - part[0], whole[1] - part[1], bent - own)
+        found = centre, whole[0] - part[0], whole[1] - part[1], bent - own
+        return Condensed(self, *(values[self.cells] for values in found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +67,10 @@ class Condensed:
 
     Attributes:
         states: The log-likelihoods of all states and of the sample.
-        centre: Coordinates of the cells that are expanded around, of shape (n_cells, k).
-        value: Exact value there less that of the sample, of shape (n_cells,).
-        slope: The same of the gradient, of shape (n_cells, k).
-        bend: The same of minus the Hessian, of shape (n_cells, k, k).
+        centre: Coordinates that are expanded around, of the m cells that are sampled; (m, k).
+        value: Exact value there less that of the sample, of shape (m,).
+        slope: The same of the gradient, of shape (m, k).
+        bend: The same of minus the Hessian, of shape (m, k, k).
     """
 
     states: Sample
@@ -80,15 +83,21 @@ class Condensed:
         """Return value, of shape (n_cells,), and gradient, of the shape of ``theta``."""
         value, gradient = self.states.part.gradient(theta, workers=workers)
         rest, slope = self._rest(theta)
-        return value + rest, gradient + slope
+        value[self.states.cells] += rest
+        gradient[self.states.cells] += slope
+        return value, gradient
 
     def values(self, thetas: NDArray[np.float64], *, workers: int = 1) -> Matrix:
         """Return the value of each cell at many points, of shape (n_points, n_cells)."""
-        return self.states.part.values(thetas, workers=workers) + self._rest(thetas)[0]
+        values = self.states.part.values(thetas, workers=workers)
+        values[:, self.states.cells] += self._rest(thetas)[0]
+        return values
 
     def curvature(self, theta: Matrix, *, workers: int = 1) -> NDArray[np.float64]:
         """Return minus the Hessian of each cell, of shape (n_cells, k, k)."""
-        return self.states.part.curvature(theta, workers=workers) + self.bend
+        curvature = self.states.part.curvature(theta, workers=workers)
+        curvature[self.states.cells] += self.bend
+        return curvature
 
     def error(self, thetas: NDArray[np.float64], *, workers: int = 1) -> float:
         """Return the standard deviation of exact less condensed over draws of a posterior.
@@ -103,7 +112,7 @@ class Condensed:
 
     def _rest(self, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the quadratic that the sample lacks, and its gradient; points may lead."""
-        far = theta - self.centre
+        far = theta[..., self.states.cells, :] - self.centre
         bent = np.einsum("cij,...cj->...ci", self.bend, far)
         value = self.value + ((self.slope - 0.5 * bent) * far).sum(axis=-1)
         return value, self.slope - bent
@@ -125,12 +134,14 @@ def sampled(
         count: How many rows have each.
         cell: Cell of each.
     """
-    if np.minimum(np.bincount(cell), _PER_CELL).sum() * _WORTH_IT > len(cell):
+    states = np.bincount(cell)
+    if np.minimum(states, _PER_CELL).sum() * _WORTH_IT > len(cell):
         return None
     rng = np.random.default_rng(0)
     at, times = sample_states(cell, state.frequency, count, per_cell=_PER_CELL, rng=rng)
     some = type(state)(*(np.asarray(values)[at] for values in state))
-    return Sample(exact, Likelihood(model, some, count[at] * times, cell[at], exact.n_cells))
+    part = Likelihood(model, some, count[at] * times, cell[at], exact.n_cells)
+    return Sample(exact, part, np.flatnonzero(states > _PER_CELL))
 
 
 def sample_states(

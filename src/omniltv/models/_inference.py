@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import cores
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, FitError
 from omniltv.models import _laplace, _posterior
 from omniltv.models._condensed import Sample, sampled
 from omniltv.models._likelihood import Likelihood
@@ -49,6 +49,8 @@ _SAMPLE = 40_000  # states to look for a first mode on
 _EXACT_STATES = 10_000_000  # states times proposals
 _CHECKED = 64  # draws that a sampled likelihood is compared with the exact one on
 _MOST_OFF = 0.02  # of it, as a standard deviation over draws
+_EXPANSIONS = 3
+_AT_MODE = 1e-4  # of the log posterior, below its mode: a hundredth of a standard deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +113,8 @@ class Problem:
         ]
         design, cell = _design(model, states, group, [level for _, level in terms], effects)
         first = np.unique(group, return_index=True)[1]
-        count = distinct.count.astype(np.float64)
-        likelihood = Likelihood(model, model_state(model, states), count, cell)
+        state, count = model_state(model, states), distinct.count.astype(np.float64)
+        likelihood = Likelihood(model, state, count, cell)
         return cls(
             model=model,
             pooling=pooling,
@@ -125,7 +127,7 @@ class Problem:
             group_terms=tuple(level[first] for _, level in terms),
             start=design.start(_rough_mode(model, distinct, priors)),
             cell=cell,
-            sample=sampled(likelihood, model, model_state(model, states), count, cell),
+            sample=sampled(likelihood, model, state, count, cell),
         )
 
     def draws(
@@ -196,9 +198,9 @@ def solve(
     """
     how = _How(method, seed, draws, tune, chains, progress)
     found = _solve(problem, how)
-    if found.diagnostics.likelihood_error > _MOST_OFF:
-        return _solve(replace(problem, sample=None), how)
-    return found
+    if found.diagnostics.likelihood_error <= _MOST_OFF:
+        return found
+    return _solve(replace(problem, sample=None), how)
 
 
 class _How(NamedTuple):
@@ -257,27 +259,47 @@ def _off(approximation: _laplace.Approximation, coefficients: NDArray[np.float64
     likelihood, design = approximation.posterior.likelihood, approximation.posterior.design
     if isinstance(likelihood, Likelihood):
         return 0.0
-    some = np.linspace(0, len(coefficients) - 1, _CHECKED).astype(np.intp)
+    n = len(coefficients)
+    some = np.linspace(0, n - 1, min(_CHECKED, n)).astype(np.intp)
     thetas = np.array([design.theta(draw) for draw in coefficients[some]])
     return likelihood.error(thetas, workers=cores())
 
 
 def _approximate(problem: Problem) -> _laplace.Approximation:
-    """Return the approximation of the posterior, on a sample of states where there is one.
+    """Return the approximation of the posterior, on a sample of states if that does.
 
-    The likelihood of the sample alone has its mode not far from the one that is wanted.
-    There the exact one is expanded, and again at the mode that this leads to.
+    Raises:
+        FitError: If the posterior has no mode.
     """
-    posterior, sample, workers = problem.posterior, problem.sample, cores()
-    if sample is None:
-        return _laplace.approximate(posterior, problem.start, workers=workers)
+    if problem.sample is not None:
+        try:
+            return _from_sample(problem, problem.sample)
+        except FitError:  # the sample's, or of what it was made to tell
+            pass
+    return _laplace.approximate(problem.posterior, problem.start, workers=cores())
+
+
+def _from_sample(problem: Problem, sample: Sample) -> _laplace.Approximation:
+    """Return the approximation of the posterior as a sample of its states tells it.
+
+    The sample's own mode may be many standard deviations away: from there the exact one is
+    sought. Around it the likelihood is expanded, until the mode of what that tells is the
+    exact one, too.
+
+    Raises:
+        FitError: If it does not get there, or the sample has no mode.
+    """
+    posterior, workers = problem.posterior, cores()
     rough = replace(posterior, likelihood=sample.part)
     found = _laplace.approximate(rough, problem.start, workers=workers)
-    for _ in range(2):
-        condensed = sample.around(found.sites.theta, workers)
-        posterior = replace(posterior, likelihood=condensed)
-        found = _laplace.approximate(posterior, found.sites.mode, workers=workers)
-    return found
+    for _ in range(_EXPANSIONS):
+        exact = _laplace.find_sites(posterior, found.sites.mode, found.log_spread, workers=workers)
+        told = replace(posterior, likelihood=sample.around(exact.theta, workers))
+        found = _laplace.approximate(told, exact.mode, workers=workers)
+        below = _laplace.below_mode(posterior, found.sites, found.log_spread, workers=workers)
+        if below < _AT_MODE:
+            return found
+    raise FitError("a sample of states does not tell the mode of all")
 
 
 def _weigh(

@@ -5,7 +5,7 @@ the spreads are skewed and scale everything else. So they are treated apart, as 
 Laplace approximations (Rue, Martino and Chopin 2009, JRSS B 71(2)): each cell's
 log-likelihood is taken as quadratic around the mode; then the spreads have a marginal
 density in closed form, and the coefficients are Gaussian given the spreads. Draws from
-that are weighted by the exact likelihood over the quadratic one, and the weights are
+that are weighted by the likelihood itself over the quadratic one, and the weights are
 smoothed (Vehtari, Simpson, Gelman, Yao and Gabry 2024, JMLR 25), which tells by k-hat
 whether the result can be trusted.
 """
@@ -21,7 +21,15 @@ from scipy.optimize import minimize
 from omniltv.errors import FitError
 from omniltv.models._posterior import Posterior
 
-__all__ = ["Approximation", "Sites", "Weighted", "approximate", "find_sites", "importance"]
+__all__ = [
+    "Approximation",
+    "Sites",
+    "Weighted",
+    "approximate",
+    "below_mode",
+    "find_sites",
+    "importance",
+]
 
 type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
@@ -162,7 +170,7 @@ def approximate(posterior: Posterior, start: Vector, *, workers: int) -> Approxi
 def importance(
     approximation: Approximation, n: int, *, seed: int, proposals: int, workers: int
 ) -> Weighted:
-    """Return n draws of the posterior, weighted by the exact likelihood and resampled.
+    """Return n draws of the posterior, weighted by the likelihood itself and resampled.
 
     Where groups share nothing each has weights of its own; a group whose weights are bad is
     proposed anew from the mean and covariance that they tell (adaptive importance sampling;
@@ -278,6 +286,14 @@ def find_sites(posterior: Posterior, start: Vector, log_spread: Vector, *, worke
         "the posterior has no mode that could be found. Hint: priors that are not flat, or "
         'method="nuts"'
     )
+
+
+def below_mode(posterior: Posterior, sites: Sites, log_spread: Vector, *, workers: int) -> float:
+    """Return how far below its mode, about, a log posterior is at that of another (Newton)."""
+    score = _evaluate(posterior, sites.mode, log_spread, workers)[2]
+    precision, at = sites.precision.copy(), posterior.learned_at
+    precision[at, at] += np.exp(-2 * log_spread[posterior.spread_of])
+    return float(score @ np.linalg.solve(precision, score) / 2)
 
 
 def _step(hessian: Matrix, score: Vector) -> Vector:

@@ -189,7 +189,7 @@ def sample(
     chains: int,
     progress: bool,
 ) -> Chains:
-    """Return chains of the exact posterior, started around the approximation."""
+    """Return chains of the posterior itself, started around its approximation."""
     start = time.perf_counter()
     density = _whiten(approximation, seed, max(1, cores() // chains))
     d = density.root.shape[1]

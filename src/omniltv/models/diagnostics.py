@@ -30,8 +30,9 @@ class Diagnostics:
         method: ``"nuts"``, ``"laplace"`` or ``"map"``.
         khat: Pareto k-hat of the importance weights (Laplace); NaN elsewhere.
         likelihood_error: Of very many customers a sample tells the likelihood, see `fit`:
-            standard deviation, over draws, of its logarithm less the exact one. Means are
-            off by at most so many of their posterior standard deviations. 0 if exact.
+            standard deviation, over some of the draws, of its logarithm less the exact one.
+            Means are off, to first order, by no more than about so many of their posterior
+            standard deviations. 0 where it is exact, and of a mode.
     """
 
     rhat: Mapping[str, float]
@@ -89,6 +90,8 @@ class Diagnostics:
         worst = max(self.rhat.values(), default=float("nan"))
         fewest = min(self.ess_bulk.values(), default=float("nan"))
         verdict = "no problem found" if self.ok else "; ".join(self.problems)
+        if self.likelihood_error:
+            verdict = f"likelihood by a sample, off by {self.likelihood_error:.1g}: {verdict}"
         if self.method == "map":
             return f"the mode in {self.seconds:.1f} s, without uncertainty"
         if self.method == "laplace":
