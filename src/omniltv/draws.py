@@ -221,14 +221,17 @@ def _tails(level: float) -> tuple[float, float]:
 
 
 def _quantiles(block: NDArray[np.float64], levels: Sequence[float]) -> list[NDArray[np.float64]]:
-    """Return `numpy.quantile` over axis 1, in a third of its time: it copies by columns."""
+    """Return `numpy.quantile` over axis 1, in a fraction of its time: it copies by columns.
+
+    A whole sort is faster than a partition at several places: processors do it many at a time.
+    """
     if not block.shape[1]:
         return list(np.quantile(block, levels, axis=1))
     place = [level * (block.shape[1] - 1) for level in levels]
     low = [int(at) for at in place]
     high = [min(at + 1, block.shape[1] - 1) for at in low]
     own = block if block.flags.owndata else block.copy()
-    own.partition(sorted({*low, *high, block.shape[1] - 1}), axis=1)
+    own.sort(axis=1)
     nothing = np.isnan(own[:, -1])  # sorts last
     found = [
         own[:, a] + (at - a) * (own[:, b] - own[:, a])

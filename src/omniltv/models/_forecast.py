@@ -45,7 +45,9 @@ class Quantities(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """The distinct states of rows, in the order of their purchase states.
+    """The distinct states of rows, group by group in the order of their purchase states.
+
+    Blocks of states then rarely have several groups, which would be worked out one by one.
 
     Attributes:
         states: Distinct groups, frequency, recency, T and monetary value.
@@ -73,12 +75,12 @@ class States:
         )
         fine = history.distinct(spend=True)
         coarse = fine.states.distinct()
-        order = np.argsort(coarse.index, kind="stable")
+        row = np.empty(len(coarse.index), dtype=np.intp)  # a row of each state
+        row[fine.index] = np.arange(len(fine.index))
+        order = np.lexsort([coarse.index, buying_cells.group[row]])
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        index = place[fine.index]
-        row = np.empty(len(order), dtype=np.intp)
-        row[index] = np.arange(len(index))
+        index, row = place[fine.index], row[order]
         buying = coarse.index[order]
         return cls(
             states=fine.states.take(order),
