@@ -60,6 +60,7 @@ DIGITS = {
     **dict.fromkeys(("handed over", "rows MB", "fits MB", "peak MB"), 0),
     **dict.fromkeys(("value", "interval"), 3),
 }
+PARTS = ("sizes", "agreement")
 LINES: dict[Method, str] = {"laplace": "-o", "nuts": "--s"}
 
 
@@ -80,19 +81,19 @@ def main() -> int:
     if options.step:
         return _fresh.answer(STEPS, options.step)
     where = _fresh.surroundings()
-    sizes = pd.DataFrame(grow(options))
-    agreement = pd.DataFrame(agree(options))
+    sizes = pd.DataFrame(grow(options) if "sizes" in options.parts else [])
+    agreement = pd.DataFrame(agree(options) if "agreement" in options.parts else [])
     print(f"{where}\n\n{agreement.to_string(index=False)}\n")
     if options.markdown:
         image = options.markdown.with_suffix(".png")
-        parts = {
-            "machine": f"Measured on {where}.",
-            "sizes": _markdown.table(sizes),
-            "picture": f"![Seconds against customers]({image.name})",
-            "agreement": _markdown.table(agreement),
-        }
+        parts = {"machine": f"Measured on {where}."}
+        if len(sizes):
+            parts["sizes"] = _markdown.table(sizes)
+            parts["picture"] = f"![Seconds against customers]({image.name})"
+            picture(sizes).savefig(image, dpi=150)
+        if len(agreement):
+            parts["agreement"] = _markdown.table(agreement)
         _markdown.fill(options.markdown, parts)
-        picture(sizes).savefig(image, dpi=150)
     return report(
         "clv_scale",
         sizes,
@@ -106,6 +107,7 @@ def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description="Time and memory by number of customers.")
     add = parser.add_argument
+    add("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     add("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
     add("--tune", type=int, default=400, help="warm-up of NUTS, per chain")
     add("--draws", type=int, default=1_600, help="draws of NUTS, per chain")
@@ -273,8 +275,9 @@ def targets(sizes: pd.DataFrame, agreement: pd.DataFrame) -> dict[str, bool]:
             name = f"{found['model']}: Laplace's"
             shown[f"{name} means within {MEAN_WITHIN} sd of NUTS"] = found["mean"] <= MEAN_WITHIN
             shown[f"{name} sds within {SD_WITHIN:.0%} of NUTS"] = found["sd"] <= SD_WITHIN
-    for found in sizes[sizes["customers"] == AT].to_dict("records"):
-        shown |= of_a_million(found["method"], found)
+    for found in sizes.to_dict("records"):
+        if found["customers"] == AT:
+            shown |= of_a_million(found["method"], found)
     return shown
 
 
