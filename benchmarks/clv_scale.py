@@ -109,6 +109,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     add("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
+    add("--nuts-up-to", type=int, default=1_000_000, help="customers that NUTS is tried on")
     add("--tune", type=int, default=400, help="warm-up of NUTS, per chain")
     add("--draws", type=int, default=1_600, help="draws of NUTS, per chain")
     add("--compared", type=int, default=10_000, help="customers that the methods agree on")
@@ -126,6 +127,8 @@ def grow(options: argparse.Namespace) -> list[dict[str, object]]:
         _fresh.run(__file__, "grow", given_to(1_000, method, options))
     rows: list[dict[str, object]] = []
     for size, method in product(sorted(options.sizes), METHODS):
+        if method == "nuts" and size > options.nuts_up_to:
+            continue
         found = _fresh.run(__file__, "grow", given_to(size, method, options))
         columns = {name: round(found[name], digits) for name, digits in DIGITS.items()}
         rows.append({"customers": size, "method": method, **columns})
