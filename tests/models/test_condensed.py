@@ -18,6 +18,7 @@ from omniltv.models import (
 from omniltv.models._condensed import Condensed, Sample, sample_states
 from omniltv.models._likelihood import Likelihood
 from omniltv.models.protocols import PurchaseModel, PurchaseState
+from omniltv.units import TimeUnit
 
 SHARES = (0.7, 0.3)
 RATES = {"r": (0.6, 0.4), "alpha": (8.0, 6.0)}
@@ -131,14 +132,15 @@ def test_states_that_outweigh_the_others_are_kept_for_certain() -> None:
 def history(n: int) -> PurchaseHistory:
     (x, recency, T), cell = states(BgNbd(), n)
     x = x.astype(np.int64)
-    value = GammaGamma().simulate({"p": 6.0, "q": 4.0, "v": 15.0}, x, np.random.default_rng(6))
+    spent = {"p": np.full(n, 6.0), "q": np.full(n, 4.0), "v": np.full(n, 15.0)}
+    value = GammaGamma().simulate(spent, x, np.random.default_rng(6))
     return PurchaseHistory(
-        np.arange(n),
+        np.arange(n).astype(object),
         x,
         recency,
         T,
         value,
-        "week",
+        TimeUnit.WEEK,
         groups={"channel": np.array(["ec", "store"])[cell]},
     )
 
@@ -216,7 +218,8 @@ def test_the_mode_of_all_is_found_where_that_of_the_sample_is_far_away(
     truth = {"r": r, "alpha": r * rng.uniform(2, 50), "a": a, "b": b}
     rng = np.random.default_rng(seed)
     x, recency, T = BgNbd().simulate(truth, rng.uniform(100, 365, 8_000) / 7, rng)
-    weak = PurchaseHistory(np.arange(8_000), x, recency, T, x * np.nan, "week")
+    ids = np.arange(8_000).astype(object)
+    weak = PurchaseHistory(ids, np.asarray(x), recency, T, x * np.nan, TimeUnit.WEEK)
     monkeypatch.setattr(_condensed, "_PER_CELL", 200)
     found = fit(BgNbd(), weak, seed=1, method="map", progress=False)
     assert expanded

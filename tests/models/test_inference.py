@@ -108,7 +108,7 @@ def test_the_density_is_that_of_the_pymc_model(
     for seed in range(3):
         coefficients, log_spreads = some_point(found, seed)
         posterior = found.posterior
-        ours = float(posterior.likelihood.value(posterior.design.theta(coefficients)).sum())
+        ours = float(posterior.likelihood.values(posterior.design.theta(coefficients)[None]).sum())
         ours += float(posterior.log_prior(coefficients, log_spreads))
         differences.append(float(evaluate(in_pymc(found, coefficients, log_spreads))) - ours)
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)
@@ -135,7 +135,7 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
         jacobian += float(density.power @ log_spreads[: len(density.power)])
         raw = density.raw(coefficients[None], log_spreads[None])[0]
         np.testing.assert_allclose(raw, density.centre + density.root @ point, atol=1e-9)
-        exact = float(posterior.likelihood.value(posterior.design.theta(coefficients)).sum())
+        exact = float(posterior.likelihood.values(posterior.design.theta(coefficients)[None]).sum())
         differences.append(
             value - exact - posterior.log_prior(coefficients, log_spreads) - jacobian
         )

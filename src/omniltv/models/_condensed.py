@@ -68,14 +68,14 @@ class Condensed:
     Attributes:
         states: The log-likelihoods of all states and of the sample.
         centre: Coordinates that are expanded around, of the m cells that are sampled; (m, k).
-        value: Exact value there less that of the sample, of shape (m,).
+        level: Exact value there less that of the sample, of shape (m,).
         slope: The same of the gradient, of shape (m, k).
         bend: The same of minus the Hessian, of shape (m, k, k).
     """
 
     states: Sample
     centre: Matrix
-    value: Vector
+    level: Vector
     slope: Matrix
     bend: NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class Condensed:
         """Return the quadratic that the sample lacks, and its gradient; points may lead."""
         far = theta[..., self.states.cells, :] - self.centre
         bent = np.einsum("cij,...cj->...ci", self.bend, far)
-        value = self.value + ((self.slope - 0.5 * bent) * far).sum(axis=-1)
+        value = self.level + ((self.slope - 0.5 * bent) * far).sum(axis=-1)
         return value, self.slope - bent
 
 
