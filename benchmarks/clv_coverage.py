@@ -206,11 +206,11 @@ def once(world: World, customers: int, seed: int) -> pd.DataFrame:
     )
     rows = []
     for level, quantity in product(LEVELS, QUANTITIES):
-        held = np.abs(covered.pit_of_totals[quantity] - 0.5) <= level / 2
-        share = covered.share(level, quantity=quantity)
-        rows.append(
-            {"quantity": quantity, "level": level, "customers": share, "totals": held.mean()}
-        )
+        shares = {
+            "customers": covered.share(level, quantity=quantity),
+            "totals": covered.share_of_totals(level, quantity=quantity),
+        }
+        rows.append({"quantity": quantity, "level": level, **shares})
     handed_over = "nuts" in {one.diagnostics.method for one in (bought, spent)}
     return pd.DataFrame(rows).assign(handed_over=handed_over)
 

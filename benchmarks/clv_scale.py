@@ -124,7 +124,7 @@ def arguments() -> argparse.Namespace:
 def grow(options: argparse.Namespace) -> list[dict[str, object]]:
     """Return a row per size and method."""
     for method in METHODS:  # compiles what no machine compiles twice, untimed
-        _fresh.run(__file__, "grow", given_to(1_000, method, options))
+        _fresh.run(__file__, "grow", given_to(1_000, method, options) | {"tune": 50, "draws": 50})
     rows: list[dict[str, object]] = []
     for size, method in product(sorted(options.sizes), METHODS):
         if method == "nuts" and size > options.nuts_up_to:

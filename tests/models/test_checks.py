@@ -352,7 +352,8 @@ def test_totals_of_few_purchases_are_judged_by_chance_where_they_tie() -> None:
     assert stats.kstest(u, "uniform").pvalue > 0.01
     table = covered.totals(0.5).to_frame()
     np.testing.assert_array_equal(table["pit"], u)
-    held = ((u >= 0.25) & (u <= 0.75)).mean()
+    held = covered.share_of_totals(0.5)
+    assert held == ((u >= 0.25) & (u <= 0.75)).mean()
     assert abs(held - 0.5) < 0.025, "three standard errors"
     assert table["inside"].mean() > 0.6, "the ends of an interval are among what it holds"
 

@@ -1,7 +1,7 @@
 """The log-likelihood of very many states, told by a sample of them.
 
 Close to the mode a log-likelihood is nearly quadratic, and its quadratic is known exactly
-from one pass over all states. What it is beyond that is small, and a weighted sample of the
+from a few passes over all states. What it is beyond that is small, and a weighted sample of the
 states tells it nearly without error:
 
     l(theta) = q(theta) + sum over the sample of (l_i(theta) - q_i(theta)) / p_i,

@@ -240,7 +240,7 @@ def _solve(problem: Problem, how: _How) -> Found:
         )
     from omniltv.models import _nuts  # noqa: PLC0415 - brings in ArviZ, seconds to import
 
-    sampled = _nuts.sample(
+    run = _nuts.sample(
         approximation,
         seed=how.seed,
         draws=how.draws,
@@ -248,9 +248,9 @@ def _solve(problem: Problem, how: _How) -> Found:
         chains=how.chains,
         progress=how.progress,
     )
-    found = problem.draws(sampled.coefficients, sampled.log_spreads, how.seed)
-    off = _off(approximation, sampled.coefficients.reshape(-1, sampled.coefficients.shape[2]))
-    said = replace(_nuts.diagnostics(found, sampled), likelihood_error=off)
+    found = problem.draws(run.coefficients, run.log_spreads, how.seed)
+    off = _off(approximation, run.coefficients.reshape(-1, run.coefficients.shape[2]))
+    said = replace(_nuts.diagnostics(found, run), likelihood_error=off)
     return Found(found, said, handed_over)
 
 

@@ -53,9 +53,11 @@ class Coverage(Shown):
 
     def share(self, level: float, *, quantity: str = "purchases") -> float:
         """Return the share of rows within their central predictive interval of a level."""
-        low, high = tails(level)
-        u = self.pit[quantity]
-        return float(np.mean((u >= low) & (u <= high)))
+        return _held(self.pit[quantity], level)
+
+    def share_of_totals(self, level: float, *, quantity: str = "purchases") -> float:
+        """Return the share of groups whose total is within its interval of a level, likewise."""
+        return _held(self.pit_of_totals[quantity], level)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per quantity and level, with the standard error of the share."""
@@ -278,6 +280,12 @@ def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage
         predicted[name] = Totals(futures.labels, totals, futures.size, name)
         actual[name] = total
     return Coverage(levels, pit, pit_of_totals, predicted, actual)
+
+
+def _held(u: Floats, level: float) -> float:
+    """Return the share of transforms that a central interval of a level holds."""
+    low, high = tails(level)
+    return float(np.mean((u >= low) & (u <= high)))
 
 
 def _pit(below: Integers, equal: Integers, n: int, rng: np.random.Generator) -> Floats:
