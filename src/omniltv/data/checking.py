@@ -18,7 +18,7 @@ from omniltv.data._read import Reading, missing_values, read
 from omniltv.data.schemas import Column, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Checked", "check"]
+__all__ = ["Checked", "Moment", "check"]
 
 type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -40,6 +41,8 @@ class PurchaseHistory:
         counts: Purchases per channel by name, each of shape (n_rows,).
         covariates: What else is known of customers, as numbers, by name, each of shape
             (n_rows,).
+        start: Moment at which all accounts opened, if they opened together; all purchases are
+            then repeat purchases. None if each account opened with its first purchase.
 
     Raises:
         DataError: If columns differ in length, ids are missing or repeated, or a row
@@ -62,6 +65,7 @@ class PurchaseHistory:
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    start: datetime | None = None
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
-from omniltv.errors import ConfigError, DataError, expect
+from omniltv.errors import ConfigError, DataError, UnitError, expect
 from omniltv.models._interpolate import ByRows, Cells, over_draws
 from omniltv.models._numpy import NUMPY
 from omniltv.models.diagnostics import Diagnostics
@@ -325,7 +325,8 @@ class PurchaseFit(_Fit[PurchaseModel]):
         """Return draws of each row's expected purchases within ``horizon`` from now.
 
         Raises:
-            DataError: If the history counts in another unit, or a group was not seen.
+            UnitError: If the history counts in another unit.
+            DataError: If a group was not seen.
             ConfigError: If the horizon is not a span of time.
         """
         expect("horizon", horizon, Span, f"{self.unit}s(26)")
@@ -365,9 +366,8 @@ class PurchaseFit(_Fit[PurchaseModel]):
 
     def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
         if history.unit is not self.unit:
-            hint = f'log.history(unit="{self.unit}")'
-            problem = f"the history counts in {history.unit}s, the fit in {self.unit}s"
-            raise DataError(problem, column="unit", hint=hint)
+            message = f"the history counts in {history.unit}s, the fit in {self.unit}s"
+            raise UnitError(f'{message}. Hint: log.history(unit="{self.unit}")')
         return self._distinct(history, unseen, spend=False)
 
 

@@ -123,9 +123,18 @@ class LifetimeValue(ValuePerRow[Draws]):
     """The lifetime value of each row of a history; made by `lifetime_value`.
 
     `ValuePerRow` has its attributes. Amounts add up over rows, draw by draw.
+
+    Attributes:
+        history: The history that was scored.
     """
 
+    history: PurchaseHistory = field(kw_only=True)
     _forecast: Forecast = field(kw_only=True)
+
+    @property
+    def fits(self) -> tuple[PurchaseFit, SpendFit]:
+        """The fits that the value was made from: purchases and spend."""
+        return self._forecast.purchases, self._forecast.spend
 
     def __repr__(self) -> str:
         ahead = "whole remaining life" if self._forecast.whole else self.horizon
@@ -169,7 +178,9 @@ class LifetimeValue(ValuePerRow[Draws]):
         first = forecast.order[forecast.starts[:-1]]
         quantities = forecast.per_customer()
         ids = forecast.customer_id[first]
-        return LifetimeValue(ids, {}, self.horizon, *quantities, _forecast=forecast)
+        return LifetimeValue(
+            ids, {}, self.horizon, *quantities, history=self.history, _forecast=forecast
+        )
 
 
 def lifetime_value(
@@ -242,7 +253,9 @@ def lifetime_value(
     )
     quantities = forecast.per_row()
     groups = dict(history.groups)
-    return LifetimeValue(history.customer_id, groups, ahead, *quantities, _forecast=forecast)
+    return LifetimeValue(
+        history.customer_id, groups, ahead, *quantities, history=history, _forecast=forecast
+    )
 
 
 def check_terms(
