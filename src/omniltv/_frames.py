@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, Protocol, cast, overload, runtime_checkable
 
 import narwhals as nw
 import numpy as np
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "Eager",
+    "IntoTable",
+    "SupportsToFrame",
     "Table",
     "Tabular",
     "check_ids",
@@ -40,15 +42,34 @@ type Eager = nw.DataFrame[IntoDataFrame]
 """A frame in memory, whatever its kind."""
 
 
-def collect(frame: IntoFrame, what: str) -> Eager:
+@runtime_checkable
+class SupportsToFrame(Protocol):
+    """A result of this package that can be written as a frame."""
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the columns by name, each of shape (n_rows,)."""
+        ...
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the columns as a pandas frame."""
+        ...
+
+
+type IntoTable = IntoFrame | SupportsToFrame
+"""Any frame, or a result that can be written as one."""
+
+
+def collect(frame: IntoTable, what: str) -> Eager:
     """Return any frame in memory, under Narwhals' names.
 
     Raises:
-        DataError: If it is no frame.
+        DataError: If it is neither a frame nor a result that can be written as one.
     """
     try:
-        wrapped = nw.from_native(frame)
+        wrapped = nw.from_native(cast("IntoFrame", frame))
     except TypeError as error:
+        if isinstance(frame, SupportsToFrame) and callable(frame.columns):
+            return collect(frame.to_frame(), what)
         problem = f"{what} is a dataframe, got {type(frame).__name__}"
         raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
     eager: Eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped

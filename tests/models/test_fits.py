@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, SpendFit
 from omniltv.models.fits import group_labels
 from omniltv.models.protocols import PurchaseState, SpendState
@@ -93,7 +93,7 @@ def test_a_history_in_another_unit_is_refused(
         unit=TimeUnit.DAY,
         groups=history.groups,
     )
-    with pytest.raises(DataError, match="counts in days, the fit in weeks"):
+    with pytest.raises(UnitError, match="counts in days, the fit in weeks"):
         purchase_fit.prob_alive(other)
 
 

@@ -206,6 +206,40 @@ class PurchaseLog[FrameT]:
         """
         return self._take(self.time >= self._moment(moment))
 
+    def of_customers(self, customers: ArrayLike) -> "PurchaseLog[FrameT]":
+        """Return the log of the given customers, in this order, with or without purchases.
+
+        Args:
+            customers: Ids, of shape (n_customers,).
+
+        Raises:
+            DataError: If an id is missing or repeated.
+
+        Examples:
+            >>> import pandas as pd
+            >>> log = PurchaseLog.from_frame(pd.DataFrame({
+            ...     "customer_id": ["a", "b"], "channel": "ec",
+            ...     "time": ["2026-01-01", "2026-01-15"], "value": [10.0, 20.0],
+            ... }))
+            >>> log.of_customers(["c", "b"]).summary_by_customer().to_frame()["purchases"].tolist()
+            [0, 1]
+        """
+        ids = check_ids(list(np.asarray(customers, dtype=object)), "customer_id")
+        twice = repeated(ids)
+        if twice:
+            hint = "give every customer once"
+            raise DataError("repeated customers", column="customer_id", rows=twice, hint=hint)
+        place = positions(self.customer_id, ids)
+        mask = place[self.customer] >= 0
+        return replace(
+            self,
+            customer_id=ids,
+            customer=place[self.customer[mask]],
+            channel=self.channel[mask],
+            time=self.time[mask],
+            value=self.value[mask],
+        )
+
     def with_margin(self, margin: float | Mapping[str, float]) -> "PurchaseLog[FrameT]":
         """Return the log with each value multiplied by the margin of its channel.
 
@@ -242,10 +276,10 @@ class PurchaseLog[FrameT]:
         The columns:
 
         - ``customer_id``
-        - ``acquisition_channel``: channel of the first purchase
+        - ``acquisition_channel``: channel of the first purchase; empty without purchases
         - ``realised_value``: value of all purchases, refunds subtracted
         - ``purchases``: days with a purchase
-        - ``first_purchase`` and ``last_purchase``: local times
+        - ``first_purchase`` and ``last_purchase``: local times; missing without purchases
         - ``purchases_<channel>``: days with a purchase on the channel, for each channel
 
         For the margin instead of the value, start from `with_margin`. For the state at a
@@ -267,15 +301,17 @@ class PurchaseLog[FrameT]:
         day = _periods(self.time, TimeUnit.DAY)
         days = _Occasions.of(_keys(self, rows, None), day, self.value)
         first, last = _first_and_last(self)
+        channels = np.array([*self.channels, ""], dtype=str)
+        time = np.append(self.time, np.datetime64("NaT", "us"))
         counts = _counts(self, rows, TimeUnit.DAY)
         return Table(
             {
                 "customer_id": self.customer_id,
-                "acquisition_channel": np.array(self.channels, dtype=str)[self.channel[first]],
+                "acquisition_channel": channels[np.append(self.channel, -1)[first]],
                 "realised_value": np.bincount(self.customer, weights=self.value, minlength=n),
                 "purchases": np.bincount(days.key, minlength=n),
-                "first_purchase": self.time[first],
-                "last_purchase": self.time[last],
+                "first_purchase": time[first],
+                "last_purchase": time[last],
                 **{f"purchases_{name}": values for name, values in counts.items()},
             }
         )
@@ -337,7 +373,7 @@ class PurchaseLog[FrameT]:
             counting.require_window(opens, self.channels)
             everybody = self.customer_id if customers is None else customers
             seen = self._take(_periods(self.time, grain) <= _period(last, grain))
-            return _history(seen._of_customers(everybody), counting, opens)
+            return _history(seen.of_customers(everybody), counting, opens)
         if customers is not None:
             raise ConfigError("customers= needs start=. Hint: history.take(rows) selects rows")
         seen = self._take(_periods(self.time, grain) <= _period(last, grain))
@@ -394,24 +430,6 @@ class PurchaseLog[FrameT]:
             self,
             customer_id=self.customer_id[codes],
             customer=customer.astype(np.intp),
-            channel=self.channel[mask],
-            time=self.time[mask],
-            value=self.value[mask],
-        )
-
-    def _of_customers(self, customers: ArrayLike) -> "PurchaseLog[FrameT]":
-        """Return the log of these customers, in this order, also of those without purchases."""
-        ids = check_ids(list(np.asarray(customers, dtype=object)), "customer_id")
-        twice = repeated(ids)
-        if twice:
-            hint = "give every customer once"
-            raise DataError("repeated customers", column="customer_id", rows=twice, hint=hint)
-        place = positions(self.customer_id, ids)
-        mask = place[self.customer] >= 0
-        return replace(
-            self,
-            customer_id=ids,
-            customer=place[self.customer[mask]],
             channel=self.channel[mask],
             time=self.time[mask],
             value=self.value[mask],

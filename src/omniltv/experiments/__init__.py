@@ -1,4 +1,4 @@
-"""What a treatment did: assignment, checks, and lift on outcomes and on lifetime value."""
+"""The effect of a treatment: assignment, checks, and lift on outcomes and lifetime value."""
 
 from omniltv.experiments.assignment import Assignment, assign
 from omniltv.experiments.checks import Balance, SampleRatio
@@ -8,11 +8,18 @@ from omniltv.experiments.estimators import (
     Cuped,
     Difference,
     LiftEstimator,
-    adjusted_means,
 )
-from omniltv.experiments.lifetime import Forecast, Persistence, ltv_lift
+from omniltv.experiments.forecast import (
+    FittedModel,
+    FittedValue,
+    Forecast,
+    PurchaseForecaster,
+)
+from omniltv.experiments.lifetime import ltv_lift
 from omniltv.experiments.lift import cuped, difference, lift
+from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.tables import Baseline, Outcome
 from omniltv.experiments.window import window_history
 
 __all__ = [
@@ -20,15 +27,19 @@ __all__ = [
     "ArmSample",
     "Assignment",
     "Balance",
+    "Baseline",
     "Cuped",
     "Difference",
+    "FittedModel",
+    "FittedValue",
     "Forecast",
     "Lift",
     "LiftEstimator",
     "LiftRow",
+    "Outcome",
     "Persistence",
+    "PurchaseForecaster",
     "SampleRatio",
-    "adjusted_means",
     "assign",
     "cuped",
     "difference",

@@ -1,4 +1,4 @@
-"""Who is in which arm: salted hashes, and the checks that the arms are what was planned."""
+"""Assignment of customers to arms by salted hashes, and checks of the arms."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from math import fsum, isclose
 from typing import Self, cast
 
 import numpy as np
-from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._frames import (
     Eager,
+    IntoTable,
     Tabular,
     check_ids,
     collect,
@@ -26,15 +26,15 @@ from omniltv._frames import (
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.checks import Balance, SampleRatio
 
-__all__ = ["BEFORE", "Assignment", "assign", "refuse_strangers"]
+__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
 
 _WHAT = "the assignment"
 _TWO = 2
-BEFORE = "the table of what was known before"
+BEFORE = "the baseline table"
 
 
 def assign(
-    customers: IntoFrame | Iterable[object],
+    customers: IntoTable | Iterable[object],
     *,
     arms: Mapping[str, float],
     salt: str,
@@ -42,29 +42,30 @@ def assign(
     customer_id: str = "customer_id",
     start: datetime | None = None,
 ) -> "Assignment":
-    """Return every customer's arm, drawn by a salted hash of the id.
+    """Return the arm of every customer, drawn by a salted hash of the id.
 
-    The hash (BLAKE2b of salt and id, as a number in [0, 1)) is the same on every run,
-    machine and row order, and independent between salts: use one salt per experiment.
+    The hash (BLAKE2b of salt and id, as a number in [0, 1)) does not depend on the run, the
+    machine or the order of rows, and is independent between salts: use one salt per
+    experiment.
 
-    Without strata each customer's arm depends on that customer alone: people who join
-    later can be assigned later and nobody moves, but the arms' sizes vary by chance.
-    With strata the customers of a stratum are put in the order of their hashes and dealt
-    out, so that each arm gets its share of each stratum to within one customer; but the
-    arm then depends on who else is in the stratum, so assign once and keep the table.
+    Without strata the arm of a customer depends on that customer alone. Customers who join
+    later can be assigned later and no one moves, but the sizes of the arms vary by chance.
+    With strata the customers of a stratum are sorted by their hashes and dealt out, so each
+    arm gets its share of each stratum to within one customer. The arm then depends on the
+    other customers of the stratum, so assign once and keep the table.
 
     Args:
-        customers: A frame, or the ids themselves (anything that iterates).
-        arms: Share of customers of each arm; two arms or more, adding up to 1. The order
-            in which they are written does not matter.
+        customers: A frame, a result such as a `Tiering`, or an iterable of ids.
+        arms: Share of customers by arm; at least two arms, shares adding up to 1. Their
+            order does not matter.
         salt: Name of the experiment.
-        strata: Column, or columns, of the frame whose combinations are the strata.
-        customer_id: Column of the id. Ids are hashed as text: 7 and "7" fall alike.
-        start: When the treatment starts.
+        strata: Column or columns of the frame whose combinations are the strata.
+        customer_id: Column of the id. Ids are hashed as text, so 7 and "7" are the same.
+        start: Start of the treatment.
 
     Raises:
-        ConfigError: If the shares do not add up to 1, or strata are asked for without a frame.
-        DataError: If an id is missing or stands twice, or a column is absent.
+        ConfigError: If the shares do not add up to 1, or strata are given without a frame.
+        DataError: If an id is missing or repeated, or a column is absent.
 
     Examples:
         >>> drawn = assign(range(1000), arms={"control": 0.5, "treated": 0.5}, salt="spring")
@@ -91,14 +92,14 @@ def assign(
 
 @dataclass(frozen=True, eq=False)
 class Assignment(Tabular):
-    """Who is in which arm.
+    """The arm of each customer; created by `assign` or `from_frame`.
 
     Attributes:
         customer_id: Unique, of shape (n_customers,).
         arm: Shape (n_customers,).
-        stratum: Stratum of each customer, of shape (n_customers,), where there are any.
-        shares: Planned share of each arm, where it is known.
-        start: When the treatment starts, where it is known.
+        stratum: Stratum of each customer, of shape (n_customers,), if there are strata.
+        shares: Planned share of each arm, if known.
+        start: Start of the treatment, if known.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -115,7 +116,7 @@ class Assignment(Tabular):
     @classmethod
     def from_frame(
         cls,
-        frame: IntoFrame,
+        frame: IntoTable,
         *,
         shares: Mapping[str, float] | None = None,
         customer_id: str = "customer_id",
@@ -123,22 +124,28 @@ class Assignment(Tabular):
         stratum: str | None = None,
         start: datetime | None = None,
     ) -> Self:
-        """Return an assignment that was made elsewhere.
+        """Return an assignment made elsewhere.
 
-        Rows that say the same of the same customer count once.
+        Repeated rows of a customer are allowed if they agree.
 
         Args:
             frame: One row per customer.
-            shares: Planned share of each arm; without them `srm` has nothing to check.
+            shares: Planned share of each arm; `srm` needs them.
             customer_id: Column of the id.
             arm: Column of the arm.
             stratum: Column of the stratum.
-            start: When the treatment starts.
+            start: Start of the treatment.
 
         Raises:
             DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
                 arm is not among the shares.
             ConfigError: If the shares do not add up to 1.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"customer_id": [1, 2], "arm": ["control", "treated"]})
+            >>> Assignment.from_frame(frame)
+            Assignment(2 customers: control 1, treated 1)
         """
         table = collect(frame, _WHAT)
         ids = read_ids(table, customer_id, _WHAT)
@@ -164,11 +171,17 @@ class Assignment(Tabular):
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Names of the arms, sorted; planned ones that nobody is in included."""
+        """Names of the arms, sorted; includes planned arms without customers."""
         return tuple(sorted({*self.shares, *map(str, np.unique(self.arm))}))
 
     def sizes(self) -> dict[str, int]:
-        """Return the number of customers of each arm."""
+        """Return the number of customers of each arm.
+
+        Examples:
+            >>> drawn = assign(range(10), arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> sum(drawn.sizes().values())
+            10
+        """
         return {arm: int((self.arm == arm).sum()) for arm in self.arms}
 
     def arm_of(self, customer_id: object) -> str:
@@ -176,6 +189,10 @@ class Assignment(Tabular):
 
         Raises:
             DataError: If the customer was not assigned.
+
+        Examples:
+            >>> assign(["a"], arms={"control": 0.5, "treated": 0.5}, salt="spring").arm_of("a")
+            'treated'
         """
         place = positions(check_ids([customer_id], "customer_id"), self.customer_id)[0]
         if place < 0:
@@ -185,19 +202,29 @@ class Assignment(Tabular):
         return str(self.arm[place])
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns ``customer_id``, ``arm`` and, where there is one, ``stratum``."""
+        """Return the columns ``customer_id``, ``arm`` and, if there are strata, ``stratum``.
+
+        Examples:
+            >>> list(assign(["a"], arms={"control": 0.5, "treated": 0.5}, salt="s").columns())
+            ['customer_id', 'arm']
+        """
         columns = {"customer_id": self.customer_id, "arm": self.arm}
         return columns if self.stratum is None else {**columns, "stratum": self.stratum}
 
     def srm(self) -> "SampleRatio":
         """Return the check for a sample ratio mismatch, overall and per stratum.
 
-        Pearson's chi-square of the arms' sizes against the planned shares. A mismatch
-        means that customers went missing or moved because of their arm, and no estimate
-        mends that.
+        Pearson's chi-square test of the sizes of the arms against the planned shares. A
+        mismatch means that customers were lost or moved because of their arm, which no
+        estimator corrects.
 
         Raises:
             ConfigError: If the planned shares are not known.
+
+        Examples:
+            >>> drawn = assign(range(1000), arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> drawn.srm().verdict
+            'as planned (p = 0.077)'
         """
         if not self.shares:
             hint = "Assignment.from_frame(frame, shares={'control': 0.5, 'treated': 0.5})"
@@ -205,18 +232,25 @@ class Assignment(Tabular):
         return SampleRatio.of(self.arm, self.shares, self.stratum)
 
     def balance(
-        self, frame: IntoFrame, columns: Sequence[str], *, control: str | None = None
+        self, frame: IntoTable, columns: Sequence[str], *, control: str | None = None
     ) -> "Balance":
-        """Return how alike the arms were before the treatment.
+        """Return the differences between the arms before the treatment.
 
         Args:
-            frame: One row per customer, of things known before the treatment; customers
-                who were not assigned are left out.
-            columns: Columns of numbers. Missing values are left out of their column.
-            control: The arm to compare with; the first by name where None.
+            frame: One row per customer, known before the treatment; customers who were not
+                assigned are left out.
+            columns: Columns of numbers. Missing values are left out.
+            control: The arm to compare with; the first by name if None.
 
         Raises:
             DataError: If a column is absent or infinite, or a customer has two rows.
+
+        Examples:
+            >>> import pandas as pd
+            >>> drawn = assign(range(1000), arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> before = pd.DataFrame({"customer_id": range(1000), "age": [30, 40] * 500})
+            >>> drawn.balance(before, ["age"]).ok
+            True
         """
         table = collect(frame, BEFORE)
         place = self.rows_in(table)
@@ -229,33 +263,52 @@ class Assignment(Tabular):
         return Balance.of(values, self.arm, self.arms, base)
 
     def known_arm(self, arm: str) -> str:
-        """Return the name of an arm, or raise ConfigError where there is none of it."""
+        """Return the name of an arm, or raise ConfigError if it is unknown.
+
+        Examples:
+            >>> assign([], arms={"control": 0.5, "treated": 0.5}, salt="s").known_arm("treated")
+            'treated'
+        """
         if arm in self.arms:
             return arm
         raise ConfigError(f"no arm {arm!r}. Hint: the arms are {', '.join(self.arms)}")
 
     def rows_in(self, table: Eager) -> NDArray[np.intp]:
-        """Return the row of each assigned customer in a table, -1 where there is none.
+        """Return the row of each assigned customer in a table, -1 if there is none.
 
         Raises:
-            DataError: If the table has a customer twice, or nobody who was assigned.
+            DataError: If the table has a customer twice, or no assigned customer.
+
+        Examples:
+            >>> import pandas as pd
+            >>> drawn = assign(["a", "b"], arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> drawn.rows_in(collect(pd.DataFrame({"customer_id": ["b"]}), "customers")).tolist()
+            [-1, 0]
         """
         ids = read_ids(table, "customer_id", BEFORE)
         twice = repeated(ids)
         if twice:
-            hint = "one row per customer, of things known before the treatment"
+            hint = "one row per customer, known before the treatment"
             raise DataError(
                 "customers with several rows", column="customer_id", rows=twice, hint=hint
             )
         place = positions(self.customer_id, ids)
-        refuse_strangers(place, "customer_id")
+        refuse_unassigned(place, "customer_id")
         return place
 
 
-def refuse_strangers(place: NDArray[np.intp], column: str) -> None:
-    """Raise DataError where nobody in a table was assigned: the ids must be of two kinds."""
+def refuse_unassigned(place: NDArray[np.intp], column: str) -> None:
+    """Raise DataError if no customer of a table was assigned.
+
+    Args:
+        place: Position of each customer among those assigned, -1 for the others.
+        column: Column of the id.
+
+    Examples:
+        >>> refuse_unassigned(np.array([0, -1]), "customer_id")
+    """
     if len(place) and (place < 0).all():
-        hint = "are the ids of both tables the same ones, and of one type?"
+        hint = "use the same ids, of the same type, in both tables"
         raise DataError("no assigned customer is in the table", column=column, hint=hint)
 
 
@@ -268,7 +321,7 @@ def _checked_shares(arms: Mapping[str, float]) -> dict[str, float]:
     shares = {str(arm): float(arms[arm]) for arm in sorted(arms)}
     hint = "arms={'control': 0.5, 'treated': 0.5}"
     if len(shares) < _TWO:
-        raise ConfigError(f"an experiment has two arms or more, got {len(shares)}. Hint: {hint}")
+        raise ConfigError(f"an experiment has at least two arms, got {len(shares)}. Hint: {hint}")
     if not all(share > 0 for share in shares.values()):
         raise ConfigError(f"every arm has a share above 0, got {shares}. Hint: {hint}")
     if not isclose(fsum(shares.values()), 1.0, abs_tol=1e-9):
@@ -277,11 +330,11 @@ def _checked_shares(arms: Mapping[str, float]) -> dict[str, float]:
 
 
 def _customers(
-    customers: IntoFrame | Iterable[object], customer_id: str, strata: str | Sequence[str] | None
+    customers: IntoTable | Iterable[object], customer_id: str, strata: str | Sequence[str] | None
 ) -> tuple[NDArray[np.object_], NDArray[np.str_] | None]:
-    """Return the ids and, where asked for, the stratum of each."""
+    """Return the ids and, with strata, the stratum of each."""
     try:
-        table = collect(cast("IntoFrame", customers), "customers")
+        table = collect(cast("IntoTable", customers), "customers")
     except DataError:
         return _bare_ids(customers, customer_id, strata), None
     ids = read_ids(table, customer_id, "customers")
@@ -300,7 +353,7 @@ def _bare_ids(
         kind = type(customers).__name__
         raise DataError(f"customers are a frame or a list of ids, got {kind}", column=customer_id)
     if strata is not None:
-        raise ConfigError("strata are columns, so they need a frame. Hint: assign(frame, ...)")
+        raise ConfigError("strata are columns of a frame, got ids. Hint: assign(frame, ...)")
     return check_ids(list(customers), customer_id)
 
 
@@ -317,10 +370,10 @@ def _uniform(keys: Iterable[object], salt: str) -> NDArray[np.float64]:
 
 
 def _dealt(place: NDArray[np.float64], stratum: NDArray[np.str_], salt: str) -> NDArray[np.float64]:
-    """Return evenly spread places in [0, 1) within each stratum, in the order of the hashes.
+    """Return evenly spaced places in [0, 1) within each stratum, in the order of the hashes.
 
-    Places are (rank + offset) / size with an offset per stratum, hashed too (systematic
-    sampling): each customer's chance of an arm stays its share, in a stratum of one as well.
+    Places are (rank + offset) / size, with a hashed offset per stratum (systematic
+    sampling), so the probability of an arm is its share, even in a stratum of one customer.
     """
     names, code, size = np.unique(stratum, return_inverse=True, return_counts=True)
     offset = _uniform(names.tolist(), f"{salt}/offset")
@@ -334,10 +387,10 @@ def _dealt(place: NDArray[np.float64], stratum: NDArray[np.str_], salt: str) -> 
 def _refuse_two(
     ids: NDArray[np.object_], said: NDArray[np.str_], same: NDArray[np.intp], column: str
 ) -> None:
-    """Raise DataError where rows of one customer (``same``: its first row) disagree."""
+    """Raise DataError if rows of one customer (``same``: its first row) disagree."""
     differs = said != said[same]
     if differs.any():
-        hint = "leave these customers out, or find out which treatment they really had"
+        hint = "leave these customers out, or correct their rows"
         rows = list(dict.fromkeys(ids[differs]))
         raise DataError(
             f"customers with more than one {column}", column=column, rows=rows, hint=hint

@@ -1,4 +1,4 @@
-"""What to look at before believing an experiment: sizes of the arms, and their balance."""
+"""Checks of an experiment: the sizes of the arms, and their balance before the treatment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ _MIN_EXPECTED = 5.0
 
 @dataclass(frozen=True)
 class SampleRatio:
-    """Whether the arms are of the planned sizes (SRM check).
+    """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
 
     Attributes:
-        observed: Customers of each arm.
-        expected: Customers of each arm under the planned shares.
-        p_value: Of Pearson's chi-square goodness-of-fit test.
-        strata: The same for each stratum that is large enough to test.
+        observed: Customers by arm.
+        expected: Customers by arm under the planned shares.
+        p_value: P-value of Pearson's chi-square goodness-of-fit test.
+        strata: The same check for each stratum that is large enough to test.
 
     Examples:
         >>> arm = np.array(["control"] * 5000 + ["treated"] * 5300)
@@ -46,8 +46,13 @@ class SampleRatio:
     ) -> Self:
         """Return the check of arms, of shape (n_customers,), against planned shares.
 
-        A stratum is left out where an arm should have fewer than 5 customers: the
-        chi-square distribution is no good approximation there.
+        A stratum is left out if the expected size of an arm is below 5, where the
+        chi-square distribution is a poor approximation.
+
+        Examples:
+            >>> arm = np.array(["control"] * 480 + ["treated"] * 520)
+            >>> round(SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).p_value, 3)
+            0.206
         """
         observed = {name: int((arm == name).sum()) for name in shares}
         expected = {name: share * len(arm) for name, share in shares.items()}
@@ -60,18 +65,18 @@ class SampleRatio:
 
     @property
     def mismatches(self) -> tuple[str, ...]:
-        """Strata that fail on their own, at 0.001 shared out over the strata."""
+        """Strata that fail the check at 0.001 divided by the number of strata."""
         limit = _ALARM / max(1, len(self.strata))
         return tuple(name for name, part in self.strata.items() if part.p_value < limit)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing speaks of a mismatch: p at or above 0.001, in the strata as well."""
+        """Whether there is no sign of a mismatch: p of at least 0.001, also in the strata."""
         return self.p_value >= _ALARM and not self.mismatches
 
     @property
     def verdict(self) -> str:
-        """What to tell the reader."""
+        """Verdict in words."""
         if self.ok:
             return f"as planned (p = {self.p_value:.3f})"
         where = f" in {', '.join(self.mismatches)}" if self.mismatches else ""
@@ -87,14 +92,20 @@ def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float])
 
 @dataclass(frozen=True, eq=False)
 class Balance(Tabular):
-    """How alike the arms were before the treatment.
+    """Differences between the arms before the treatment.
 
     Attributes:
         control: The arm that the others are compared with.
         column: Column compared, of shape (n_rows,).
         arm: Arm compared, of shape (n_rows,).
         difference: Standardised mean difference (in standard deviations), shape (n_rows,).
-        p_value: How often chance alone gives so much, of shape (n_rows,).
+        p_value: P-value of the difference (Welch), of shape (n_rows,).
+
+    Examples:
+        >>> arm = np.array(["control", "treated"] * 50)
+        >>> values = {"age": np.where(arm == "treated", 50.0, 30.0) + np.arange(100) % 7}
+        >>> Balance.of(values, arm, ("control", "treated"), "control").suspicious
+        ('age',)
     """
 
     control: str
@@ -111,7 +122,13 @@ class Balance(Tabular):
         arms: tuple[str, ...],
         control: str,
     ) -> Self:
-        """Return the balance of columns of shape (n_customers,); NaN is left out."""
+        """Return the balance of columns of shape (n_customers,); NaN is left out.
+
+        Examples:
+            >>> arm = np.array(["control", "treated"] * 50)
+            >>> Balance.of({"age": np.arange(100.0)}, arm, ("control", "treated"), "control").ok
+            True
+        """
         keys = [(column, other) for column in values for other in arms if other != control]
         found = [
             _standardised(values[column][arm == other], values[column][arm == control])
@@ -122,7 +139,14 @@ class Balance(Tabular):
         return cls(control, names[:, 0], names[:, 1], table[:, 0], table[:, 1])
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns column, arm, standardised_difference, p_value."""
+        """Return the columns column, arm, standardised_difference, p_value.
+
+        Examples:
+            >>> arm = np.array(["control", "treated"] * 50)
+            >>> both = ("control", "treated")
+            >>> list(Balance.of({"age": np.arange(100.0)}, arm, both, "control").columns())
+            ['column', 'arm', 'standardised_difference', 'p_value']
+        """
         return {
             "column": self.column,
             "arm": self.arm,
@@ -132,7 +156,7 @@ class Balance(Tabular):
 
     @property
     def suspicious(self) -> tuple[str, ...]:
-        """Columns that differ more than chance would do once in 1,000 tables like this one."""
+        """Columns that differ at 0.001 divided by the number of rows."""
         limit = _ALARM / max(1, len(self.column))
         return tuple(dict.fromkeys(self.column[self.p_value < limit].tolist()))
 

@@ -1,135 +1,27 @@
-"""Lift on lifetime value: what was observed in the window, and what a fit says comes after."""
+"""Lift on lifetime value: the observed window, and the forecast of the time beyond it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 from typing import Self
 from warnings import warn
 
 import numpy as np
-from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 from scipy import sparse
 
-from omniltv._frames import check_ids, positions
-from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError, DataWarning
-from omniltv.experiments._study import Attendance, Cell, Missing, Outcomes, Study
-from omniltv.experiments.assignment import Assignment, refuse_strangers
-from omniltv.experiments.estimators import ArmMeans, adjusted_means
+from omniltv.experiments._joined import ObservedOutcomes
+from omniltv.experiments._study import ComparedGroup, Study
+from omniltv.experiments.assignment import Assignment
+from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator
+from omniltv.experiments.forecast import Forecast, JoinedForecast
+from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift
-from omniltv.units import Span, TimeUnit
+from omniltv.experiments.tables import Baseline, IntoOutcome, Outcome, as_outcome
 
-__all__ = ["Forecast", "Persistence", "ltv_lift"]
+__all__ = ["ltv_lift"]
 
-
-@dataclass(frozen=True)
-class Persistence:
-    """What is assumed of the effect after the observed window; no data can tell.
-
-    Make one with `none`, `full` or `half_life`.
-
-    Attributes:
-        span: How far beyond the window the forecast looks; None where it does not.
-        halves_every: Time in which the effect halves; None where it does not.
-
-    Examples:
-        >>> from omniltv.units import weeks
-        >>> Persistence.half_life(weeks(13), span=weeks(52))
-        Persistence: the effect halves every 13 weeks after the window, over 52 weeks: 34 % of
-        the undiminished lift counts
-    """
-
-    span: Span | None = None
-    halves_every: Span | None = None
-
-    @classmethod
-    def none(cls) -> Self:
-        """Return: the effect ends with the window and leaves nothing behind.
-
-        The lift is then what was observed, and needs no forecast.
-        """
-        return cls()
-
-    @classmethod
-    def full(cls, span: Span) -> Self:
-        """Return: the treatment goes on, or its effect does, over ``span``, undiminished."""
-        return cls(span)
-
-    @classmethod
-    def half_life(cls, halves_every: Span, *, span: Span) -> Self:
-        """Return: the effect halves again and again after the window, over ``span``.
-
-        The undiminished lift is taken to come evenly over the span, so the share of it
-        that counts is the mean of 2^(-t / half-life) over the span.
-
-        Raises:
-            ConfigError: If a span is zero.
-        """
-        if min(halves_every.amount, span.amount) <= 0:
-            raise ConfigError("a half-life and its span are above zero. Hint: weeks(13)")
-        return cls(span, halves_every)
-
-    @property
-    def share(self) -> float:
-        """The share of the undiminished lift beyond the window that counts."""
-        if self.span is None:
-            return 0.0
-        if self.halves_every is None:
-            return 1.0
-        lives = self.span.to(TimeUnit.DAY) / self.halves_every.to(TimeUnit.DAY)
-        return float(-np.expm1(-lives * log(2)) / (lives * log(2)))
-
-    def __str__(self) -> str:
-        if self.span is None:
-            return "the effect ends with the window and leaves nothing behind"
-        if self.halves_every is None:
-            return f"the effect lasts undiminished for {self.span} after the window"
-        return (
-            f"the effect halves every {self.halves_every} after the window, over {self.span}: "
-            f"{self.share:.0%} of the undiminished lift counts".replace("%", " %")
-        )
-
-    def __repr__(self) -> str:
-        return f"Persistence: {self}"
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """What a fit says of the time beyond the window, and what it knew.
-
-    All rows are in one order, and all draws in one order (draw 7 of each belongs to the
-    same parameters).
-
-    Attributes:
-        customer_id: Customer of each row, of shape (n_rows,); several rows add up.
-        value: Expected value beyond the window, each row under its own arm's parameters.
-        arms: The arms that were groups of the fit (``fit.groups``; of groups combined
-            with ``|`` each part counts). A fit that did not know the arms gives all the
-            same parameters and so hides part of the effect.
-        log_likelihood: Log-likelihood of each row's history in each draw, one for each
-            fit the value is made of (purchases, spend). It tells how the posterior would
-            have moved with other customers, and makes the interval neither too narrow
-            nor too wide; without it the interval is a safe but wide bound.
-        part: Label of each row, of shape (n_rows,), to split by (its channel); optional.
-    """
-
-    customer_id: NDArray[np.object_]
-    value: Draws
-    arms: tuple[str, ...]
-    log_likelihood: tuple[RowDraws, ...] = ()
-    part: NDArray[np.str_] | None = None
-
-    def __post_init__(self) -> None:
-        n = len(self.value)
-        sizes = [("customer_id", len(self.customer_id))]
-        sizes += [("log_likelihood", len(rows)) for rows in self.log_likelihood]
-        sizes += [] if self.part is None else [("part", len(self.part))]
-        for name, size in sizes:
-            if size != n:
-                raise DataError(f"{size:,} rows for {n:,} rows of value", column=name)
-        if any(rows.n_draws != self.value.n_draws for rows in self.log_likelihood):
-            raise DataError("not the same draws as value", column="log_likelihood")
+_ADJUSTED = Cuped()
 
 
 def ltv_lift(
@@ -137,134 +29,121 @@ def ltv_lift(
     *,
     control: str,
     persistence: Persistence,
-    observed: IntoFrame | None = None,
-    outcome: str = "value",
+    observed: IntoOutcome | None = None,
     forecast: Forecast | None = None,
-    before: IntoFrame | None = None,
-    covariates: str | Sequence[str] = (),
-    by: str | Sequence[str] = (),
-    parts: str | None = None,
-    missing: Missing = "error",
+    baseline: Baseline | None = None,
+    estimator: LiftEstimator = _ADJUSTED,
     level: float = 0.95,
 ) -> Lift:
-    """Return the lift on lifetime value per customer: window observed, beyond it forecast.
+    """Return the lift on lifetime value per customer: observed in the window, forecast beyond.
 
-    The estimate is the difference of the arms' mean value in the window, plus the share
-    that `Persistence` lets count of the difference of their mean forecasts (posterior
-    means), adjusted by the covariates as in `cuped`.
+    The outcome of a customer is the value in the window plus the posterior mean of the
+    value beyond it, weighted by the share that `Persistence` leaves. The estimator compares
+    the arms in this outcome.
 
     Its variance is that of drawing other customers from the same population. Other
-    customers would change the states that are averaged and, through the fit, the
-    parameters too, and both in the same direction: the posterior's own interval leaves
-    out the first, and adding the two as if independent is still too narrow. So each
-    customer's influence is the direct one plus the posterior covariance, over the draws,
-    of the mean forecast with that customer's log-likelihood (the infinitesimal jackknife
-    for posterior means: Giordano and Broderick 2023, "The Bayesian infinitesimal
-    jackknife for variance", eq. 4). Without log-likelihoods the standard
-    deviations of the two parts are added up, which no correlation can exceed.
+    customers would change the averaged states and, through the fit, the parameters, both in
+    the same direction: the posterior interval omits the first, and adding the two as if
+    independent is still too narrow. So the estimator gets pseudo-observations (Andersen,
+    Klein and Rosthøj 2003, Biometrika 90, 15-27): outcomes plus the centred influence that
+    each customer has on the forecasts through the fit. That influence is the posterior
+    covariance, over the draws, of the mean forecast with the log-likelihood of the customer
+    (the infinitesimal jackknife for posterior means: Giordano and Broderick 2023, "The
+    Bayesian infinitesimal jackknife for variance", eq. 4). Without log-likelihoods the
+    standard deviations of the two sources are added, which no correlation can exceed.
 
     Args:
-        assignment: Who is in which arm.
+        assignment: The arm of each customer.
         control: The arm to compare with.
-        persistence: What is assumed of the effect after the window. There is no default.
-        observed: Value in the window, any number of rows per customer; None where the
-            forecast is to stand alone.
-        outcome: Column of the value in ``observed``.
-        forecast: Value beyond the window; not needed under ``Persistence.none()``.
-        before: One row per customer, of things known before the treatment.
-        covariates: Columns of ``before`` to adjust by; the value expected before is best.
-        by: Columns of ``before`` to group by.
-        parts: Column of ``observed`` that splits the value; ``forecast.part`` splits the
-            forecast by the same labels.
-        missing: What an assigned customer is who has no row in ``observed``, or none in
-            the forecast.
+        persistence: The assumption about the effect after the window. It has no default.
+        observed: Value in the window: the history from `window_history`, a table with the
+            column ``value``, or an `Outcome` with other options. None compares the forecast
+            alone.
+        forecast: Value beyond the window; not needed with ``Persistence.none()``.
+        baseline: Covariates and groups, known before the treatment. The best covariate is
+            the value expected before.
+        estimator: Compares two arms.
         level: Level of the intervals.
 
     Raises:
-        ConfigError: If there is nothing to compare: no forecast though the effect is said
-            to persist, neither forecast nor observed value, or no such control arm.
-        DataError: As `lift`; or if draws are not finite.
+        ConfigError: If there is nothing to compare (no forecast although the effect
+            persists, neither forecast nor observed value), if persistence and forecast have
+            different spans, or there is no such control arm.
+        DataError: As `lift`, or if draws are not finite.
 
     Warns:
-        DataWarning: If the fit did not know the arms, and as `lift`.
+        DataWarning: If the fits did not have the arms as groups, and as `lift`.
 
     Examples:
+        >>> from omniltv.draws import Draws
         >>> from omniltv.experiments import assign
         >>> from omniltv.units import weeks
         >>> drawn = assign(range(1000), arms={"control": 0.5, "treated": 0.5}, salt="spring")
-        >>> treated = drawn.arm == "treated"
         >>> rng = np.random.default_rng(1)
-        >>> mean = rng.gamma(2.0, 5.0, 1000) + 3.0 * treated
+        >>> mean = rng.gamma(2.0, 5.0, 1000) + 3.0 * (drawn.arm == "treated")
         >>> value = Draws.from_array(mean[:, None] + rng.normal(0, 0.5, (1000, 200)))
-        >>> forecast = Forecast(drawn.customer_id, value, ("control", "treated"))
+        >>> forecast = Forecast(customer_id=drawn.customer_id, value=value, span=weeks(52),
+        ...                     arms=("control", "treated"))
         >>> lasting = Persistence.full(weeks(52))
         >>> ltv_lift(drawn, control="control", persistence=lasting, forecast=forecast)
-        Lift of lifetime value per customer against 'control' (ltv_lift)
+        Lift of lifetime value per customer against 'control' (cuped)
           treated                  +2.404  95 % [1.483, 3.326]  relative +23.6%  n 528 / 472
           arms: as planned (p = 0.077)
-          note: the effect lasts undiminished for 52 weeks after the window
+          note: the effect is assumed to last undiminished for 52 weeks after the window
     """
-    share = persistence.share
-    _something_to_compare(share, observed, forecast)
-    study = Study.read(assignment, control, before, by, covariates, level)
-    window = None if observed is None else Outcomes.read(observed, assignment, outcome, parts)
-    beyond = forecast if share > 0 else None
-    rows = None if beyond is None else _ForecastRows.read(beyond, assignment, split=bool(parts))
-    notes = [str(persistence), *_settle(window, rows, assignment, missing)]
+    study = Study.read(assignment, control, baseline, level)
+    beyond = _beyond(persistence, forecast)
+    read = None if observed is None else as_outcome(observed)
+    if read is None and beyond is None:
+        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
+    parts = _parts(read, beyond)
+    window = None if read is None else ObservedOutcomes.read(read, assignment)
+    rows = None if beyond is None else JoinedForecast.read(beyond, assignment, split=bool(parts))
+    notes = [str(persistence), *_checked(window, assignment), *_checked(rows, assignment)]
     if beyond is not None:
         notes += _on_arms(beyond, assignment)
-    names = _part_names(window, rows)
-    cells = study.cells(names, parts)
-    value = np.zeros((len(assignment), len(names)))
-    if window is not None:
-        value[:, np.searchsorted(names, window.parts)] += window.values
-    future = None if rows is None else _Future.of(rows, study, cells, names)
-    if future is not None:
-        value += share * future.mean
+    value = _LifetimeOutcome.of(study, window, rows, persistence.share, parts)
     found = [
-        study.row(cell, arm, _means(study, cell, k, arm, value, future, share))
-        for k, cell in enumerate(cells)
+        study.row(group, arm, value.means(estimator, k, arm))
+        for k, group in enumerate(value.groups)
         for arm in study.treated
     ]
-    return study.result("lifetime value", "ltv_lift", found, notes)
+    return study.result("lifetime value", estimator.name, found, notes)
 
 
-def _something_to_compare(
-    share: float, observed: IntoFrame | None, forecast: Forecast | None
-) -> None:
-    if share > 0 and forecast is None:
+def _beyond(persistence: Persistence, forecast: Forecast | None) -> Forecast | None:
+    """Return the forecast if it counts."""
+    if persistence.share == 0:
+        return None
+    if forecast is None:
         raise ConfigError("an effect that persists needs forecast=, or use Persistence.none()")
-    if share == 0 and observed is None:
-        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
+    persistence.require_span(forecast.span)
+    return forecast
 
 
-def _settle(
-    window: Outcomes | None,
-    rows: "_ForecastRows | None",
-    assignment: Assignment,
-    missing: Missing,
-) -> list[str]:
-    """Return notes on customers without window or forecast, or raise DataError for them."""
-    notes = []
-    for table in (window, rows):
-        if table is not None:
-            table.settle_missing(assignment, missing)
-            notes += table.notes(missing)
-    return notes
+def _parts(observed: Outcome | None, forecast: Forecast | None) -> str | None:
+    """Return the name of what the outcome is split by, if anything."""
+    if observed is not None:
+        return observed.parts
+    return "part" if forecast is not None and forecast.part is not None else None
 
 
-def _part_names(window: Outcomes | None, rows: "_ForecastRows | None") -> list[str]:
-    return sorted({name for table in (window, rows) if table is not None for name in table.parts})
+def _checked(table: ObservedOutcomes | JoinedForecast | None, assignment: Assignment) -> list[str]:
+    """Return notes on missing and unassigned customers, or raise DataError."""
+    if table is None:
+        return []
+    table.require_rows(assignment)
+    return table.notes()
 
 
 def _on_arms(forecast: Forecast, assignment: Assignment) -> list[str]:
-    """Return the note, and warn, where the fit did not know the arms."""
+    """Return the note, and warn, if the arms were not groups of the fit."""
     known = {name for label in forecast.arms for name in label.split("|")}
     unknown = [arm for arm in assignment.arms if arm not in known]
     if not unknown:
         return []
     said = (
-        f"the fit did not know the arm {', '.join(unknown)}: the lift beyond the window is drawn "
+        f"the fit has no group {', '.join(unknown)}, so the lift beyond the window is shrunk "
         "towards zero"
     )
     warn(f"{said}. Hint: fit with Pooling.none('arm')", DataWarning, stacklevel=3)
@@ -272,50 +151,89 @@ def _on_arms(forecast: Forecast, assignment: Assignment) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class _ForecastRows(Attendance):
-    """Rows of a forecast joined to the assigned customers.
+class _LifetimeOutcome:
+    """Value per customer and part, and how the fit adds to its sampling error.
 
-    ``used`` are the rows of assigned customers; ``place`` their customers, ``part`` their
-    labels and ``state`` the state of a quantity, all in the order of ``used``.
+    Attributes:
+        study: Assignment, groups and covariates.
+        groups: The comparisons.
+        value: Window plus the counted share of the forecast, of shape (n_customers, n_parts).
+        future: The forecast, summed up; None without one.
+        share: Share of the forecast that counts.
     """
 
-    forecast: Forecast
-    used: NDArray[np.intp]
-    place: NDArray[np.intp]
-    part: NDArray[np.str_]
+    study: Study
+    groups: Sequence[ComparedGroup]
+    value: NDArray[np.float64]
+    future: "_Future | None"
+    share: float
 
     @classmethod
-    def read(cls, forecast: Forecast, assignment: Assignment, *, split: bool) -> Self:
-        if split and forecast.part is None:
-            raise ConfigError("parts= splits the forecast too. Hint: Forecast(..., part=labels)")
-        ids = check_ids(forecast.customer_id.tolist(), "customer_id")
-        place = positions(ids, assignment.customer_id)
-        refuse_strangers(place, "customer_id")
-        used = np.flatnonzero(place >= 0)
-        labels = np.full(len(ids), "") if not split or forecast.part is None else forecast.part
-        has_row = np.zeros(len(assignment), dtype=np.bool_)
-        has_row[place[used]] = True
-        return cls(
-            parts=tuple(map(str, np.unique(labels[used]))),
-            has_row=has_row,
-            strangers=len(set(ids[place < 0].tolist())),
-            what="expected value",
-            forecast=forecast,
-            used=used,
-            place=place[used],
-            part=labels[used].astype(np.str_),
-        )
+    def of(
+        cls,
+        study: Study,
+        window: ObservedOutcomes | None,
+        rows: JoinedForecast | None,
+        share: float,
+        parts: str | None,
+    ) -> Self:
+        tables = [table for table in (window, rows) if table is not None]
+        names = sorted({name for table in tables for name in table.parts})
+        groups = study.compared(names, parts)
+        value = np.zeros((len(study.assignment), len(names)))
+        if window is not None:
+            value[:, np.searchsorted(names, window.parts)] += window.values
+        future = None if rows is None else _Future.of(rows, study, groups, names)
+        if future is not None:
+            value += share * future.mean
+        return cls(study, groups, value, future, share)
+
+    def means(self, estimator: LiftEstimator, k: int, arm: str) -> ArmMeans | None:
+        """Return the means of an arm and the control in comparison ``k``."""
+        group = self.groups[k]
+        sides = self.study.sides(group, arm)
+        if sides.sum(axis=0).min() <= 1:
+            return None
+        outcome = self.value.sum(axis=1) if group.part is None else self.value[:, group.part]
+        if self.future is None:
+            return estimator.estimate(*self.study.samples(outcome, sides))
+        pair = [self.future.arms.index(arm), self.future.arms.index(self.study.control)]
+        if self.future.influence is None:
+            found = estimator.estimate(*self.study.samples(outcome, sides))
+            bound = (np.sqrt(np.diag(found.covariance)) + self.share * self.future.sd[k, pair]) ** 2
+            return found._replace(covariance=np.diag(bound))
+        influence = self.share * self.future.influence[:, k, pair]
+        pseudo = _pseudo_observations(outcome, influence, sides)
+        found = estimator.estimate(*self.study.samples(pseudo, sides))
+        others = influence[~sides.any(axis=1)]
+        return found._replace(covariance=found.covariance + others.T @ others)
+
+
+def _pseudo_observations(
+    outcome: NDArray[np.float64], influence: NDArray[np.float64], sides: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return outcomes whose spread includes the influence of each customer on the fit.
+
+    A customer moves the difference of the arms by the gap of its influences on the two
+    means. An outcome that is higher by n gap, in an arm of n, moves it as much. Gaps are
+    centred within the arm, so the means stay as they are.
+    """
+    gap = influence[:, 0] - influence[:, 1]
+    pseudo = outcome.copy()
+    for side, sign in zip(sides.T, (1.0, -1.0), strict=True):
+        pseudo[side] += sign * side.sum() * (gap[side] - gap[side].mean())
+    return pseudo
 
 
 @dataclass(frozen=True, eq=False)
 class _Future:
-    """The forecast, summed up for the comparisons that are made.
+    """The forecast, summed up for the comparisons.
 
     Attributes:
         mean: Posterior mean per customer and part, of shape (n_customers, n_parts).
-        sd: Posterior standard deviation of each arm's mean, of shape (n_cells, n_arms).
-        influence: How each customer moves an arm's mean through the fit, of shape
-            (n_customers, n_cells, n_arms); None without log-likelihoods.
+        sd: Posterior standard deviation of the mean of each arm, of shape (n_groups, n_arms).
+        influence: Influence of each customer on the mean of each arm through the fit, of
+            shape (n_customers, n_groups, n_arms); None without log-likelihoods.
         arms: The arms, in that order.
     """
 
@@ -326,16 +244,20 @@ class _Future:
 
     @classmethod
     def of(
-        cls, rows: _ForecastRows, study: Study, cells: Sequence[Cell], names: Sequence[str]
+        cls,
+        rows: JoinedForecast,
+        study: Study,
+        groups: Sequence[ComparedGroup],
+        names: Sequence[str],
     ) -> Self:
         arms = study.assignment.arms
         value = rows.forecast.value
         part = np.searchsorted(np.asarray(names), rows.part)
-        weights = _weights(rows, study, cells, part)
+        weights = _weights(rows, study, groups, part)
         expected, draws = _one_pass(rows, weights)
         mean = np.zeros((len(study.assignment), len(names)))
         np.add.at(mean, (rows.place, part), expected[value.index[rows.used]])
-        shape = (len(cells), len(arms))
+        shape = (len(groups), len(arms))
         influence = None
         if rows.forecast.log_likelihood:
             influence = _through_the_fit(rows, draws, len(study.assignment))
@@ -344,17 +266,19 @@ class _Future:
 
 
 def _weights(
-    rows: _ForecastRows, study: Study, cells: Sequence[Cell], part: NDArray[np.intp]
+    rows: JoinedForecast,
+    study: Study,
+    groups: Sequence[ComparedGroup],
+    part: NDArray[np.intp],
 ) -> sparse.csr_array:
-    """Return what each state counts in each arm's mean, of shape (n_states, n_cells x n_arms)."""
+    """Return the weight of each state in each mean, of shape (n_states, n_groups x n_arms)."""
     value = rows.forecast.value
-    arms = study.assignment.arms
     blocks = []
-    for cell in cells:
-        inside = cell.members[rows.place] & (cell.part is None or part == cell.part)
-        for arm in arms:
+    for group in groups:
+        inside = group.members[rows.place] & (group.part is None or part == group.part)
+        for arm in study.assignment.arms:
             of_arm = study.assignment.arm == arm
-            size = max(1, int((of_arm & cell.members).sum()))
+            size = max(1, int((of_arm & group.members).sum()))
             chosen = inside & of_arm[rows.place]
             count = np.bincount(value.index[rows.used[chosen]], minlength=value.n_states)
             blocks.append(sparse.csc_array(count[:, None] / size))
@@ -362,9 +286,9 @@ def _weights(
 
 
 def _one_pass(
-    rows: _ForecastRows, weights: sparse.csr_array
+    rows: JoinedForecast, weights: sparse.csr_array
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of each state and the draws of each arm's mean."""
+    """Return the mean of each state and the draws of the mean of each arm."""
     value = rows.forecast.value
     expected = np.empty(value.n_states)
     draws = np.zeros((weights.shape[1], value.n_draws))
@@ -379,9 +303,9 @@ def _one_pass(
 
 
 def _through_the_fit(
-    rows: _ForecastRows, draws: NDArray[np.float64], n_customers: int
+    rows: JoinedForecast, draws: NDArray[np.float64], n_customers: int
 ) -> NDArray[np.float64]:
-    """Return the posterior covariance of each arm's mean with each customer's log-likelihood."""
+    """Return the posterior covariance of each mean with the log-likelihood of each customer."""
     centred = (draws - draws.mean(axis=1, keepdims=True)) / (draws.shape[1] - 1)
     answer = np.zeros((n_customers, len(draws)))
     for logs in rows.forecast.log_likelihood:
@@ -390,30 +314,3 @@ def _through_the_fit(
             per_state[states] = block @ centred.T
         np.add.at(answer, rows.place, per_state[logs.index[rows.used]])
     return answer
-
-
-def _means(
-    study: Study,
-    cell: Cell,
-    k: int,
-    arm: str,
-    value: NDArray[np.float64],
-    future: _Future | None,
-    share: float,
-) -> ArmMeans | None:
-    """Return the means of an arm and the control in cell number ``k``."""
-    sides = study.sides(cell, arm)
-    if sides.sum(axis=0).min() <= 1:
-        return None
-    amount = value.sum(axis=1) if cell.part is None else value[:, cell.part]
-    means = np.array([amount[side].mean() for side in sides.T])
-    influence = np.where(sides, amount[:, None] - means, 0.0) / sides.sum(axis=0)
-    if future is None:
-        return adjusted_means(means, influence, sides, study.covariates)
-    pair = [future.arms.index(arm), future.arms.index(study.control)]
-    if future.influence is not None:
-        influence = influence + share * future.influence[:, k, pair]
-        return adjusted_means(means, influence, sides, study.covariates)
-    found = adjusted_means(means, influence, sides, study.covariates)
-    bound = (np.sqrt(np.diag(found.covariance)) + share * future.sd[k, pair]) ** 2
-    return found._replace(covariance=np.diag(bound))

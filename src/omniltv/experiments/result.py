@@ -1,4 +1,4 @@
-"""The result of an experiment: a value whose repr is what a reader wants to see."""
+"""The result of an experiment: effects with intervals, checks and notes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,23 +15,33 @@ __all__ = ["Lift", "LiftRow"]
 
 
 class LiftRow(NamedTuple):
-    """The effect of one arm, on everybody or on one group, per customer.
+    """The effect of one arm per customer, over all customers or one group.
 
     Attributes:
-        by: What the customers are grouped by (or the outcome is split by); "" for all.
+        by: Column that the customers are grouped by or the outcome is split by; "" for all.
         group: The group.
         arm: The arm that is compared with the control.
-        estimate: Mean outcome in the arm less that in the control arm, per customer.
-        standard_error: Of the estimate.
+        estimate: Difference between the mean outcomes of the arm and of the control.
+        standard_error: Standard error of the estimate.
         low: Lower end of the interval.
-        high: Upper end.
-        relative: The estimate as a share of the control's mean; NaN where that is not positive.
+        high: Upper end of the interval.
+        relative: The estimate as a share of the mean of the control; NaN if that is not
+            positive.
         relative_low: Lower end of its interval (Fieller 1954).
-        relative_high: Upper end; infinite where the control's mean may be zero.
+        relative_high: Upper end; infinite if the mean of the control may be zero.
         mean: Mean outcome in the arm.
         control_mean: Mean outcome in the control arm.
         n: Customers in the arm.
         control_n: Customers in the control arm.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.experiments import Assignment, difference
+        >>> table = pd.DataFrame({"customer_id": range(4), "arm": ["a", "b"] * 2,
+        ...                       "value": [1.0, 4.0, 2.0, 5.0]})
+        >>> row = difference(table, Assignment.from_frame(table), control="a").overall()
+        >>> row.mean, row.control_mean, row.estimate
+        (4.5, 1.5, 3.0)
     """
 
     by: str
@@ -52,17 +62,26 @@ class LiftRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Lift(Tabular):
-    """What a treatment changed, with the checks it stands on.
+    """The effects of a treatment, with checks and notes.
 
     Attributes:
-        outcome: What was compared.
-        estimator: How.
+        outcome: Name of the outcome.
+        estimator: Name of the estimator.
         control: The arm that the others are compared with.
-        level: Level of the intervals, each for itself.
-        rows: One per arm and group, everybody first.
-        srm: Whether the arms have the planned sizes; None where no shares were planned.
-        balance: How alike the arms were before in the covariates; None where there are none.
-        notes: What the reader has to know: assumptions, customers left out, multiplicity.
+        level: Level of each interval.
+        rows: One row per arm and group, all customers first.
+        srm: Check of the sizes of the arms; None without planned shares.
+        balance: Differences in the covariates before the treatment; None without covariates.
+        notes: Assumptions, customers left out, and the number of comparisons.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.experiments import Assignment, difference
+        >>> table = pd.DataFrame({"customer_id": range(6), "arm": ["a", "b"] * 3,
+        ...                       "value": [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]})
+        >>> difference(table, Assignment.from_frame(table), control="a")
+        Lift of value per customer against 'a' (difference)
+          b                        +3  95 % [0.733, 5.267]  relative +150.0%  n 3 / 3
     """
 
     outcome: str
@@ -75,23 +94,34 @@ class Lift(Tabular):
     notes: tuple[str, ...] = ()
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns of one row per arm and group."""
+        """Return the columns of one row per arm and group.
+
+        Examples:
+            >>> row = LiftRow("", "", "b", 3.0, 0.8, 0.7, 5.3, 1.5, 0.2, 9.0, 5.0, 2.0, 3, 3)
+            >>> list(Lift("value", "difference", "a", 0.95, (row,)).columns())[:5]
+            ['by', 'group', 'arm', 'estimate', 'standard_error']
+        """
         turned = zip(*self.rows, strict=True)
         return {
             name: np.asarray(values) for name, values in zip(LiftRow._fields, turned, strict=True)
         }
 
     def overall(self, arm: str | None = None) -> LiftRow:
-        """Return the effect on everybody, of the only treated arm or of the one named.
+        """Return the effect over all customers, of the only treated arm or of the one named.
 
         Raises:
-            ConfigError: If there is no such arm, or several and none is named.
+            ConfigError: If the arm is unknown, or there are several and none is named.
+
+        Examples:
+            >>> row = LiftRow("", "", "b", 3.0, 0.8, 0.7, 5.3, 1.5, 0.2, 9.0, 5.0, 2.0, 3, 3)
+            >>> Lift("value", "difference", "a", 0.95, (row,)).overall("b").estimate
+            3.0
         """
         found = [row for row in self.rows if not row.by and arm in {None, row.arm}]
         if len(found) == 1:
             return found[0]
         arms = ", ".join(row.arm for row in self.rows if not row.by)
-        raise ConfigError(f"name one of the arms. Hint: overall(arm=...), of {arms}")
+        raise ConfigError(f"name one of the arms: {arms}. Hint: overall(arm=...)")
 
     def __repr__(self) -> str:
         head = f"Lift of {self.outcome} per customer against {self.control!r} ({self.estimator})"

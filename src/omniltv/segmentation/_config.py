@@ -1,4 +1,4 @@
-"""Written configuration: the same in Python, YAML and JSON, with errors that say where."""
+"""Configuration as data: the same in Python, YAML and JSON, with errors that name the field."""
 
 from pathlib import Path
 from typing import Self
@@ -10,21 +10,30 @@ from omniltv.errors import ConfigError
 
 __all__ = ["Written", "validate"]
 
-TAGS = frozenset({"Comparison", "AllOf", "AnyOf", "Not"})
-"""Names of the shapes of a condition: parts of pydantic's error path that nobody wrote."""
+TAGS = frozenset({"ColumnComparison", "AllOf", "AnyOf", "Not"})
+"""Names of the kinds of condition: parts of pydantic's error path that are not in the text."""
 
 
 def validate[ModelT: BaseModel](model: type[ModelT], data: object) -> ModelT:
-    """Return ``data`` as a checked model.
+    """Return ``data`` as a validated model.
 
     Raises:
-        ConfigError: If a field is unknown, missing or wrong, with the path of each.
+        ConfigError: If a field is unknown, missing or invalid, with the path of each.
+
+    Examples:
+        >>> class Point(Written):
+        ...     x: float
+        >>> try:
+        ...     validate(Point, {"y": 1})
+        ... except ConfigError as error:
+        ...     print(error)
+        not a valid Point: x: Field required; y: Extra inputs are not permitted
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
         lines = [f"{_path(item['loc'])}: {item['msg']}" for item in error.errors()]
-        message = f"this is no {model.__name__}: {'; '.join(lines)}"
+        message = f"not a valid {model.__name__}: {'; '.join(lines)}"
         raise ConfigError(message) from error
 
 
@@ -38,14 +47,27 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 class YamlMixin(BaseModel):
-    """Reading and writing YAML (and so JSON, which is YAML) for a pydantic model."""
+    """Reads and writes a pydantic model as YAML (JSON is YAML, too).
+
+    Examples:
+        >>> class Point(Written):
+        ...     x: float
+        >>> print(Point.from_yaml("x: 1.5").to_yaml(), end="")
+        x: 1.5
+    """
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Self:
-        """Return the model written in a YAML text, or in the file at a `Path`.
+        """Return the model from a YAML text, or from the file at a `Path`.
 
         Raises:
-            ConfigError: If the file is absent, the text is no YAML, or a field is wrong.
+            ConfigError: If the file is absent, the text is not YAML, or a field is invalid.
+
+        Examples:
+            >>> class Point(Written):
+            ...     x: float
+            >>> Point.from_yaml("x: 1.5").x
+            1.5
         """
         try:
             text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
@@ -55,13 +77,27 @@ class YamlMixin(BaseModel):
         return validate(cls, data)
 
     def to_yaml(self) -> str:
-        """Return the model as YAML that `from_yaml` reads back as an equal model."""
+        """Return the model as YAML that `from_yaml` reads back as an equal model.
+
+        Examples:
+            >>> class Point(Written):
+            ...     x: float
+            >>> print(Point(x=2).to_yaml(), end="")
+            x: 2.0
+        """
         data = self.model_dump(exclude_defaults=True)
         return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
 
 
 class Written(YamlMixin):
-    """Base of a frozen configuration that refuses fields it does not know."""
+    """Base of a frozen configuration that rejects unknown fields.
+
+    Examples:
+        >>> class Point(Written):
+        ...     x: float
+        >>> Point(x=1)
+        Point(x=1.0)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 

@@ -1,4 +1,4 @@
-"""Conditions on customers: written in Python or YAML, compiled to dataframe expressions."""
+"""Conditions on customers, in Python or YAML, compiled to dataframe expressions."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -16,10 +16,10 @@ from omniltv._frames import collect, require
 from omniltv.errors import DataError
 from omniltv.segmentation._config import Written, YamlMixin, validate
 
-__all__ = ["AllOf", "AnyOf", "Comparison", "Condition", "Not", "Operator"]
+__all__ = ["AllOf", "AnyOf", "ColumnComparison", "Condition", "Not", "Operator"]
 
 type Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "between", "is_missing"]
-"""How a column may be compared; ``between`` includes both ends."""
+"""Comparisons of a column; ``between`` includes both ends."""
 
 type Scalar = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str | datetime | date
 type Schema = Mapping[str, nw.dtypes.DType]
@@ -35,13 +35,17 @@ _COMPARE: dict[str, Callable[[nw.Expr, Scalar], nw.Expr]] = {
 _PAIR = 2
 
 
-class Comparison(Written):
-    """One column against a value, a list of values (``in``) or two ends (``between``).
+class ColumnComparison(Written):
+    """Compares a column with a value, a list of values (``in``) or two ends (``between``).
 
     Attributes:
         column: Name of the column.
-        op: How to compare.
-        value: What to compare with; none for ``is_missing``.
+        op: The comparison.
+        value: The value or values; none for ``is_missing``.
+
+    Examples:
+        >>> Condition(ColumnComparison(column="age", op="between", value=(30, 39)))
+        Condition(root=ColumnComparison(column='age', op='between', value=(30, 39)))
     """
 
     column: str
@@ -65,11 +69,19 @@ class Comparison(Written):
         return self
 
     def compiled(self, schema: Schema) -> nw.Expr:
-        """Return the comparison as an expression that is never null."""
+        """Return the comparison as an expression that is never null.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = nw.from_native(pd.DataFrame({"age": [25, 35]}))
+            >>> adult = ColumnComparison(column="age", op="ge", value=30)
+            >>> frame.filter(adult.compiled(frame.schema))["age"].to_list()
+            [35]
+        """
         require(list(schema), [self.column], "the frame")
         dtype = schema[self.column]
         missing = _missing(self.column, dtype)
-        if dtype == nw.Unknown:  # nothing but nulls, which satisfy no comparison
+        if dtype == nw.Unknown:  # only nulls, which satisfy no comparison
             return missing if self.op == "is_missing" else ~missing
         if self.op == "is_missing":
             return missing
@@ -86,32 +98,73 @@ class Comparison(Written):
 
 
 class AllOf(Written):
-    """True where every condition is."""
+    """True if all its conditions are.
+
+    Examples:
+        >>> both = Condition.where("age", "ge", 30) & Condition.where("age", "lt", 40)
+        >>> isinstance(both.root, AllOf)
+        True
+    """
 
     all_of: Annotated[tuple["Condition", ...], Field(min_length=1)]
 
     def compiled(self, schema: Schema) -> nw.Expr:
-        """Return the conjunction as an expression that is never null."""
+        """Return the conjunction as an expression that is never null.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = nw.from_native(pd.DataFrame({"age": [25, 35, 45]}))
+            >>> both = Condition.where("age", "ge", 30) & Condition.where("age", "lt", 40)
+            >>> frame.filter(both.root.compiled(frame.schema))["age"].to_list()
+            [35]
+        """
         return reduce(lambda x, y: x & y, [part.expr(schema) for part in self.all_of])
 
 
 class AnyOf(Written):
-    """True where at least one condition is."""
+    """True if at least one of its conditions is.
+
+    Examples:
+        >>> either = Condition.where("age", "lt", 30) | Condition.where("age", "ge", 40)
+        >>> isinstance(either.root, AnyOf)
+        True
+    """
 
     any_of: Annotated[tuple["Condition", ...], Field(min_length=1)]
 
     def compiled(self, schema: Schema) -> nw.Expr:
-        """Return the disjunction as an expression that is never null."""
+        """Return the disjunction as an expression that is never null.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = nw.from_native(pd.DataFrame({"age": [25, 35, 45]}))
+            >>> either = Condition.where("age", "lt", 30) | Condition.where("age", "ge", 40)
+            >>> frame.filter(either.root.compiled(frame.schema))["age"].to_list()
+            [25, 45]
+        """
         return reduce(lambda x, y: x | y, [part.expr(schema) for part in self.any_of])
 
 
 class Not(Written):
-    """True exactly where the condition is not."""
+    """True exactly if its condition is not.
+
+    Examples:
+        >>> isinstance((~Condition.where("age", "lt", 30)).root, Not)
+        True
+    """
 
     not_: "Condition"
 
     def compiled(self, schema: Schema) -> nw.Expr:
-        """Return the negation as an expression that is never null."""
+        """Return the negation as an expression that is never null.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = nw.from_native(pd.DataFrame({"age": [25, None]}))
+            >>> other = ~Condition.where("age", "lt", 30)
+            >>> len(frame.filter(other.root.compiled(frame.schema)))
+            1
+        """
         return ~self.not_.expr(schema)
 
 
@@ -119,11 +172,11 @@ def _shape(data: object) -> str:
     if not isinstance(data, Mapping):
         return type(data).__name__
     shapes = {"all_of": "AllOf", "any_of": "AnyOf", "not_": "Not"}
-    return next((shapes[key] for key in shapes if key in data), "Comparison")
+    return next((shapes[key] for key in shapes if key in data), "ColumnComparison")
 
 
 type _Node = Annotated[
-    Annotated[Comparison, Tag("Comparison")]
+    Annotated[ColumnComparison, Tag("ColumnComparison")]
     | Annotated[AllOf, Tag("AllOf")]
     | Annotated[AnyOf, Tag("AnyOf")]
     | Annotated[Not, Tag("Not")],
@@ -136,16 +189,16 @@ type _Node = Annotated[
 
 
 class Condition(RootModel[_Node], YamlMixin):
-    """Which customers are meant, as data: it can be stored, compared, and compiled.
+    """A condition on customers, as data that can be stored, compared and compiled.
 
-    Written as ``{column, op, value}``, ``{all_of: [...]}``, ``{any_of: [...]}`` or
-    ``{not_: ...}``, in Python, YAML or JSON alike, and combined with ``&``, ``|``, ``~``.
+    It is written as ``{column, op, value}``, ``{all_of: [...]}``, ``{any_of: [...]}`` or
+    ``{not_: ...}`` in Python, YAML and JSON, and combined with ``&``, ``|`` and ``~``.
 
-    A missing value (null or NaN) satisfies no comparison, ``ne`` included, on every
-    kind of frame; ask for it with ``is_missing``. Logic has two values: ``~condition``
-    holds exactly where ``condition`` does not, so the two part the customers.
+    A missing value (null or NaN) satisfies no comparison, not even ``ne``, on every kind of
+    frame; test for it with ``is_missing``. ``~condition`` holds exactly if ``condition``
+    does not, so every customer satisfies one of the two.
 
-    Dates may be written as ISO 8601 text, since JSON has no dates.
+    Dates may be ISO 8601 text, because JSON has no dates.
 
     Examples:
         >>> big = Condition.where("value", "ge", 100)
@@ -180,6 +233,10 @@ class Condition(RootModel[_Node], YamlMixin):
 
         Raises:
             ConfigError: If the value does not suit the operator.
+
+        Examples:
+            >>> Condition.where("channel", "in", ["store", "app"]).root.value
+            ('store', 'app')
         """
         return validate(cls, {"column": column, "op": op, "value": value})
 
@@ -196,10 +253,17 @@ class Condition(RootModel[_Node], YamlMixin):
         """Return the condition as a Narwhals expression, true or false and never null.
 
         Args:
-            schema: Columns and types of the frame it is for (``narwhals_frame.schema``).
+            schema: Columns and types of the frame (``narwhals_frame.schema``).
 
         Raises:
-            DataError: If a column is absent, or its type cannot be compared so.
+            DataError: If a column is absent, or its type does not support the comparison.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = nw.from_native(pd.DataFrame({"age": [25, 35]}))
+            >>> old = Condition.where("age", "ge", 30).expr(frame.schema)
+            >>> frame.select(old=old)["old"].to_list()
+            [False, True]
         """
         return self.root.compiled(schema)
 
@@ -208,16 +272,27 @@ class Condition(RootModel[_Node], YamlMixin):
 
         Raises:
             DataError: As `expr`.
+
+        Examples:
+            >>> import pandas as pd
+            >>> Condition.where("age", "ge", 30).mask(pd.DataFrame({"age": [25, 35]})).tolist()
+            [False, True]
         """
         table = collect(frame, "the frame")
         answer = table.select(holds=self.expr(table.schema))["holds"]
         return np.asarray(answer.to_list(), dtype=np.bool_)
 
     def filter(self, frame: IntoFrameT) -> IntoFrameT:
-        """Return the rows where the condition holds, as a frame of the same kind.
+        """Return the rows for which the condition holds, as a frame of the same kind.
 
         Raises:
             DataError: As `expr`.
+
+        Examples:
+            >>> import pandas as pd
+            >>> Condition.where("age", "ge", 30).filter(pd.DataFrame({"age": [25, 35]}))
+               age
+            1   35
         """
         table = nw.from_native(cast("IntoFrame", frame))
         return cast("IntoFrameT", table.filter(self.expr(table.collect_schema())).to_native())
@@ -234,7 +309,7 @@ def _comparable(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
 
 
 def _literal(column: str, dtype: nw.dtypes.DType, op: str, value: Scalar | None) -> Scalar:
-    """Return the value in the column's own type, or raise DataError."""
+    """Return the value in the type of the column, or raise DataError."""
     suited = _as_dtype(dtype, op, value)
     if suited is None:
         problem = f"{value!r} ({type(value).__name__}) cannot be compared by {op!r} with {dtype}"
