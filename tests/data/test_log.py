@@ -202,7 +202,7 @@ def test_refunds_can_be_set_aside(constructor: Constructor, contents: Contents) 
     log = PurchaseLog.from_frame(constructor(rows), refunds="set_aside")
     rejected = contents(log.rejected)
     assert rejected["transaction_id"] == ["r0", "r1"]
-    assert rejected["reason"] == ["a refund, set aside as told"] * 2
+    assert rejected["reason"] == ["refund, rejected by refunds='set_aside'"] * 2
     assert len(log) == 3
 
 
@@ -441,5 +441,5 @@ def test_the_log_is_a_frame_again() -> None:
         log.history(), "frequency", "T"
     )
     assert repr(log) == (
-        "PurchaseLog(6 purchases of 2 customers, 2026-01-05 to 2026-02-02; 0 rows set aside)"
+        "PurchaseLog(6 purchases of 2 customers, 2026-01-05 to 2026-02-02; 0 rejected rows)"
     )

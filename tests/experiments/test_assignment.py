@@ -82,7 +82,7 @@ def test_chance_in_a_stratum_of_one_is_still_the_share() -> None:
     ("arms", "message"),
     [
         ({"a": 0.5, "b": 0.4}, "add up to 0.9"),
-        ({"a": 1.0}, "two arms or more"),
+        ({"a": 1.0}, "at least two arms"),
         ({"a": 1.0, "b": 0.0}, "share above 0"),
         ({"a": 1.5, "b": -0.5}, "share above 0"),
         ({"a": float("nan"), "b": 0.5}, "share above 0"),
@@ -106,7 +106,7 @@ def test_bad_customers() -> None:
         assign(pd.DataFrame({"id": [1]}), arms=HALVES, salt="x")
     with pytest.raises(DataError, match="a frame or a list of ids, got str"):
         assign("abc", arms=HALVES, salt="x")
-    with pytest.raises(ConfigError, match="strata are columns"):
+    with pytest.raises(ConfigError, match="strata are columns of a frame"):
         assign([1, 2], arms=HALVES, salt="x", strata="tier")
     with pytest.raises(ConfigError, match="empty salt"):
         assign([1, 2], arms=HALVES, salt="")
@@ -196,3 +196,17 @@ def test_balance_finds_the_column_that_differs() -> None:
         drawn.balance(pl.concat([before, before]), ["fair"])
     with pytest.raises(DataError, match="no assigned customer"):
         drawn.balance(pl.DataFrame({"customer_id": ["0", "1"], "fair": [1.0, 2.0]}), ["fair"])
+
+
+@given(
+    ids=st.lists(st.integers(0, 10**6), unique=True, min_size=2, max_size=60),
+    seed=st.integers(0, 100),
+)
+def test_without_strata_subsets_and_batches_get_the_same_arms(ids: list[int], seed: int) -> None:
+    arms = {"a": 0.2, "b": 0.3, "c": 0.5}
+    whole = assign(ids, arms=arms, salt="x")
+    keep = np.random.default_rng(seed).random(len(ids)) < 0.5
+    part = assign(np.array(ids)[keep], arms=arms, salt="x")
+    assert part.arm.tolist() == whole.arm[keep].tolist()
+    batches = [assign(ids[k::3], arms=arms, salt="x").arm.tolist() for k in range(3)]
+    assert batches == [whole.arm[k::3].tolist() for k in range(3)]

@@ -6,15 +6,30 @@ So the mean forecast of an arm is the arm's mean of x, with sampling variance 2 
 while its posterior variance is 0.5 / n: the usual interval is half as wide as it should be.
 """
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 
 from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError, DataWarning
-from omniltv.experiments import Assignment, Forecast, Persistence, assign, difference, ltv_lift
-from omniltv.units import weeks
+from omniltv.experiments import (
+    Assignment,
+    Baseline,
+    Difference,
+    Forecast,
+    Outcome,
+    Persistence,
+    assign,
+    difference,
+    ltv_lift,
+)
+from omniltv.units import days, weeks
 
 N, DRAWS = 400, 4000
 ARMS = ("control", "treated")
@@ -34,30 +49,36 @@ def world(seed: int, effect: float = 0.0) -> tuple[Assignment, Forecast, pd.Data
         value[own] = (x[own, None] + phi) / 2
         logs[own] = -((x[own, None] - phi) ** 2) / 4
     ids = np.arange(N).astype(object)
-    forecast = Forecast(ids, Draws.from_array(value), ARMS, (RowDraws.from_array(logs),))
+    logs_of_rows = (RowDraws.from_array(logs),)
+    forecast = _forecast(ids, Draws.from_array(value), log_likelihood=logs_of_rows)
     return Assignment(ids, arm), forecast, pd.DataFrame({"customer_id": ids, "x": x, "past": past})
+
+
+def _forecast(ids: NDArray[np.object_], value: Draws, **options: Any) -> Forecast:
+    return Forecast(customer_id=ids, value=value, span=weeks(52), arms=ARMS, **options)
 
 
 def test_the_influences_give_the_true_sampling_error() -> None:
     arms, forecast, seen = world(1)
     row = ltv_lift(arms, control="control", persistence=YEAR, forecast=forecast).overall()
-    welch = difference(seen, arms, outcome="x", control="control").overall()
+    welch = difference(Outcome(seen, "x"), arms, control="control").overall()
     assert row.estimate == pytest.approx(welch.estimate, abs=0.02)
     assert row.standard_error == pytest.approx(welch.standard_error, rel=0.05)
 
 
 def test_without_log_likelihoods_the_error_is_a_bound() -> None:
     arms, forecast, _ = world(1)
-    bare = Forecast(forecast.customer_id, forecast.value, ARMS)
+    bare = _forecast(forecast.customer_id, forecast.value)
     sharp, wide = (
         ltv_lift(arms, control="control", persistence=YEAR, forecast=found).overall()
         for found in (forecast, bare)
     )
-    assert wide.estimate == sharp.estimate
+    assert wide.estimate == pytest.approx(sharp.estimate)
     assert wide.standard_error == pytest.approx(sharp.standard_error, rel=0.05)
 
 
-def test_aa_tests_cry_wolf_as_rarely_as_stated() -> None:
+def test_aa_tests_reject_as_rarely_as_stated() -> None:
+    """False-alarm probability 5e-6: the misses are binomial with probability 0.05."""
     rows = []
     for seed in range(150):
         arms, forecast, _ = world(seed)
@@ -65,8 +86,8 @@ def test_aa_tests_cry_wolf_as_rarely_as_stated() -> None:
             ltv_lift(arms, control="control", persistence=YEAR, forecast=forecast).overall()
         )
         means = forecast.value.total(arms.arm).per_row().values
-    misses = np.mean([not row.low <= 0 <= row.high for row in rows])
-    assert abs(misses - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 150)
+    misses = sum(not row.low <= 0 <= row.high for row in rows)
+    assert misses <= stats.binom.isf(5e-6, 150, 0.05)
     posterior = (means[1] - means[0]).std()
     assert posterior < 0.6 * rows[-1].standard_error  # why the posterior alone will not do
 
@@ -81,8 +102,7 @@ def test_what_was_known_before_sharpens_the_estimate() -> None:
             persistence=YEAR,
             forecast=forecast,
             observed=observed,
-            before=seen,
-            covariates=covariates,
+            baseline=Baseline(seen, covariates=covariates),
         ).overall()
         for covariates in ((), ("past",))
     )
@@ -110,18 +130,16 @@ def test_persistence_says_how_much_of_the_forecast_counts() -> None:
     half = Persistence.half_life(weeks(52), span=weeks(52))
     assert half.share == pytest.approx(0.5 / np.log(2))
     none, some, full = (estimate(p) for p in (Persistence.none(), half, YEAR))
-    assert none == pytest.approx(
-        difference(observed, arms, outcome="value", control="control").overall().estimate
-    )
+    assert none == pytest.approx(difference(observed, arms, control="control").overall().estimate)
     assert some == pytest.approx(none + half.share * (full - none))
     lift = ltv_lift(arms, control="control", persistence=half, forecast=forecast)
-    assert "the effect halves every 52 weeks" in repr(lift)
+    assert "the effect is assumed to halve every 52 weeks" in repr(lift)
 
 
 def test_groups_and_parts_add_up() -> None:
     arms, forecast, seen = world(5)
     part = np.where(np.arange(N) % 3 == 0, "store", "ec")
-    split = Forecast(forecast.customer_id, forecast.value, ARMS, forecast.log_likelihood, part)
+    split = replace(forecast, part=part)
     observed = pl.DataFrame(
         {"customer_id": np.tile(np.arange(N), 2), "value": np.tile(seen["x"], 2),
          "channel": np.repeat(["app", "ec"], N)}
@@ -132,10 +150,8 @@ def test_groups_and_parts_add_up() -> None:
         control="control",
         persistence=YEAR,
         forecast=split,
-        observed=observed,
-        before=before,
-        by="tier",
-        parts="channel",
+        observed=Outcome(observed, parts="channel"),
+        baseline=Baseline(before, by="tier"),
     )
     rows = {row.group: row for row in lift.rows}
     assert list(rows) == ["", "general", "high", "app", "ec", "store"]
@@ -148,11 +164,10 @@ def test_groups_and_parts_add_up() -> None:
 def test_customers_with_several_rows_add_up() -> None:
     arms, forecast, _ = world(6)
     rows = np.tile(np.arange(N), 2)
-    twice = Forecast(
+    twice = _forecast(
         forecast.customer_id[rows],
         forecast.value.take(rows),
-        ARMS,
-        (forecast.log_likelihood[0].take(rows),),
+        log_likelihood=(forecast.log_likelihood[0].take(rows),),
     )
     one, two = (
         ltv_lift(arms, control="control", persistence=YEAR, forecast=found).overall()
@@ -163,11 +178,11 @@ def test_customers_with_several_rows_add_up() -> None:
 
 def test_a_fit_that_did_not_know_the_arms_is_warned_about() -> None:
     arms, forecast, _ = world(7)
-    blind = Forecast(forecast.customer_id, forecast.value, ("",), forecast.log_likelihood)
-    with pytest.warns(DataWarning, match="did not know the arm control, treated"):
+    blind = replace(forecast, arms=("",))
+    with pytest.warns(DataWarning, match="the fit has no group control, treated"):
         lift = ltv_lift(arms, control="control", persistence=YEAR, forecast=blind)
-    assert any("drawn towards zero" in note for note in lift.notes)
-    combined = Forecast(forecast.customer_id, forecast.value, ("ec|control", "ec|treated"))
+    assert any("shrunk towards zero" in note for note in lift.notes)
+    combined = replace(forecast, arms=("ec|control", "ec|treated"))
     assert ltv_lift(arms, control="control", persistence=YEAR, forecast=combined).rows
 
 
@@ -178,26 +193,76 @@ def test_what_is_missing_is_said() -> None:
     with pytest.raises(ConfigError, match="nothing to compare"):
         ltv_lift(arms, control="control", persistence=Persistence.none(), forecast=forecast)
     some = np.arange(3, N)
-    fewer = Forecast(forecast.customer_id[some], forecast.value.take(some), ARMS)
+    fewer = _forecast(forecast.customer_id[some], forecast.value.take(some))
     with pytest.raises(DataError, match="without an expected value") as caught:
         ltv_lift(arms, control="control", persistence=YEAR, forecast=fewer)
     assert caught.value.rows == (0, 1, 2)
-    zero = ltv_lift(arms, control="control", persistence=YEAR, forecast=fewer, missing="zero")
+    zero = ltv_lift(
+        arms, control="control", persistence=YEAR, forecast=replace(fewer, missing="zero")
+    )
     assert "3 assigned customers without an expected value count as zero" in zero.notes
     values = forecast.value.to_array()
     values[9] = np.inf
-    broken = Forecast(forecast.customer_id, Draws.from_array(values), ARMS)
+    broken = _forecast(forecast.customer_id, Draws.from_array(values))
     with pytest.raises(DataError, match="not finite") as caught:
         ltv_lift(arms, control="control", persistence=YEAR, forecast=broken)
     assert caught.value.rows == (9,)
     with pytest.raises(DataError, match="397 rows for 400 rows of value"):
-        Forecast(forecast.customer_id[some], forecast.value, ARMS)
+        _forecast(forecast.customer_id[some], forecast.value)
+    two_draws = (RowDraws.from_array(np.ones((N, 2))),)
     with pytest.raises(DataError, match="not the same draws"):
-        Forecast(
-            forecast.customer_id, forecast.value, ARMS, (RowDraws.from_array(np.ones((N, 2))),)
-        )
+        _forecast(forecast.customer_id, forecast.value, log_likelihood=two_draws)
     with pytest.raises(ConfigError, match="above zero"):
         Persistence.half_life(weeks(0), span=weeks(4))
-    strangers = assign([str(k) for k in range(N)], arms={"control": 0.5, "treated": 0.5}, salt="x")
+    others = assign([str(k) for k in range(N)], arms={"control": 0.5, "treated": 0.5}, salt="x")
     with pytest.raises(DataError, match="no assigned customer"):
-        ltv_lift(strangers, control="control", persistence=YEAR, forecast=forecast)
+        ltv_lift(others, control="control", persistence=YEAR, forecast=forecast)
+
+
+def test_persistence_and_forecast_have_one_span() -> None:
+    arms, forecast, _ = world(9)
+    for span in (weeks(1), weeks(5200)):
+        with pytest.raises(ConfigError, match="the forecast looks 52 weeks ahead"):
+            ltv_lift(arms, control="control", persistence=Persistence.full(span), forecast=forecast)
+    same = Persistence.full(days(364))
+    assert ltv_lift(arms, control="control", persistence=same, forecast=forecast).rows
+
+
+def test_the_default_estimator_adjusts_and_a_plain_one_does_not() -> None:
+    arms, forecast, seen = world(10)
+    baseline = Baseline(seen, covariates="past")
+    plain, adjusted, bare = (
+        ltv_lift(arms, control="control", persistence=YEAR, forecast=forecast, **options).overall()
+        for options in (
+            {"baseline": baseline, "estimator": Difference()},
+            {"baseline": baseline},
+            {},
+        )
+    )
+    assert plain[3:] == bare[3:]
+    assert adjusted.standard_error < plain.standard_error
+
+
+def test_customers_of_other_groups_and_arms_count_through_the_fit() -> None:
+    """A customer outside a comparison moves its forecasts through the parameters."""
+    arms, forecast, seen = world(11)
+    before = seen.assign(tier=np.where(seen["past"] > 0, "high", "general"))
+    lift = ltv_lift(
+        arms,
+        control="control",
+        persistence=YEAR,
+        forecast=forecast,
+        baseline=Baseline(before, by="tier"),
+    )
+    high = next(row for row in lift.rows if row.group == "high")
+    side = (seen["past"] > 0).to_numpy()
+    x = seen["x"].to_numpy()
+    members = [side & (arms.arm == arm) for arm in ARMS]
+    # The mean forecast of the group is (its mean x + phi) / 2, and phi is near the mean x of
+    # the arm: a member counts 1 / (2 n) + 1 / (2 N), another customer of the arm 1 / (2 N).
+    variance = sum(
+        x[own].var() * own.sum() * (0.5 / own.sum() + 1 / N) ** 2
+        + x[(arms.arm == arm) & ~side].var() * (N / 2 - own.sum()) / N**2
+        for own, arm in zip(members, ARMS, strict=True)
+    )
+    assert high.standard_error == pytest.approx(np.sqrt(variance), rel=0.06)

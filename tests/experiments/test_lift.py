@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from omniltv.errors import ConfigError, DataError, DataWarning
-from omniltv.experiments import Assignment, assign, cuped, difference
+from omniltv.experiments import Assignment, Baseline, Outcome, assign, cuped, difference
 
 HALVES = {"control": 0.5, "treated": 0.5}
 
@@ -32,7 +32,7 @@ def study() -> tuple[pd.DataFrame, Assignment]:
 
 def test_difference_is_welchs_test(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
-    row = difference(frame, drawn, outcome="spend", control="control").overall()
+    row = difference(Outcome(frame, "spend"), drawn, control="control").overall()
     one, other = (frame["spend"].to_numpy()[drawn.arm == arm] for arm in ("treated", "control"))
     welch = stats.ttest_ind(one, other, equal_var=False)
     interval = welch.confidence_interval(0.95)
@@ -47,9 +47,12 @@ def test_cuped_is_regression_on_the_arm_and_the_covariate(
     study: tuple[pd.DataFrame, Assignment],
 ) -> None:
     frame, drawn = study
-    plain = difference(frame, drawn, outcome="spend", control="control").overall()
+    plain = difference(Outcome(frame, "spend"), drawn, control="control").overall()
     row = cuped(
-        frame, drawn, outcome="spend", control="control", before=frame, covariates="expected"
+        Outcome(frame, "spend"),
+        drawn,
+        control="control",
+        baseline=Baseline(frame, covariates="expected"),
     ).overall()
     treated = (drawn.arm == "treated").astype(float)
     design = np.stack([np.ones(len(frame)), treated, frame["expected"]], axis=1)
@@ -64,8 +67,10 @@ def test_a_covariate_that_does_not_vary_changes_nothing(
 ) -> None:
     frame, drawn = study
     flat = frame.assign(flat=3.0)
-    plain = difference(frame, drawn, outcome="spend", control="control").overall()
-    same = cuped(flat, drawn, outcome="spend", control="control", before=flat, covariates="flat")
+    plain = difference(Outcome(frame, "spend"), drawn, control="control").overall()
+    same = cuped(
+        Outcome(flat, "spend"), drawn, control="control", baseline=Baseline(flat, covariates="flat")
+    )
     assert same.overall()[3:7] == pytest.approx(plain[3:7])
 
 
@@ -75,7 +80,10 @@ def test_missing_covariates_count_as_the_mean(study: tuple[pd.DataFrame, Assignm
     filled = holes.assign(expected=holes["expected"].fillna(holes["expected"].mean()))
     found, by_hand = (
         cuped(
-            frame, drawn, outcome="spend", control="control", before=table, covariates=["expected"]
+            Outcome(frame, "spend"),
+            drawn,
+            control="control",
+            baseline=Baseline(table, covariates=["expected"]),
         )
         for table in (holes.iloc[100:], filled)
     )
@@ -92,14 +100,10 @@ def test_groups_are_read_from_before_and_parts_add_up(
         frac=0.7, random_state=1
     )
     found = difference(
-        visits,
+        Outcome(visits, "spend", parts="channel", missing="zero"),
         drawn,
-        outcome="spend",
         control="control",
-        before=frame,
-        by="tier",
-        parts="channel",
-        missing="zero",
+        baseline=Baseline(frame, by="tier"),
     )
     rows = {row.group: row for row in found.rows}
     added = rows["ec"].estimate + rows["store"].estimate
@@ -116,8 +120,8 @@ def test_any_frame_in_and_several_rows_are_added_up(
 ) -> None:
     frame, drawn = study
     halves = pd.concat([frame.assign(spend=frame["spend"] / 2)] * 2)
-    once = difference(frame, drawn, outcome="spend", control="control")
-    twice = difference(pl.from_pandas(halves).lazy(), drawn, outcome="spend", control="control")
+    once = difference(Outcome(frame, "spend"), drawn, control="control")
+    twice = difference(Outcome(pl.from_pandas(halves).lazy(), "spend"), drawn, control="control")
     assert once.overall()[3:] == pytest.approx(twice.overall()[3:])
     assert once.to_frame("polars").height == 1
 
@@ -126,7 +130,7 @@ def test_a_tier_that_nobody_of_an_arm_is_in_has_no_estimate() -> None:
     arms = pd.DataFrame({"customer_id": range(6), "arm": ["a", "b"] * 3})
     frame = arms.assign(value=[1.0, 2, 3, 4, 5, 6], tier=["x", "x", "x", "x", "y", "x"])
     found = difference(
-        frame, Assignment.from_frame(arms), outcome="value", control="a", before=frame, by="tier"
+        frame, Assignment.from_frame(arms), control="a", baseline=Baseline(frame, by="tier")
     )
     rows = {row.group: row for row in found.rows}
     assert np.isnan(rows["y"].estimate)
@@ -137,63 +141,69 @@ def test_a_tier_that_nobody_of_an_arm_is_in_has_no_estimate() -> None:
 def test_several_arms_against_one_control() -> None:
     drawn = assign(range(900), arms={"a": 0.3, "b": 0.3, "none": 0.4}, salt="x")
     frame = pd.DataFrame({"customer_id": range(900), "value": np.arange(900.0)})
-    found = difference(frame, drawn, outcome="value", control="none")
+    found = difference(frame, drawn, control="none")
     assert [row.arm for row in found.rows] == ["a", "b"]
     assert any("Bonferroni" in note for note in found.notes)
     with pytest.raises(ConfigError, match="name one of the arms"):
         found.overall()
     assert found.overall("b").arm == "b"
     with pytest.raises(ConfigError, match="no arm 'control'"):
-        difference(frame, drawn, outcome="value", control="control")
+        difference(frame, drawn, control="control")
 
 
 def test_relative_lift_without_a_base_is_not_made_up() -> None:
     arms = pd.DataFrame({"customer_id": range(8), "arm": ["a", "b"] * 4})
     noisy = arms.assign(value=[-50.0, 1, 60, 2, -4, 3, 1, 4])
-    row = difference(noisy, Assignment.from_frame(arms), outcome="value", control="a").overall()
+    row = difference(noisy, Assignment.from_frame(arms), control="a").overall()
     assert (row.relative_low, row.relative_high) == (-np.inf, np.inf)
     lossy = arms.assign(value=[-50.0, 1, -60, 2, -4, 3, 1, 4])
-    row = difference(lossy, Assignment.from_frame(arms), outcome="value", control="a").overall()
+    row = difference(lossy, Assignment.from_frame(arms), control="a").overall()
     assert np.isnan(row.relative)
 
 
 def test_who_is_counted(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
     extra = pd.DataFrame({"customer_id": [9001, 9001, 9002], "spend": [1.0, 2.0, 3.0]})
-    found = difference(pd.concat([frame, extra]), drawn, outcome="spend", control="control")
+    found = difference(Outcome(pd.concat([frame, extra]), "spend"), drawn, control="control")
     assert "2 customers who were not assigned are left out" in found.notes
     with pytest.raises(DataError, match="without an outcome") as caught:
-        difference(frame.iloc[2:], drawn, outcome="spend", control="control")
+        difference(Outcome(frame.iloc[2:], "spend"), drawn, control="control")
     assert caught.value.rows == (0, 1)
     named = frame.assign(customer_id=frame["customer_id"].astype(str))
     with pytest.raises(DataError, match="no assigned customer"):
-        difference(named, drawn, outcome="spend", control="control", missing="zero")
+        difference(Outcome(named, "spend", missing="zero"), drawn, control="control")
 
 
 def test_bad_outcomes_and_groups(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
     broken = frame.assign(spend=frame["spend"].mask(frame["customer_id"].isin([5, 7])))
     with pytest.raises(DataError, match="missing or infinite") as caught:
-        difference(broken, drawn, outcome="spend", control="control")
+        difference(Outcome(broken, "spend"), drawn, control="control")
     assert caught.value.rows == (5, 7)
-    with pytest.raises(ConfigError, match="groups and covariates need a table"):
-        difference(frame, drawn, outcome="spend", control="control", by="tier")
+    with pytest.raises(DataError, match="no such column"):
+        difference(
+            Outcome(frame, "spend"),
+            drawn,
+            control="control",
+            baseline=Baseline(frame, by="nothing"),
+        )
     with pytest.raises(DataError, match="without a group") as caught:
         difference(
-            frame, drawn, outcome="spend", control="control", before=frame.iloc[1:], by="tier"
+            Outcome(frame, "spend"),
+            drawn,
+            control="control",
+            baseline=Baseline(frame.iloc[1:], by="tier"),
         )
     assert caught.value.rows == (0,)
     with pytest.raises(DataError, match="several rows"):
         difference(
-            frame,
+            Outcome(frame, "spend"),
             drawn,
-            outcome="spend",
             control="control",
-            before=pd.concat([frame] * 2),
-            by="tier",
+            baseline=Baseline(pd.concat([frame] * 2), by="tier"),
         )
     with pytest.raises(ConfigError, match="level"):
-        difference(frame, drawn, outcome="spend", control="control", level=95)
+        difference(Outcome(frame, "spend"), drawn, control="control", level=95)
 
 
 def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignment]) -> None:
@@ -201,25 +211,29 @@ def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignme
     keep = (drawn.arm == "control") | (np.arange(len(frame)) % 4 > 0)
     lost = Assignment(drawn.customer_id[keep], drawn.arm[keep], shares=HALVES)
     with pytest.warns(DataWarning, match="sample ratio mismatch"):
-        difference(frame, lost, outcome="spend", control="control")
+        difference(Outcome(frame, "spend"), lost, control="control")
     skewed = frame.assign(expected=frame["expected"] + 20 * (drawn.arm == "treated"))
-    with pytest.warns(DataWarning, match="unlike before the treatment in: expected"):
+    with pytest.warns(DataWarning, match="differed before the treatment in: expected"):
         cuped(
-            frame, drawn, outcome="spend", control="control", before=skewed, covariates="expected"
+            Outcome(frame, "spend"),
+            drawn,
+            control="control",
+            baseline=Baseline(skewed, covariates="expected"),
         )
 
 
 def test_intervals_of_spend_that_a_few_make_up_still_cover() -> None:
     """Two of a hundred buy, for lognormal sums: the shape of a campaign's outcome."""
-    misses, arms = 0, np.repeat(["a", "b"], 2000)
+    misses, arms = 0, np.repeat(["a", "b"], 2000)  # false-alarm probability 1e-5
     for seed in range(400):
         rng = np.random.default_rng(seed)
         spend = (rng.random(4000) < 0.02) * rng.lognormal(4, 1, 4000)
         frame = pd.DataFrame({"customer_id": range(4000), "value": spend})
         drawn = Assignment(frame["customer_id"].to_numpy(dtype=object), rng.permuted(arms))
-        row = difference(frame, drawn, outcome="value", control="a").overall()
+        row = difference(frame, drawn, control="a").overall()
         misses += not row.low <= 0 <= row.high
-    assert abs(misses / 400 - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 400)
+    low, high = stats.binom.ppf([5e-6, 1 - 5e-6], 400, 0.05)
+    assert low <= misses <= high
 
 
 @pytest.mark.reference
@@ -237,13 +251,10 @@ def test_hillstroms_email_experiment() -> None:
     assert arms.balance(frame, ["recency", "history", "newbie"]).ok
     assert frame["visit"].mean() == pytest.approx(0.14678, abs=5e-6)
     found = cuped(
-        frame,
+        Outcome(frame, "visit"),
         arms,
-        outcome="visit",
         control="No E-Mail",
-        before=frame,
-        covariates=["recency", "history"],
-        by="channel",
+        baseline=Baseline(frame, covariates=["recency", "history"], by="channel"),
     )
     for name in ("Mens E-Mail", "Womens E-Mail"):
         sides = [frame["visit"][frame["segment"] == arm] for arm in (name, "No E-Mail")]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation import AllOf, AnyOf, Comparison, Condition, Not
+from omniltv.segmentation import AllOf, AnyOf, ColumnComparison, Condition, Not
 
 type Build = Callable[[dict[str, list[object]]], object]
 
@@ -181,7 +181,7 @@ def test_yaml_and_python_are_the_same_condition() -> None:
     assert isinstance((big & where).root, AllOf)
     assert isinstance((big | where).root, AnyOf)
     assert isinstance((~big).root, Not)
-    assert isinstance(big.root, Comparison)
+    assert isinstance(big.root, ColumnComparison)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation import (
-    Chance,
     Condition,
     Cut,
     ProbabilisticTiering,
+    ReachProbability,
     Tier,
     TierScheme,
 )
@@ -63,7 +63,7 @@ def test_probabilities_are_the_tier_rule_applied_draw_by_draw(
                 value_at_least=Cut(amount=20.0),
                 when=Condition.where("realised_value", "lt", 25),
             ),
-            Tier(name="promise", chance=Chance(tier="gold", at_least=0.1)),
+            Tier(name="promise", chance=ReachProbability(tier="gold", at_least=0.1)),
             Tier(name="rest"),
         )
     )
@@ -193,11 +193,11 @@ tiers:
     ("text", "message"),
     [
         ("tiers: [{name: a}, {name: a}]", "same name"),
-        ("tiers: [{name: a, value_at_least: {share: 0.2}}]", "asks for nothing"),
-        ("tiers: [{name: a}, {name: b}]", "asks for nothing"),
+        ("tiers: [{name: a, value_at_least: {share: 0.2}}]", "has no requirements"),
+        ("tiers: [{name: a}, {name: b}]", "has no requirements"),
         ("tiers: [{name: a, value_at_least: {share: 2}}, {name: b}]", r"tiers\[0\].value_at_least"),
         ("tiers: [{name: a, value_at_least: {}}, {name: b}]", "either share or amount"),
-        ("tiers: [{name: a, chance: {tier: z, at_least: 0.1}}, {name: b}]", "chance is of a tier"),
+        ("tiers: [{name: a, chance: {tier: z, at_least: 0.1}}, {name: b}]", "chance needs a tier"),
         ("tiers: []", "tiers"),
         ("tier: []", "tier:"),
     ],

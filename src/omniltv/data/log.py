@@ -150,7 +150,15 @@ class PurchaseLog[FrameT]:
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns of one row per purchase: customer, channel, time, value."""
+        """Return the columns of one row per purchase: customer, channel, time, value.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"customer_id": ["a"], "channel": ["ec"],
+            ...                       "time": ["2026-01-01"], "value": [10.0]})
+            >>> list(PurchaseLog.from_frame(frame).columns())
+            ['customer_id', 'channel', 'time', 'value']
+        """
         return {
             "customer_id": self.customer_id[self.customer],
             "channel": np.asarray(self.channels, dtype=str)[self.channel],
@@ -165,7 +173,15 @@ class PurchaseLog[FrameT]:
     @overload
     def to_frame(self, *, backend: Literal["pyarrow"]) -> "pa.Table": ...
     def to_frame(self, *, backend: Backend = "pandas") -> "pd.DataFrame | pl.DataFrame | pa.Table":
-        """Return the purchases, refunds netted, times local, as a frame of the kind asked for."""
+        """Return the purchases, refunds subtracted, times local, as a frame.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"customer_id": ["a"], "channel": ["ec"],
+            ...                       "time": ["2026-01-01"], "value": ["1,200"]})
+            >>> PurchaseLog.from_frame(frame).to_frame()["value"].tolist()
+            [1200.0]
+        """
         return Table(self.columns()).to_frame(backend)
 
     def before(self, moment: Moment) -> "PurchaseLog[FrameT]":

@@ -6,12 +6,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import labels, numbers, positions, read_ids
-from omniltv.errors import DataError
+from omniltv._frames import check_ids, labels, numbers, positions, read_ids
+from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.assignment import Assignment, refuse_unassigned
+from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.tables import Missing, Outcome
 
-__all__ = ["JoinedOutcomes", "ObservedOutcomes"]
+__all__ = ["JoinedForecast", "JoinedOutcomes", "ObservedOutcomes"]
 
 _WHAT = "the table of outcomes"
 
@@ -83,4 +84,51 @@ class ObservedOutcomes(JoinedOutcomes):
             what="outcome",
             missing=outcome.missing,
             values=values,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedForecast(JoinedOutcomes):
+    """The rows of a forecast joined to the assigned customers.
+
+    Attributes:
+        forecast: The forecast.
+        used: Rows of assigned customers, of shape (n_used,).
+        place: Position of the customer of each of these rows, same shape.
+        part: Label of each of these rows, same shape.
+    """
+
+    forecast: Forecast
+    used: NDArray[np.intp]
+    place: NDArray[np.intp]
+    part: NDArray[np.str_]
+
+    @classmethod
+    def read(cls, forecast: Forecast, assignment: Assignment, *, split: bool) -> Self:
+        """Return the rows of assigned customers.
+
+        Raises:
+            ConfigError: If the forecast is to be split and has no parts.
+            DataError: If no customer of the forecast was assigned.
+        """
+        if split and forecast.part is None:
+            hint = "Forecast.of(value, part=...) splits the forecast by the same labels"
+            raise ConfigError(f"the outcome is split, but the forecast is not. Hint: {hint}")
+        ids = check_ids(forecast.customer_id.tolist(), "customer_id")
+        place = positions(ids, assignment.customer_id)
+        refuse_unassigned(place, "customer_id")
+        used = np.flatnonzero(place >= 0)
+        labels = np.full(len(ids), "") if not split or forecast.part is None else forecast.part
+        has_row = np.zeros(len(assignment), dtype=np.bool_)
+        has_row[place[used]] = True
+        return cls(
+            parts=tuple(map(str, np.unique(labels[used]))),
+            has_row=has_row,
+            unassigned=len(set(ids[place < 0].tolist())),
+            what="expected value",
+            missing=forecast.missing,
+            forecast=forecast,
+            used=used,
+            place=place[used],
+            part=labels[used].astype(np.str_),
         )

@@ -6,20 +6,25 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import check_ids, positions
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError
-from omniltv.experiments._joined import JoinedOutcomes
-from omniltv.experiments.assignment import Assignment, refuse_unassigned
 from omniltv.experiments.tables import Missing
 from omniltv.units import Span
 
-__all__ = ["FittedModel", "FittedValue", "Forecast", "JoinedForecast", "PurchaseForecaster"]
+__all__ = ["FittedModel", "FittedValue", "Forecast", "PurchaseForecaster"]
 
 
 class FittedModel(Protocol):
-    """A fit, as a forecast needs it: a `PurchaseFit`, a `SpendFit`, or one of your own."""
+    """A fit, as a forecast needs it: a `PurchaseFit`, a `SpendFit`, or one of your own.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> ones = Draws.from_array([[1.0, 1.0]])
+        >>> fit: FittedModel = SimpleNamespace(groups=("control",), log_likelihood=lambda _: ones)
+        >>> fit.groups
+        ('control',)
+    """
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -32,7 +37,17 @@ class FittedModel(Protocol):
 
 
 class PurchaseForecaster(FittedModel, Protocol):
-    """A fit that forecasts purchases."""
+    """A fit that forecasts purchases, such as a `PurchaseFit`.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> ones = Draws.from_array([[1.0, 1.0]])
+        >>> fit: PurchaseForecaster = SimpleNamespace(
+        ...     groups=("control",), log_likelihood=lambda _: ones,
+        ...     expected_purchases=lambda history, horizon: ones)
+        >>> fit.groups
+        ('control',)
+    """
 
     def expected_purchases(self, history: PurchaseHistory, horizon: Span) -> Draws:
         """Return draws of the expected purchases of each row within the horizon."""
@@ -40,7 +55,18 @@ class PurchaseForecaster(FittedModel, Protocol):
 
 
 class FittedValue(Protocol):
-    """A value of each row that knows its fits and its history: a `LifetimeValue`."""
+    """A value of each row that knows its fits and its history: a `LifetimeValue`.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(["a"], [0], [0.0], [39.0], [float("nan")], "week")
+        >>> value: FittedValue = SimpleNamespace(
+        ...     customer_id=history.customer_id, draws=Draws.from_array([[1.0, 2.0]]),
+        ...     horizon=weeks(26), history=history, fits=())
+        >>> print(value.horizon)
+        26 weeks
+    """
 
     @property
     def customer_id(self) -> NDArray[np.object_]:
@@ -220,50 +246,3 @@ def _part(history: PurchaseHistory, part: str | None) -> NDArray[np.str_] | None
         hint = f'window_history(log, assignment, by="{part}")'
         raise DataError(f"not a group column; there are: {has}", column=part, hint=hint)
     return history.groups[part]
-
-
-@dataclass(frozen=True, eq=False)
-class JoinedForecast(JoinedOutcomes):
-    """The rows of a forecast joined to the assigned customers.
-
-    Attributes:
-        forecast: The forecast.
-        used: Rows of assigned customers, of shape (n_used,).
-        place: Position of the customer of each of these rows, same shape.
-        part: Label of each of these rows, same shape.
-    """
-
-    forecast: Forecast
-    used: NDArray[np.intp]
-    place: NDArray[np.intp]
-    part: NDArray[np.str_]
-
-    @classmethod
-    def read(cls, forecast: Forecast, assignment: Assignment, *, split: bool) -> Self:
-        """Return the rows of assigned customers.
-
-        Raises:
-            ConfigError: If the forecast is to be split and has no parts.
-            DataError: If no customer of the forecast was assigned.
-        """
-        if split and forecast.part is None:
-            hint = "Forecast.of(value, part=...) splits the forecast by the same labels"
-            raise ConfigError(f"the outcome is split, but the forecast is not. Hint: {hint}")
-        ids = check_ids(forecast.customer_id.tolist(), "customer_id")
-        place = positions(ids, assignment.customer_id)
-        refuse_unassigned(place, "customer_id")
-        used = np.flatnonzero(place >= 0)
-        labels = np.full(len(ids), "") if not split or forecast.part is None else forecast.part
-        has_row = np.zeros(len(assignment), dtype=np.bool_)
-        has_row[place[used]] = True
-        return cls(
-            parts=tuple(map(str, np.unique(labels[used]))),
-            has_row=has_row,
-            unassigned=len(set(ids[place < 0].tolist())),
-            what="expected value",
-            missing=forecast.missing,
-            forecast=forecast,
-            used=used,
-            place=place[used],
-            part=labels[used].astype(np.str_),
-        )

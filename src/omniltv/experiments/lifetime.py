@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from omniltv.errors import ConfigError, DataError, DataWarning
-from omniltv.experiments._joined import ObservedOutcomes
+from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator
-from omniltv.experiments.forecast import Forecast, JoinedForecast
+from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Baseline, IntoOutcome, Outcome, as_outcome

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self
 
 import narwhals as nw
 import numpy as np
@@ -105,4 +105,4 @@ def _summary(log: PurchaseLog[object], ids: NDArray[np.object_], known: set[str]
 def _with_columns(table: Eager, columns: Columns) -> Eager:
     data = {name: values.tolist() for name, values in columns.items()}
     extra = nw.from_dict(data, backend=table.implementation)
-    return cast("Eager", table.with_columns(*(extra[name] for name in data)))
+    return table.with_columns(*(extra[name] for name in data))

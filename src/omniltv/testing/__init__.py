@@ -1,8 +1,9 @@
 """Public laws for every plug-in point, and published reference numbers.
 
 Models: `check_purchase_model` and `check_spend_model`, or law by law with
-`laws_of` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
-Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
+`laws_of` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`. Tier rules:
+`check_tier_rule`. Identity: `omniltv.testing.identity_laws`. Published numbers:
+`omniltv.testing.reference`.
 """
 
 from omniltv.testing.model_laws import (
@@ -12,11 +13,13 @@ from omniltv.testing.model_laws import (
     check_spend_model,
     laws_of,
 )
+from omniltv.testing.segmentation_laws import check_tier_rule
 
 __all__ = [
     "PURCHASE_LAWS",
     "SPEND_LAWS",
     "check_purchase_model",
     "check_spend_model",
+    "check_tier_rule",
     "laws_of",
 ]
