@@ -14,10 +14,7 @@ import omniltv
 # Functions whose example needs more than a docstring should hold: the file, run by a test or by
 # hand, that has one.
 SHOWN_IN = {
-    "adjusted_means": "src/omniltv/experiments/estimators.py",  # in Cuped, the one to copy
-    "cuped": "docs/guides/experiments.md",
     "lifetime_value": "docs/guides/lifetime-value.md",
-    "lift": "tests/plugins/test_estimator_plugin.py",  # needs an estimator of your own
     "load_cdnow": "examples/cdnow.py",  # needs the file, or a download
 }
 ROOMS = ("data", "experiments", "identity", "models", "reporting", "segmentation", "testing")

@@ -6,16 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import omniltv as ltv
+from omniltv.draws import Draws, RowDraws
 from omniltv.experiments import (
     ArmMeans,
     ArmSample,
     Assignment,
     Cuped,
     Difference,
+    Forecast,
     LiftEstimator,
+    Outcome,
+    Persistence,
     lift,
+    ltv_lift,
+    window_history,
 )
 from omniltv.testing.experiment_laws import laws
+from omniltv.units import weeks
 
 
 class CappedDifference:
@@ -69,7 +77,7 @@ def test_the_laws_catch_an_estimator_that_depends_on_order() -> None:
         laws()[3](FirstThousand())
 
 
-def test_a_strangers_estimator_does_the_whole_job() -> None:
+def test_an_estimator_of_ones_own_compares_an_outcome() -> None:
     rng = np.random.default_rng(2)
     frame = pd.DataFrame(
         {
@@ -80,7 +88,99 @@ def test_a_strangers_estimator_does_the_whole_job() -> None:
     )
     assignment = Assignment.from_frame(frame)
     result = lift(
-        frame, assignment, estimator=CappedDifference(), outcome="spend", control="control"
+        Outcome(frame, "spend"), assignment, estimator=CappedDifference(), control="control"
     )
     assert result.estimator == "capped difference"
     assert result.overall().low < result.overall().estimate < result.overall().high
+
+
+def test_an_estimator_of_ones_own_serves_the_lift_on_lifetime_value() -> None:
+    """One customer with an absurd forecast moves the plain estimate and not the capped one."""
+    rng = np.random.default_rng(5)
+    arms = ltv.assign(range(600), arms={"control": 0.5, "treated": 0.5}, salt="x")
+    mean = rng.gamma(2.0, 5.0, 600)
+    mean[np.flatnonzero(arms.arm == "treated")[0]] = 1e6
+    noise = rng.normal(0, 0.3, 300)
+    forecast = Forecast(
+        customer_id=arms.customer_id,
+        value=Draws.from_array(mean[:, None] + noise),
+        span=weeks(52),
+        arms=("control", "treated"),
+        log_likelihood=(RowDraws.from_array(np.outer(mean / 1e6, noise)),),
+    )
+    plain, capped = (
+        ltv_lift(
+            arms,
+            control="control",
+            persistence=Persistence.full(weeks(52)),
+            forecast=forecast,
+            estimator=estimator,
+        )
+        for estimator in (Difference(), CappedDifference())
+    )
+    assert (plain.estimator, capped.estimator) == ("difference", "capped difference")
+    assert plain.overall().estimate > 1000
+    assert abs(capped.overall().estimate) < 5
+    assert capped.overall().low < capped.overall().estimate < capped.overall().high
+
+
+@pytest.mark.sampling
+@pytest.mark.slow
+def test_from_log_to_lift_by_public_names_alone() -> None:
+    """The whole seam: a log, an assignment, two fits per arm, one forecast, one estimator."""
+    rng = np.random.default_rng(7)
+    ids = np.arange(400)
+    arms = ltv.assign(ids, arms={"control": 0.5, "treated": 0.5}, salt="spring")
+    days = pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 180, 1200), unit="D")
+    bought = pd.DataFrame(
+        {
+            "customer_id": rng.choice(ids, 1200),
+            "channel": "ec",
+            "time": days,
+            "value": rng.gamma(5, 10, 1200),
+        }
+    )
+    log = ltv.PurchaseLog.from_frame(bought, now="2027-01-01")
+    window = window_history(log, arms, start="2026-01-01", end="2026-06-30", unit="week")
+    purchases, spend = (
+        ltv.fit(model, window, pooling=ltv.Pooling.none("arm"), method="laplace", seed=1)
+        for model in (ltv.BgNbd(), ltv.GammaGamma())
+    )
+    undiscounted = ltv.Discount(per_year=0)
+    value = ltv.lifetime_value(
+        purchases, spend, window, horizon=weeks(26), discount=undiscounted, seed=1
+    )
+    found, by_hand = (
+        ltv_lift(
+            arms,
+            control="control",
+            persistence=Persistence.full(weeks(26)),
+            observed=window,
+            forecast=forecast,
+            estimator=CappedDifference(),
+        ).overall()
+        for forecast in (
+            Forecast.of(value),
+            Forecast(
+                customer_id=window.customer_id,
+                value=value.draws,
+                span=weeks(26),
+                arms=("control", "treated"),
+                log_likelihood=(purchases.log_likelihood(window), spend.log_likelihood(window)),
+            ),
+        )
+    )
+    assert found == by_hand
+    per_customer = ltv.lifetime_value(
+        purchases, spend, window.take(window.groups["arm"] == "control"), horizon=weeks(26),
+        discount=undiscounted, seed=1,
+    ).per_customer()  # fmt: skip
+    assert len(Forecast.of(per_customer).customer_id) == len(per_customer)
+    purchases_only = Forecast.of_purchases(purchases, window, span=weeks(26))
+    assert ltv_lift(
+        arms,
+        control="control",
+        persistence=Persistence.full(weeks(26)),
+        observed=Outcome(window, "purchases"),
+        forecast=purchases_only,
+    ).rows
