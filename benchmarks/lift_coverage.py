@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from omniltv.draws import Draws, RowDraws
-from omniltv.experiments import Assignment, Forecast, Persistence, ltv_lift
+from omniltv.experiments import Assignment, Baseline, Forecast, Persistence, ltv_lift
 from omniltv.models._numpy import NUMPY
 from omniltv.models.bg_nbd import BgNbd
 from omniltv.models.protocols import PurchaseState
@@ -144,10 +144,11 @@ def forecast(world: World, rng: np.random.Generator) -> Forecast:
         logs[own] = MODEL.loglik(NUMPY, parameters, state)
     rows = index.reshape(-1)
     return Forecast(
-        np.arange(len(rows)).astype(object),
-        Draws.from_array(value, index=rows),
-        ("control", "treated"),
-        (RowDraws.from_array(logs, index=rows),),
+        customer_id=np.arange(len(rows)).astype(object),
+        value=Draws.from_array(value, index=rows),
+        span=weeks(BEYOND),
+        arms=("control", "treated"),
+        log_likelihood=(RowDraws.from_array(logs, index=rows),),
     )
 
 
@@ -157,7 +158,7 @@ def intervals(world: World, rng: np.random.Generator) -> dict[str, tuple[float, 
     arm = np.where(world.treated, "treated", "control")
     arms = Assignment(ids.astype(object), arm)
     full = forecast(world, rng)
-    bare = Forecast(full.customer_id, full.value, full.arms)
+    bare = replace(full, log_likelihood=())
     lasting = Persistence.full(weeks(BEYOND))
     found = {
         "bound": ltv_lift(arms, control="control", persistence=lasting, forecast=bare),
@@ -168,8 +169,10 @@ def intervals(world: World, rng: np.random.Generator) -> dict[str, tuple[float, 
             persistence=lasting,
             forecast=full,
             observed=pd.DataFrame({"customer_id": ids, "value": world.frequency}),
-            before=pd.DataFrame({"customer_id": ids, "expected": world.expected}),
-            covariates="expected",
+            baseline=Baseline(
+                pd.DataFrame({"customer_id": ids, "expected": world.expected}),
+                covariates="expected",
+            ),
         ),
     }
     rows = {name: lift.overall() for name, lift in found.items()}

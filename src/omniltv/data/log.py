@@ -16,7 +16,7 @@ from omniltv._frames import Backend, Eager, Table, check_ids, collect, positions
 from omniltv.data.checking import Moment, check
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
-from omniltv.units import Span, TimeUnit
+from omniltv.units import Discount, Span, TimeUnit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -285,6 +285,46 @@ class PurchaseLog[FrameT]:
             raise DataError(f"no margin for: {', '.join(lacking)}", column="channel", hint=hint)
         per_channel = np.array([shares[name] for name in self.channels], dtype=np.float64)
         return replace(self, value=self.value * per_channel[self.channel])
+
+    def realised_value(
+        self,
+        customers: ArrayLike,
+        *,
+        discount: Discount | None = None,
+        start: Moment | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the total value of each customer, of shape (n_customers,); 0 without purchases.
+
+        Args:
+            customers: Ids, of shape (n_customers,).
+            discount: Discounts each purchase to ``start``, as `lifetime_value` does.
+            start: Moment that values are discounted to; required with ``discount``.
+
+        Raises:
+            ConfigError: If ``discount`` is given without ``start``.
+            DataError: If an id is missing or repeated.
+
+        Examples:
+            >>> import pandas as pd
+            >>> log = PurchaseLog.from_frame(pd.DataFrame({
+            ...     "customer_id": ["a", "a", "b"], "channel": "ec",
+            ...     "time": ["2026-01-01", "2027-01-01", "2026-02-01"], "value": [10.0, 22.0, 8.0],
+            ... }), now="2028-01-01")
+            >>> log.realised_value(["b", "c", "a"]).tolist()
+            [8.0, 0.0, 32.0]
+            >>> ten_percent = Discount(per_year=0.10)
+            >>> log.realised_value(["a"], discount=ten_percent, start="2026-01-01").round(1)
+            array([30.])
+        """
+        value = self.value
+        if discount is not None:
+            if start is None:
+                raise ConfigError('discount= needs start=. Hint: start="2026-04-01"')
+            days = (self.time - self._moment(start)) / np.timedelta64(1, "D")
+            value = value * discount.factor(days, TimeUnit.DAY)
+        theirs = replace(self, value=value).of_customers(customers)
+        n = len(theirs.customer_id)
+        return np.bincount(theirs.customer, weights=theirs.value, minlength=n)
 
     def summary_by_customer(self) -> Table:
         """Return one row per customer: realised value, purchases by channel, first and last one.

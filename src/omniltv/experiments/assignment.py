@@ -1,7 +1,7 @@
 """Assignment of customers to arms by salted hashes, and checks of the arms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from math import fsum, isclose
@@ -200,6 +200,28 @@ class Assignment(Tabular):
             problem = "the customer was not assigned"
             raise DataError(problem, column="customer_id", rows=[customer_id], hint=hint)
         return str(self.arm[place])
+
+    def among(self, customers: Iterable[object]) -> Self:
+        """Return the assignment of the given customers; others are left out.
+
+        Planned shares and strata are kept, so `srm` shows whether the selection depends on
+        the arm.
+
+        Args:
+            customers: Ids; those not assigned are ignored.
+
+        Examples:
+            >>> drawn = assign(["a", "b"], arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> drawn.among(["b", "c"]).customer_id.tolist()
+            ['b']
+        """
+        kept = positions(self.customer_id, check_ids(list(customers), "customer_id")) >= 0
+        return replace(
+            self,
+            customer_id=self.customer_id[kept],
+            arm=self.arm[kept],
+            stratum=None if self.stratum is None else self.stratum[kept],
+        )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns ``customer_id``, ``arm`` and, if there are strata, ``stratum``.

@@ -1,5 +1,6 @@
 """The simulated retailer and what happens to it next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -152,7 +153,7 @@ class FollowUp:
         self,
         horizon: Span,
         *,
-        by: ArrayLike | Literal["channel"] | None = None,
+        by: ArrayLike | Mapping[str, str] | Literal["channel"] | None = None,
         discount: Discount | None = None,
         margin: float = 1.0,
     ) -> pd.DataFrame:
@@ -163,8 +164,9 @@ class FollowUp:
 
         Args:
             horizon: From the start of the treatment.
-            by: A group for each person, in the order of `people`; ``"channel"``: the
-                acquisition channel; None: everybody, as ``"all"``. Missing groups are left out.
+            by: A group for each person, in the order of `people`, or by `person_id`;
+                ``"channel"``: the acquisition channel; None: everybody, as ``"all"``. Missing
+                groups are left out.
             discount: What money later is worth at the start.
             margin: Share of the value that is kept.
 
@@ -184,12 +186,16 @@ class FollowUp:
         table.insert(0, "people", grouped.size())
         return table.assign(lift=table["treated"] - table["untreated"]).reset_index()
 
-    def _groups(self, by: ArrayLike | Literal["channel"] | None) -> NDArray[np.object_]:
+    def _groups(
+        self, by: ArrayLike | Mapping[str, str] | Literal["channel"] | None
+    ) -> NDArray[np.object_]:
         n = len(self.people)
         if by is None:
             return np.full(n, "all", dtype=object)
         if isinstance(by, str) and by == "channel":
             return self.people["acquisition_channel"].to_numpy(dtype=object)
+        if isinstance(by, Mapping):
+            by = [by.get(person) for person in self.people["person_id"].tolist()]
         groups = np.asarray(by, dtype=object)
         if groups.shape != (n,):
             raise DataError(
