@@ -214,13 +214,12 @@ class Forecast:
         Examples:
             >>> from types import SimpleNamespace
             >>> from omniltv.units import weeks
-            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
-            ...                           [11.5, float("nan")], "week")
-            >>> draws = Draws.from_array([[1.0, 2.0], [3.0, 5.0]])
+            >>> history = PurchaseHistory(["a"], [2], [30.0], [39.0], [11.5], "week")
+            >>> draws = Draws.from_array([[1.0, 2.0]])
             >>> fit = SimpleNamespace(groups=("control", "treated"), log_likelihood=lambda _: draws,
             ...                       expected_purchases=lambda *_: draws)
             >>> Forecast.of_purchases(fit, history, span=weeks(26))  # as of a fit from fit(...)
-            Forecast(2 rows over 26 weeks; arms control, treated)
+            Forecast(1 rows over 26 weeks; arms control, treated)
         """
         return cls(
             customer_id=history.customer_id,

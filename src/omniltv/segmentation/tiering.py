@@ -190,9 +190,9 @@ class ProbabilisticTiering(Tiering):
             >>> import pandas as pd
             >>> from omniltv.draws import RowDraws
             >>> from omniltv.segmentation import Tier, TierScheme
-            >>> frame = pd.DataFrame({"customer_id": ["a"], "value": [4.0]})
-            >>> scheme = TierScheme(tiers=(Tier(name="all"),))
-            >>> scheme.assign(frame, draws=RowDraws.from_array([[2.0]])).summary()
+            >>> table = pd.DataFrame({"customer_id": ["a"], "value": [4.0]})
+            >>> everybody = TierScheme(tiers=(Tier(name="all"),))
+            >>> everybody.assign(table, draws=RowDraws.from_array([[2.0]])).summary()
             tier  customers  share  value  value_share  expected_customers  mean_probability
              all          1      1      4            1                   1                 1
         """
