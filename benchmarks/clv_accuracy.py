@@ -40,14 +40,14 @@ from omniltv.models import (
     MbgNbd,
     ParetoNbd,
     Pooling,
-    Posterior,
+    PosteriorDraws,
     PurchaseFit,
     SpendFit,
     fit,
 )
-from omniltv.models._numpy import NUMPY
 from omniltv.models.checks import compare, holdout_log_score
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 from omniltv.testing.reference import (
     BG_NBD_CDNOW,
     GAMMA_GAMMA_CDNOW,
@@ -279,7 +279,7 @@ def posterior_of(
     names = tuple(item.name for item in model.coordinates)
     sampled = sampled_from(given)
     theta = np.stack([sampled[name] for name in names], axis=-1)[None, :, None]
-    draws = Posterior(names, ("",), theta)
+    draws = PosteriorDraws(names, ("",), theta)
     return PurchaseFit(model, Pooling.complete(), draws, Diagnostics.of_mode(0.0), TimeUnit.WEEK)
 
 

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.errors import FitWarning
 from omniltv.models import BgNbd, GammaGamma, ParetoNbd, PurchaseFit, fit, lifetime_value
-from omniltv.models.fitting import Method
-from omniltv.models.protocols import PurchaseModel
+from omniltv.models.inference.fitting import Method
+from omniltv.models.processes.protocols import PurchaseModel
 from omniltv.units import Discount, days
 
 OURS, PEER = "omniltv", "pymc-marketing"
@@ -251,7 +251,7 @@ def compiled(size: int, seed: int) -> float:
 def fit_step(model: str, size: int, method: Method, seed: int) -> _fresh.Answer:
     """Fit twice, and say how long it took and how good the draws are."""
     history = history_of(model, size, seed)
-    for module in ("omniltv.models._inference", "omniltv.models._nuts"):
+    for module in ("omniltv.models.inference._problem", "omniltv.models.inference._nuts"):
         import_module(module)  # not timed
     seconds = []
     for _ in range(2):
