@@ -201,9 +201,9 @@ def sentences(found: Outcome, figures: Mapping[str, float]) -> dict[str, str]:
     return {
         "peer": f"The peer is {versions}. The seed is {found.seed}.",
         "draws": (
-            f"Of {DRAWS_SCORED} draws of our posterior of Pareto/NBD, each by itself, {share:.0%} "
-            "score at least as well\nas the peer's mode; the standard deviation of their log "
-            f"scores is {sd:.1f}."
+            f"Of {DRAWS_SCORED} draws of our posterior of Pareto/NBD, scored one by one, "
+            f"{share:.0%} score at least as\nwell as the peer's mode. The standard deviation of "
+            f"their log scores is {sd:.1f}."
         ),
         "likelihood": f"{likelihood}; published: {BG_NBD_CDNOW.loglik:,}.",
     }

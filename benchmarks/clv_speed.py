@@ -91,7 +91,7 @@ def main() -> int:
     where = _fresh.surroundings()
     tables = {part: measured(part, options) for part in options.parts}
     cold = compiled(min(options.customers), options.seed)
-    said = f"Measured on {where}. The very first fit on a machine compiles: {cold:.1f} s."
+    said = f"Measured on {where}. The first fit on a machine compiles the kernel: {cold:.1f} s."
     print(said, *(table.to_string(index=False) for table in tables.values()), sep="\n\n")
     figures = {**headline(tables), "seconds_first_ever": cold}
     if options.markdown:
