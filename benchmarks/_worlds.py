@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma
-from omniltv.models.protocols import Parameters
+from omniltv.models.processes.protocols import Parameters
 from omniltv.units import TimeUnit
 
 __all__ = ["CHANNELS", "POPULATION", "Channel", "simulate"]

@@ -40,14 +40,14 @@ from omniltv.models import (
     MbgNbd,
     ParetoNbd,
     Pooling,
-    Posterior,
+    PosteriorDraws,
     PurchaseFit,
     SpendFit,
     fit,
 )
-from omniltv.models._numpy import NUMPY
 from omniltv.models.checks import compare, holdout_log_score
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 from omniltv.testing.reference import (
     BG_NBD_CDNOW,
     GAMMA_GAMMA_CDNOW,
@@ -201,9 +201,9 @@ def sentences(found: Outcome, figures: Mapping[str, float]) -> dict[str, str]:
     return {
         "peer": f"The peer is {versions}. The seed is {found.seed}.",
         "draws": (
-            f"Of {DRAWS_SCORED} draws of our posterior of Pareto/NBD, each by itself, {share:.0%} "
-            "score at least as well\nas the peer's mode; the standard deviation of their log "
-            f"scores is {sd:.1f}."
+            f"Of {DRAWS_SCORED} draws of our posterior of Pareto/NBD, scored one by one, "
+            f"{share:.0%} score at least as\nwell as the peer's mode. The standard deviation of "
+            f"their log scores is {sd:.1f}."
         ),
         "likelihood": f"{likelihood}; published: {BG_NBD_CDNOW.loglik:,}.",
     }
@@ -279,7 +279,7 @@ def posterior_of(
     names = tuple(item.name for item in model.coordinates)
     sampled = sampled_from(given)
     theta = np.stack([sampled[name] for name in names], axis=-1)[None, :, None]
-    draws = Posterior(names, ("",), theta)
+    draws = PosteriorDraws(names, ("",), theta)
     return PurchaseFit(model, Pooling.complete(), draws, Diagnostics.of_mode(0.0), TimeUnit.WEEK)
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from omniltv.data import PurchaseLog
 from omniltv.data.simulate import simulate_retailer
 from omniltv.models import MbgNbd, Pooling, fit
-from omniltv.models.channel_mix import fit_channel_mix
+from omniltv.models.value.channel_mix import fit_channel_mix
 from omniltv.units import weeks
 
 HOLDOUT = weeks(26)

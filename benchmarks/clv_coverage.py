@@ -39,7 +39,7 @@ from omniltv.models import (
     checks,
     fit,
 )
-from omniltv.models.protocols import (
+from omniltv.models.processes.protocols import (
     Parameters,
     PurchaseModel,
     PurchaseState,

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitWarning
 from omniltv.models import BgNbd, Pooling, PurchaseFit, fit
-from omniltv.models._numpy import NUMPY
-from omniltv.models.protocols import PurchaseState
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseState
 from omniltv.units import TimeUnit, weeks
 
 SIZES = {"a: 20,000": 20_000, "b: 5,000": 5_000, "c: 500": 500, "d: 30": 30}
@@ -131,7 +131,7 @@ def measure(number: int, seed: int) -> pd.DataFrame:
                 seed=number,
                 pooling=pooling,
                 draws=400,
-                tune=400,
+                warmup=400,
                 progress=False,
             )
         print(f"world {number}, {name}: {posterior.diagnostics}", file=sys.stderr, flush=True)

@@ -31,9 +31,9 @@ from omniltv.models import (
     SpendFit,
     fit,
 )
-from omniltv.models._numpy import NUMPY
-from omniltv.models.priors import Flat, Prior
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState, SpendModel
+from omniltv.models.posterior.priors import Flat, Prior
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState, SpendModel
 from omniltv.testing import reference
 from omniltv.testing.reference import Published, PublishedCustomer
 

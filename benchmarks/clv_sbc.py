@@ -23,9 +23,9 @@ from _report import report
 from _workers import workers
 from scipy import stats
 
-from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
-from omniltv.models.pooling import PoolingKind
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.posterior.pooling import PoolingKind
+from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.testing.calibration import Calibration, band, simulation_based_calibration
 
 EVERY: tuple[PurchaseModel | SpendModel, ...] = (*PURCHASE_MODELS, *SPEND_MODELS)

@@ -32,9 +32,9 @@ from _report import report
 from matplotlib.figure import Figure
 
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, GammaGamma, Pooling, Posterior, fit, lifetime_value
-from omniltv.models.diagnostics import Diagnostics
-from omniltv.models.fitting import Method
+from omniltv.models import BgNbd, GammaGamma, Pooling, PosteriorDraws, fit, lifetime_value
+from omniltv.models.inference.fitting import Method
+from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.units import Discount, weeks
 
 POOLING = Pooling.partial("channel")
@@ -70,7 +70,7 @@ class How(TypedDict):
     seed: int
     pooling: Pooling
     method: Method
-    tune: int
+    warmup: int
     draws: int
     progress: bool
 
@@ -110,7 +110,7 @@ def arguments() -> argparse.Namespace:
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     add("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
     add("--nuts-up-to", type=int, default=1_000_000, help="customers that NUTS is tried on")
-    add("--tune", type=int, default=400, help="warm-up of NUTS, per chain")
+    add("--warmup", type=int, default=400, help="warm-up of NUTS, per chain")
     add("--draws", type=int, default=1_600, help="draws of NUTS, per chain")
     add("--compared", type=int, default=10_000, help="customers that the methods agree on")
     add("--long", type=int, default=10_000, help="draws per chain for that")
@@ -124,7 +124,7 @@ def arguments() -> argparse.Namespace:
 def grow(options: argparse.Namespace) -> list[dict[str, object]]:
     """Return a row per size and method."""
     for method in METHODS:  # compiles what no machine compiles twice, untimed
-        _fresh.run(__file__, "grow", given_to(1_000, method, options) | {"tune": 50, "draws": 50})
+        _fresh.run(__file__, "grow", given_to(1_000, method, options) | {"warmup": 50, "draws": 50})
     rows: list[dict[str, object]] = []
     for size, method in product(sorted(options.sizes), METHODS):
         if method == "nuts" and size > options.nuts_up_to:
@@ -137,16 +137,16 @@ def grow(options: argparse.Namespace) -> list[dict[str, object]]:
 
 def given_to(size: int, method: Method, options: argparse.Namespace) -> dict[str, object]:
     """Return what the step of a size and a method is given."""
-    tune, draws = (options.tune, options.draws) if method == "nuts" else (500, 1_000)
-    return {"size": size, "method": method, "seed": options.seed, "tune": tune, "draws": draws}
+    warmup, draws = (options.warmup, options.draws) if method == "nuts" else (500, 1_000)
+    return {"size": size, "method": method, "seed": options.seed, "warmup": warmup, "draws": draws}
 
 
-def grow_step(size: int, method: Method, seed: int, tune: int, draws: int) -> _fresh.Answer:
+def grow_step(size: int, method: Method, seed: int, warmup: int, draws: int) -> _fresh.Answer:
     """Make customers up, fit both models, value everybody; say how long and how much memory."""
     history = _worlds.simulate(size, _worlds.CHANNELS, seed=seed)
-    import_module("omniltv.models._nuts")  # imports are not timed
+    import_module("omniltv.models.inference._nuts")  # imports are not timed
     gc.collect()
-    how = chosen(method, seed, tune=tune, draws=draws)
+    how = chosen(method, seed, warmup=warmup, draws=draws)
     rows, marks = _fresh.forget_peak(), [time.perf_counter()]
     states = len(history.distinct().count)
     marks.append(time.perf_counter())
@@ -171,9 +171,11 @@ def grow_step(size: int, method: Method, seed: int, tune: int, draws: int) -> _f
     }
 
 
-def chosen(method: Method, seed: int, *, tune: int, draws: int) -> How:
+def chosen(method: Method, seed: int, *, warmup: int, draws: int) -> How:
     """Return how to fit."""
-    return How(seed=seed, pooling=POOLING, method=method, tune=tune, draws=draws, progress=False)
+    return How(
+        seed=seed, pooling=POOLING, method=method, warmup=warmup, draws=draws, progress=False
+    )
 
 
 def quality(method: Method, *found: Diagnostics) -> _fresh.Answer:
@@ -209,7 +211,7 @@ def agree_step(size: int, seed: int, draws: int) -> _fresh.Answer:
     answer: _fresh.Answer = {}
     for model in (BgNbd(), GammaGamma()):
         laplace, nuts = (
-            fit(model, history, **chosen(method, seed, tune=1_000, draws=draws))
+            fit(model, history, **chosen(method, seed, warmup=1_000, draws=draws))
             for method in METHODS
         )
         left, right = quantities(laplace.draws), quantities(nuts.draws)
@@ -229,7 +231,7 @@ def agree_step(size: int, seed: int, draws: int) -> _fresh.Answer:
     return answer
 
 
-def quantities(posterior: Posterior) -> np.ndarray:
+def quantities(posterior: PosteriorDraws) -> np.ndarray:
     """Return draws of all coordinates of all groups and of the population: (draws, k)."""
     parts = [posterior.theta]
     parts += [one for one in (posterior.mean,) if one is not None]

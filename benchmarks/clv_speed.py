@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.errors import FitWarning
 from omniltv.models import BgNbd, GammaGamma, ParetoNbd, PurchaseFit, fit, lifetime_value
-from omniltv.models.fitting import Method
-from omniltv.models.protocols import PurchaseModel
+from omniltv.models.inference.fitting import Method
+from omniltv.models.processes.protocols import PurchaseModel
 from omniltv.units import Discount, days
 
 OURS, PEER = "omniltv", "pymc-marketing"
@@ -91,7 +91,7 @@ def main() -> int:
     where = _fresh.surroundings()
     tables = {part: measured(part, options) for part in options.parts}
     cold = compiled(min(options.customers), options.seed)
-    said = f"Measured on {where}. The very first fit on a machine compiles: {cold:.1f} s."
+    said = f"Measured on {where}. The first fit on a machine compiles the kernel: {cold:.1f} s."
     print(said, *(table.to_string(index=False) for table in tables.values()), sep="\n\n")
     figures = {**headline(tables), "seconds_first_ever": cold}
     if options.markdown:
@@ -251,7 +251,7 @@ def compiled(size: int, seed: int) -> float:
 def fit_step(model: str, size: int, method: Method, seed: int) -> _fresh.Answer:
     """Fit twice, and say how long it took and how good the draws are."""
     history = history_of(model, size, seed)
-    for module in ("omniltv.models._inference", "omniltv.models._nuts"):
+    for module in ("omniltv.models.inference._problem", "omniltv.models.inference._nuts"):
         import_module(module)  # not timed
     seconds = []
     for _ in range(2):

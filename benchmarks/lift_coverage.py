@@ -28,9 +28,9 @@ from scipy.optimize import minimize
 
 from omniltv.draws import Draws, RowDraws
 from omniltv.experiments import Assignment, Baseline, Forecast, Persistence, ltv_lift
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.protocols import PurchaseState
+from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseState
 from omniltv.units import weeks
 
 type Array = NDArray[np.float64]

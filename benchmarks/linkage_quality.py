@@ -37,8 +37,8 @@ from omniltv.identity import (
     reliability,
     stitch,
 )
-from omniltv.identity.protocols import MISSING, Records
-from omniltv.identity.records import FIELDS
+from omniltv.identity.records.columns import MISSING, Records
+from omniltv.identity.records.intake import FIELDS
 
 OURS = {"omniltv": LinkSpec(), "omniltv, Splink engine": LinkSpec(engine=SplinkEngine())}
 PEER = "linkage"
@@ -196,10 +196,10 @@ def with_labels(
     world: str, found: Resolution[pd.DataFrame], truth: pd.DataFrame
 ) -> dict[str, object]:
     """Return the row of a forest that learns from the labels of other people's pairs."""
-    workings = found._workings  # noqa: SLF001
-    pairs = workings.compared
+    state = found._state  # noqa: SLF001
+    pairs = state.compared
     person = truth.set_index(["source", "record_id"])["person_id"]
-    who = person.loc[workings.records.ids()].to_numpy()
+    who = person.loc[state.records.ids()].to_numpy()
     group = who[pairs.candidates.left]
     true = group == who[pairs.candidates.right]
     features = np.column_stack([*pairs.grades.values(), *pairs.bits.values()])
@@ -217,9 +217,9 @@ def with_labels(
     )
     spec = LinkSpec()
     clusters = spec.clusterer.cluster(
-        judged, n_records=len(workings.records), links=probability >= 0.5, unique=workings.unique
+        judged, n_records=len(state.records), links=probability >= 0.5, unique=state.unique
     )
-    crosswalk = pd.DataFrame(workings.records.ids(), columns=["source", "record_id"])
+    crosswalk = pd.DataFrame(state.records.ids(), columns=["source", "record_id"])
     quality = linkage_quality(crosswalk.assign(customer_id=clusters.astype(str)), truth)
     return shown(world, "forest with labels", quality, cast("float", answer["seconds"]))
 

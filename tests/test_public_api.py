@@ -22,4 +22,4 @@ def test_a_star_import_gives_the_public_names() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["omniltv.models.fitting", "2", "weeks"]
+    assert done.stdout.split() == ["omniltv.models.inference.fitting", "2", "weeks"]

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Draws", "Evaluate", "RowDraws", "Summary", "Totals", "cores"]
+__all__ = ["Draws", "DrawsSummary", "Evaluate", "RowDraws", "Totals", "cores"]
 
 type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 """Returns the draws of shape (states in the first slice, draws in the second)."""
@@ -49,7 +49,7 @@ def _in_threads[Item, Result](
         return list(pool.map(task, items))
 
 
-class Summary(NamedTuple):
+class DrawsSummary(NamedTuple):
     """The mean of each row and its interval, each of shape (n_rows,)."""
 
     mean: NDArray[np.float64]
@@ -138,7 +138,7 @@ class RowDraws:
         """
         return self.quantile(_tails(level))
 
-    def summary(self, level: float = 0.9) -> Summary:
+    def summary(self, level: float = 0.9) -> DrawsSummary:
         """Return the mean and the equal-tailed interval of each row, in one pass.
 
         Draws are worked out anew whenever they are asked for: this takes hardly longer than
@@ -159,7 +159,7 @@ class RowDraws:
             mean = block.mean(axis=1)
             return np.column_stack([mean, *_quantiles(block, tails)])
 
-        return Summary(*self._reduce(both).T)
+        return DrawsSummary(*self._reduce(both).T)
 
     def prob_at_least(self, threshold: float) -> NDArray[np.float64]:
         """Return the share of draws at or above a threshold, of shape (n_rows,)."""

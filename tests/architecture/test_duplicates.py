@@ -15,7 +15,7 @@ SHORTEST = 6
 TWICE = {
     (
         "data/simulate/_config.py",
-        "identity/records.py",
+        "identity/records/intake.py",
         "FIELDS = (",
     ): "the simulator writes what identity reads: were the list shared, a slip would hide",
     (

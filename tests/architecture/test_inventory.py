@@ -33,7 +33,7 @@ def test_every_file_is_listed_with_what_it_says_of_itself(
 def test_files_to_copy_exist_and_hold_what_is_named(page: str, root: Path) -> None:
     source = root / "src" / "omniltv"
     for _, what, laws in list(rows(page, "Which file to copy"))[1:]:
-        (path,) = re.findall(r"`(\w+/\w+\.py)`", what)
+        (path,) = re.findall(r"`([\w/]+\.py)`", what)
         text = (source / path).read_text("utf-8")
         for name in re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", what):
             assert all(re.search(rf"(class|def) {part}\b", text) for part in name.split("."))

@@ -14,7 +14,7 @@ DEEPEST = 3
 LONG: dict[str, str] = {}
 # Where a public signature says Any, each with the reason.
 ANY = {
-    "models/protocols.py Array": "NumPy's arrays and PyTensor's variables share no type",
+    "models/processes/protocols.py Array": "NumPy's arrays and PyTensor's variables share no type",
 }
 
 FORBIDDEN_CALLS = {"breakpoint", "compile", "eval", "exec", "input", "__import__"}

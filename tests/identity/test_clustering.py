@@ -3,7 +3,8 @@ import pytest
 from numpy.typing import ArrayLike
 
 from omniltv.identity import BestFirstClusterer
-from omniltv.identity.protocols import MISSING, Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.records.columns import MISSING
 
 UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
 

@@ -6,7 +6,7 @@ import pytest
 
 from omniltv.data import simulate_retailer
 from omniltv.identity import Candidates, LinkModel, LinkSpec, ScoredPairs, stitch
-from omniltv.identity._cohesion import Cohesion, cohesion
+from omniltv.identity.customers._cohesion import Cohesion, cohesion
 
 NOTHING = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from omniltv.identity._imputation import draw_partitions
-from omniltv.identity.protocols import MISSING, Candidates, LinkModel, ScoredPairs
+from omniltv.identity.customers._imputation import draw_partitions
+from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.records.columns import MISSING
 
 type Weights = dict[tuple[int, int], float]
 

@@ -19,7 +19,7 @@ import pytest
 from omniltv.data import simulate_retailer
 from omniltv.errors import StoreError
 from omniltv.identity import IdentityStore, stitch
-from omniltv.identity import _folder as folders
+from omniltv.identity.store import _folder as folders
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def processes() -> Iterator[ForkServerContext]:
     """Processes that start with everything imported, and find this file."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["omniltv.identity", "omniltv.identity._recordlinkage", "pytest"]
+        ["omniltv.identity", "omniltv.identity.linking._recordlinkage", "pytest"]
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parents[2]))

@@ -75,8 +75,8 @@ def test_it_knows_how_sure_it_is(
 ) -> None:
     found, truth, _ = retailer
     person = truth.set_index(["source", "record_id"])["person_id"]
-    pairs = found._workings.judged
-    keys = found._workings.records.ids()
+    pairs = found._state.judged
+    keys = found._state.records.ids()
     who = person.loc[keys].to_numpy()
     true = who[pairs.candidates.left] == who[pairs.candidates.right]
     for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.0)):

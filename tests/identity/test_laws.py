@@ -13,9 +13,9 @@ from omniltv.identity import (
     SplinkEngine,
     SqlComparison,
 )
-from omniltv.identity._stitch import default_engine
-from omniltv.identity.blocking import DEFAULT_BLOCKERS
-from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.stitching.stitch import default_engine
 from omniltv.testing.identity_laws import (
     BLOCKER_LAWS,
     CLUSTERER_LAWS,

@@ -21,7 +21,7 @@ from omniltv.identity import (
     pseudonymise,
     stitch,
 )
-from omniltv.identity.records import NORMAL_COLUMNS
+from omniltv.identity.records.intake import NORMAL_COLUMNS
 
 KEY = bytes(range(32))
 HASHED = LinkSpec(normalised=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from omniltv.errors import DataError
-from omniltv.identity.normalise import Spelling
-from omniltv.identity.protocols import MISSING, Records
-from omniltv.identity.records import Masked, mask_shared, normalise_records, take_in
+from omniltv.identity.records.columns import MISSING, Records
+from omniltv.identity.records.intake import Masked, mask_shared, normalise_records, take_in
+from omniltv.identity.records.normalise import Spelling
 
 
 def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:

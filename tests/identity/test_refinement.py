@@ -32,10 +32,10 @@ def answered(world: Retailer, asked: pd.DataFrame) -> pd.DataFrame:
 
 def off(world: Retailer, found: Resolution[pd.DataFrame]) -> float:
     """Return the mean squared distance of probabilities from the truth (Brier 1950)."""
-    workings = found._workings
+    state = found._state
     person = world.truth.records.set_index(["source", "record_id"])["person_id"]
-    who = person.loc[workings.records.ids()].to_numpy()
-    pairs = workings.compared
+    who = person.loc[state.records.ids()].to_numpy()
+    pairs = state.compared
     true = who[pairs.candidates.left] == who[pairs.candidates.right]
     return float(np.mean((pairs.probability - true) ** 2))
 
@@ -44,8 +44,8 @@ def test_labels_make_probabilities_truer(world: Retailer, found: Resolution[pd.D
     decisions = answered(world, found.review(300))
     learnt = stitch(world.records, spec=LEARNING, decisions=decisions)
     assert off(world, learnt) < off(world, found)
-    factors = learnt._workings.compared.model.factors
-    assert set(factors) == set(found._workings.compared.bits)
+    factors = learnt._state.compared.model.factors
+    assert set(factors) == set(found._state.compared.bits)
     assert all(0.4 < factor < 1.8 for factor in factors.values())
 
 
@@ -62,7 +62,7 @@ def test_decisions_about_pairs_that_nobody_compared_teach_nothing(
     one = pd.DataFrame([(*keys[0], *keys[1], False)], columns=columns)
     assert np.isnan(found.why(tuple(keys[0]), tuple(keys[1])).probability)
     learnt = stitch(world.records, spec=LEARNING, decisions=one)
-    assert set(learnt._workings.compared.model.factors.values()) == {1.0}
+    assert set(learnt._state.compared.model.factors.values()) == {1.0}
 
 
 def test_what_is_decided_is_not_asked_again(

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.identity import BestFirstClusterer, stitch
-from omniltv.identity._codes import factorized, in_order
-from omniltv.identity._ids import customer_ids
-from omniltv.identity.blocking import pairs_within
-from omniltv.identity.clustering import _Forest
-from omniltv.identity.protocols import MISSING, Candidates, LinkModel, ScoredPairs
+from omniltv.identity.customers._ids import customer_ids
+from omniltv.identity.customers.clustering import _Forest
+from omniltv.identity.linking.blocking import pairs_within
+from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.records._codes import factorized, in_order
+from omniltv.identity.records.columns import MISSING
 
 TEXTS = st.text("ab\0é山\ud800", max_size=3)
 

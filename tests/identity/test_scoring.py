@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from omniltv.identity._chance import Chance, Sample, sampled, strangers
-from omniltv.identity._graded import Graded
-from omniltv.identity._recordlinkage import grades
-from omniltv.identity.blocking import KeyBlocker
-from omniltv.identity.comparisons import ValueComparison
-from omniltv.identity.protocols import MISSING, Column, Records
-from omniltv.identity.scoring import train
+from omniltv.identity.linking._chance import SampledComparisons, SampledPairs, sampled, strangers
+from omniltv.identity.linking._comparison_vectors import ComparisonVectors
+from omniltv.identity.linking._recordlinkage import grades
+from omniltv.identity.linking.blocking import KeyBlocker
+from omniltv.identity.linking.comparisons import ValueComparison
+from omniltv.identity.linking.scoring import train
+from omniltv.identity.records.columns import MISSING, Column, Records
 
 GIVEN = ValueComparison("given_name", "given_reading", coincidence=0.004)
 BIRTH = ValueComparison("birth_date", "birth_date", coincidence=5e-5)
@@ -36,25 +36,25 @@ def test_em_finds_match_and_household_probabilities_without_labels() -> None:
         )
         levels[:, rule] = 0
         blocks.append(levels)
-    graded = Graded(COMPARISONS, np.concatenate(blocks))
+    vectors = ComparisonVectors(COMPARISONS, np.concatenate(blocks))
     proposed = np.repeat(np.eye(2, dtype=bool), len(blocks[0]), axis=0)
     u = tuple(np.array([p, 1 - p]) for p in CHANCE)
     rules = [
         KeyBlocker("phone", ("phone",), ("phone",)),
         KeyBlocker("email", ("email",), ("email",)),
     ]
-    classes = train(graded, proposed, u, rules)
+    classes = train(vectors, proposed, u, rules)
     assert [level[0] for level in classes.m] == pytest.approx(MATCH, abs=0.03)
-    assert [level[0] for level in classes.h] == pytest.approx(HOUSEHOLD, abs=0.03)
+    assert [level[0] for level in classes.household] == pytest.approx(HOUSEHOLD, abs=0.03)
 
 
 def test_a_rule_of_few_matches_teaches_nothing() -> None:
     rng = np.random.default_rng(2)
-    graded = Graded(COMPARISONS, _levels(CHANCE, 5_000, rng))
+    vectors = ComparisonVectors(COMPARISONS, _levels(CHANCE, 5_000, rng))
     u = tuple(np.array([p, 1 - p]) for p in CHANCE)
     rule = KeyBlocker("loose", ("gender",))
-    learnt = train(graded, np.ones((5_000, 1), dtype=bool), u, [rule])
-    blank = train(graded, np.zeros((5_000, 1), dtype=bool), u, [rule])
+    learnt = train(vectors, np.ones((5_000, 1), dtype=bool), u, [rule])
+    blank = train(vectors, np.zeros((5_000, 1), dtype=bool), u, [rule])
     assert [level.tolist() for level in learnt.m] == [level.tolist() for level in blank.m]
 
 
@@ -126,6 +126,8 @@ def _people(n: int, *, days: int, copies: int) -> Records:
 def _strangers_of(
     records: Records, comparisons: tuple[ValueComparison, ...] = COMPARISONS
 ) -> tuple[NDArray[np.float64], ...]:
-    sample: Sample = sampled(records, comparisons, seed=1)
-    graded = Graded(comparisons, grades(records, sample.left, sample.right, comparisons))
-    return strangers(Chance(sample, graded), len(records))
+    sample: SampledPairs = sampled(records, comparisons, seed=1)
+    vectors = ComparisonVectors(
+        comparisons, grades(records, sample.left, sample.right, comparisons)
+    )
+    return strangers(SampledComparisons(sample, vectors), len(records))

@@ -36,10 +36,10 @@ from omniltv.identity import (
     ValueComparison,
     stitch,
 )
-from omniltv.identity._splink import _query, _translated
-from omniltv.identity._stitch import default_engine
-from omniltv.identity.blocking import DEFAULT_BLOCKERS
-from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking._splink import _query, _translated
+from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.stitching.stitch import default_engine
 from omniltv.testing.identity_laws import example_records, sql_says_the_same
 
 SPLINK = LinkSpec(engine=SplinkEngine())
@@ -87,14 +87,14 @@ def test_the_engines_agree_on_a_retailer(
 ) -> None:
     found = stitch(lists)
     assert len(found.links) > 100
-    _assert_alike(by_splink._workings.compared, found._workings.compared)
+    _assert_alike(by_splink._state.compared, found._state.compared)
     pd.testing.assert_frame_equal(by_splink.crosswalk, found.crosswalk)
 
 
 @pytest.mark.reference
 def test_the_engines_agree_on_febrl_1() -> None:
     one, other = stitch(_febrl(), spec=SPLINK), stitch(_febrl())
-    _assert_alike(one._workings.compared, other._workings.compared)
+    _assert_alike(one._state.compared, other._state.compared)
     pd.testing.assert_frame_equal(one.crosswalk, other.crosswalk)
 
 
@@ -364,7 +364,7 @@ def test_splink_is_quiet(
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "omniltv.identity._splink")
+    monkeypatch.delitem(sys.modules, "omniltv.identity.linking._splink")
     monkeypatch.delitem(vars(omniltv.identity), "SplinkEngine")
     monkeypatch.setitem(sys.modules, "splink", None)
     with pytest.raises(ConfigError, match=r"Hint: pip install 'omniltv\[splink\]'"):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.testing import SPEND_LAWS, laws_of
 
 

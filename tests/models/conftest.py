@@ -3,8 +3,16 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.models import BgNbd, Diagnostics, GammaGamma, Pooling, Posterior, PurchaseFit, SpendFit
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models import (
+    BgNbd,
+    Diagnostics,
+    GammaGamma,
+    Pooling,
+    PosteriorDraws,
+    PurchaseFit,
+    SpendFit,
+)
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
 CHANNELS = ("app", "ec", "store")
@@ -36,7 +44,7 @@ def simulated(sizes: dict[str, int], *, seed: int) -> PurchaseHistory:
     )
 
 
-def posterior(model: PurchaseModel | SpendModel, groups: tuple[str, ...]) -> Posterior:
+def posterior(model: PurchaseModel | SpendModel, groups: tuple[str, ...]) -> PosteriorDraws:
     """A made-up posterior of 2 chains of 20 draws, with a population where there are groups."""
     rng = np.random.default_rng(4)
     names = tuple(coordinate.name for coordinate in model.coordinates)
@@ -47,9 +55,9 @@ def posterior(model: PurchaseModel | SpendModel, groups: tuple[str, ...]) -> Pos
 
     theta = around(len(groups))
     if len(groups) == 1:
-        return Posterior(names=names, groups=groups, theta=theta)
+        return PosteriorDraws(names=names, groups=groups, theta=theta)
     mean = around()
-    return Posterior(
+    return PosteriorDraws(
         names=names,
         groups=groups,
         theta=theta,

@@ -17,14 +17,14 @@ from omniltv.models import (
     GammaGamma,
     ParetoNbd,
     Pooling,
-    Posterior,
+    PosteriorDraws,
     PurchaseFit,
     SpendFit,
     lifetime_value,
 )
-from omniltv.models._forecast import discounting
-from omniltv.models.acquisition import AcquisitionValue, acquisition_value
-from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendState
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
+from omniltv.models.value._forecast import discounting
+from omniltv.models.value.acquisition import AcquisitionValue, acquisition_value
 from omniltv.units import Discount, Span, TimeUnit, months, weeks, years
 
 from .conftest import CHANNELS
@@ -202,16 +202,16 @@ def test_groups_without_spend_are_refused(purchase_fit: PurchaseFit, spend_fit: 
 
 def posterior(
     point: Sequence[float], groups: tuple[str, ...], *, names: int, sd: float, draws: int
-) -> Posterior:
+) -> PosteriorDraws:
     """Draws around a point; each further group buys or spends a fifth more."""
     each = np.array([np.add(point, [0.2 * k] + [0.0] * (names - 1)) for k in range(len(groups))])
     noise = sd * np.random.default_rng(names).normal(size=(2, draws // 2, *each.shape))
-    return Posterior(tuple(f"c{k}" for k in range(names)), groups, each + noise)
+    return PosteriorDraws(tuple(f"c{k}" for k in range(names)), groups, each + noise)
 
 
-def named(found: Posterior, model: PurchaseModel | GammaGamma) -> Posterior:
+def named(found: PosteriorDraws, model: PurchaseModel | GammaGamma) -> PosteriorDraws:
     names = tuple(coordinate.name for coordinate in model.coordinates)
-    return Posterior(names, found.groups, found.theta)
+    return PosteriorDraws(names, found.groups, found.theta)
 
 
 def buyers(

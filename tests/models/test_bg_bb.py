@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import betaln, logsumexp
 
-from omniltv.models._likelihood import Likelihood
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_bb import BgBb
-from omniltv.models.protocols import (
+from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.processes.bg_bb import BgBb
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
     Parameters,

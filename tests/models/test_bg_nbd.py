@@ -5,9 +5,9 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import betaln, expit, log_expit
 
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.protocols import PurchaseState
+from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseState
 
 CDNOW = {
     key: np.asarray(v) for key, v in (("r", 0.243), ("alpha", 4.414), ("a", 0.793), ("b", 2.426))

@@ -7,7 +7,7 @@ import pytest
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import Draws
 from omniltv.errors import ConfigError, DataError, FitError
-from omniltv.models.channel_mix import ChannelMix, fit_channel_mix
+from omniltv.models.value.channel_mix import ChannelMix, fit_channel_mix
 from omniltv.units import TimeUnit, days
 
 CHANNELS = ("app", "ec", "store")

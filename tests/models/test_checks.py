@@ -38,7 +38,7 @@ from omniltv.models.checks import (
     tracking,
 )
 from omniltv.models.checks._coverage import Futures, cover_of, simulate_futures
-from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendState
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
 from omniltv.units import days, weeks
 
 TRUTH = {"r": 0.9, "alpha": 4.0, "a": 0.8, "b": 2.5}

@@ -9,11 +9,11 @@ from scipy import special, stats
 from scipy.integrate import quad
 
 from omniltv.errors import ConfigError
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.cnbd_k import CnbdK
-from omniltv.models.mbg_nbd import MbgNbd
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.cnbd_k import CnbdK
+from omniltv.models.processes.mbg_nbd import MbgNbd
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 from omniltv.testing import PURCHASE_LAWS
 
 MODELS = [CnbdK(k, modified=modified) for k in (2, 3) for modified in (True, False)]

@@ -6,18 +6,15 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitError
-from omniltv.models import (
-    BgNbd,
-    GammaGamma,
-    ParetoNbd,
-    Pooling,
-    PurchaseFit,
-    _condensed,
-    fit,
+from omniltv.models import BgNbd, GammaGamma, ParetoNbd, Pooling, PurchaseFit, fit
+from omniltv.models.inference import _subsampled_likelihood
+from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.inference._subsampled_likelihood import (
+    StateSample,
+    SubsampledLikelihood,
+    sample_states,
 )
-from omniltv.models._condensed import Condensed, Sample, sample_states
-from omniltv.models._likelihood import Likelihood
-from omniltv.models.protocols import PurchaseModel, PurchaseState
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
 from omniltv.units import TimeUnit
 
 SHARES = (0.7, 0.3)
@@ -36,13 +33,13 @@ def states(model: PurchaseModel, n: int, seed: int = 1) -> tuple[PurchaseState, 
     return model.simulate(truth, rng.integers(100, 365, n) / 7.0, rng), cell
 
 
-def made(model: PurchaseModel, n: int, per_cell: int) -> Sample:
+def made(model: PurchaseModel, n: int, per_cell: int) -> StateSample:
     state, cell = states(model, n)
     count = np.random.default_rng(2).integers(1, 4, n).astype(float)
     rng = np.random.default_rng(3)
     at, times = sample_states(cell, state.frequency, count, per_cell=per_cell, rng=rng)
     some = PurchaseState(*(values[at] for values in state))
-    return Sample(
+    return StateSample(
         Likelihood(model, state, count, cell),
         Likelihood(model, some, count[at] * times, cell[at], len(SHARES)),
         np.arange(len(SHARES)),
@@ -159,7 +156,7 @@ def test_many_customers_have_the_posterior_that_all_states_give(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
     assert exact.diagnostics.likelihood_error == 0.0
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
@@ -173,13 +170,15 @@ def test_many_customers_have_the_posterior_that_all_states_give(
 def expanded(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float64]]:
     """What likelihoods were expanded around: something, where a sample was taken."""
     centres: list[NDArray[np.float64]] = []
-    around = Sample.around
+    around = StateSample.around
 
-    def noted(sample: Sample, centre: NDArray[np.float64], workers: int) -> Condensed:
+    def noted(
+        sample: StateSample, centre: NDArray[np.float64], workers: int
+    ) -> SubsampledLikelihood:
         centres.append(centre)
         return around(sample, centre, workers)
 
-    monkeypatch.setattr(Sample, "around", noted)
+    monkeypatch.setattr(StateSample, "around", noted)
     return centres
 
 
@@ -190,10 +189,10 @@ def test_where_a_sample_does_not_do_all_states_are_used(
     expanded: list[NDArray[np.float64]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Condensed, "error", lambda *_, **__: off)
+    monkeypatch.setattr(SubsampledLikelihood, "error", lambda *_, **__: off)
     found = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
     assert expanded
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
     assert found.diagnostics.likelihood_error == 0.0
     np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
@@ -204,7 +203,7 @@ def test_the_mode_is_that_of_all_states(
 ) -> None:
     found = fit(BgNbd(), many, seed=1, method="map", progress=False)
     assert expanded
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
     np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=1e-5)
 
@@ -220,10 +219,10 @@ def test_the_mode_of_all_is_found_where_that_of_the_sample_is_far_away(
     x, recency, T = BgNbd().simulate(truth, rng.uniform(100, 365, 8_000) / 7, rng)
     ids = np.arange(8_000).astype(object)
     weak = PurchaseHistory(ids, np.asarray(x), recency, T, x * np.nan, TimeUnit.WEEK)
-    monkeypatch.setattr(_condensed, "_PER_CELL", 200)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 200)
     found = fit(BgNbd(), weak, seed=1, method="map", progress=False)
     assert expanded
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), weak, seed=1, method="map", progress=False)
     np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=0.01)
 
@@ -231,12 +230,12 @@ def test_the_mode_of_all_is_found_where_that_of_the_sample_is_far_away(
 def test_a_sample_without_a_mode_does_not_stop_a_fit(
     many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> Condensed:
+    def refuse(*_: object) -> SubsampledLikelihood:
         raise FitError("no mode")
 
-    monkeypatch.setattr(Sample, "around", refuse)
+    monkeypatch.setattr(StateSample, "around", refuse)
     found = fit(BgNbd(), many, seed=1, method="map", progress=False)
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
     np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
 
@@ -262,11 +261,11 @@ def test_partial_pooling_with_covariates_and_a_small_channel(
             progress=False,
         )
 
-    monkeypatch.setattr(_condensed, "_PER_CELL", 500)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 500)
     found = fitted()
     assert expanded
     assert 0.0 < found.diagnostics.likelihood_error < 0.02
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fitted()
     sd = exact.draws.theta.std(axis=(0, 1))
     off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))
@@ -281,7 +280,7 @@ def test_the_sampler_uses_the_sample_too(
 ) -> None:
     found = fit(BgNbd(), many, seed=1, draws=500, progress=False)
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
-    monkeypatch.setattr(_condensed, "_PER_CELL", 10**9)
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
     sd = exact.draws.theta.std(axis=(0, 1))
     off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))

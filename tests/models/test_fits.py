@@ -6,8 +6,8 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
 from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, SpendFit
-from omniltv.models.fits import group_labels
-from omniltv.models.protocols import PurchaseState, SpendState
+from omniltv.models.posterior._groups import group_labels
+from omniltv.models.processes.protocols import PurchaseState, SpendState
 from omniltv.units import TimeUnit, days, weeks
 
 
@@ -175,7 +175,7 @@ def test_the_repr_says_what_was_fitted(purchase_fit: PurchaseFit, spend_fit: Spe
     assert repr(purchase_fit) == "PurchaseFit(bg_nbd, partial pooling by channel (3), 40 draws)"
     assert repr(spend_fit) == "SpendFit(gamma_gamma, complete pooling, 40 draws)"
     coordinates = "log_mean, log_shape, log_tail"
-    assert repr(spend_fit.draws) == f"Posterior({coordinates}; 1 group, 40 draws)"
+    assert repr(spend_fit.draws) == f"PosteriorDraws({coordinates}; 1 group, 40 draws)"
 
 
 def test_a_horizon_without_a_unit_is_refused(

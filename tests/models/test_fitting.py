@@ -6,7 +6,8 @@ import pytest
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning
-from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, fitting
+from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit
+from omniltv.models.inference import fitting
 from omniltv.units import weeks
 
 PARTIAL = Pooling.partial("channel")
@@ -15,7 +16,9 @@ PARTIAL = Pooling.partial("channel")
 def short(history: PurchaseHistory, *, pooling: Pooling = PARTIAL, seed: int = 1) -> PurchaseFit:
     """A run too short to be trusted, which it says."""
     with pytest.warns(FitWarning):
-        return fit(BgNbd(), history, seed=seed, pooling=pooling, draws=50, tune=200, progress=False)
+        return fit(
+            BgNbd(), history, seed=seed, pooling=pooling, draws=50, warmup=200, progress=False
+        )
 
 
 def rows(history: PurchaseHistory, **sizes: int) -> PurchaseHistory:
@@ -36,7 +39,7 @@ def test_the_same_seed_gives_the_same_draws(history: PurchaseHistory) -> None:
 @pytest.mark.sampling
 def test_a_group_of_three_customers_leans_on_the_others(history: PurchaseHistory) -> None:
     few = rows(history, app=3, ec=200, store=300)
-    found = fit(BgNbd(), few, seed=4, pooling=PARTIAL, draws=1000, tune=1000, progress=False)
+    found = fit(BgNbd(), few, seed=4, pooling=PARTIAL, draws=1000, warmup=1000, progress=False)
     assert found.diagnostics.ok
     assert found.groups == ("app", "ec", "store")
     spread = np.log(found.parameters["r"] / found.parameters["alpha"]).std(axis=0)
@@ -54,7 +57,7 @@ def test_one_customer_is_warned_of_and_fitted(history: PurchaseHistory) -> None:
 
 @pytest.mark.sampling
 def test_spend_is_learnt_from_repeat_purchases(history: PurchaseHistory) -> None:
-    found = fit(GammaGamma(), history, seed=1, draws=1000, tune=1000, progress=False)
+    found = fit(GammaGamma(), history, seed=1, draws=1000, warmup=1000, progress=False)
     assert found.diagnostics.ok
     repeat = history.frequency > 0
     values = found.expected_value(history).mean()
@@ -111,7 +114,7 @@ def test_a_group_column_must_be_there(history: PurchaseHistory) -> None:
     [
         ({"method": "advi"}, "no such method: 'advi'"),
         ({"draws": 0}, "draws is a whole number of at least 10, got 0"),
-        ({"tune": 2.5}, "tune is a whole number of at least 10, got 2.5"),
+        ({"warmup": 2.5}, "warmup is a whole number of at least 10, got 2.5"),
         ({"chains": 0}, "chains is a whole number of at least 1, got 0"),
         ({"seed": -1}, "seed is a whole number of at least 0, got -1"),
         ({"seed": None}, "seed is a whole number of at least 0, got None"),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import polygamma
 
-from omniltv.models._numpy import NUMPY
-from omniltv.models.gamma_gamma import GammaGamma
-from omniltv.models.protocols import SpendState
+from omniltv.models.processes.gamma_gamma import GammaGamma
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import SpendState
 
 CDNOW = {"p": np.asarray(6.25), "q": np.asarray(3.74), "v": np.asarray(15.44)}
 

@@ -16,13 +16,13 @@ from omniltv.models import (
     ImputedValue,
     LifetimeValue,
     Pooling,
-    Posterior,
+    PosteriorDraws,
     PurchaseFit,
     SpendFit,
     imputed_value,
     lifetime_value,
 )
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.units import Discount, TimeUnit, weeks
 
 N_DRAWS = 40
@@ -39,9 +39,11 @@ def crosswalk(ids: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(KEYS | {"customer_id": ids})
 
 
-def around(model: PurchaseModel | SpendModel, point: Sequence[float]) -> Posterior:
+def around(model: PurchaseModel | SpendModel, point: Sequence[float]) -> PosteriorDraws:
     noise = 0.1 * np.random.default_rng(1).normal(size=(1, N_DRAWS, 1, len(point)))
-    return Posterior(tuple(c.name for c in model.coordinates), ("",), np.asarray(point) + noise)
+    return PosteriorDraws(
+        tuple(c.name for c in model.coordinates), ("",), np.asarray(point) + noise
+    )
 
 
 def fits() -> tuple[PurchaseFit, SpendFit]:

@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
-from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, _inference, _laplace, fit, to_pymc
-from omniltv.models._numpy import NUMPY
-from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
-from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, Prior, StudentT
-from omniltv.models.protocols import PurchaseModel, PurchaseState, SpendModel
+from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, fit, to_pymc
+from omniltv.models.inference import _laplace, _problem
+from omniltv.models.posterior.priors import (
+    Exponential,
+    Flat,
+    HalfNormal,
+    LogNormal,
+    Normal,
+    Prior,
+    StudentT,
+)
+from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendModel
 from omniltv.units import TimeUnit
 
 type Vector = NDArray[np.float64]
@@ -34,11 +43,11 @@ def rich(history: PurchaseHistory) -> PurchaseHistory:
     return aged.with_covariate("member", rng.integers(0, 2, n))
 
 
-def problem(history: PurchaseHistory, pooling: Pooling) -> _inference.Problem:
-    return _inference.Problem.of(BgNbd(), history, pooling, {}, {}, {})
+def problem(history: PurchaseHistory, pooling: Pooling) -> _problem.Problem:
+    return _problem.Problem.of(BgNbd(), history, pooling, {}, {}, {})
 
 
-def some_point(found: _inference.Problem, seed: int) -> tuple[NDArray[np.float64], ...]:
+def some_point(found: _problem.Problem, seed: int) -> tuple[NDArray[np.float64], ...]:
     rng = np.random.default_rng(seed)
     posterior = found.posterior
     shift = rng.normal(0, 0.2, len(found.start))
@@ -48,7 +57,7 @@ def some_point(found: _inference.Problem, seed: int) -> tuple[NDArray[np.float64
 
 
 def in_pymc(
-    found: _inference.Problem,
+    found: _problem.Problem,
     coefficients: Vector,
     log_spreads: Vector,
 ) -> dict[str, NDArray[np.float64]]:
@@ -94,7 +103,7 @@ def test_the_density_is_that_of_the_pymc_model(
         "log_shape": HalfNormal(0.4),
         model.coordinates[0].name: Exponential(2.0),
     }
-    found = _inference.Problem.of(model, rows, pooling, covariates, priors, spread_priors)
+    found = _problem.Problem.of(model, rows, pooling, covariates, priors, spread_priors)
     graph = to_pymc(
         model,
         rows,
@@ -117,9 +126,9 @@ def test_the_density_is_that_of_the_pymc_model(
 @pytest.mark.parametrize("pooling", [*POOLINGS, Pooling.partial("channel", "region")], ids=str)
 def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooling) -> None:
     """The turned and scaled density differs by the same constant everywhere, gradient too."""
-    from omniltv.models import _nuts
+    from omniltv.models.inference import _nuts
 
-    found = _inference.Problem.of(
+    found = _problem.Problem.of(
         BgNbd(), rich, pooling, BUYERS, {"log_shape": StudentT(4.0, 0.0, 1.0)}, {}
     )
     posterior = found.posterior
@@ -206,7 +215,7 @@ def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
             pooling=PARTIAL,
             priors=wide,
             draws=100,
-            tune=100,
+            warmup=100,
             progress=False,
         )
     assert any("k-hat" in str(item.message) for item in caught)
@@ -236,7 +245,7 @@ def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory
     top = found.log_likelihood(history).to_array().sum()
     other = fit(BgNbd(), history, seed=1, method="map")
     assert top >= other.log_likelihood(history).to_array().sum()
-    score = _inference.Problem.of(
+    score = _problem.Problem.of(
         BgNbd(), history, Pooling.complete(), {}, flat, {}
     ).posterior.likelihood.gradient(found.draws.theta[0, 0])[1]
     assert np.abs(score).max() < 0.05
@@ -338,7 +347,7 @@ def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
 def test_the_kernels_own_functions_are_exact_to_the_last_digits(
     name: str, exact: np.ufunc, values: Vector
 ) -> None:
-    from omniltv.models import _kernel
+    from omniltv.models.inference import _kernel
 
     found = np.empty_like(values)
     getattr(_kernel, name)(values, found, len(values))
@@ -358,7 +367,7 @@ def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
     few = PurchaseHistory(ids, frequency, recency, T, np.full(600, np.nan), TimeUnit.WEEK)
     assert 0 < (few.frequency > 0).sum() < 60
     monkeypatch.setattr(_laplace, "_NEWTON", 25)
-    found = _inference.Problem.of(model, few, Pooling.complete(), {}, {}, {})
+    found = _problem.Problem.of(model, few, Pooling.complete(), {}, {}, {})
     posterior = found.posterior
     sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
     _, slopes = posterior.likelihood.gradient(posterior.design.theta(sites.mode))
@@ -371,7 +380,7 @@ def test_the_same_mode_is_found_from_far_away_in_every_direction(
     model: PurchaseModel | SpendModel,
 ) -> None:
     flat: dict[str, Prior] = {item.name: Flat() for item in model.coordinates}
-    found = _inference.Problem.of(model, typical(model), Pooling.complete(), {}, flat, {})
+    found = _problem.Problem.of(model, typical(model), Pooling.complete(), {}, flat, {})
     mode = find_mode(found, found.start)
     for direction in product((-3.0, 3.0), repeat=len(mode)):
         np.testing.assert_allclose(find_mode(found, found.start + direction), mode, atol=1e-3)
@@ -391,6 +400,6 @@ def typical(model: PurchaseModel | SpendModel) -> PurchaseHistory:
     return PurchaseHistory(ids, x, T, T, model.simulate(parameters, x, rng), TimeUnit.WEEK)
 
 
-def find_mode(found: _inference.Problem, start: Vector) -> Vector:
+def find_mode(found: _problem.Problem, start: Vector) -> Vector:
     with np.errstate(all="ignore"):
         return _laplace.find_sites(found.posterior, start, np.empty(0), workers=1).mode

@@ -9,8 +9,8 @@ from scipy.stats import norm
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
-from omniltv.models import _interpolate as module
-from omniltv.models.protocols import Parameters, PurchaseState
+from omniltv.models.posterior import _interpolate as module
+from omniltv.models.processes.protocols import Parameters, PurchaseState
 from omniltv.units import Discount, weeks
 
 from .conftest import simulated

@@ -19,22 +19,22 @@ from omniltv.models import (
     MbgNbd,
     ParetoNbd,
     Pooling,
-    Posterior,
+    PosteriorDraws,
     PurchaseFit,
     ShiftedBetaGeometric,
     SpendFit,
-    _forecast,
     lifetime_value,
 )
-from omniltv.models._forecast import discounting
-from omniltv.models._numpy import NUMPY
-from omniltv.models.protocols import (
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
     Parameters,
     PurchaseModel,
     PurchaseState,
     SpendModel,
     SpendState,
 )
+from omniltv.models.value import _forecast
+from omniltv.models.value._forecast import discounting
 from omniltv.units import Discount, Span, TimeUnit, months, weeks, years
 
 CHANNELS = ("ec", "store")
@@ -55,9 +55,9 @@ def around(
     sd: float,
     draws: int,
     seed: int,
-) -> Posterior:
+) -> PosteriorDraws:
     noise = sd * np.random.default_rng(seed).normal(size=(1, draws, *point.shape))
-    return Posterior(tuple(c.name for c in model.coordinates), CHANNELS, point + noise)
+    return PosteriorDraws(tuple(c.name for c in model.coordinates), CHANNELS, point + noise)
 
 
 def fits(*, sd: float = 0.1, draws: int = 200) -> tuple[PurchaseFit, SpendFit]:

@@ -3,8 +3,8 @@ import pytest
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import GammaGamma, LogNormalSpend, fit
-from omniltv.models._numpy import NUMPY
-from omniltv.models.protocols import SpendState
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import SpendState
 from omniltv.units import TimeUnit
 
 TRUTH = {"mu": np.array(3.0), "omega": np.array(0.6), "sigma": np.array(0.9)}

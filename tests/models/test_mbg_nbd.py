@@ -7,10 +7,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import beta, betaln, expit, gamma, log_expit
 
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.mbg_nbd import MbgNbd
-from omniltv.models.protocols import PurchaseModel, PurchaseState
+from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.mbg_nbd import MbgNbd
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
 from omniltv.testing import PURCHASE_LAWS
 
 CDNOW = {

@@ -9,10 +9,10 @@ from scipy.integrate import quad
 from scipy.special import hyp2f1, roots_sh_legendre
 from scipy.stats import nbinom
 
-from omniltv.models._likelihood import Likelihood
-from omniltv.models._numpy import NUMPY
-from omniltv.models.pareto_nbd import ParetoNbd
-from omniltv.models.protocols import Parameters, PurchaseState
+from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.pareto_nbd import ParetoNbd
+from omniltv.models.processes.protocols import Parameters, PurchaseState
 from omniltv.testing import check_purchase_model
 
 MODEL = ParetoNbd()

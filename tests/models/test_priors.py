@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from omniltv.errors import ConfigError
-from omniltv.models._numpy import NUMPY
-from omniltv.models.built_in import PURCHASE_MODELS, SPEND_MODELS
-from omniltv.models.priors import Exponential, Flat, HalfNormal, LogNormal, Normal, Prior, StudentT
-from omniltv.models.protocols import Parameters, PurchaseModel, SpendModel
+from omniltv.models.posterior.priors import (
+    Exponential,
+    Flat,
+    HalfNormal,
+    LogNormal,
+    Normal,
+    Prior,
+    StudentT,
+)
+from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, SpendModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

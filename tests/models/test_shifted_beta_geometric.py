@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from omniltv.models._numpy import NUMPY
-from omniltv.models.protocols import PurchaseModel, PurchaseState
-from omniltv.models.shifted_beta_geometric import (
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
+from omniltv.models.processes.shifted_beta_geometric import (
     ShiftedBetaGeometric,
     expected_renewals,
     simulate_renewals,

@@ -18,7 +18,7 @@ from omniltv.identity import (
     SqlComparison,
     stitch,
 )
-from omniltv.identity.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.testing.identity_laws import COMPARISON_LAWS, SQL_LAWS, example_records
 
 type Law = Callable[[Comparison, Records], None]

@@ -13,9 +13,9 @@ from scipy.optimize import minimize
 from omniltv.data.cdnow import load_cdnow
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma, MbgNbd, ParetoNbd, fit
-from omniltv.models._numpy import NUMPY
-from omniltv.models.priors import Flat
-from omniltv.models.protocols import (
+from omniltv.models.posterior.priors import Flat
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
     Parameters,
     PurchaseModel,
     PurchaseState,

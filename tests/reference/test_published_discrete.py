@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.models._numpy import NUMPY
-from omniltv.models.bg_bb import BgBb
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
-from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
+from omniltv.models.processes.bg_bb import BgBb
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.models.processes.shifted_beta_geometric import ShiftedBetaGeometric
 from omniltv.testing.reference import (
     BG_BB_DONATIONS,
     BG_BB_DONORS,

@@ -18,10 +18,10 @@ import pytest
 from scipy.optimize import minimize
 
 from omniltv.data import PurchaseLog, load_cdnow
-from omniltv.models._numpy import NUMPY
-from omniltv.models.cnbd_k import CnbdK
-from omniltv.models.mbg_nbd import MbgNbd
-from omniltv.models.protocols import Parameters, PurchaseModel, PurchaseState
+from omniltv.models.processes.cnbd_k import CnbdK
+from omniltv.models.processes.mbg_nbd import MbgNbd
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 from omniltv.testing.reference import (
     MBG_CNBD_2_CUSTOMERS,
     MBG_CNBD_2_GROCERIES,

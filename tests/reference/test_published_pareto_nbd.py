@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
-from omniltv.models._numpy import NUMPY
-from omniltv.models.pareto_nbd import ParetoNbd
-from omniltv.models.protocols import PurchaseState
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.pareto_nbd import ParetoNbd
+from omniltv.models.processes.protocols import PurchaseState
 from omniltv.testing.reference import (
     CDNOW_BY_FREQUENCY,
     PARETO_NBD_CDNOW,

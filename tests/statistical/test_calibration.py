@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
 from omniltv.models import BgNbd, GammaGamma, PurchaseFit, fit
-from omniltv.models.pooling import PoolingKind
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.posterior.pooling import PoolingKind
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.testing import calibration
 from omniltv.testing.calibration import Calibration, band, simulation_based_calibration
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitWarning
 from omniltv.models import BgNbd, Pooling, fit
-from omniltv.models._numpy import NUMPY
+from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.units import TimeUnit
 
 pytestmark = [pytest.mark.slow, pytest.mark.sampling]
@@ -60,7 +60,7 @@ def recovered(pooling: Pooling) -> Recovered:
             # Short chains: their means are judged here, not their tails.
             warnings.simplefilter("ignore", FitWarning)
             found = fit(
-                BgNbd(), history, seed=seed, pooling=pooling, draws=400, tune=400, progress=False
+                BgNbd(), history, seed=seed, pooling=pooling, draws=400, warmup=400, progress=False
             )
         assert max(found.diagnostics.rhat.values()) < 1.1
         theta = found.draws.theta

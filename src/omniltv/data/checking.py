@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from omniltv._frames import Eager, collect
 from omniltv.data._read import Reading, missing_values, read
-from omniltv.data.schemas import Column, TableName, TableSchema, out_of_range, schema_of
+from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
 __all__ = ["Checked", "Moment", "check"]
@@ -189,7 +189,7 @@ def _take_in(frame: IntoFrameT, table: str) -> tuple[Eager, _Home[IntoFrameT]]:
     return rows, _Home(rows.implementation, lazy)
 
 
-def _note(faults: _Faults, column: Column, reading: Reading, rows: Eager) -> None:
+def _note(faults: _Faults, column: TableColumn, reading: Reading, rows: Eager) -> None:
     """Note what could not be read in a column.
 
     Raises:

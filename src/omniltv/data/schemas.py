@@ -14,7 +14,7 @@ from omniltv.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SCHEMAS", "Column", "TableName", "TableSchema", "out_of_range", "schema_of"]
+__all__ = ["SCHEMAS", "TableColumn", "TableName", "TableSchema", "out_of_range", "schema_of"]
 
 type TableName = Literal[
     "transactions", "purchases", "records", "assignment", "behaviour", "contacts"
@@ -26,7 +26,7 @@ EARLIEST = "1900-01-01"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -51,10 +51,10 @@ class TableSchema:
         key: The columns that tell one row from another, if there are such.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     key: tuple[str, ...] = ()
 
-    def present(self, names: Sequence[str], table: str) -> tuple[Column, ...]:
+    def present(self, names: Sequence[str], table: str) -> tuple[TableColumn, ...]:
         """Return the columns of the schema that a frame has.
 
         Raises:
@@ -135,51 +135,52 @@ def _time_checks(latest: datetime) -> list[object]:
     ]
 
 
-_PERSON = (Column("source", "label"), Column("record_id", "id", may_miss=True))
-_WHERE_WHEN = (Column("channel", "label"), Column("time", "time"))
-_REFUND = Column("refund_of", "id", needed=False, may_miss=True)
+_PERSON = (TableColumn("source", "label"), TableColumn("record_id", "id", may_miss=True))
+_WHERE_WHEN = (TableColumn("channel", "label"), TableColumn("time", "time"))
+_REFUND = TableColumn("refund_of", "id", needed=False, may_miss=True)
 
 SCHEMAS: dict[str, TableSchema] = {
     "transactions": TableSchema(
         (
-            Column("transaction_id", "id"),
+            TableColumn("transaction_id", "id"),
             *_PERSON,
-            Column("customer_id", "id", needed=False, may_miss=True),
+            TableColumn("customer_id", "id", needed=False, may_miss=True),
             *_WHERE_WHEN,
-            Column("value", "number"),
+            TableColumn("value", "number"),
             _REFUND,
         ),
         key=("transaction_id",),
     ),
     "purchases": TableSchema(
         (
-            Column("transaction_id", "id", needed=False, may_miss=True),
-            Column("customer_id", "id"),
+            TableColumn("transaction_id", "id", needed=False, may_miss=True),
+            TableColumn("customer_id", "id"),
             *_WHERE_WHEN,
-            Column("value", "number"),
+            TableColumn("value", "number"),
             _REFUND,
         ),
         key=("transaction_id",),
     ),
     "records": TableSchema(
-        (Column("source", "label"), Column("record_id", "id")), key=("source", "record_id")
+        (TableColumn("source", "label"), TableColumn("record_id", "id")),
+        key=("source", "record_id"),
     ),
     "assignment": TableSchema(
         (
-            Column("customer_id", "id"),
-            Column("arm", "label"),
-            Column("stratum", "label", needed=False, may_miss=True),
-            Column("time", "time", needed=False, may_miss=True),
+            TableColumn("customer_id", "id"),
+            TableColumn("arm", "label"),
+            TableColumn("stratum", "label", needed=False, may_miss=True),
+            TableColumn("time", "time", needed=False, may_miss=True),
         ),
         key=("customer_id",),
     ),
-    "behaviour": TableSchema((*_PERSON, *_WHERE_WHEN, Column("event", "label"))),
+    "behaviour": TableSchema((*_PERSON, *_WHERE_WHEN, TableColumn("event", "label"))),
     "contacts": TableSchema(
         (
             *_PERSON,
             *_WHERE_WHEN,
-            Column("kind", "label"),
-            Column("staff_id", "id", needed=False, may_miss=True),
+            TableColumn("kind", "label"),
+            TableColumn("staff_id", "id", needed=False, may_miss=True),
         )
     ),
 }

@@ -4,50 +4,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from omniltv.errors import ConfigError
-from omniltv.identity import normalise
-from omniltv.identity._stitch import stitch
-from omniltv.identity.attachment import Attached, attach
-from omniltv.identity.blocking import KeyBlocker
-from omniltv.identity.changes import crosswalk_changes
-from omniltv.identity.clustering import BestFirstClusterer
-from omniltv.identity.comparisons import (
+from omniltv.identity.customers.attachment import Attached, attach
+from omniltv.identity.customers.changes import crosswalk_changes
+from omniltv.identity.customers.clustering import BestFirstClusterer
+from omniltv.identity.linking.blocking import KeyBlocker
+from omniltv.identity.linking.comparisons import (
     AddressComparison,
     BirthDateComparison,
     NameComparison,
     ValueComparison,
 )
-from omniltv.identity.normalise import Spelling
-from omniltv.identity.privacy import pseudonymise
-from omniltv.identity.profile import ProfileRules, Survivor, profiles
-from omniltv.identity.protocols import (
-    MISSING,
+from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
     Clusterer,
-    Column,
     Comparison,
     LinkEngine,
     LinkModel,
     Pairs,
     Proposal,
-    Records,
     ScoredPairs,
     SqlComparison,
 )
-from omniltv.identity.quality import (
+from omniltv.identity.records import normalise
+from omniltv.identity.records.columns import MISSING, Column, Records
+from omniltv.identity.records.intake import FIELDS
+from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.privacy import pseudonymise
+from omniltv.identity.stitching.profile import ProfileRules, Survivor, profiles
+from omniltv.identity.stitching.quality import (
     LinkageQuality,
     Reliability,
     linkage_quality,
     reliability,
 )
-from omniltv.identity.records import FIELDS
-from omniltv.identity.resolution import Evidence, Resolution, Summary
-from omniltv.identity.spec import LinkSpec
-from omniltv.identity.store import IdentityStore, StoreUpdate
-from omniltv.identity.timeline import Timeline, timeline
+from omniltv.identity.stitching.resolution import Evidence, Resolution, ResolutionSummary
+from omniltv.identity.stitching.spec import LinkSpec
+from omniltv.identity.stitching.stitch import stitch
+from omniltv.identity.stitching.timeline import Timeline, timeline
+from omniltv.identity.store.store import IdentityStore, StoreUpdate
 
 if TYPE_CHECKING:
-    from omniltv.identity._splink import SplinkEngine
+    from omniltv.identity.linking._splink import SplinkEngine
 
 __all__ = [
     "FIELDS",
@@ -75,12 +73,12 @@ __all__ = [
     "Records",
     "Reliability",
     "Resolution",
+    "ResolutionSummary",
     "ScoredPairs",
     "Spelling",
     "SplinkEngine",
     "SqlComparison",
     "StoreUpdate",
-    "Summary",
     "Survivor",
     "Timeline",
     "ValueComparison",
@@ -101,7 +99,7 @@ def __getattr__(name: str) -> object:
     if name != "SplinkEngine":
         raise AttributeError(f"module 'omniltv.identity' has no attribute {name!r}")
     try:
-        engine: object = import_module("omniltv.identity._splink").SplinkEngine
+        engine: object = import_module("omniltv.identity.linking._splink").SplinkEngine
     except ImportError as error:
         message = "SplinkEngine needs Splink. Hint: pip install 'omniltv[splink]'"
         raise ConfigError(message) from error

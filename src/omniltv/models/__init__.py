@@ -1,22 +1,23 @@
 """Purchase and spend models, pooling, fitting, forecasts and lifetime value."""
 
-from omniltv.models.acquisition import AcquisitionValue, acquisition_value
-from omniltv.models.bg_bb import BgBb
-from omniltv.models.bg_nbd import BgNbd
-from omniltv.models.channel_mix import ChannelMix, fit_channel_mix
-from omniltv.models.cnbd_k import CnbdK
-from omniltv.models.diagnostics import Diagnostics
-from omniltv.models.fits import Posterior, ProbAlive, PurchaseFit, SpendFit
-from omniltv.models.fitting import fit, to_pymc
-from omniltv.models.gamma_gamma import GammaGamma
-from omniltv.models.imputed_value import ImputedValue, imputed_value
-from omniltv.models.lifetime_value import LifetimeValue, lifetime_value
-from omniltv.models.log_normal import LogNormalSpend
-from omniltv.models.mbg_nbd import MbgNbd
-from omniltv.models.pareto_nbd import ParetoNbd
-from omniltv.models.pooling import Pooling, PoolingKind
-from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
-from omniltv.models.store import load_fit
+from omniltv.models.inference.fitting import fit, to_pymc
+from omniltv.models.posterior.diagnostics import Diagnostics
+from omniltv.models.posterior.draws import PosteriorDraws
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
+from omniltv.models.posterior.pooling import Pooling, PoolingKind
+from omniltv.models.posterior.store import load_fit
+from omniltv.models.processes.bg_bb import BgBb
+from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.cnbd_k import CnbdK
+from omniltv.models.processes.gamma_gamma import GammaGamma
+from omniltv.models.processes.log_normal import LogNormalSpend
+from omniltv.models.processes.mbg_nbd import MbgNbd
+from omniltv.models.processes.pareto_nbd import ParetoNbd
+from omniltv.models.processes.shifted_beta_geometric import ShiftedBetaGeometric
+from omniltv.models.value.acquisition import AcquisitionValue, acquisition_value
+from omniltv.models.value.channel_mix import ChannelMix, fit_channel_mix
+from omniltv.models.value.imputed_value import ImputedValue, imputed_value
+from omniltv.models.value.lifetime_value import LifetimeValue, lifetime_value
 
 __all__ = [
     "AcquisitionValue",
@@ -33,7 +34,7 @@ __all__ = [
     "ParetoNbd",
     "Pooling",
     "PoolingKind",
-    "Posterior",
+    "PosteriorDraws",
     "ProbAlive",
     "PurchaseFit",
     "ShiftedBetaGeometric",

@@ -25,13 +25,13 @@ from scipy import stats
 from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataWarning, FitWarning
-from omniltv.models._inference import SPREAD_SD, model_state
-from omniltv.models._numpy import NUMPY
-from omniltv.models.fits import PurchaseFit, SpendFit
-from omniltv.models.fitting import Method, fit
-from omniltv.models.pooling import Pooling, PoolingKind
-from omniltv.models.priors import Normal
-from omniltv.models.protocols import (
+from omniltv.models.inference._problem import SPREAD_SD, model_state
+from omniltv.models.inference.fitting import Method, fit
+from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.pooling import Pooling, PoolingKind
+from omniltv.models.posterior.priors import Normal
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -46,7 +46,7 @@ RANKS = 100
 """Ranks from 0 to 99: the truth among 99 draws."""
 
 _BINS = 20
-_TUNE = 300
+_WARMUP = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +273,7 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
             method=trial.method,
             priors=priors,
             draws=trial.draws,
-            tune=_TUNE,
+            warmup=_WARMUP,
             chains=1,
             progress=False,
         )

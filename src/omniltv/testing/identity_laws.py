@@ -13,24 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv.identity.blocking import DEFAULT_BLOCKERS
-from omniltv.identity.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.protocols import (
+from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.protocols import (
     DECIDED,
-    MISSING,
     Blocker,
     Candidates,
     Clusterer,
-    Column,
     Comparison,
     LinkEngine,
     LinkModel,
     Pairs,
     Proposal,
-    Records,
     ScoredPairs,
     SqlComparison,
 )
+from omniltv.identity.records.columns import MISSING, Column, Records
 
 __all__ = [
     "BLOCKER_LAWS",

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb, gammaln
 
-from omniltv.models._numpy import NUMPY
-from omniltv.models.protocols import (
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
     Coordinate,
@@ -355,7 +355,7 @@ def laws_of(model: PurchaseModel) -> tuple[Callable[[PurchaseModel], None], ...]
     """Return the laws of a purchase model: whole opportunities have no unit to change.
 
     Examples:
-        >>> from omniltv.models.bg_bb import BgBb
+        >>> from omniltv.models.processes.bg_bb import BgBb
         >>> check_time_scale in laws_of(BgBb())
         False
     """
@@ -369,7 +369,7 @@ def check_purchase_model(model: PurchaseModel) -> None:
         AssertionError: At the first law that is broken, by name.
 
     Examples:
-        >>> from omniltv.models.bg_nbd import BgNbd
+        >>> from omniltv.models.processes.bg_nbd import BgNbd
         >>> check_purchase_model(BgNbd())
     """
     _require("is a PurchaseModel", isinstance(model, PurchaseModel))
@@ -384,7 +384,7 @@ def check_spend_model(model: SpendModel) -> None:
         AssertionError: At the first law that is broken, by name.
 
     Examples:
-        >>> from omniltv.models.gamma_gamma import GammaGamma
+        >>> from omniltv.models.processes.gamma_gamma import GammaGamma
         >>> check_spend_model(GammaGamma())
     """
     _require("is a SpendModel", isinstance(model, SpendModel))
@@ -556,7 +556,7 @@ def _same_in_pytensor(
     loglik: Callable[[ArrayNamespace, Mapping[str, Array]], Array],
 ) -> None:
     """Require the same values of both namespaces, at every point for every state."""
-    from omniltv.models._graph import PytensorNamespace  # noqa: PLC0415 - imports PyMC: slow
+    from omniltv.models.inference._pymc import PytensorNamespace  # noqa: PLC0415 - imports PyMC: slow
 
     group = np.repeat(np.arange(_POINTS), len(frequency) // _POINTS)
     points = _points(model)
@@ -570,7 +570,7 @@ def _same_in_pytensor(
 
 def _same_in_kernel(model: PurchaseModel | SpendModel, state: PurchaseState | SpendState) -> None:
     """Require value and gradient of the kernel, with counts and row by row."""
-    from omniltv.models._likelihood import Likelihood  # noqa: PLC0415 - compiled, slow to import
+    from omniltv.models.inference._likelihood import Likelihood  # noqa: PLC0415 - compiled, slow to import
 
     n, k = len(state.frequency), len(model.coordinates)
     count = np.arange(1.0, n + 1)

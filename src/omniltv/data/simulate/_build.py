@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._arrays import Floats
 from omniltv.data.simulate._config import RetailerConfig
 from omniltv.data.simulate._dirt import write_records
 from omniltv.data.simulate._persons import Population, draw_population
 from omniltv.data.simulate._purchases import (
-    Floats,
     Latent,
     Occasions,
     draw_candidates,

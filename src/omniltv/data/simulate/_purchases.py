@@ -15,11 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._arrays import Floats
+
 __all__ = [
     "MARKS",
-    "Candidates",
     "Latent",
     "Occasions",
+    "PurchaseCandidates",
     "Schedule",
     "draw_candidates",
     "expected_purchases",
@@ -28,7 +30,6 @@ __all__ = [
     "play",
 ]
 
-type Floats = NDArray[np.float64]
 
 MARKS = 8
 
@@ -69,7 +70,7 @@ class Schedule:
         return np.concatenate([[0.0], np.cumsum(self.rate * np.diff(self.edges))])
 
 
-class Candidates(NamedTuple):
+class PurchaseCandidates(NamedTuple):
     """Purchases that would happen to who never dropped out; arrays of shape (n,).
 
     Attributes:
@@ -88,9 +89,9 @@ class Candidates(NamedTuple):
     marks: Floats
     number: NDArray[np.int64]
 
-    def take(self, rows: NDArray[np.intp]) -> "Candidates":
+    def take(self, rows: NDArray[np.intp]) -> "PurchaseCandidates":
         """Return the candidates of some rows."""
-        return Candidates(
+        return PurchaseCandidates(
             person=self.person[rows],
             clock=self.clock[rows],
             dice=self.dice[rows],
@@ -109,14 +110,14 @@ class Occasions(NamedTuple):
         ended: When each person dropped out, infinity if not, shape (n_people,).
     """
 
-    candidates: Candidates
+    candidates: PurchaseCandidates
     time: Floats
     ended: Floats
 
 
 def draw_candidates(
     latent: Latent, begin: Floats, end: float, rng: np.random.Generator, *, number: int = 0
-) -> Candidates:
+) -> PurchaseCandidates:
     """Return a Poisson process of candidates between two times of the clock.
 
     Args:
@@ -140,10 +141,10 @@ def mark(
     rng: np.random.Generator,
     *,
     number: int = 0,
-) -> Candidates:
+) -> PurchaseCandidates:
     """Return candidates at given times, each with its dice, amount and marks."""
     n = len(person)
-    return Candidates(
+    return PurchaseCandidates(
         person=person,
         clock=clock,
         dice=rng.random(n),
@@ -153,9 +154,9 @@ def mark(
     )
 
 
-def merge(first: Candidates, second: Candidates) -> Candidates:
+def merge(first: PurchaseCandidates, second: PurchaseCandidates) -> PurchaseCandidates:
     """Return both, in order of person and time."""
-    both = Candidates(
+    both = PurchaseCandidates(
         person=np.concatenate([first.person, second.person]),
         clock=np.concatenate([first.clock, second.clock]),
         dice=np.concatenate([first.dice, second.dice]),
@@ -166,7 +167,7 @@ def merge(first: Candidates, second: Candidates) -> Candidates:
     return both.take(np.lexsort((both.clock, both.person)))
 
 
-def play(latent: Latent, candidates: Candidates, schedule: Schedule) -> Occasions:
+def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> Occasions:
     """Return what happens under a schedule: each person's candidates up to the dropout."""
     clock = schedule.clock
     here = candidates.take(np.flatnonzero(candidates.clock < clock[-1]))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from omniltv._arrays import Floats
 from omniltv.data.simulate._build import (
     draw_acquisition,
     draw_latent,
@@ -17,7 +18,7 @@ from omniltv.data.simulate._build import (
     whole_days,
 )
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
-from omniltv.data.simulate._purchases import Floats, Occasions, draw_candidates, merge, play
+from omniltv.data.simulate._purchases import Occasions, draw_candidates, merge, play
 from omniltv.data.simulate._tables import happenings, truth_of
 from omniltv.data.simulate._tickets import DAY, World, net_value, ring_up, stamps
 from omniltv.data.simulate._truth import Truth, schedule_of

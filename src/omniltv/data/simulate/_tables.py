@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._arrays import Floats
 from omniltv.data.simulate._build import Life
 from omniltv.data.simulate._persons import Population
-from omniltv.data.simulate._purchases import Floats
 from omniltv.data.simulate._tickets import DAY, World, channel_events, net_value, staff, stamps
 from omniltv.data.simulate._truth import Truth
 

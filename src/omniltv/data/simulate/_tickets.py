@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._arrays import Floats
 from omniltv.data.simulate._config import RetailerConfig
-from omniltv.data.simulate._purchases import Floats, Latent, Occasions
+from omniltv.data.simulate._purchases import Latent, Occasions
 
 __all__ = [
     "DAY",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from omniltv._arrays import Floats
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
-from omniltv.data.simulate._purchases import Floats, Latent, Schedule, expected_purchases
+from omniltv.data.simulate._purchases import Latent, Schedule, expected_purchases
 from omniltv.units import Discount, Span, TimeUnit
 
 __all__ = ["Truth", "schedule_of"]

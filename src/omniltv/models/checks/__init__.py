@@ -5,7 +5,7 @@ grow with customers times draws. What the model says of the calibration period i
 what it says of a holdout (`PurchaseLog.split`) it has not.
 """
 
-from omniltv.models.checks._comparison import Comparison, Loo, compare, loo
+from omniltv.models.checks._comparison import FitComparison, Loo, compare, loo
 from omniltv.models.checks._coverage import Coverage, coverage
 from omniltv.models.checks._frequencies import (
     ConditionalExpectation,
@@ -21,9 +21,9 @@ from omniltv.models.checks._ranking import Ranking, ranking
 from omniltv.models.checks._tracking import Tracking, tracking
 
 __all__ = [
-    "Comparison",
     "ConditionalExpectation",
     "Coverage",
+    "FitComparison",
     "FrequencyHistogram",
     "LogScore",
     "Loo",

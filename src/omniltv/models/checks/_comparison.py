@@ -13,9 +13,10 @@ from omniltv.models.checks._coverage import cover_of, simulate_futures
 from omniltv.models.checks._log_score import score_of
 from omniltv.models.checks._ranking import ranking
 from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
-from omniltv.models.fits import PurchaseFit, group_labels
+from omniltv.models.posterior._groups import group_labels
+from omniltv.models.posterior.fits import PurchaseFit
 
-__all__ = ["Comparison", "Loo", "compare", "loo"]
+__all__ = ["FitComparison", "Loo", "compare", "loo"]
 
 _BAD_KHAT = 0.7
 _SAME = 1e-9
@@ -107,7 +108,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Shown):
+class FitComparison(Shown):
     """Fits beside each other, the best first; made by `compare`.
 
     Attributes:
@@ -135,7 +136,7 @@ def compare(
     seed: int,
     draws: int = 500,
     levels: Sequence[float] = LEVELS,
-) -> Comparison:
+) -> FitComparison:
     """Return how well several fits of one history predict, the best first.
 
     The order is that of ``elpd_loo`` (see `loo`), which is of the calibration and needs no
@@ -185,7 +186,7 @@ def compare(
         "pooling": np.array([_pooled(fits[name]) for name in names]),
     }
     table |= {key: np.array([line[key] for line in lines]) for key in lines[0]}
-    return Comparison(tuple(names), table)
+    return FitComparison(tuple(names), table)
 
 
 def _standing(own: Loo, best: Floats) -> dict[str, float]:

@@ -23,8 +23,8 @@ from omniltv.models.checks._shared import (
     flat_parameters,
     tails,
 )
-from omniltv.models.fits import PurchaseFit, SpendFit
-from omniltv.models.protocols import PurchaseState, SpendState
+from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.processes.protocols import PurchaseState, SpendState
 
 __all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
 

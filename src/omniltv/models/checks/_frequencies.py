@@ -21,8 +21,8 @@ from omniltv.models.checks._shared import (
     flat_parameters,
     tails,
 )
-from omniltv.models.fits import PurchaseFit
-from omniltv.models.pooling import JOIN
+from omniltv.models.posterior.fits import PurchaseFit
+from omniltv.models.posterior.pooling import JOIN
 from omniltv.units import Span, TimeUnit
 
 __all__ = [

@@ -9,12 +9,12 @@ from scipy import special
 
 from omniltv.data.log import CalibrationHoldout
 from omniltv.draws import RowDraws
-from omniltv.models._interpolate import Cells, over_draws
-from omniltv.models._numpy import NUMPY
 from omniltv.models.checks._coverage import Futures, simulate_futures
 from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum, evenly
-from omniltv.models.fits import PurchaseFit, purchase_state
-from omniltv.models.protocols import Parameters, PurchaseState
+from omniltv.models.posterior._interpolate import Cells, over_draws
+from omniltv.models.posterior.fits import PurchaseFit, purchase_state
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseState
 
 __all__ = ["LogScore", "holdout_log_score", "score_of"]
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._arrays import Floats, Integers
 from omniltv._frames import Table, Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, UnitError
-from omniltv.models._interpolate import Cells
-from omniltv.models.fits import PurchaseFit
+from omniltv.models.posterior._interpolate import Cells
+from omniltv.models.posterior.fits import PurchaseFit
 
 __all__ = [
     "LEVELS",
@@ -26,8 +27,6 @@ __all__ = [
     "tails",
 ]
 
-type Floats = NDArray[np.float64]
-type Integers = NDArray[np.int64]
 
 LEVELS = (0.5, 0.8, 0.95)
 _BLOCK_VALUES = 1_000_000

@@ -23,7 +23,7 @@ from omniltv.models.checks._shared import (
     slices,
     tails,
 )
-from omniltv.models.fits import PurchaseFit
+from omniltv.models.posterior.fits import PurchaseFit
 from omniltv.units import Span, TimeUnit
 
 __all__ = ["Tracking", "tracking"]

@@ -1,0 +1,99 @@
+"""How well customers hang together: what a customer made of two people shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from omniltv._arrays import Codes, Flags
+from omniltv.identity.linking._graph import components
+from omniltv.identity.linking.protocols import ScoredPairs
+
+__all__ = ["Cohesion", "cohesion"]
+
+
+_FEW_AGREE = 0.5
+_WEAK = 0.95
+_FROM = 4  # records: of fewer, no two groups of two can be told apart
+
+
+@dataclass(frozen=True, eq=False)
+class Cohesion:
+    """How customers hang together, shape (n_customers,) each.
+
+    Attributes:
+        agreeing: Share of all pairs of its records that speak for one person.
+        weakest: Probability of the link at which it would fall apart first; 1 if alone.
+        across: Pairs that speak for one person between the two parts into which it would fall.
+        flag: Why it is worth a look, "" where it is not.
+    """
+
+    agreeing: NDArray[np.float64]
+    weakest: NDArray[np.float64]
+    across: Codes
+    flag: tuple[str, ...]
+
+
+def cohesion(pairs: ScoredPairs, customer: Codes, *, many: int) -> Cohesion:
+    """Return how customers hang together.
+
+    Args:
+        pairs: Scored pairs.
+        customer: Number of each record's customer, from 0 without gaps.
+        many: Records from which a customer is too large to be believed.
+    """
+    found = pairs.candidates
+    inside = (customer[found.left] == customer[found.right]) & (pairs.weight > 0)
+    left, right, p = found.left[inside], found.right[inside], pairs.probability[inside]
+    size = np.bincount(customer)
+    possible = np.maximum(size * (size - 1) // 2, 1)
+    agree = np.bincount(customer[left], minlength=len(size)) / possible
+    agree[size == 1] = 1.0
+    weakest, part = _weakest(left, right, p, customer)
+    between = part[left] != part[right]
+    across = np.bincount(customer[left[between]], minlength=len(size)).astype(np.int64)
+    smaller = _smaller_part(part, customer)
+    reasons = {
+        "many records": size >= many,
+        "two groups held by one weak link": (across == 1) & (weakest < _WEAK) & (smaller > 1),
+        "few of its records agree": (agree < _FEW_AGREE) & (size >= _FROM),
+    }
+    return Cohesion(agree, weakest, across, _flags(reasons))
+
+
+def _weakest(
+    left: Codes, right: Codes, p: NDArray[np.float64], customer: Codes
+) -> tuple[NDArray[np.float64], Codes]:
+    """Return each customer's weakest needed link, and the parts of all without these."""
+    n = len(customer)
+    # Of the pairs of a customer, the surest that still join it: a spanning tree.
+    cost = coo_array((2.0 - p, (left, right)), shape=(n, n))
+    tree = minimum_spanning_tree(cost.tocsr()).tocoo()
+    ends, sure = (tree.row.astype(np.int64), tree.col.astype(np.int64)), 2.0 - tree.data
+    weakest = np.ones(int(customer.max(initial=-1)) + 1)
+    np.minimum.at(weakest, customer[ends[0]], sure)
+    order = np.lexsort((ends[1], ends[0], sure))
+    first = order[np.unique(customer[ends[0]][order], return_index=True)[1]]
+    kept = np.ones(len(sure), dtype=np.bool_)
+    kept[first] = False
+    return weakest, components(ends[0][kept], ends[1][kept], n)
+
+
+def _smaller_part(part: Codes, customer: Codes) -> Codes:
+    """Return how many records the smaller part of each customer has."""
+    _, place, size = np.unique(part, return_index=True, return_counts=True)
+    smaller = np.full(int(customer.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(smaller, customer[place], size)
+    return smaller
+
+
+def _flags(reasons: dict[str, Flags]) -> tuple[str, ...]:
+    """Return the reasons that hold for each customer, in one text."""
+    holding: dict[int, list[str]] = {}
+    for reason, holds in reasons.items():
+        for row in np.flatnonzero(holds).tolist():
+            holding.setdefault(row, []).append(reason)
+    n = len(next(iter(reasons.values())))
+    return tuple(", ".join(holding.get(row, ())) for row in range(n))

@@ -1,0 +1,333 @@
+"""How alike two records are in one respect: ordered levels, and a missing one of its own."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.process import cpdist
+
+from omniltv._arrays import Levels
+from omniltv.identity.linking import _sql
+from omniltv.identity.linking.protocols import Comparison, Pairs
+from omniltv.identity.records.columns import MISSING
+
+__all__ = [
+    "DEFAULT_COMPARISONS",
+    "AddressComparison",
+    "BirthDateComparison",
+    "NameComparison",
+    "ValueComparison",
+]
+
+type Scores = NDArray[np.float32]
+
+_NUMBERING = re.compile("[0-9._-]")
+_ALIKE = 0.92
+_SAME_STREET = 0.9
+
+
+@dataclass(frozen=True)
+class ValueComparison:
+    """Grades one field as same, one slip apart (if asked for), or different.
+
+    Args:
+        name: Name of the comparison.
+        column: The field.
+        shared: Whether people of one household have it in common.
+        coincidence: How often strangers agree; 0 for an identifier.
+        slips: Whether one wrong, lost or swapped character is a level of its own.
+
+    Examples:
+        >>> from omniltv.identity.linking.protocols import Column
+        >>> phone = Column.of(["123", "124", "987", None])
+        >>> pairs = Pairs.of({"phone": phone}, [0, 0, 0], [1, 2, 3])
+        >>> ValueComparison("phone", "phone", slips=True).grade(pairs).tolist()
+        [1, 2, -1]
+    """
+
+    name: str
+    column: str
+    shared: bool = False
+    coincidence: float = 0.0
+    slips: bool = False
+    agreement = 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that is read."""
+        return (self.column,)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the levels."""
+        return ("same", "one slip", "different") if self.slips else ("same", "different")
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """No level is adjusted for how rare the value is."""
+        return (None,) * len(self.levels)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        same = pairs.equal(self.column)
+        known = pairs.known(self.column)
+        if not self.slips:
+            return _grade([same, known])
+        return _grade([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        same, known = _sql.same(self.column), _sql.known(self.column)
+        if not self.slips:
+            return (same, known)
+        return (same, f"{_sql.slip(self.column)} AND NOT {_numbered_sql(self.column)}", known)
+
+
+@dataclass(frozen=True)
+class NameComparison:
+    """Grades a name by its characters and by its sound, also where two fields were swapped.
+
+    ``other characters`` sound the same: a slip of the pen, or a namesake by ear.
+
+    Args:
+        name: ``family_name`` or ``given_name``.
+        written: Column of the name in kanji.
+        reading: Column of its sound.
+        swapped: The other name's two columns, in which it may stand by mistake.
+        shared: Whether people of one household have it in common.
+
+    Examples:
+        >>> from omniltv.identity.linking.protocols import Column
+        >>> sound = Column.of(["hanako", "hanaka", "taro", "hanako"])
+        >>> pairs = Pairs.of({"given_reading": sound}, [0, 0, 0], [3, 1, 2])
+        >>> given = NameComparison("given_name", "given_written", "given_reading")
+        >>> given.grade(pairs).tolist()
+        [1, 3, 4]
+    """
+
+    name: str
+    written: str
+    reading: str
+    swapped: tuple[str, str] | None = None
+    shared: bool = False
+    coincidence = 0.004
+    agreement = 2
+    levels = (
+        "same characters",
+        "same sound",
+        "other characters",
+        "alike",
+        "different",
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return (self.written, self.reading, *(self.swapped or ()))
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """Common characters and sounds are weaker evidence than rare ones."""
+        return (self.written, self.reading, self.reading, None, None)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        sound, swapped = pairs.equal(self.reading), self._swapped(pairs)
+        spelt, heard, same = (
+            pairs.known(self.written),
+            pairs.known(self.reading),
+            pairs.equal(self.written),
+        )
+        heard_only, open_ = (sound & ~spelt) | swapped, ~(same | sound | swapped)
+        alike = pairs.apply(self.reading, _likeness, open_) >= _ALIKE
+        alike |= pairs.apply(self.written, _one_character_of_three, open_ & ~alike) > 0
+        return _grade([same, heard_only, sound, alike, spelt | heard])
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        spelt, heard = _sql.known(self.written), _sql.known(self.reading)
+        sound = _sql.same(self.reading)
+        both = zip((self.written, self.reading), self.swapped or (), strict=False)
+        swapped = [_sql.crossed(a, b) for a, b in both]
+        longest = f"greatest(length({_sql.left(self.written)}), length({_sql.right(self.written)}))"
+        near = f"({longest} >= 3 AND {_sql.slip(self.written)})"
+        return (
+            _sql.same(self.written),
+            " OR ".join([f"({sound} AND NOT {spelt})", *swapped]),
+            sound,
+            f"{_sql.alike(self.reading, _ALIKE)} OR {near}",
+            f"{spelt} OR {heard}",
+        )
+
+    def _swapped(self, pairs: Pairs) -> NDArray[np.bool_]:
+        if self.swapped is None:
+            return np.zeros(len(pairs), dtype=np.bool_)
+        own, other = (self.written, self.reading), self.swapped
+        ways = [
+            pairs.crossed(a, b) & pairs.crossed(b, a) & ~pairs.equal(a)
+            for a, b in zip(own, other, strict=True)
+        ]
+        return ways[0] | ways[1]
+
+
+@dataclass(frozen=True)
+class BirthDateComparison:
+    """Grades birth dates (YYYY-MM-DD): same, one slip or day and month swapped, different.
+
+    Examples:
+        >>> from omniltv.identity.linking.protocols import Column
+        >>> dates = Column.of(["1980-01-02", "1980-02-01", "1980-01-03", "1975-06-30"])
+        >>> pairs = Pairs.of({"birth_date": dates}, [0, 0, 0, 0], [0, 1, 2, 3])
+        >>> BirthDateComparison().grade(pairs).tolist()
+        [0, 1, 1, 2]
+    """
+
+    name: str = "birth_date"
+    column: str = "birth_date"
+    shared = False
+    coincidence = 5e-5
+    agreement = 1
+    levels = ("same", "one slip", "different")
+    frequency = (None, None, None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that is read."""
+        return (self.column,)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        same = pairs.equal(self.column)
+        near = pairs.apply(self.column, _date_slips, ~same) <= 1
+        return _grade([same, near, pairs.known(self.column)])
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        one, other = _sql.left(self.column), _sql.right(self.column)
+        turned = f"substr({one}, 1, 5) || substr({one}, 9) || '-' || substr({one}, 6, 2)"
+        near = f"({turned} = {other}) OR {_sql.slip(self.column)}"
+        return (_sql.same(self.column), near, _sql.known(self.column))
+
+
+@dataclass(frozen=True)
+class AddressComparison:
+    """Grades where two people live: same house, alike, same postcode only, elsewhere.
+
+    Examples:
+        >>> from omniltv.identity.linking.protocols import Column
+        >>> homes = Column.of(["a1-2", "a1-2", None])
+        >>> pairs = Pairs.of(
+        ...     {"address": homes, "postcode": Column.of(["1", "1", "1"])}, [0, 0], [1, 2]
+        ... )
+        >>> AddressComparison().grade(pairs).tolist()
+        [0, 2]
+    """
+
+    name: str = "address"
+    address: str = "address"
+    postcode: str = "postcode"
+    shared = True
+    coincidence = 1e-4
+    agreement = 1
+    levels = ("same house", "alike", "same postcode", "elsewhere")
+    frequency = (None, None, None, None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return (self.address, self.postcode)
+
+    def grade(self, pairs: Pairs) -> Levels:
+        """Return the level of each pair, shape (n_pairs,)."""
+        same = pairs.equal(self.address)
+        alike = pairs.apply(self.address, _likeness, ~same) >= _SAME_STREET
+        known = pairs.known(self.address) | pairs.known(self.postcode)
+        return _grade([same, alike, pairs.equal(self.postcode), known])
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """The condition of each level on a database, see `SqlComparison`."""
+        known = f"{_sql.known(self.address)} OR {_sql.known(self.postcode)}"
+        alike = _sql.alike(self.address, _SAME_STREET)
+        return (_sql.same(self.address), alike, _sql.same(self.postcode), known)
+
+
+def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
+    """Return the first condition that holds, `MISSING` where none does."""
+    levels = np.full(len(conditions[0]), MISSING, dtype=np.int8)
+    for level, holds in reversed([*enumerate(conditions)]):
+        levels[holds] = level
+    return levels
+
+
+def _likeness(left: list[str], right: list[str]) -> Scores:
+    return _pairwise(left, right, JaroWinkler.normalized_similarity)
+
+
+def _slips(left: list[str], right: list[str]) -> Scores:
+    """Return edits between two texts, 2 where there are more than one."""
+    return _pairwise(left, right, OSA.distance, cutoff=1)
+
+
+def _identifier_slips(left: list[str], right: list[str]) -> Scores:
+    """Return edits between two identifiers; taro1@ and taro2@ are two, not a slip."""
+    slips = _slips(left, right)
+    for row in np.flatnonzero(slips <= 1).tolist():
+        if "@" in left[row] and _unnumbered(left[row]) == _unnumbered(right[row]):
+            slips[row] = np.inf
+    return slips
+
+
+def _numbered_sql(column: str) -> str:
+    """Return the condition that only the numbers in two e-mail addresses differ."""
+    letters = [
+        f"regexp_replace({value}, '[0-9._-]', '', 'g')"
+        for value in (_sql.left(column), _sql.right(column))
+    ]
+    return f"(contains({_sql.left(column)}, '@') AND {' = '.join(letters)})"
+
+
+def _unnumbered(value: str) -> str:
+    return _NUMBERING.sub("", value)
+
+
+def _one_character_of_three(left: list[str], right: list[str]) -> Scores:
+    """Return 1 where one kanji differs in a name of three or more, else 0."""
+    longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
+    return ((longest >= 3) & (_slips(left, right) <= 1)).astype(np.float32)
+
+
+def _date_slips(left: list[str], right: list[str]) -> Scores:
+    """Return edits between two dates, 1 where day and month are swapped."""
+    swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
+    return np.where(swapped, np.float32(1), _slips(left, right))
+
+
+def _pairwise(
+    left: list[str], right: list[str], scorer: Callable[..., float], cutoff: float | None = None
+) -> Scores:
+    scores = cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32, workers=-1)
+    return np.asarray(scores, dtype=np.float32)
+
+
+_WRITTEN = ("family_written", "given_written")
+_READING = ("family_reading", "given_reading")
+DEFAULT_COMPARISONS: tuple[Comparison, ...] = (
+    NameComparison("given_name", _WRITTEN[1], _READING[1], swapped=(_WRITTEN[0], _READING[0])),
+    NameComparison(
+        "family_name", _WRITTEN[0], _READING[0], swapped=(_WRITTEN[1], _READING[1]), shared=True
+    ),
+    BirthDateComparison(),
+    ValueComparison("phone", "phone", shared=True, slips=True),
+    ValueComparison("email", "email", shared=True, slips=True),
+    ValueComparison("card_number", "card_number", shared=True, slips=True),
+    AddressComparison(),
+    ValueComparison("gender", "gender", coincidence=0.5),
+)
+"""What `stitch` compares unless told otherwise."""

@@ -1,0 +1,169 @@
+"""Decisions by hand: these two records are one person, those two are not, whatever the evidence.
+
+A decision outlives every run: it is a row of a table that `stitch` is given each time. It
+counts `DECIDED` bits of evidence, which no pair of records comes near, so it acts before
+customers are made, and `Resolution.why` shows it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
+
+from omniltv._arrays import Codes
+from omniltv.errors import DataError
+from omniltv.identity._frames import read
+from omniltv.identity.linking._graph import components
+from omniltv.identity.linking.protocols import DECIDED, Candidates, ScoredPairs
+from omniltv.identity.records import normalise
+from omniltv.identity.records.columns import MISSING, RecordKey, Records
+
+__all__ = ["DECISION_COLUMNS", "Decisions", "decide", "decisions_about", "read_decisions"]
+
+
+DECISION_COLUMNS = ("source_a", "record_id_a", "source_b", "record_id_b", "same")
+"""What a table of decisions has: two records, and whether they are one person."""
+
+_ENDS = DECISION_COLUMNS[:4]
+_RULE = "decision"
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """Decisions about records that are there, each pair once.
+
+    Attributes:
+        left: Positions of the left records, shape (n_decisions,); below ``right``.
+        right: Positions of the right records.
+        same: Whether they are one person.
+        unused: Rows of the table that could not be used, with the reason, as columns.
+    """
+
+    left: Codes
+    right: Codes
+    same: NDArray[np.bool_]
+    unused: Mapping[str, Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
+    """Return a table of decisions as columns.
+
+    Args:
+        frame: Columns `DECISION_COLUMNS`; ``same`` is true or false.
+
+    Raises:
+        DataError: If a column is missing, or ``same`` is no truth value.
+    """
+    if frame is None:
+        return {name: [] for name in DECISION_COLUMNS}
+    table, _ = read(frame, "decisions")
+    for name in DECISION_COLUMNS:
+        if name not in table.columns:
+            hint = f"decisions have the columns {', '.join(DECISION_COLUMNS)}"
+            raise DataError("the column is missing from decisions", column=name, hint=hint)
+    columns: dict[str, list[object]] = {
+        name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS
+    }
+    columns["same"] = list(_truth(table["same"].to_list()))
+    return columns
+
+
+def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
+    """Return the decisions about records that are there, and the others with the reason.
+
+    Args:
+        columns: What `read_decisions` gave.
+        records: The records that there are.
+
+    Raises:
+        DataError: If decisions contradict each other.
+    """
+    rows = [tuple(map(str, row)) for row in zip(*(columns[name] for name in _ENDS), strict=True)]
+    position = records.position if rows else {}
+    reasons = [_unusable(row, position) for row in rows]
+    ends = [
+        (position[row[0], row[1]], position[row[2], row[3]])
+        for row, reason in zip(rows, reasons, strict=True)
+        if not reason
+    ]
+    usable = np.array([not reason for reason in reasons], dtype=np.bool_)
+    same = np.array(columns["same"], dtype=np.bool_)[usable]
+    left, right = np.sort(np.array(ends, dtype=np.int64).reshape(-1, 2), axis=1).T
+    _check_agreement(left, right, same, records)
+    pairs, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
+    unused = [(*row, reason) for row, reason in zip(rows, reasons, strict=True) if reason]
+    told = {name: [row[k] for row in unused] for k, name in enumerate((*_ENDS, "reason"))}
+    return Decisions(pairs[0], pairs[1], same[first], told)
+
+
+def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
+    """Return the pairs with the decisions among them, as evidence that nothing outweighs."""
+    if not len(decisions):
+        return pairs
+    found = pairs.candidates
+    size = max(1, n_records)
+    old, decided = found.left * size + found.right, decisions.left * size + decisions.right
+    every = np.union1d(old, decided)
+    before, here = np.searchsorted(every, old), np.searchsorted(every, decided)
+    bits = {name: _spread(values, before, len(every), 0.0) for name, values in pairs.bits.items()}
+    bits[_RULE] = np.zeros(len(every))
+    bits[_RULE][here] = np.where(decisions.same, DECIDED, -DECIDED)
+    probability = _spread(pairs.probability, before, len(every), 0.0)
+    probability[here] = decisions.same
+    proposed = np.zeros((len(every), len(found.rules) + 1), dtype=np.bool_)
+    proposed[before, :-1] = found.proposed
+    proposed[here, -1] = True
+    left, right = np.divmod(every, size)
+    rules = (*found.rules, _RULE)
+    return ScoredPairs(
+        candidates=Candidates(left, right, rules, proposed, found.oversized),
+        probability=probability,
+        bits=bits,
+        grades={
+            name: _spread(values, before, len(every), MISSING)
+            for name, values in pairs.grades.items()
+        },
+        levels=pairs.levels,
+        model=pairs.model,
+    )
+
+
+def _spread[T: np.generic](
+    values: NDArray[T], place: NDArray[np.intp], n: int, otherwise: float
+) -> NDArray[T]:
+    """Return values at their places among n, something else at the others."""
+    result = np.full(n, otherwise, dtype=values.dtype)
+    result[place] = values
+    return result
+
+
+def _truth(values: Sequence[object]) -> list[bool]:
+    strange = [row for row, v in enumerate(values) if not isinstance(v, bool | np.bool_)]
+    if strange:
+        hint = "True: one person, False: two"
+        raise DataError("not true or false", column="same", rows=strange, hint=hint)
+    return [bool(value) for value in values]
+
+
+def _unusable(row: tuple[str, ...], position: Mapping[RecordKey, int]) -> str:
+    first, second = row[:2], row[2:]
+    if first == second:
+        return "a record with itself"
+    return "" if first in position and second in position else "no such record"
+
+
+def _check_agreement(left: Codes, right: Codes, same: NDArray[np.bool_], records: Records) -> None:
+    """Refuse decisions that together say that two records are and are not one person."""
+    person = components(left[same], right[same], len(records))
+    wrong = np.flatnonzero(~same & (person[left] == person[right]))
+    if len(wrong):
+        keys = records.ids()
+        rows = [keys[end] for row in wrong for end in (left[row], right[row])]
+        hint = "of decisions that contradict each other, keep one"
+        problem = "decided to be two people and, by other decisions, one"
+        raise DataError(problem, column="same", rows=list(dict.fromkeys(rows)), hint=hint)

@@ -1,0 +1,17 @@
+"""Customer lists as normalised records."""
+
+from omniltv.identity.records import normalise
+from omniltv.identity.records.columns import (
+    MISSING,
+    Column,
+    Records,
+)
+from omniltv.identity.records.intake import (
+    FIELDS,
+)
+from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.privacy import (
+    pseudonymise,
+)
+
+__all__ = ["FIELDS", "MISSING", "Column", "Records", "Spelling", "normalise", "pseudonymise"]

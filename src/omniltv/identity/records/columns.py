@@ -1,0 +1,118 @@
+"""Normalised records: each field as integer codes into its distinct values."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv._arrays import Codes
+from omniltv.identity.records._codes import MISSING, factorized
+
+__all__ = ["MISSING", "Column", "RecordKey", "Records"]
+
+type RecordKey = tuple[str, str]
+"""The source of a record and its id there."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Column:
+    """One field of all records as codes into its distinct values.
+
+    Attributes:
+        codes: Shape (n_records,); `MISSING` where the record has no value.
+        values: The distinct normalised values, shape (n_values,), str.
+        counted: How many records of a longer list have each value, if it is part of one.
+
+    Examples:
+        >>> column = Column.of(["a", None, "a"])
+        >>> column.codes.tolist(), column.count.tolist()
+        ([0, -1, 0], [2])
+    """
+
+    codes: Codes
+    values: NDArray[np.object_]
+    counted: Codes | None = None
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> "Column":
+        """Return a column from plain values; the distinct ones are sorted."""
+        codes, distinct = factorized(values)
+        known = distinct.tolist()
+        order = np.array(sorted(range(len(known)), key=known.__getitem__), dtype=np.int64)
+        rank = np.full(len(known) + 1, MISSING, dtype=np.int64)  # the last is that of MISSING
+        rank[order] = np.arange(len(order))
+        return cls(rank[codes], distinct[order])
+
+    def derive(self, function: Callable[[str], str | None]) -> "Column":
+        """Return a column of a function of the values, worked out once per distinct value.
+
+        Examples:
+            >>> Column.of(["taro@a.jp", None, "taro@b.jp"]).derive(lambda v: v[:4]).codes.tolist()
+            [0, -1, 0]
+        """
+        column = Column.of([function(value) for value in self.values.tolist()])
+        place = np.append(column.codes, MISSING)  # the last is that of MISSING, which is -1
+        return Column(place[self.codes], column.values)
+
+    def rows_of(self, codes: Codes) -> list[NDArray[np.intp]]:
+        """Return which records have each of some values."""
+        order = np.argsort(self.codes, kind="stable")
+        ends = [np.searchsorted(self.codes[order], codes, side) for side in ("left", "right")]
+        return [order[low:high] for low, high in zip(*ends, strict=True)]
+
+    def taken(self, rows: Codes) -> "Column":
+        """Return the column of some of the records, as common as its values are among all.
+
+        Examples:
+            >>> Column.of(["a", None, "a"]).taken(np.array([1, 2])).count.tolist()
+            [2]
+        """
+        return Column(self.codes[rows], self.values, self.count)
+
+    @cached_property
+    def count(self) -> Codes:
+        """How many records have each value, shape (n_values,)."""
+        if self.counted is not None:
+            return self.counted
+        known = self.codes[self.codes != MISSING]
+        return np.bincount(known, minlength=len(self.values)).astype(np.int64)
+
+    def __repr__(self) -> str:
+        return f"Column({len(self.codes):,} records, {len(self.values):,} distinct values)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Records:
+    """Normalised source records, sorted by (source, record_id).
+
+    Attributes:
+        source: Which system each record is from, shape (n_records,), str.
+        record_id: Its id there, shape (n_records,), str.
+        columns: Normalised fields by name. Fields that nobody filled are absent.
+    """
+
+    source: NDArray[np.object_]
+    record_id: NDArray[np.object_]
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def ids(self) -> list[tuple[str, str]]:
+        """Return (source, record_id) of each record."""
+        return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
+
+    def taken(self, rows: Codes) -> "Records":
+        """Return some of the records; `Column.count` stays that of all."""
+        columns = {name: column.taken(rows) for name, column in self.columns.items()}
+        return Records(self.source[rows], self.record_id[rows], columns)
+
+    @cached_property
+    def position(self) -> Mapping[tuple[str, str], int]:
+        """Position of each record by (source, record_id)."""
+        return {key: row for row, key in enumerate(self.ids())}
+
+    def __repr__(self) -> str:
+        return f"Records({len(self):,} records, columns {', '.join(self.columns) or 'none'})"

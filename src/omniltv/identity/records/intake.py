@@ -1,0 +1,487 @@
+"""From a customer list to normalised records: read, check, normalise, mask."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cached_property, partial, reduce
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from omniltv._arrays import Codes
+from omniltv.errors import DataError
+from omniltv.identity.records import normalise
+from omniltv.identity.records._codes import factorized, in_order, joint, objects
+from omniltv.identity.records.columns import MISSING, Column, Records
+from omniltv.identity.records.normalise import Spelling
+
+__all__ = [
+    "FIELDS",
+    "NORMAL_COLUMNS",
+    "NOT_ONE_VALUE",
+    "Intake",
+    "Known",
+    "Masked",
+    "mask_shared",
+    "masked_values",
+    "normal_values",
+    "normalise_records",
+    "read_records",
+    "take_in",
+    "without_values",
+]
+
+FIELDS = (
+    "family_name",
+    "given_name",
+    "family_name_kana",
+    "given_name_kana",
+    "email",
+    "phone",
+    "postcode",
+    "address",
+    "birth_date",
+    "gender",
+    "card_number",
+)
+"""The personal columns that are read; any of them may be missing."""
+
+NORMAL_COLUMNS = (
+    "family_written",
+    "given_written",
+    "family_reading",
+    "given_reading",
+    "full_reading",
+    "mailbox",
+    "phone_tail",
+    *FIELDS[4:],
+)
+"""What the personal columns become: columns that are compared as they are."""
+
+NOT_ONE_VALUE = "not one value"
+"""What the reason says where a field has a list, a table or the like."""
+
+type Values = NDArray[np.object_]
+"""A text per record, None where there is none."""
+
+_MASKED = ("phone", "email", "card_number", "birth_date")
+_ASIDE = "masked_"  # before the name of a column: the values that were taken from it
+_FAMILIES = 5
+_TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
+_MODAL_SHARE = 0.6
+_DERIVED: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
+    "mailbox": ("email", lambda value: value.partition("@")[0]),
+    "phone_tail": ("phone", lambda value: value[-4:]),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """A list as it came in, with the rows that can be used.
+
+    Attributes:
+        source: Source of each row, shape (n_rows,), "" where missing.
+        record_id: Id of each row within its source.
+        raw: The personal columns that there are, as they came.
+        reason: Why a row cannot be used, "" where it can; shape (n_rows,).
+    """
+
+    source: Values
+    record_id: Values
+    raw: Mapping[str, Values]
+    reason: Values
+
+    @cached_property
+    def usable(self) -> NDArray[np.int64]:
+        """The usable rows in the order of (source, record_id), not of the file."""
+        rows = np.flatnonzero(self.reason == "").astype(np.int64)
+        return rows[in_order(self.source[rows], self.record_id[rows])]
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """A value that too many records share to say who they are.
+
+    Attributes:
+        column: Of which field.
+        value: The value.
+        rows: Positions of the records that had it.
+    """
+
+    column: str
+    value: str = field(repr=False)
+    rows: NDArray[np.int64] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Known:
+    """What records that are already there tell about the names of new ones.
+
+    Attributes:
+        names: Values of each name column, of records that have both names.
+        readings: Usual reading of each written name, for ``family`` and ``given``.
+    """
+
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    readings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Column]) -> "Known":
+        """Return what the columns of records tell."""
+        names: dict[str, frozenset[str]] = {}
+        for kind in ("written", "reading"):
+            if f"family_{kind}" in columns:
+                family, given = columns[f"family_{kind}"], columns[f"given_{kind}"]
+                both = (family.codes != MISSING) & (given.codes != MISSING)
+                for name, column in (("family", family), ("given", given)):
+                    found = column.values[np.unique(column.codes[both])]
+                    names[f"{name}_{kind}"] = frozenset(found.tolist())
+        pairs = {name: (f"{name}_written", f"{name}_reading") for name in ("family", "given")}
+        readings = {
+            name: _usual(columns[written], columns[spoken])
+            for name, (written, spoken) in pairs.items()
+            if written in columns and spoken in columns
+        }
+        return cls(names, readings)
+
+
+def read_records(
+    columns: Mapping[str, Sequence[object]],
+    *,
+    normalised: bool,
+    spelling: Spelling,
+    known: Known | None = None,
+) -> tuple[Intake, Records]:
+    """Return a list as it came in, and its usable rows as records.
+
+    Args:
+        columns: The list.
+        normalised: Whether it has `NORMAL_COLUMNS`, that are to be left as they are.
+        spelling: How values are read where it is not.
+        known: What is known of names from other records.
+
+    Raises:
+        DataError: As `take_in`, or if the list is normalised and should not be, or the reverse.
+    """
+    _check_kind(columns, normalised=normalised)
+    if not normalised:
+        intake = take_in(columns)
+        return intake, normalise_records(intake, spelling, known)
+    intake = take_in(columns, NORMAL_COLUMNS)
+    rows = intake.usable
+    fields = {name: _nothing(len(rows)) for name in NORMAL_COLUMNS}
+    for name, values in intake.raw.items():
+        fields[name] = _each(lambda value: normalise.key(value) or None, values[rows])
+    return intake, _records(intake, fields)
+
+
+def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIELDS) -> Intake:
+    """Return the rows of a list with the reason why some cannot be used.
+
+    Raises:
+        DataError: If the key columns, or all personal columns, are missing.
+    """
+    for name in ("source", "record_id"):
+        if name not in columns:
+            have = ", ".join(columns) or "none"
+            hint = f"rename the column to {name!r}; the columns are: {have}"
+            raise DataError("the column is missing", column=name, hint=hint)
+    raw = [name for name in fields if name in columns]
+    if not raw:
+        hint = f"give at least one of {', '.join(fields)}"
+        raise DataError("no column says who anybody is", hint=hint)
+    given = {name: objects(columns[name]) for name in ("source", "record_id", *raw)}
+    unreadable = _unreadable(given)
+    source, record_id = (_each(normalise.key, given[k], "") for k in ("source", "record_id"))
+    fields_given = {name: given[name] for name in raw}
+    reasons = _reasons(source, record_id, fields_given, unreadable)
+    return Intake(source, record_id, fields_given, reasons)
+
+
+def normalise_records(intake: Intake, spelling: Spelling, known: Known | None = None) -> Records:
+    """Return the usable rows normalised.
+
+    Args:
+        intake: The rows.
+        spelling: How values are read.
+        known: What is known of names from other records; from these alone if None.
+    """
+    rows = intake.usable
+    raw = {name: values[rows] for name, values in intake.raw.items()}
+    fields = _fields(raw, len(rows), spelling) | _names(raw, len(rows), known or Known())
+    return _records(intake, fields)
+
+
+def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
+    """Return records without the values that too many share, and with derived columns.
+
+    Too many are more than ``max_sharing`` records and, where the values belong to a
+    family, more than a few family names; for birth dates, many times the mean.
+    """
+    masked, values = [], {}
+    for name in [name for name in _MASKED if name in records.columns]:
+        column = records.columns[name]
+        family = None if name == "birth_date" else records.columns.get("family_reading")
+        shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
+        for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
+            masked.append(Masked(name, column.values[code], rows.astype(np.int64)))
+        values[name] = frozenset(column.values[shared].tolist())
+    return without_values(records, values), tuple(masked)
+
+
+def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Records:
+    """Return records without some values by column, and with derived columns.
+
+    The values are put aside in columns ``masked_…``, which nothing compares.
+    """
+    columns = dict(records.columns)
+    for name in masked.keys() & columns.keys():
+        columns |= _put_aside(columns, name, masked[name])
+    for name in [name for name, (origin, _) in _DERIVED.items() if origin in columns]:
+        columns[name] = _derived(columns, name)
+    filled = {name: column for name, column in columns.items() if _any(column.codes)}
+    return Records(records.source, records.record_id, filled)
+
+
+def masked_values(records: Records) -> dict[str, frozenset[str]]:
+    """Return the values that were put aside, by column."""
+    aside = {name: column for name, column in records.columns.items() if name.startswith(_ASIDE)}
+    return {
+        name.removeprefix(_ASIDE): frozenset(column.values[column.count > 0].tolist())
+        for name, column in aside.items()
+    }
+
+
+def _derived(columns: Mapping[str, Column], name: str) -> Column:
+    """Return what is derived of another column, or the part of it that still may be used."""
+    origin, function = _DERIVED[name]
+    if name not in columns:
+        return columns[origin].derive(function)
+    codes = np.where(columns[origin].codes == MISSING, MISSING, columns[name].codes)
+    return Column(codes, columns[name].values)
+
+
+def _put_aside(
+    columns: Mapping[str, Column], name: str, masked: frozenset[str]
+) -> dict[str, Column]:
+    """Return a column without some of its values, and the one of all values taken from it."""
+    column, aside = columns[name], f"{_ASIDE}{name}"
+    lost = np.array([value in masked for value in column.values.tolist()], dtype=np.bool_)
+    before = columns.get(aside, Column(np.full(len(column.codes), MISSING), column.values[:0]))
+    shown = np.append(np.where(lost, MISSING, np.arange(len(lost))), MISSING)
+    moved = np.append(np.where(lost, np.cumsum(lost) - 1 + len(before.values), MISSING), MISSING)
+    taken = np.where(moved[column.codes] == MISSING, before.codes, moved[column.codes])
+    values = np.concatenate([before.values, column.values[lost]])
+    return {name: Column(shown[column.codes], column.values), aside: Column(taken, values)}
+
+
+def _check_kind(columns: Mapping[str, Sequence[object]], *, normalised: bool) -> None:
+    """Refuse to normalise twice, or not at all."""
+    raw, normal = set(FIELDS), set(NORMAL_COLUMNS)
+    wrong = sorted(columns.keys() & (raw - normal if normalised else normal - raw))
+    if wrong:
+        state = "not normalised" if normalised else "normalised already"
+        hint = f"LinkSpec(normalised={not normalised})"
+        raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
+
+
+def _records(intake: Intake, fields: Mapping[str, Values]) -> Records:
+    rows = intake.usable
+    return Records(intake.source[rows], intake.record_id[rows], _columns(fields))
+
+
+def _unreadable(columns: dict[str, Values]) -> Values:
+    """Return why no single value can be read of some field of a row, "" where all can be.
+
+    Such values are taken out of the columns.
+    """
+    reasons = np.full(len(columns["source"]), "", dtype=object)
+    for name, values in columns.items():
+        kinds = {kind for kind in set(map(type, values.tolist())) if _is_nested(kind)}
+        if kinds:
+            nested = np.array([type(value) in kinds for value in values], dtype=np.bool_)
+            reasons[nested] = f"{name}: {NOT_ONE_VALUE}"
+            columns[name] = values.copy()
+            columns[name][nested] = None
+    return reasons
+
+
+def _is_nested(kind: type) -> bool:
+    return issubclass(kind, tuple) or not issubclass(kind, Hashable)
+
+
+def _reasons(
+    source: Values, record_id: Values, raw: Mapping[str, Values], unreadable: Values
+) -> Values:
+    """Return why each row cannot be used, "" where it can."""
+    reasons = unreadable.copy()
+    reasons[(reasons == "") & (record_id == "")] = "no record_id"
+    reasons[(unreadable == "") & (source == "")] = "no source"
+    rows = np.flatnonzero(reasons == "")
+    key = joint(factorized(source[rows])[0], factorized(record_id[rows])[0])
+    again = np.bincount(key, minlength=1)[key] > 1
+    twice = rows[again]
+    reasons[twice] = _repeats(key[again], {name: values[twice] for name, values in raw.items()})
+    return reasons
+
+
+def _repeats(key: Codes, raw: Mapping[str, Values]) -> Values:
+    """Return why rows whose keys come more than once cannot be used; one of equal ones can."""
+    texts = [factorized(_each(normalise.text, values, ""))[0] for values in raw.values()]
+    contents = pd.Series(reduce(joint, texts)).groupby(key).transform("nunique").to_numpy()
+    first = ~pd.Series(key).duplicated().to_numpy()
+    once = np.where(first, "", "the same row again")
+    return np.where(contents == 1, once, "two contents for one record_id").astype(object)
+
+
+def _each(
+    function: Callable[[object], str | None], values: Iterable[object], missing: str | None = None
+) -> Values:
+    """Return the function of every value, worked out once per distinct value."""
+    codes, distinct = factorized(values)
+    found = objects([*(function(value) for value in distinct.tolist()), missing])
+    return found[codes]
+
+
+def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
+    """Return values of a personal field in their one spelling, None for placeholders."""
+    return _each(_normalisers(spelling).get(name, normalise.plain), values)
+
+
+def _normalisers(spelling: Spelling) -> dict[str, Callable[[object], str | None]]:
+    return {
+        "email": partial(normalise.email, spelling=spelling),
+        "phone": partial(normalise.phone, spelling=spelling),
+        "postcode": normalise.postcode,
+        "address": normalise.address,
+        "birth_date": normalise.birth_date,
+        "gender": normalise.gender,
+        "card_number": normalise.card_number,
+    }
+
+
+def _fields(raw: Mapping[str, Values], n: int, spelling: Spelling) -> dict[str, Values]:
+    return {
+        name: _each(function, raw.get(name, _nothing(n)))
+        for name, function in _normalisers(spelling).items()
+    }
+
+
+def _nothing(n: int) -> Values:
+    return np.full(n, None, dtype=object)
+
+
+def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
+    """Return the names as written and as they sound; a sound may be that of namesakes."""
+    result: dict[str, Values] = {}
+    plain, kana = (
+        _split(*(raw.get(f"{name}_name{kind}", _nothing(n)) for name in ("family", "given")))
+        for kind in ("", "_kana")
+    )
+    for part, name in enumerate(("family", "given")):
+        result[f"{name}_written"] = _each(normalise.written_name, plain[part])
+        spoken, latin = (_each(normalise.reading, values[part]) for values in (kana, plain))
+        result[f"{name}_reading"] = np.where(pd.notna(spoken), spoken, latin)
+    for kind in ("written", "reading"):
+        _unjoin(result, f"family_{kind}", f"given_{kind}", known.names)
+    for name in ("family", "given"):
+        written, sound = result[f"{name}_written"], result[f"{name}_reading"]
+        usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
+        silent = np.flatnonzero(pd.isna(sound))
+        sound[silent] = objects(map(usual.get, written[silent].tolist()))
+    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
+    return result
+
+
+def _split(family: Values, given: Values) -> tuple[Values, Values]:
+    """Return family and given names; a full name in one field is split at its space."""
+    first, second = _each(normalise.plain, family), _each(normalise.plain, given)
+    alone = np.flatnonzero(pd.notna(first) != pd.notna(second))
+    whole = np.where(pd.notna(first[alone]), first[alone], second[alone])
+    spaced = np.array([" " in name for name in whole.tolist()], dtype=np.bool_)
+    rows, full = alone[spaced], whole[spaced]
+    first[rows] = _each(lambda name: str(name).partition(" ")[0], full)
+    second[rows] = _each(lambda name: str(name).partition(" ")[2], full)
+    return first, second
+
+
+def _unjoin(
+    names: dict[str, Values], family: str, given: str, known: Mapping[str, frozenset[str]]
+) -> None:
+    """Split full names without a space where one family and one given name of the list fit."""
+    first, second = names[family], names[given]
+    both = pd.notna(first) & pd.notna(second)
+    families = {*factorized(first[both])[1].tolist()} | known.get(family, frozenset())
+    givens = {*factorized(second[both])[1].tolist()} | known.get(given, frozenset())
+    alone = np.flatnonzero(pd.notna(first) & pd.isna(second))
+    whole = first[alone]
+    cuts = {name: _cut(name, families, givens) for name in factorized(whole)[1].tolist()}
+    first[alone] = _each(lambda name: cuts[name][0], whole)
+    second[alone] = _each(lambda name: cuts[name][1], whole)
+
+
+def _cut(
+    whole: str, families: AbstractSet[str], givens: AbstractSet[str]
+) -> tuple[str, str | None]:
+    """Return family and given name where there is one way to cut, else the whole."""
+    if whole in families:
+        return whole, None
+    cuts = [k for k in range(1, len(whole)) if whole[:k] in families and whole[k:] in givens]
+    return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
+
+
+def _full(family: Values, given: Values) -> Values:
+    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+    name = joint(factorized(family)[0], factorized(given)[0])
+    rows = np.flatnonzero(name != MISSING)
+    first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
+    pairs = zip(family[first].tolist(), given[first].tolist(), strict=True)
+    return objects([*(" ".join(sorted(pair)) for pair in pairs), None])[name]
+
+
+def _usual(written: Column, spoken: Column) -> dict[str, str]:
+    """Return the reading that most namesakes on the list have, by written name."""
+    both = (written.codes != MISSING) & (spoken.codes != MISSING)
+    width = max(len(spoken.values), 1)
+    pair, count = np.unique(written.codes[both] * width + spoken.codes[both], return_counts=True)
+    kanji, sound = np.divmod(pair, width)
+    total = np.bincount(kanji, weights=count, minlength=len(written.values))
+    most = count >= _MODAL_SHARE * total[kanji]
+    return dict(
+        zip(written.values[kanji[most]].tolist(), spoken.values[sound[most]].tolist(), strict=True)
+    )
+
+
+def _too_many(
+    column: Column, family: Column | None, date: bool, max_sharing: int
+) -> NDArray[np.bool_]:
+    """Return which values too many records share, shape (n_values,)."""
+    count = column.count
+    if date:
+        mean = count.sum() / max(int((count > 0).sum()), 1)
+        return np.asarray(count > max(max_sharing, _TOO_COMMON * mean))
+    too_many = np.asarray(count > max_sharing)
+    if family is None:
+        return too_many
+    known = (column.codes != MISSING) & (family.codes != MISSING)
+    width = max(len(family.values), 1)
+    pairs = np.unique(column.codes[known] * width + family.codes[known])
+    families = np.bincount(pairs // width, minlength=len(count))
+    return too_many | (families > _FAMILIES)
+
+
+def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
+    """Return the filled fields as columns; both names share their distinct values."""
+    columns = {}
+    for kind in ("written", "reading"):
+        both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))
+        half = len(both.codes) // 2
+        columns[f"family_{kind}"] = Column(both.codes[:half], both.values)
+        columns[f"given_{kind}"] = Column(both.codes[half:], both.values)
+    columns |= {name: Column.of(v) for name, v in fields.items() if name not in columns}
+    return {name: column for name, column in columns.items() if _any(column.codes)}
+
+
+def _any(codes: NDArray[np.int64]) -> bool:
+    return bool((codes >= 0).any())

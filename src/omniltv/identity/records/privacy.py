@@ -1,0 +1,107 @@
+"""Customer lists that can be linked without plain values: every value a keyed hash."""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from narwhals.typing import IntoFrameT
+
+from omniltv.errors import ConfigError, DataError
+from omniltv.identity._frames import read
+from omniltv.identity.records._codes import objects
+from omniltv.identity.records.columns import MISSING, Column
+from omniltv.identity.records.intake import (
+    FIELDS,
+    NORMAL_COLUMNS,
+    NOT_ONE_VALUE,
+    normalise_records,
+    take_in,
+    without_values,
+)
+from omniltv.identity.records.normalise import Spelling
+
+__all__ = ["pseudonymise"]
+
+_SHORTEST_KEY = 16
+_BYTES = 16
+
+
+def pseudonymise(
+    records: IntoFrameT,
+    *,
+    key: bytes,
+    fields: Sequence[str] = FIELDS,
+    spelling: Spelling | None = None,
+) -> IntoFrameT:
+    """Return a customer list whose personal values are normalised and then hashed with a key.
+
+    Parties who share the key get the same pseudonym for the same value, however each writes
+    it, and can link their lists with ``stitch(..., spec=LinkSpec(normalised=True))``. What is
+    alike without being the same (slips of the pen, one character of a name) is lost. Each
+    value is HMAC-SHA-256 (RFC 2104) of its field and itself, cut to 128 bits. Whoever has no
+    key cannot test guesses; how common a value is remains to be seen.
+
+    Args:
+        records: Customer lists as `stitch` takes them.
+        key: At least 16 secret bytes, such as ``secrets.token_bytes(32)``.
+        fields: The personal columns to keep; all others go.
+        spelling: How telephone numbers and e-mail addresses are read: alike by all parties.
+
+    Returns:
+        ``source`` and ``record_id`` as they are, and `NORMAL_COLUMNS`: every row, in order.
+
+    Raises:
+        ConfigError: If the key is no bytes, or too short, or a field is not known.
+        DataError: If a key column, or every personal column, is missing, or a field has a list.
+
+    Examples:
+        >>> import pandas as pd
+        >>> ours = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["090-1234-5678"]})
+        >>> theirs = ours.assign(source="pos", phone="+81 90 1234 5678")
+        >>> key = bytes(range(32))
+        >>> ours, theirs = (pseudonymise(side, key=key) for side in (ours, theirs))
+        >>> ours["phone"].item() == theirs["phone"].item()
+        True
+        >>> ours["phone"].item()
+        'q_znCKoDC_fJWG26Mnp9Qw'
+    """
+    _check(key, fields)
+    table, kind = read(records, "records")
+    kept = [name for name in table.columns if name in {"source", "record_id", *fields}]
+    intake = take_in({name: table[name].to_list() for name in kept}, fields)
+    nested = [row for row, reason in enumerate(intake.reason) if NOT_ONE_VALUE in reason]
+    if nested:
+        raise DataError("not one value", rows=nested, hint="one value in each field")
+    n = len(intake.reason)
+    nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
+    every = replace(intake, source=nothing, record_id=number, reason=nothing)
+    columns = without_values(normalise_records(every, spelling or Spelling()), {}).columns
+    keys = {"source": intake.source, "record_id": intake.record_id}
+    data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
+    for name in NORMAL_COLUMNS:
+        data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
+    return kind.build(data, {})
+
+
+def _hashed(column: Column, name: str, key: bytes) -> list[str | None]:
+    """Return the pseudonym of each record's value; family and given names have one domain."""
+    domain = name.removeprefix("family_").removeprefix("given_")
+    known = [_pseudonym(f"{domain}\0{value}", key) for value in column.values.tolist()]
+    return [None if code == MISSING else known[code] for code in column.codes.tolist()]
+
+
+def _pseudonym(message: str, key: bytes) -> str:
+    digest = hmac.digest(key, message.encode("utf-8", "surrogatepass"), "sha256")
+    return urlsafe_b64encode(digest[:_BYTES]).decode().rstrip("=")
+
+
+def _check(key: bytes, fields: Sequence[str]) -> None:
+    given: object = key
+    if not isinstance(given, bytes) or len(given) < _SHORTEST_KEY:
+        hint = "secrets.token_bytes(32), kept where secrets are kept"
+        raise ConfigError(f"key is at least {_SHORTEST_KEY} bytes. Hint: {hint}")
+    strange = [name for name in fields if name not in FIELDS]
+    if strange:
+        raise ConfigError(f"no such field: {', '.join(strange)}. Hint: {', '.join(FIELDS)}")

@@ -1,0 +1,195 @@
+"""One row per person: of each field the value that survives."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from omniltv.errors import ConfigError, DataError
+from omniltv.identity._frames import Table, read
+from omniltv.identity.customers.attachment import attach
+from omniltv.identity.records import normalise
+from omniltv.identity.records.columns import MISSING
+from omniltv.identity.records.intake import FIELDS, normal_values
+from omniltv.identity.records.normalise import Spelling
+
+__all__ = ["ProfileRules", "Survivor", "profiles"]
+
+type Survivor = Literal["newest", "trusted", "complete", "frequent"]
+"""Which value survives: the last written, that of the best source, the longest, the commonest."""
+
+type _Ranks = NDArray[np.float64]
+
+
+class ProfileRules(BaseModel):
+    """Which record of a person each field is taken from.
+
+    Where a rule leaves several, the other rules decide in the order trusted, newest,
+    frequent, complete, and last the record's key. Missing values and placeholders never
+    survive where there is another.
+
+    Attributes:
+        otherwise: The rule of fields that are not in ``fields``.
+        fields: The rule by field.
+        trusted: Sources from the best on; any other comes after them.
+        updated: The column that says when a row was written, if there is one.
+        spelling: How telephone numbers and e-mail addresses are read, as in `LinkSpec`.
+
+    Examples:
+        >>> rules = ProfileRules(fields={"email": "newest"}, updated="updated_at")
+        >>> rules.otherwise
+        'frequent'
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    otherwise: Survivor = "frequent"
+    fields: Mapping[str, Survivor] = Field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
+    updated: Annotated[str, Field(min_length=1)] | None = None
+    spelling: Spelling = Spelling()
+
+
+def profiles(
+    crosswalk: IntoFrame, records: IntoFrameT, *, rules: ProfileRules | None = None
+) -> IntoFrameT:
+    """Return one row per customer: the best value of each personal field, as it was written.
+
+    Args:
+        crosswalk: ``source``, ``record_id``, ``customer_id``.
+        records: The customer lists as `omniltv.identity.stitch` takes them.
+        rules: Which value survives.
+
+    Returns:
+        ``customer_id``, ``n_records``, ``sources`` (joined by commas), each personal field
+        that the lists have, and ``<field>_from`` (``source/record_id`` it was taken from).
+        Ordered by customer id; records that are not in the crosswalk are left out.
+
+    Raises:
+        DataError: If a column is missing, or ``rules`` name one that is not there.
+        ConfigError: If the newest shall survive and ``rules.updated`` is not given.
+
+    Examples:
+        >>> import pandas as pd
+        >>> keys = {"source": ["ec", "store"], "record_id": ["E1", "S1"]}
+        >>> crosswalk = pd.DataFrame(keys | {"customer_id": ["ann", "ann"]})
+        >>> lists = pd.DataFrame(keys | {"phone": ["090-1234-5678", "0000000000"]})
+        >>> row = profiles(crosswalk, lists, rules=ProfileRules(trusted=("store",)))
+        >>> row[["phone", "phone_from"]].values.tolist()
+        [['090-1234-5678', 'ec/E1']]
+    """
+    rules = rules or ProfileRules()
+    known = attach(records, crosswalk)
+    table, kind = read(known.valid, "records")
+    fields = [name for name in FIELDS if name in table.columns]
+    _check(table, rules, fields)
+    ids, customer = np.unique(
+        np.array([str(value) for value in table["customer_id"].to_list()], dtype=object),
+        return_inverse=True,
+    )
+    order = _Order(
+        customer=customer.astype(np.int64),
+        n_customers=len(ids),
+        keys=_keys(table),
+        newest=_newest(table, rules.updated),
+        rules=rules,
+    )
+    columns: dict[str, Sequence[object]] = {
+        "customer_id": ids.tolist(),
+        "n_records": np.bincount(customer, minlength=len(ids)).tolist(),
+        "sources": order.sources(),
+    }
+    for name in fields:
+        raw = [normalise.key(value) for value in table[name].to_list()]
+        rows = order.survivors(name, raw, rules.fields.get(name, rules.otherwise))
+        columns[name] = [raw[row] if row >= 0 else None for row in rows]
+        columns[f"{name}_from"] = ["/".join(order.keys[row]) if row >= 0 else None for row in rows]
+    return kind.build(columns, {"n_records": nw.Int64})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Order:
+    """The rows of customers, and what is known of how good each is.
+
+    Attributes:
+        customer: Which customer each row is of, shape (n_rows,).
+        n_customers: How many there are.
+        keys: (source, record_id) of each row.
+        newest: How late each row was written, shape (n_rows,); the greater, the later.
+        rules: Which sources are trusted, and how values are read.
+    """
+
+    customer: NDArray[np.int64]
+    n_customers: int
+    keys: Sequence[tuple[str, str]]
+    newest: _Ranks
+    rules: ProfileRules
+
+    def sources(self) -> list[str]:
+        """Return the sources that know each customer."""
+        found: list[set[str]] = [set() for _ in range(self.n_customers)]
+        for customer, key in zip(self.customer.tolist(), self.keys, strict=True):
+            found[customer].add(key[0])
+        return [", ".join(sorted(names)) for names in found]
+
+    def survivors(self, name: str, raw: Sequence[str], rule: Survivor) -> list[int]:
+        """Return the row that a field is taken from by customer, `MISSING` for none."""
+        normal = normal_values(name, raw, self.rules.spelling).tolist()
+        rank = {source: place for place, source in enumerate(self.rules.trusted)}
+        by: dict[Survivor, _Ranks] = {
+            "trusted": np.array([-rank.get(key[0], len(rank)) for key in self.keys], dtype=float),
+            "newest": self.newest,
+            "frequent": self._frequency(normal),
+            "complete": np.array([len(value) for value in raw], dtype=float),
+        }
+        first = by.pop(rule)
+        says = np.array([value is not None for value in normal], dtype=float)
+        place = np.array(sorted(range(len(self.keys)), key=self.keys.__getitem__), dtype=np.int64)
+        by_key = np.empty(len(place))
+        by_key[place] = np.arange(len(place))
+        best = np.lexsort((by_key, *(-other for other in [*by.values()][::-1]), -first, -says))
+        best = best[says[best] > 0]
+        result = np.full(self.n_customers, MISSING, dtype=np.int64)
+        result[self.customer[best[::-1]]] = best[::-1]  # the last written is the best
+        chosen: list[int] = result.tolist()
+        return chosen
+
+    def _frequency(self, normal: Sequence[str | None]) -> _Ranks:
+        """Return how many rows of the same customer say the same."""
+        pairs = list(zip(self.customer.tolist(), normal, strict=True))
+        count = Counter(pairs)
+        return np.array([count[pair] for pair in pairs], dtype=float)
+
+
+def _keys(table: Table) -> list[tuple[str, str]]:
+    texts = [[normalise.key(v) for v in table[name].to_list()] for name in ("source", "record_id")]
+    return list(zip(*texts, strict=True))
+
+
+def _newest(table: Table, updated: str | None) -> _Ranks:
+    """Return how late each row was written; rows that do not say so come first."""
+    if updated is None:
+        return np.zeros(len(table))
+    times = pd.to_datetime(pd.Series(table[updated].to_list()), errors="coerce", utc=True)
+    return np.asarray(times.rank(method="dense").fillna(0.0), dtype=float)
+
+
+def _check(table: Table, rules: ProfileRules, fields: Sequence[str]) -> None:
+    for name in rules.fields:
+        if name not in fields:
+            have = ", ".join(fields) or "none"
+            hint = f"the personal columns are: {have}"
+            raise DataError("a rule names a column that is not there", column=name, hint=hint)
+    if rules.updated is not None and rules.updated not in table.columns:
+        hint = "rules.updated names the column that says when a row was written"
+        raise DataError("the column is missing", column=rules.updated, hint=hint)
+    if rules.updated is None and "newest" in {rules.otherwise, *rules.fields.values()}:
+        hint = "ProfileRules(updated='updated_at')"
+        raise ConfigError(f"which is the newest row cannot be told. Hint: {hint}")

@@ -1,0 +1,419 @@
+"""What came of stitching: crosswalk, evidence, what was set aside, and how sure it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+import numpy as np
+from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import NDArray
+
+from omniltv.errors import ConfigError, DataError
+from omniltv.identity._frames import Kind
+from omniltv.identity.customers._households import households_of
+from omniltv.identity.customers._ids import customer_ids
+from omniltv.identity.customers.attachment import Attached, attached, ids_of
+from omniltv.identity.linking._refinement import informative
+from omniltv.identity.linking.protocols import LinkModel, ScoredPairs
+from omniltv.identity.records import normalise
+from omniltv.identity.records._codes import distinct_rows, objects
+from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
+from omniltv.identity.records.intake import Masked
+from omniltv.identity.stitching.spec import LinkSpec
+
+__all__ = [
+    "Evidence",
+    "LinkageState",
+    "Resolution",
+    "ResolutionSummary",
+    "link_columns",
+    "previous_of",
+    "rules_of",
+]
+
+
+_NUMBERS = {"probability": nw.Float64}
+_HOUSEHOLD = ("customer_id", "household_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why two records are, or are not, one customer. Holds no personal values.
+
+    Attributes:
+        first: (source, record_id) of the one record.
+        second: Of the other.
+        same_customer: Whether they ended up as one customer.
+        probability: That they are one person on their own evidence; NaN where no rule
+            proposed the pair.
+        rules: The rules that proposed the pair.
+        levels: The level reached in each comparison.
+        bits: Evidence in bits by name; the sum is the log2 odds.
+    """
+
+    first: RecordKey
+    second: RecordKey
+    same_customer: bool
+    probability: float
+    rules: tuple[str, ...]
+    levels: Mapping[str, str]
+    bits: Mapping[str, float]
+
+    def __str__(self) -> str:
+        verdict = "one customer" if self.same_customer else "two customers"
+        head = f"{'/'.join(self.first)} and {'/'.join(self.second)}: {verdict}"
+        if not self.rules:
+            return f"{head}; no rule proposed the pair, so what ties them is other records"
+        lines = [f"{head}, probability {self.probability:.4f}, proposed by {', '.join(self.rules)}"]
+        for name, bits in self.bits.items():
+            lines.append(f"  {name:<14}{self.levels.get(name, ''):<18}{bits:+8.2f} bits")
+        lines.append(f"  {'sum':<32}{sum(self.bits.values()):+8.2f} bits")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionSummary:
+    """The numbers of a resolution.
+
+    Attributes:
+        rows: Rows given.
+        records: Rows used.
+        rejected: Rows set aside, by reason.
+        customers: Customers found.
+        sizes: Customers by how many records they have.
+        flagged: Customers worth a look, by reason.
+        candidates: Pairs compared.
+        links: Links kept.
+        links_by_rule: Links that each rule proposed (a link may have several).
+        false_links: Expected number of wrong links, the sum of 1 - p over the links.
+        precision: Expected share of right links, by the model's own probabilities.
+        recall: Expected share of the matches among the compared pairs that became one
+            customer; pairs that no rule proposed are not counted. Errs on the low side.
+        masked: Values masked, by column.
+        oversized: Blocks too large to pair, by rule.
+    """
+
+    rows: int
+    records: int
+    rejected: Mapping[str, int]
+    customers: int
+    sizes: Mapping[int, int]
+    flagged: Mapping[str, int]
+    candidates: int
+    links: int
+    links_by_rule: Mapping[str, int]
+    false_links: float
+    precision: float
+    recall: float
+    masked: Mapping[str, int]
+    oversized: Mapping[str, int]
+
+    def __str__(self) -> str:
+        rules = ", ".join(f"{name} {n:,}" for name, n in self.links_by_rule.items()) or "none"
+        sizes = ", ".join(f"{n:,} of {size:,}" for size, n in self.sizes.items()) or "none"
+        return (
+            f"{self.records:,} records -> {self.customers:,} customers "
+            f"({self.links:,} links among {self.candidates:,} pairs)\n"
+            f"how sure: about {self.false_links:,.0f} wrong links; expected precision "
+            f"{self.precision:.3f}, recall of what was compared {self.recall:.3f}\n"
+            f"links by rule: {rules}\n"
+            f"customers by records: {sizes}\n"
+            f"customers worth a look: {_counted(self.flagged)}\n"
+            f"rows set aside: {_counted(self.rejected)}\n"
+            f"values shared by too many and masked: {_counted(self.masked)}\n"
+            f"blocks too large to pair: {_counted(self.oversized)}"
+        )
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in numbers.items()) or "none"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinkageState:
+    """What a resolution was made of, and what the next run needs.
+
+    Attributes:
+        spec: How records were linked.
+        records: The normalised records.
+        masked: Values that too many share.
+        compared: The pairs with their evidence.
+        judged: The same with the decisions by hand among it.
+        decisions: All decisions, as columns.
+        unique: Code of each record's source where a person has at most one record in it.
+    """
+
+    spec: LinkSpec
+    records: Records
+    masked: tuple[Masked, ...]
+    compared: ScoredPairs
+    judged: ScoredPairs
+    decisions: Mapping[str, Sequence[object]]
+    unique: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resolution[FrameT]:
+    """One person, one id.
+
+    All frames are of the kind that was given to `stitch`.
+
+    Attributes:
+        crosswalk: ``source``, ``record_id``, ``customer_id`` and ``probability`` (that the
+            record belongs with its customer), one row per used record, in the order given.
+        links: Linked pairs: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``,
+            ``probability``, ``rules``, ``kept`` (false where the link contradicted the rest
+            of its customer and was cut) and ``bits_…`` of evidence, one column a comparison.
+        clusters: ``customer_id``, ``n_records``, ``n_sources``, ``probability`` (the weakest
+            of its records'), ``agreeing`` (share of all pairs of its records that speak for
+            one person), ``weakest_link`` (probability at which it would fall apart first),
+            ``across`` (pairs that speak for one person between the two parts it would fall
+            into) and ``flag`` (why it is worth a look, or nothing).
+        rejected: The rows that were not used, as they came, with ``reason``.
+        masked_values: One row per record that lost a value too many share: ``column``,
+            ``group`` (number of the shared value), ``shared_by``, ``source``, ``record_id``.
+        oversized: Blocks too large to pair: ``rule``, ``n_records``.
+        unused_decisions: Decisions that could not be used, with ``reason``.
+    """
+
+    crosswalk: FrameT
+    links: FrameT
+    clusters: FrameT
+    rejected: FrameT
+    masked_values: FrameT
+    oversized: FrameT
+    unused_decisions: FrameT
+    _summary: ResolutionSummary
+    _state: LinkageState
+    _customer: NDArray[np.object_]
+    _order: NDArray[np.intp]
+    _kind: Kind[FrameT]
+
+    def __repr__(self) -> str:
+        return f"Resolution({str(self._summary).splitlines()[0]})"
+
+    @property
+    def records(self) -> Records:
+        """The normalised records, sorted by source and id; they hold personal values."""
+        return self._state.records
+
+    @property
+    def compared(self) -> ScoredPairs:
+        """The pairs of `records` that were compared, by the evidence alone, without decisions."""
+        return self._state.compared
+
+    @property
+    def model(self) -> LinkModel:
+        """What pairs were scored by: give it to score other records, ``LinkSpec(model=…)``."""
+        return self._state.compared.model
+
+    def summary(self) -> ResolutionSummary:
+        """Return the numbers: records to customers, links by rule, how sure it is."""
+        return self._summary
+
+    def why(self, a: RecordKey, b: RecordKey) -> Evidence:
+        """Return the evidence for or against two records being one person.
+
+        Args:
+            a: (source, record_id) of the one record.
+            b: Of the other.
+
+        Raises:
+            DataError: If a record is not in the crosswalk.
+        """
+        first, second = (self._find(key) for key in (a, b))
+        low, high = sorted(self._state.records.position[key] for key in (first, second))
+        same = self._customer[low] == self._customer[high]
+        pairs = self._state.judged
+        found = np.flatnonzero((pairs.candidates.left == low) & (pairs.candidates.right == high))
+        if not len(found):
+            return Evidence(first, second, same, float("nan"), (), {}, {})
+        row = int(found[0])
+        return Evidence(
+            first=first,
+            second=second,
+            same_customer=same,
+            probability=float(pairs.probability[row]),
+            rules=rules_of(pairs, row),
+            levels={name: _level(pairs, name, row) for name in pairs.grades},
+            bits={name: float(bits[row]) for name, bits in pairs.bits.items()},
+        )
+
+    def review(self, n: int) -> FrameT:
+        """Return the pairs that are most worth a look, the least sure first.
+
+        Somebody looks at them and writes ``same``; the table is then one of decisions, from
+        which ``LinkSpec(learn_from_decisions=True)`` learns how much evidence counts. They
+        are a sample of all pairs, the unsure ones more often.
+
+        Args:
+            n: How many, at most.
+
+        Returns:
+            ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``, ``probability``.
+
+        Raises:
+            ConfigError: If ``n`` is below 1.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> len(stitch(simulate_retailer(150, seed=1).records).review(10))
+            10
+        """
+        if n < 1:
+            raise ConfigError(f"n is at least 1, got {n}. Hint: review(50)")
+        pairs = self._state.judged
+        rows = informative(pairs, n)
+        columns = link_columns(self._state.records, pairs, rows, np.ones(len(rows), dtype=np.bool_))
+        names = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
+        return self._kind.build({name: columns[name] for name in names}, _NUMBERS)
+
+    def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
+        """Return the household of each customer: who shares phone, address, family name.
+
+        Customers are of one household as much as their compared records are, on average, of
+        one person or one family. Ids do not depend on the order of records.
+
+        Args:
+            threshold: Probability from which two customers are of one household.
+            previous: Households of the run before, whose ids are kept.
+
+        Returns:
+            ``customer_id`` and ``household_id``, one row per customer, as in `clusters`.
+
+        Raises:
+            ConfigError: If the threshold is no probability.
+            DataError: If a column of ``previous`` is missing.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> found = stitch(simulate_retailer(150, seed=1).records)
+            >>> homes = found.households()
+            >>> homes["household_id"].nunique() < homes["customer_id"].nunique()
+            True
+        """
+        if not 0 < threshold < 1:
+            raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
+        known = {} if previous is None else ids_of(previous, "previous", _HOUSEHOLD)
+        customer = Column.of(self._customer)
+        labels = households_of(
+            self._state.judged,
+            customer.codes,
+            clusterer=self._state.spec.clusterer,
+            threshold=threshold,
+        )
+        names = customer.values
+        before = objects(known.get((name,)) for name in names.tolist())
+        ids = customer_ids((names,), labels, before, {*known.values()}, prefix="h")
+        return self._kind.build({"customer_id": names.tolist(), "household_id": ids.tolist()}, {})
+
+    def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
+        """Return transactions with ``customer_id``; guests and strangers set aside.
+
+        Args:
+            transactions: A frame with ``source`` and ``record_id``.
+
+        Raises:
+            DataError: If one of the two columns is missing.
+        """
+        return attached(transactions, self._by_key)
+
+    def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
+        """Return crosswalks drawn from what the evidence leaves open.
+
+        Where two records are one person with probability 0.7, they are so in about 70 of
+        100. Whatever is computed from each of them, and put together, carries what is not
+        known of who is who. Customers keep the ids of `crosswalk` as far as they can.
+
+        Args:
+            k: How many.
+            seed: The same seed gives the same crosswalks.
+
+        Returns:
+            Frames with ``source``, ``record_id`` and ``customer_id``, rows as in `crosswalk`.
+
+        Raises:
+            ConfigError: If ``k`` is below 1.
+
+        Examples:
+            >>> from omniltv.data import simulate_retailer
+            >>> from omniltv.identity import stitch
+            >>> found = stitch(simulate_retailer(150, seed=1).records)
+            >>> customers = {drawn["customer_id"].nunique() for drawn in found.draws(10, seed=1)}
+            >>> len(customers) > 1  # how many there are is not known to one
+            True
+        """
+        if k < 1:
+            raise ConfigError(f"k is at least 1, got {k}. Hint: draws(20, seed=1)")
+        from omniltv.identity.customers._imputation import (  # noqa: PLC0415 - takes a second to load
+            draw_partitions,
+        )
+
+        judged, unique = self._state.judged, self._state.unique
+        start = Column.of(self._customer).codes
+        drawn = draw_partitions(judged, start, unique, k=k, seed=seed)
+        keys, taken = (self.records.source, self.records.record_id), {*self._customer.tolist()}
+        columns = dict(zip(("source", "record_id"), (k[self._order] for k in keys), strict=True))
+        frames = []
+        for labels in drawn:
+            ids = customer_ids(keys, labels, self._customer, taken)
+            shown = columns | {"customer_id": ids[self._order]}
+            plain = {name: values.tolist() for name, values in shown.items()}
+            frames.append(self._kind.build(plain, {}))
+        return tuple(frames)
+
+    @cached_property
+    def _by_key(self) -> Mapping[RecordKey, str]:
+        """Customer id by (source, record_id)."""
+        return dict(zip(self._state.records.ids(), self._customer.tolist(), strict=True))
+
+    def _find(self, key: RecordKey) -> RecordKey:
+        known = (normalise.key(key[0]), normalise.key(key[1]))
+        if known not in self._state.records.position:
+            hint = "give (source, record_id) as they stand in the crosswalk"
+            raise DataError("no such record", column="record_id", rows=[key], hint=hint)
+        return known
+
+
+def previous_of(records: Records, customer_of: Mapping[RecordKey, str]) -> NDArray[np.object_]:
+    """Return the customer id that a crosswalk gives each record, None where it gives none."""
+    if not customer_of:
+        return np.full(len(records), None, dtype=object)
+    return objects(customer_of.get(key) for key in records.ids())
+
+
+def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
+    """Return the names of the rules that proposed a pair."""
+    proposed = pairs.candidates.proposed[row]
+    return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
+
+
+def _rule_names(pairs: ScoredPairs, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+    """Return the names of the rules that proposed some pairs, as one text each."""
+    number, first = distinct_rows(pairs.candidates.proposed[rows])
+    return objects(", ".join(rules_of(pairs, int(row))) for row in rows[first])[number]
+
+
+def _level(pairs: ScoredPairs, name: str, row: int) -> str:
+    grade = int(pairs.grades[name][row])
+    return "missing" if grade == MISSING else pairs.levels[name][grade]
+
+
+def link_columns(
+    records: Records, pairs: ScoredPairs, rows: NDArray[np.intp], kept: NDArray[np.bool_]
+) -> dict[str, Sequence[object]]:
+    """Return the columns of the links table."""
+    left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
+    return {
+        "source_a": records.source[left].tolist(),
+        "record_id_a": records.record_id[left].tolist(),
+        "source_b": records.source[right].tolist(),
+        "record_id_b": records.record_id[right].tolist(),
+        "probability": pairs.probability[rows].tolist(),
+        "rules": _rule_names(pairs, rows).tolist(),
+        "kept": kept.tolist(),
+        **{f"bits_{name}": bits[rows].tolist() for name, bits in pairs.bits.items()},
+    }

@@ -1,0 +1,87 @@
+"""How to link: the settings of `stitch`, the same in Python as the docs spell them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from omniltv.identity.customers.clustering import BestFirstClusterer
+from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
+from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.protocols import (
+    Blocker,
+    Clusterer,
+    Comparison,
+    LinkEngine,
+    LinkModel,
+    ScoredPairs,
+)
+from omniltv.identity.records.columns import MISSING
+from omniltv.identity.records.normalise import Spelling
+
+__all__ = ["LinkSpec", "unique_codes"]
+
+
+class LinkSpec(BaseModel):
+    """Settings of `stitch`.
+
+    Attributes:
+        threshold: Probability from which two records are linked. The default says that a
+            wrong merge costs over twice as much as a missed one.
+        family_threshold: The same where the question is only whether it is one person or
+            two of a household. The default says that merging a family costs over eleven
+            times as much as a missed link.
+        unique_sources: Sources in which a person has at most one record. None by
+            default: most lists have duplicates, and a wrong claim splits customers.
+        max_block: Records that one block may hold; larger ones are listed, not paired.
+        max_sharing: Records that may share a phone, e-mail, card or birth date; a value
+            shared by more says nothing and is masked.
+        many_records: Records from which a customer is flagged as too large to be believed.
+        seed: Of the random pairs from which chance agreement is learnt.
+        learn_from_decisions: Whether pairs decided by hand also say how much each kind of
+            evidence counts. For decisions about the pairs of `Resolution.review`.
+        normalised: Whether the lists are normalised already, as by `pseudonymise`.
+        spelling: How telephone numbers and e-mail addresses are read.
+        blockers: Rules that propose pairs.
+        comparisons: What is compared.
+        model: What pairs are scored by: what another run has learnt (`Resolution.model`), for
+            lists too small to learn from. Learnt from the records themselves where None.
+        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores where None.
+        clusterer: Makes customers of the scored pairs.
+
+    Examples:
+        >>> LinkSpec(unique_sources=("app",)).threshold
+        0.7
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    family_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.92
+    unique_sources: tuple[str, ...] = ()
+    max_block: Annotated[int, Field(ge=2)] = 50
+    max_sharing: Annotated[int, Field(ge=2)] = 30
+    many_records: Annotated[int, Field(ge=2)] = 20
+    seed: Annotated[int, Field(ge=0)] = 0
+    learn_from_decisions: bool = False
+    normalised: bool = False
+    spelling: Spelling = Spelling()
+    blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
+    comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
+    model: LinkModel | None = None
+    engine: LinkEngine | None = None
+    clusterer: Clusterer = BestFirstClusterer()
+
+    def links(self, pairs: ScoredPairs) -> NDArray[np.bool_]:
+        """Return which pairs are sure enough to join two records, shape (n_pairs,)."""
+        sure = pairs.probability >= self.threshold
+        apart = self.family_threshold * (pairs.probability + pairs.family)
+        return np.asarray(sure & (pairs.probability >= apart))
+
+
+def unique_codes(source: NDArray[np.object_], sources: Sequence[str]) -> NDArray[np.int64]:
+    """Return the code of each record's source if a person is in it once, else `MISSING`."""
+    code = {name: number for number, name in enumerate(sources)}
+    return np.array([code.get(name, MISSING) for name in source.tolist()], dtype=np.int64)

@@ -1,0 +1,310 @@
+"""The one call that takes customer lists to customers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import NDArray
+
+from omniltv.errors import ConfigError
+from omniltv.identity._frames import Kind, Table, columns_of, read
+from omniltv.identity.customers._cohesion import cohesion
+from omniltv.identity.customers._ids import customer_ids
+from omniltv.identity.customers.attachment import customers_of
+from omniltv.identity.linking._refinement import refined
+from omniltv.identity.linking.decisions import Decisions, decide, decisions_about, read_decisions
+from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.records._codes import factorized, joint, objects
+from omniltv.identity.records.columns import Column, RecordKey, Records
+from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
+from omniltv.identity.stitching.resolution import (
+    LinkageState,
+    Resolution,
+    ResolutionSummary,
+    link_columns,
+    previous_of,
+)
+from omniltv.identity.stitching.spec import LinkSpec, unique_codes
+
+__all__ = ["default_engine", "stitch"]
+
+
+_NUMBERS: dict[str, type[nw.dtypes.DType]] = {
+    "probability": nw.Float64,
+    "n_records": nw.Int64,
+    "n_sources": nw.Int64,
+    "agreeing": nw.Float64,
+    "weakest_link": nw.Float64,
+    "across": nw.Int64,
+    "group": nw.Int64,
+    "shared_by": nw.Int64,
+    "kept": nw.Boolean,
+}
+
+
+def stitch(
+    records: IntoFrameT,
+    *,
+    spec: LinkSpec | None = None,
+    previous: IntoFrame | None = None,
+    decisions: IntoFrame | None = None,
+) -> Resolution[IntoFrameT]:
+    """Return which source records are one person.
+
+    The result depends on the records only, not on their order. A record that nobody
+    can be recognised by is a customer of its own.
+
+    Args:
+        records: Customer lists, one row per source record: ``source``, ``record_id`` and
+            any of ``family_name, given_name, family_name_kana, given_name_kana, email,
+            phone, postcode, address, birth_date, gender, card_number``.
+        spec: How to link.
+        previous: The crosswalk of the run before, whose customer ids are kept.
+        decisions: Pairs of records that are one person, or two, whatever the evidence:
+            ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and ``same`` (true or
+            false). Those about records that are not there are in `Resolution.unused_decisions`.
+
+    Raises:
+        DataError: If a key column, or every personal column, is missing, or decisions
+            contradict each other.
+        ConfigError: If ``spec`` names a unique source that is not in the records, or a model
+            that does not know its comparisons.
+
+    Examples:
+        >>> import pandas as pd
+        >>> lists = pd.DataFrame({
+        ...     "source": ["store", "ec", "ec"],
+        ...     "record_id": ["S1", "E1", "E2"],
+        ...     "family_name": ["髙橋", "Takahashi", "高橋"],
+        ...     "given_name": ["花子", "Hanako", "太郎"],
+        ...     "given_name_kana": ["ハナコ", None, "タロウ"],
+        ...     "phone": ["090-1234-5678", "+81 90 1234 5678", "09012345678"],
+        ... })
+        >>> found = stitch(lists)
+        >>> found.crosswalk["customer_id"].nunique()
+        2
+        >>> found.why(("store", "S1"), ("ec", "E1")).same_customer
+        True
+    """
+    spec = spec or LinkSpec()
+    table, kind = read(records, "records")
+    intake, normal = read_records(
+        columns_of(table), normalised=spec.normalised, spelling=spec.spelling
+    )
+    normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
+    _check_sources(spec.unique_sources, intake)
+    _check_model(spec)
+    unique = unique_codes(normal.source, spec.unique_sources)
+    pairs = (spec.engine or default_engine()).link(
+        normal,
+        blockers=spec.blockers,
+        comparisons=spec.comparisons,
+        max_block=spec.max_block,
+        seed=spec.seed,
+        model=spec.model,
+    )
+    told = read_decisions(decisions)
+    decided = decisions_about(told, normal)
+    if spec.learn_from_decisions:
+        pairs = refined(pairs, decided)
+    judged = decide(pairs, decided, len(normal))
+    clusters = spec.clusterer.cluster(
+        judged, n_records=len(normal), links=spec.links(judged), unique=unique
+    )
+    state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
+    known = {} if previous is None else customers_of(previous, "previous")
+    return _resolution(_Found(table, intake, state, clusters, decided), kind, known)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Found:
+    """All that the resolution is made of."""
+
+    table: Table
+    intake: Intake
+    state: LinkageState
+    clusters: NDArray[np.int64]
+    decisions: Decisions
+
+    @property
+    def records(self) -> Records:
+        """The normalised records."""
+        return self.state.records
+
+    @property
+    def pairs(self) -> ScoredPairs:
+        """The pairs, with decisions."""
+        return self.state.judged
+
+    @cached_property
+    def together(self) -> NDArray[np.bool_]:
+        """Which candidate pairs ended up as one customer."""
+        candidates = self.pairs.candidates
+        same: NDArray[np.bool_] = self.clusters[candidates.left] == self.clusters[candidates.right]
+        return same
+
+    @cached_property
+    def shown(self) -> NDArray[np.intp]:
+        """The records in the order in which they were given."""
+        return np.argsort(self.intake.usable, kind="stable")
+
+
+def _resolution[FrameT](
+    found: _Found, kind: Kind[FrameT], previous: Mapping[RecordKey, str]
+) -> Resolution[FrameT]:
+    records, reason = found.records, found.intake.reason
+    customer = customer_ids(
+        (records.source, records.record_id),
+        found.clusters,
+        previous_of(records, previous),
+        {*previous.values()},
+    )
+    probability = _belonging(found)
+    links = np.flatnonzero(found.state.spec.links(found.pairs))
+    kept = found.together[links]
+    link = link_columns(records, found.pairs, links, kept)
+    numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
+    clusters = _clusters(found, customer, probability)
+    return Resolution(
+        crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
+        links=kind.build(link, numbers),
+        clusters=kind.build(clusters, numbers),
+        rejected=kind.extend(found.table, "reason", reason.tolist(), (reason != "").tolist()),
+        masked_values=kind.build(_masked(found.state.masked, records), numbers),
+        oversized=kind.build(_oversized(found.pairs), numbers),
+        unused_decisions=kind.build(found.decisions.unused, {}),
+        _summary=_summary(found, links[kept], clusters),
+        _state=found.state,
+        _customer=customer,
+        _order=found.shown,
+        _kind=kind,
+    )
+
+
+def _belonging(found: _Found) -> NDArray[np.float64]:
+    """Return the probability that each record belongs with its customer.
+
+    With company: that of its best link inside. Alone: that its best link is none.
+    """
+    candidates, together = found.pairs.candidates, found.together
+    inside, outside = np.zeros(len(found.records)), np.zeros(len(found.records))
+    for ends in (candidates.left, candidates.right):
+        p = found.pairs.probability
+        np.maximum.at(inside, ends[together], p[together])
+        np.maximum.at(outside, ends[~together], p[~together])
+    return np.where(inside > 0, inside, 1 - outside)
+
+
+def _crosswalk(
+    found: _Found, customer: NDArray[np.object_], probability: NDArray[np.float64]
+) -> dict[str, Sequence[object]]:
+    records, order = found.records, found.shown
+    return {
+        "source": records.source[order].tolist(),
+        "record_id": records.record_id[order].tolist(),
+        "customer_id": customer[order].tolist(),
+        "probability": probability[order].tolist(),
+    }
+
+
+def _clusters(
+    found: _Found, customer: NDArray[np.object_], probability: NDArray[np.float64]
+) -> dict[str, Sequence[object]]:
+    who = Column.of(customer)
+    weakest = np.ones(len(who.values))
+    np.minimum.at(weakest, who.codes, probability)
+    visits = joint(who.codes, factorized(found.records.source)[0])
+    first = ~pd.Series(visits).duplicated().to_numpy()
+    held = cohesion(found.pairs, who.codes, many=found.state.spec.many_records)
+    return {
+        "customer_id": who.values.tolist(),
+        "n_records": who.count.tolist(),
+        "n_sources": np.bincount(who.codes[first], minlength=len(who.values)).tolist(),
+        "probability": weakest.tolist(),
+        "agreeing": held.agreeing.tolist(),
+        "weakest_link": held.weakest.tolist(),
+        "across": held.across.tolist(),
+        "flag": list(held.flag),
+    }
+
+
+def _masked(masked: Sequence[Masked], records: Records) -> dict[str, Sequence[object]]:
+    shared = [len(value.rows) for value in masked]
+    group = np.repeat(np.arange(len(masked)), shared)
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(value.rows for value in masked)])
+    columns = objects(value.column for value in masked)
+    return {
+        "column": columns[group].tolist(),
+        "group": group.tolist(),
+        "shared_by": np.repeat(shared, shared).tolist() if masked else [],
+        "source": records.source[rows].tolist(),
+        "record_id": records.record_id[rows].tolist(),
+    }
+
+
+def _oversized(pairs: ScoredPairs) -> dict[str, Sequence[object]]:
+    blocks = [(rule, len(b)) for rule, large in pairs.candidates.oversized.items() for b in large]
+    return {"rule": [rule for rule, _ in blocks], "n_records": [size for _, size in blocks]}
+
+
+def _summary(
+    found: _Found, links: NDArray[np.intp], clusters: Mapping[str, Sequence[object]]
+) -> ResolutionSummary:
+    pairs = found.pairs
+    probability = pairs.probability[links]
+    right = float(probability.sum())
+    precision = right / len(links) if len(links) else 1.0
+    by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
+    sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
+    joined = found.together
+    right_pairs = precision * joined.sum()  # of one customer, linked or not
+    matches = right_pairs + float(pairs.probability[~joined].sum())
+    oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
+    return ResolutionSummary(
+        rows=len(found.intake.reason),
+        records=len(found.records),
+        rejected=Counter(sorted(filter(None, found.intake.reason.tolist()))),
+        customers=len(clusters["customer_id"]),
+        sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
+        flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
+        candidates=len(pairs.candidates),
+        links=len(links),
+        links_by_rule=dict(zip(pairs.candidates.rules, by_rule, strict=True)),
+        false_links=len(links) - right,
+        precision=precision,
+        recall=float(right_pairs / matches) if matches else 1.0,
+        masked=Counter(value.column for value in found.state.masked),
+        oversized=oversized,
+    )
+
+
+def _check_sources(sources: Sequence[str], intake: Intake) -> None:
+    known = {*factorized(intake.source)[1].tolist()}
+    unseen = [source for source in sources if source not in known]
+    if unseen:
+        have = ", ".join(sorted(known - {""})) or "none"
+        message = f"unique_sources names {', '.join(unseen)}, which no record has"
+        raise ConfigError(f"{message}. Hint: the sources are {have}")
+
+
+def _check_model(spec: LinkSpec) -> None:
+    """Raise ConfigError where the model to score by does not know what is compared."""
+    names = [comparison.name for comparison in spec.comparisons]
+    unknown = [name for name in names if spec.model and name not in spec.model.m]
+    if unknown:
+        message = f"the model was learnt without the comparisons {', '.join(unknown)}"
+        raise ConfigError(f"{message}. Hint: learn it by stitch with the same comparisons")
+
+
+def default_engine() -> LinkEngine:
+    """Return the engine that `stitch` uses unless told otherwise."""
+    from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
+        RecordLinkageEngine,
+    )
+
+    return RecordLinkageEngine()

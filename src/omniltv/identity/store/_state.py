@@ -1,0 +1,266 @@
+"""What a run leaves for the next one, and how it is written as tables that anyone can read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from omniltv.errors import ConfigError, StoreError
+from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.records._codes import distinct_rows
+from omniltv.identity.records.columns import MISSING, Column, Records
+from omniltv.identity.stitching.spec import LinkSpec
+from omniltv.identity.store._folder import Saved, arrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["AUDIT_COLUMNS", "IdentityState", "dump", "restore"]
+
+type Plain = Mapping[str, Sequence[object]]
+
+AUDIT_COLUMNS = ("run", "time", "source", "record_id", "before", "after", "change", "reason")
+"""What a table of the audit has: a row per record whose customer changed."""
+
+_FORMAT = 4
+_KEYS = ("source", "record_id", "customer_id")
+_BITS, _GRADE = "bits_", "grade_"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IdentityState:
+    """All that the next run needs of the runs before.
+
+    Attributes:
+        version: Number of the run.
+        records: Normalised records, sorted by key; shared values put aside.
+        customer: Customer id of each record, shape (n_records,).
+        pairs: Scored pairs among records that links tie together; without decisions.
+        decisions: Decisions by hand, as columns.
+        audit: What has changed, as columns.
+    """
+
+    version: int
+    records: Records
+    customer: NDArray[np.object_]
+    pairs: ScoredPairs
+    decisions: Plain
+    audit: Plain
+
+
+class _StateHeader(BaseModel):
+    """What is in ``model.json``: what was learnt, and the settings it was learnt under."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Annotated[int, Field(ge=1)]
+    settings: dict[str, float | int | str | tuple[str, ...]]
+    rules: tuple[str, ...]
+    levels: dict[str, tuple[str, ...]]
+    m: dict[str, list[float]]
+    household: dict[str, list[float]]
+    u: dict[str, list[float]]
+    sources: tuple[str, ...]
+    match_share: list[list[float]]
+    household_share: list[list[float]]
+    factors: dict[str, float]
+
+
+def dump(state: IdentityState, spec: LinkSpec) -> Saved:
+    """Return a state as text and tables."""
+    lib = arrow()
+    model = state.pairs.model
+    header = _StateHeader(
+        format=_FORMAT,
+        settings=_settings(spec),
+        rules=state.pairs.candidates.rules,
+        levels=dict(state.pairs.levels),
+        m={name: values.tolist() for name, values in model.m.items()},
+        household={name: values.tolist() for name, values in model.household.items()},
+        u={name: values.tolist() for name, values in model.u.items()},
+        sources=model.sources,
+        match_share=model.match_share.tolist(),
+        household_share=model.household_share.tolist(),
+        factors=dict(model.factors),
+    )
+    tables = {
+        "records": _records_table(state),
+        "pairs": _pairs_table(state.pairs),
+        "decisions": lib.table(dict(state.decisions), schema=_decisions_schema()),
+        "audit": lib.table(dict(state.audit), schema=_audit_schema()),
+    }
+    return Saved(state.version, header.model_dump_json(indent=1), tables)
+
+
+def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
+    """Return the state of text and tables.
+
+    Raises:
+        StoreError: If they are damaged, or of another format.
+        ConfigError: If ``spec`` is not what the state was made with.
+    """
+    try:
+        header = _StateHeader.model_validate_json(saved.header)
+    except ValidationError as error:
+        raise StoreError("model.json is damaged or of another format") from error
+    if header.format != _FORMAT:
+        message = f"the store has format {header.format}; this library reads {_FORMAT}"
+        hint = "make it anew, IdentityStore.create(folder, stitch(records, previous=crosswalk))"
+        raise StoreError(f"{message}. Hint: {hint}")
+    _check(header, spec)
+    records, customer = _records(saved.tables["records"])
+    return IdentityState(
+        version=saved.version,
+        records=records,
+        customer=customer,
+        pairs=_pairs(saved.tables["pairs"], header),
+        decisions=saved.tables["decisions"].to_pydict(),
+        audit=saved.tables["audit"].to_pydict(),
+    )
+
+
+def _settings(spec: LinkSpec) -> dict[str, float | int | str | tuple[str, ...]]:
+    return {
+        "threshold": spec.threshold,
+        "family_threshold": spec.family_threshold,
+        "unique_sources": spec.unique_sources,
+        "max_block": spec.max_block,
+        "max_sharing": spec.max_sharing,
+        "learn_from_decisions": spec.learn_from_decisions,
+        "normalised": spec.normalised,
+        **spec.spelling.model_dump(),
+    }
+
+
+def _check(header: _StateHeader, spec: LinkSpec) -> None:
+    """Refuse a spec under which the stored evidence would mean something else."""
+    have = {
+        "blockers": header.rules,
+        "comparisons": {name: tuple(levels) for name, levels in header.levels.items()},
+        **header.settings,
+    }
+    want = {
+        "blockers": tuple(rule.name for rule in spec.blockers),
+        "comparisons": {c.name: tuple(c.levels) for c in spec.comparisons},
+        **_settings(spec),
+    }
+    other = [name for name in want if have.get(name) != want[name]]
+    if other:
+        message = f"the store was made with other {', '.join(other)}"
+        hint = "open it with the LinkSpec it was made with, or make a new one"
+        raise ConfigError(f"{message}. Hint: {hint}")
+
+
+def _texts(*names: str) -> "pa.Schema":
+    lib = arrow()
+    return cast("pa.Schema", lib.schema([(name, lib.string()) for name in names]))
+
+
+def _decisions_schema() -> "pa.Schema":
+    lib = arrow()
+    texts = _texts("source_a", "record_id_a", "source_b", "record_id_b")
+    return cast("pa.Schema", texts.append(lib.field("same", lib.bool_())))
+
+
+def _audit_schema() -> "pa.Schema":
+    lib = arrow()
+    first = lib.schema([("run", lib.int64()), ("time", lib.timestamp("us", tz="UTC"))])
+    return cast("pa.Schema", lib.unify_schemas([first, _texts(*AUDIT_COLUMNS[2:])]))
+
+
+def _records_table(state: IdentityState) -> "pa.Table":
+    lib = arrow()
+    records = state.records
+    keys = (records.source, records.record_id, state.customer)
+    data: dict[str, Any] = {
+        name: lib.array(values, lib.string()) for name, values in zip(_KEYS, keys, strict=True)
+    }
+    for name, column in records.columns.items():
+        codes, values = _used(column)
+        missing = codes == MISSING
+        data[name] = lib.DictionaryArray.from_arrays(
+            lib.array(codes, lib.int32(), mask=missing), lib.array(values, lib.string())
+        )
+    return cast("pa.Table", lib.table(data))
+
+
+def _used(column: Column) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Return codes and values without those that no record has (any more)."""
+    used = column.count > 0
+    place = np.append(np.cumsum(used) - 1, MISSING)
+    return place[column.codes], column.values[used]
+
+
+def _records(table: "pa.Table") -> tuple[Records, NDArray[np.object_]]:
+    source, record_id, customer = (
+        np.array(table.column(name).to_pylist(), dtype=object) for name in _KEYS
+    )
+    columns = {name: _column(table, name) for name in table.column_names if name not in _KEYS}
+    for kind in ("written", "reading"):  # the two names share their distinct values
+        names = [name for name in (f"family_{kind}", f"given_{kind}") if name in columns]
+        values = sorted({value for name in names for value in columns[name].values.tolist()})
+        place = {value: code for code, value in enumerate(values)}
+        for name in names:
+            move = np.array([place[v] for v in columns[name].values.tolist()] + [MISSING])
+            columns[name] = Column(move[columns[name].codes], np.array(values, dtype=object))
+    return Records(source, record_id, columns), customer
+
+
+def _column(table: "pa.Table", name: str) -> Column:
+    encoded = cast("Any", table.column(name)).dictionary_encode().combine_chunks()
+    codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
+    values = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    return Column(np.asarray(codes, dtype=np.int64), values)
+
+
+def _pairs_table(pairs: ScoredPairs) -> "pa.Table":
+    lib = arrow()
+    found = pairs.candidates
+    back, first = distinct_rows(found.proposed)
+    names = np.array(found.rules, dtype=object)
+    named = [", ".join(names[row].tolist()) for row in found.proposed[first]]
+    rules = lib.DictionaryArray.from_arrays(
+        lib.array(back, lib.int32()), lib.array(named, lib.string())
+    )
+    data = {"left": found.left, "right": found.right, "rules": rules}
+    data |= {f"{_BITS}{name}": values for name, values in pairs.bits.items()}
+    data |= {f"{_GRADE}{name}": values for name, values in pairs.grades.items()}
+    return cast("pa.Table", lib.table(data))
+
+
+def _pairs(table: "pa.Table", header: _StateHeader) -> ScoredPairs:
+    numbers = {
+        name: np.asarray(table.column(name).to_numpy())
+        for name in table.column_names
+        if name != "rules"
+    }
+    rules = _column(table, "rules")
+    which = np.array(
+        [[rule in named.split(", ") for rule in header.rules] for named in rules.values.tolist()],
+        dtype=np.bool_,
+    ).reshape(-1, len(header.rules))
+    bits = {n.removeprefix(_BITS): v for n, v in numbers.items() if n.startswith(_BITS)}
+    weight = np.sum([*bits.values(), np.zeros(len(numbers["left"]))], axis=0)
+    found = Candidates(
+        numbers["left"], numbers["right"], header.rules, which[rules.codes], oversized={}
+    )
+    return ScoredPairs(
+        candidates=found,
+        probability=1 / (1 + np.exp2(-np.clip(weight, -500, 500))),
+        bits=bits,
+        grades={n.removeprefix(_GRADE): v for n, v in numbers.items() if n.startswith(_GRADE)},
+        levels=header.levels,
+        model=_model(header),
+    )
+
+
+def _model(header: _StateHeader) -> LinkModel:
+    m, h, u = (
+        {name: np.array(values) for name, values in levels.items()}
+        for levels in (header.m, header.household, header.u)
+    )
+    match, household = np.array(header.match_share), np.array(header.household_share)
+    return LinkModel(m, h, u, header.sources, match, household, header.factors)

@@ -1,0 +1,180 @@
+"""The log-likelihood of a history with its gradient, on distinct states, by the fused kernel."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.models.inference import _kernel
+from omniltv.models.inference._expression_graph import (
+    ExpressionGraph,
+    GraphNamespace,
+    Program,
+    Traced,
+)
+from omniltv.models.processes.protocols import (
+    Array,
+    ArrayNamespace,
+    Model,
+)
+
+__all__ = ["Likelihood", "loglik"]
+
+type State = Array
+"""A named tuple of statistics of equal shape, ``frequency`` among them."""
+
+_WITH_GRADIENT = True
+_CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
+
+
+class Likelihood:
+    """The log-likelihood of every cell as a function of the cells' coordinates.
+
+    Args:
+        model: The model.
+        state: Statistics of the distinct states, each of shape (n_states,).
+        count: How many rows have each state, of shape (n_states,).
+        cell: Cell of each state (who shares all coordinates), of shape (n_states,).
+        n_cells: How many cells there are, where some may have no state.
+
+    Examples:
+        >>> from omniltv.models.processes.bg_nbd import BgNbd
+        >>> from omniltv.models.processes.protocols import PurchaseState
+        >>> state = PurchaseState(np.array([0.0, 2.0]), np.array([0.0, 0.5]), np.ones(2))
+        >>> likelihood = Likelihood(BgNbd(), state, np.array([3.0, 1.0]), np.zeros(2, int))
+        >>> value, gradient = likelihood.gradient(np.zeros((1, 4)))
+        >>> value.shape, gradient.shape
+        ((1,), (1, 4))
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        state: State,
+        count: NDArray[np.float64],
+        cell: NDArray[np.int64],
+        n_cells: int | None = None,
+    ) -> None:
+        order = np.lexsort([state.frequency, cell])
+        cells = cell[order]
+        frequency = np.asarray(state.frequency)[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (np.diff(cells) != 0) | (np.diff(frequency) != 0)
+        self.n_cells = int(cell.max()) + 1 if n_cells is None else n_cells
+        self._cell = cells.astype(np.int64)
+        self._pair = (np.cumsum(new) - 1).astype(np.int64)
+        self._cell_of_pair = self._cell[new]
+        self._count = np.asarray(count, dtype=np.float64)[order]
+        sorted_state = type(state)(*(np.asarray(values)[order] for values in state))
+        self._given = self._trace(model, sorted_state)
+        self._states = (np.stack([self._cell, self._pair]), self._cell_of_pair, self._count)
+        self._chunks = list(pairwise([*range(0, len(order), _CHUNK), len(order)]))
+
+    def _trace(self, model: Model, state: State) -> tuple[tuple[Program, Program, Program], int]:
+        graph = ExpressionGraph(self._pair, self._cell_of_pair, self.n_cells)
+        xp = GraphNamespace(graph)
+        named = {item.name: graph.coordinate(np.zeros(self.n_cells)) for item in model.coordinates}
+        result = loglik(model, xp, model.parameters(xp, named), state)
+        if not isinstance(result, Traced):
+            raise TypeError(f"the log-likelihood of {model.name} depends on no coordinate")
+        return graph.programs(result)
+
+    def value(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-likelihood of each cell, of shape (n_cells,).
+
+        Args:
+            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
+        """
+        return np.asarray(self.values(theta[None])[0], dtype=np.float64)
+
+    def gradient(
+        self, theta: NDArray[np.float64], *, workers: int = 1
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return value, of shape (n_cells,), and gradient, of the shape of ``theta``.
+
+        Args:
+            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
+            workers: Threads to use; the sums do not depend on it.
+        """
+        columns = np.ascontiguousarray(theta.T)
+        if len(self._chunks) > 1:
+            return self._in_chunks(columns, workers)
+        value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
+        return value, gradient
+
+    def values(self, thetas: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+        """Return the log-likelihood of each cell at many points, of shape (n_points, n_cells).
+
+        Args:
+            thetas: Points, of shape (n_points, n_cells, n_coordinates).
+            workers: Threads to use.
+        """
+        parts = np.array_split(thetas.transpose(0, 2, 1), max(1, min(workers, len(thetas))))
+
+        def part(some: NDArray[np.float64]) -> NDArray[np.float64]:
+            points = np.ascontiguousarray(some)
+            return np.asarray(_kernel.evaluate_many(*self._given, points, *self._states))
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return np.concatenate(list(pool.map(part, parts)))
+
+    def curvature(self, theta: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+        """Return minus the Hessian of each cell, of shape (n_cells, k, k).
+
+        By central differences of the gradient, all cells at once.
+        """
+        k = theta.shape[1]
+        hessian = np.empty((len(theta), k, k))
+        for j in range(k):
+            step = np.zeros(k)
+            step[j] = 1e-4
+            ahead = self.gradient(theta + step, workers=workers)[1]
+            behind = self.gradient(theta - step, workers=workers)[1]
+            hessian[:, :, j] = (behind - ahead) / 2e-4
+        return (hessian + hessian.transpose(0, 2, 1)) / 2
+
+    def _in_chunks(
+        self, theta: NDArray[np.float64], workers: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        (cells, pairs, states), output = self._given
+        index, cell, count = self._states
+        per_cell, per_pair = _kernel.prepare(cells, pairs, theta, cell)
+
+        def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
+            found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
+                states, output, per_cell, per_pair, index, count, *bounds, _WITH_GRADIENT
+            )
+            return found
+
+        with ThreadPoolExecutor(workers) as pool:
+            value, of_cells, of_pairs = _sum(pool.map(chunk, self._chunks))
+        gradient = _kernel.finish(
+            cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(theta)
+        )
+        return value, gradient
+
+
+def loglik(model: Model, xp: Array, parameters: Mapping[str, Array], state: State) -> Array:
+    """Return a model's log-likelihood of each state, whichever kind of model it is."""
+    assert isinstance(model, _Likely)
+    return model.loglik(xp, parameters, state)
+
+
+@runtime_checkable
+class _Likely(Protocol):
+    """Any model, of statistics of its own."""
+
+    def loglik(self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: Array) -> Array:
+        """Return the log-likelihood of each state."""
+        ...
+
+
+def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:
+    total = next(parts)
+    for values in parts:
+        for sums, more in zip(total, values, strict=True):
+            np.add(sums, more, out=sums)
+    return total

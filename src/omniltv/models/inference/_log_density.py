@@ -1,0 +1,230 @@
+"""The posterior of a pooled model: coefficients, spreads, priors, and their log density.
+
+The coordinates of a cell (customers who share all of them) are a population mean, plus
+an effect per term of the pooling, plus the effects of covariates:
+theta = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from omniltv._arrays import Matrix, Vector
+from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
+from omniltv.models.posterior.priors import Normal, Prior
+
+__all__ = ["Design", "IndependentPriors", "LogDensity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """How the coordinates of cells are made of coefficients.
+
+    Attributes:
+        base: Row of the mean of each cell: one for all, or one per group; (n_cells,).
+        terms: Level of each cell in each learned term, each of shape (n_cells,).
+        covariates: Values of the covariate effects, of shape (n_cells, n_effects).
+        target: Which coordinate each covariate effect moves, of length n_effects.
+        n_coordinates: How many coordinates a cell has.
+    """
+
+    base: NDArray[np.int64]
+    terms: tuple[NDArray[np.int64], ...]
+    covariates: Matrix
+    target: tuple[int, ...]
+    n_coordinates: int
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Levels of the base and of each term."""
+        return tuple(int(level.max()) + 1 for level in (self.base, *self.terms))
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of coefficients: levels of the base and of all terms."""
+        return sum(self.sizes)
+
+    @property
+    def n_coefficients(self) -> int:
+        """All coefficients: rows times coordinates, and covariate effects."""
+        return self.n_rows * self.n_coordinates + len(self.target)
+
+    def rows(self, term: int) -> slice:
+        """Return the rows of the base (-1) or of a term (0, 1 …)."""
+        start = sum(self.sizes[: term + 1])
+        return slice(start, start + self.sizes[term + 1])
+
+    def start(self, coordinates: Vector) -> Vector:
+        """Return the coefficients that give every cell the same coordinates."""
+        start = np.zeros(self.n_coefficients)
+        start[: self.sizes[0] * self.n_coordinates] = np.tile(coordinates, self.sizes[0])
+        return start
+
+    @cached_property
+    def _matrix(self) -> "Matrix | sparse.csr_array[np.float64]":
+        """Which rows each cell adds up, of shape (n_cells, n_rows); dense where small."""
+        n = len(self.base)
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        levels = zip((self.base, *self.terms), starts, strict=True)
+        column = np.concatenate([level + start for level, start in levels])
+        row = np.tile(np.arange(n), len(starts))
+        matrix = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
+        return matrix.toarray() if n * self.n_rows < 20_000 else matrix
+
+    def theta(self, coefficients: Vector) -> Matrix:
+        """Return the coordinates of each cell, of shape (n_cells, n_coordinates)."""
+        size = self.n_rows * self.n_coordinates
+        rows = coefficients[:size].reshape(-1, self.n_coordinates)
+        theta: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
+        for k, target in enumerate(self.target):
+            theta[:, target] += self.covariates[:, k] * coefficients[size + k]
+        return theta
+
+    def pull(self, gradient: Matrix) -> Vector:
+        """Return the gradient in the coefficients from the gradient in the coordinates."""
+        effects = [self.covariates[:, k] @ gradient[:, j] for k, j in enumerate(self.target)]
+        rows: Matrix = np.asarray(self._matrix.T @ gradient, dtype=np.float64)
+        return np.concatenate([rows.ravel(), effects])
+
+    def pull_curvature(self, curvature: NDArray[np.float64]) -> Matrix:
+        """Return A' H A: the curvature in the coefficients from that of each cell."""
+        k, size = self.n_coordinates, self.n_rows * self.n_coordinates
+        result = np.zeros((self.n_coefficients, self.n_coefficients))
+        grid = result[:size, :size].reshape(self.n_rows, k, self.n_rows, k)
+        for i in range(k):
+            for j in range(i + 1):
+                grid[:, i, :, j] = self._between_rows(curvature[:, i, j])
+                grid[:, j, :, i] = grid[:, i, :, j]
+        for m, target in enumerate(self.target):
+            weighted = curvature[:, :, target] * self.covariates[:, m, None]
+            cross = np.asarray(self._matrix.T @ weighted).ravel()
+            result[size + m, :size] = result[:size, size + m] = cross
+            for n, other in enumerate(self.target):
+                result[size + m, size + n] = weighted[:, other] @ self.covariates[:, n]
+        return result
+
+    def _between_rows(self, weight: Vector) -> Matrix:
+        if isinstance(self._matrix, np.ndarray):
+            return np.asarray(self._matrix.T @ (self._matrix * weight[:, None]), dtype=np.float64)
+        between = self._matrix.T @ sparse.diags_array(weight) @ self._matrix
+        return np.asarray(between.toarray(), dtype=np.float64)
+
+
+class IndependentPriors:
+    """Independent priors of the entries of a vector."""
+
+    def __init__(self, priors: Sequence[Prior]) -> None:
+        self._groups: dict[Prior, list[int]] = {}
+        for place, prior in enumerate(priors):
+            self._groups.setdefault(prior, []).append(place)
+        self.normal = all(isinstance(prior, Normal) for prior in priors)
+        if self.normal:
+            self._mu = np.array([prior.mu for prior in priors if isinstance(prior, Normal)])
+            self._sigma = np.array([prior.sigma for prior in priors if isinstance(prior, Normal)])
+
+    def entries(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log density of each entry; entries are the last axis."""
+        if self.normal:
+            return np.asarray(-0.5 * np.square((values - self._mu) / self._sigma))
+        result = np.empty_like(values)
+        for prior, at in self._groups.items():
+            result[..., at] = prior.logp(values[..., at])
+        return result
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative in each entry."""
+        if self.normal:
+            return np.asarray((self._mu - value) / self._sigma**2)
+        result = np.empty_like(value)
+        for prior, at in self._groups.items():
+            result[at] = prior.score(value[at])
+        return result
+
+    def precision(self, value: Vector) -> Vector:
+        """Return minus the second derivative in each entry, 0 where it is negative."""
+        step = 1e-4 * (1 + np.abs(value))
+        return np.maximum((self.score(value - step) - self.score(value + step)) / (2 * step), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LogDensity:
+    """The log posterior of coefficients and log spreads.
+
+    Attributes:
+        likelihood: Of the cells.
+        design: From coefficients to coordinates.
+        fixed: Priors of the base, row by row, and of the covariate effects.
+        spreads: Priors of the spreads, term by term and coordinate by coordinate.
+        start_of_spreads: Log spreads to begin with, in the same order.
+        degrees: Degrees of freedom to propose each row of coefficients with, (n_rows,).
+    """
+
+    likelihood: Likelihood | SubsampledLikelihood
+    design: Design
+    fixed: IndependentPriors
+    spreads: IndependentPriors
+    start_of_spreads: Vector
+    degrees: Vector
+
+    @property
+    def shape_of_spreads(self) -> tuple[int, int]:
+        """Learned terms and coordinates."""
+        return len(self.design.terms), self.design.n_coordinates
+
+    @cached_property
+    def fixed_at(self) -> NDArray[np.intp]:
+        """Places of the coefficients whose priors are fixed."""
+        k, design = self.design.n_coordinates, self.design
+        base = np.arange(design.sizes[0] * k)
+        return np.concatenate([base, np.arange(design.n_rows * k, design.n_coefficients)])
+
+    @cached_property
+    def learned_at(self) -> NDArray[np.intp]:
+        """Places of the effects of terms, row by row."""
+        k, design = self.design.n_coordinates, self.design
+        return np.arange(design.sizes[0] * k, design.n_rows * k)
+
+    @cached_property
+    def spread_of(self) -> NDArray[np.intp]:
+        """Which spread (term by term, coordinate by coordinate) each learned effect has."""
+        k = self.design.n_coordinates
+        parts = [
+            term * k + np.tile(np.arange(k), size)
+            for term, size in enumerate(self.design.sizes[1:])
+        ]
+        return np.concatenate([*parts, np.empty(0, dtype=np.intp)]).astype(np.intp)
+
+    def log_prior(self, coefficients: NDArray[np.float64], log_spread: Matrix) -> Vector:
+        """Return the log prior of coefficients and log spreads, up to a constant.
+
+        Both may have leading axes: one value comes back for each point.
+        """
+        effect, log_tau = coefficients[..., self.learned_at], log_spread[..., self.spread_of]
+        effects = -(0.5 * np.square(effect * np.exp(-log_tau)) + log_tau).sum(axis=-1)
+        fixed = self.fixed.entries(coefficients[..., self.fixed_at]).sum(axis=-1)
+        return np.asarray(effects + fixed + self.log_hyper(log_spread))
+
+    def log_hyper(self, log_spread: Matrix) -> Vector:
+        """Return the log prior of the log spreads, up to a constant; the last axis is theirs."""
+        own = self.spreads.entries(np.exp(log_spread)) + log_spread
+        return np.asarray(own.sum(axis=-1))
+
+    def prior_precision(self, coefficients: Vector, log_spread: Vector) -> Vector:
+        """Return minus the second derivative of the log prior in each coefficient."""
+        result = np.empty(len(coefficients))
+        result[self.fixed_at] = self.fixed.precision(coefficients[self.fixed_at])
+        result[self.learned_at] = np.exp(-2 * log_spread[self.spread_of])
+        return result
+
+    def prior_score(self, coefficients: Vector, log_spread: Vector) -> Vector:
+        """Return the derivative of the log prior in each coefficient."""
+        result = np.empty(len(coefficients))
+        result[self.fixed_at] = self.fixed.score(coefficients[self.fixed_at])
+        tau = np.exp(-2 * log_spread[self.spread_of])
+        result[self.learned_at] = -coefficients[self.learned_at] * tau
+        return result

@@ -1,0 +1,75 @@
+"""Posterior draws of the coordinates of a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PosteriorDraws"]
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorDraws:
+    """Draws of the coordinates that were sampled.
+
+    Attributes:
+        names: The coordinates, of length n_coordinates.
+        groups: The groups (combinations of the labels of all group columns), sorted;
+            ``("",)`` under complete pooling.
+        theta: Draws of shape (chains, draws, n_groups, n_coordinates).
+        mean: Population means, of shape (chains, draws, n_coordinates); partial only.
+        spread: Spread of each term, (chains, draws, n_terms, n_coordinates); partial only.
+        new: Effect of a level not seen, drawn for each term, same shape; partial only.
+        levels: Labels of the levels of each term; partial only.
+        effects: Effects of the levels, term after term, of shape
+            (chains, draws, all levels, n_coordinates); partial only.
+        slopes: Effects of the covariates, of shape (chains, draws, n_effects).
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    theta: NDArray[np.float64]
+    mean: NDArray[np.float64] | None = None
+    spread: NDArray[np.float64] | None = None
+    new: NDArray[np.float64] | None = None
+    levels: tuple[tuple[str, ...], ...] = ()
+    effects: NDArray[np.float64] | None = None
+    slopes: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        n = len(self.groups)
+        groups = "1 group" if n == 1 else f"{n:,} groups"
+        return f"PosteriorDraws({', '.join(self.names)}; {groups}, {self.n_draws:,} draws)"
+
+    @property
+    def n_draws(self) -> int:
+        """Draws over all chains."""
+        chains, draws = self.theta.shape[:2]
+        return int(chains * draws)
+
+    def flat(self, unseen: Sequence[tuple[str, ...]] = ()) -> NDArray[np.float64]:
+        """Return draws of shape (n_draws, n_groups + unseen, n_coordinates).
+
+        Args:
+            unseen: Groups that were not seen, by their label in each term. A label that
+                was seen has its effect, one that was not the effect of a new level.
+        """
+        parts = [self.theta, *(self._unseen(labels)[:, :, None] for labels in unseen)]
+        joined = np.concatenate(parts, axis=2)
+        return joined.reshape(self.n_draws, *joined.shape[2:])
+
+    def _unseen(self, labels: tuple[str, ...]) -> NDArray[np.float64]:
+        assert self.mean is not None
+        assert self.new is not None
+        assert self.effects is not None
+        total, start = self.mean, 0
+        for term, label in enumerate(labels):
+            known = self.levels[term]
+            seen = label in known
+            effect = (
+                self.effects[:, :, start + known.index(label)] if seen else self.new[:, :, term]
+            )
+            total = total + effect
+            start += len(known)
+        return total

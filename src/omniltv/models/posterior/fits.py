@@ -1,0 +1,346 @@
+"""Fitted models: frozen posteriors that forecast without the sampler.
+
+Draws are kept per group; a forecast looks up each distinct state's group, works
+block by block, and is joined back to the rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv.data.history import DistinctStates, PurchaseHistory
+from omniltv.draws import Draws, Evaluate, RowDraws
+from omniltv.errors import ConfigError, DataError, UnitError, expect
+from omniltv.models.posterior._archive import Saved, write_fit
+from omniltv.models.posterior._groups import group_labels, term_labels
+from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
+from omniltv.models.posterior.diagnostics import Diagnostics
+from omniltv.models.posterior.draws import PosteriorDraws
+from omniltv.models.posterior.effects import Effect
+from omniltv.models.posterior.pooling import Pooling
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
+    Parameters,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
+from omniltv.units import Span, TimeUnit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+__all__ = ["ProbAlive", "PurchaseFit", "SpendFit", "Unseen", "purchase_state", "spend_state"]
+
+type Unseen = Literal["error", "population"]
+"""What to do with a group that the fit did not see."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbAlive(RowDraws):
+    """Posterior draws of P(alive). Probabilities of customers do not add up to one."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Fit[Model: (PurchaseModel, SpendModel)]:
+    """What fits of purchases and of spend have in common.
+
+    Attributes:
+        model: The model that was fitted.
+        pooling: How its groups shared strength.
+        draws: The sampled coordinates.
+        diagnostics: What the sampler said of itself.
+        effects: The covariates, and what they move.
+    """
+
+    model: Model
+    pooling: Pooling
+    draws: PosteriorDraws
+    diagnostics: Diagnostics
+    effects: tuple[Effect, ...] = field(default=(), kw_only=True)
+
+    def __repr__(self) -> str:
+        groups = f" by {', '.join(self.pooling.by)} ({len(self.groups)})" if self.pooling.by else ""
+        return (
+            f"{type(self).__name__}({self.model.name}, {self.pooling.kind} pooling{groups}, "
+            f"{self.n_draws:,} draws)"
+        )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Labels of the groups, sorted; ``("",)`` under complete pooling."""
+        return self.draws.groups
+
+    @property
+    def n_draws(self) -> int:
+        """Posterior draws over all chains."""
+        return self.draws.n_draws
+
+    @property
+    def parameters(self) -> Mapping[str, NDArray[np.float64]]:
+        """Reported parameters by name, each of shape (n_draws, n_groups).
+
+        Where there are covariates, those of a customer at their means.
+        """
+        return self._reported(self.draws.flat())
+
+    @property
+    def population(self) -> Mapping[str, NDArray[np.float64]]:
+        """Reported parameters of a group not seen, each of shape (n_draws,).
+
+        Drawn from the population of groups, so they carry both how uncertain it is and
+        how much groups differ. Empty unless pooling is partial.
+        """
+        if self.draws.new is None:
+            return {}
+        nowhere = ("",) * len(self.pooling.by)
+        reported = self._reported(self.draws.flat([nowhere])[:, -1:])
+        return {name: values[:, 0] for name, values in reported.items()}
+
+    def _reported(self, flat: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
+        named = {name: flat[:, :, k] for k, name in enumerate(self.draws.names)}
+        return self.model.parameters(NUMPY, named)
+
+    @property
+    def posterior(self) -> "xr.DataTree":
+        """The posterior as ArviZ reads it: reported parameters by chain, draw and group."""
+        import xarray as xr  # noqa: PLC0415 - slow to import, and only looked at by people
+
+        chains, draws = self.draws.theta.shape[:2]
+        dims = ("chain", "draw", "group")
+        variables = {
+            name: (dims, values.reshape(chains, draws, -1))
+            for name, values in self.parameters.items()
+        }
+        coordinates = {"group": list(self.groups)}
+        return xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coordinates)})
+
+    def summary(self, *, level: float = 0.9) -> "pd.DataFrame":
+        """Return mean, sd and equal-tailed interval of each reported parameter and group."""
+        import pandas as pd  # noqa: PLC0415 - slow to import, and only looked at by people
+
+        if not 0 < level < 1:
+            raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
+        names = list(self.parameters)
+        draws = np.concatenate(list(self.parameters.values()), axis=1)
+        lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        return pd.DataFrame(
+            {
+                "parameter": np.repeat(names, len(self.groups)),
+                "group": self.groups * len(names),
+                "mean": draws.mean(axis=0),
+                "sd": draws.std(axis=0),
+                "lower": lower,
+                "upper": upper,
+            }
+        )
+
+    def cells(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> Cells:
+        """Return where each row of a history finds its parameters.
+
+        Args:
+            history: With the group columns and covariates that the fit was made with.
+            unseen: What to do with a group that the fit did not see: refuse it, or
+                forecast it from the population of groups. Labels that were seen in other
+                combinations keep their effects.
+
+        Raises:
+            DataError: If a group column or covariate is missing, or a group was not seen.
+            ConfigError: If the population is asked for and pooling was not partial.
+        """
+        labels = group_labels(history, self.pooling)
+        known = np.asarray(self.groups)
+        place = np.searchsorted(known, labels).clip(max=len(known) - 1).astype(np.intp)
+        strange = known[place] != labels
+        others: list[tuple[str, ...]] = []
+        if strange.any():
+            self._refuse(history, labels, strange, unseen)
+            per_term = [term_labels(history, term)[strange] for term in self.pooling.by]
+            combined = list(zip(*(column.tolist() for column in per_term), strict=True))
+            others = sorted(set(combined))
+            number = {item: len(known) + k for k, item in enumerate(others)}
+            place[strange] = [number[item] for item in combined]
+        slopes = np.empty((self.n_draws, 0)) if self.draws.slopes is None else self.draws.slopes
+        columns = [effect.values(history) for effect in self.effects]
+        return Cells(
+            model=self.model,
+            theta=self.draws.flat(others),
+            group=place,
+            slopes=slopes.reshape(self.n_draws, -1),
+            target=tuple(self.draws.names.index(effect.coordinate) for effect in self.effects),
+            covariates=np.stack(columns, axis=1) if columns else np.empty((len(history), 0)),
+        )
+
+    def _refuse(
+        self,
+        history: PurchaseHistory,
+        labels: NDArray[np.str_],
+        strange: NDArray[np.bool_],
+        unseen: Unseen,
+    ) -> None:
+        if unseen == "error":
+            column = " x ".join(self.pooling.by)
+            names = ", ".join(sorted({str(label) for label in labels[strange]})[:5])
+            hint = 'unseen="population" forecasts them from the population of groups'
+            problem = f"groups that the fit did not see: {names}"
+            rows = history.customer_id[strange].tolist()
+            raise DataError(problem, column=column, rows=rows, hint=hint)
+        if self.draws.new is None:
+            message = f"{self.pooling.kind} pooling has no population to draw a new group from"
+            raise ConfigError(f"{message}. Hint: pooling=Pooling.partial(...)")
+
+    def _distinct(
+        self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
+    ) -> tuple[DistinctStates, Cells]:
+        """Return the states of a history and the cell of each; errors name all its rows."""
+        distinct = history.distinct(spend=spend)
+        row = np.empty(len(distinct.count), dtype=np.intp)
+        row[distinct.index] = np.arange(len(history))
+        return distinct, self.cells(history, unseen=unseen).take(row)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to one file, whole or not at all; no pickle inside.
+
+        Raises:
+            StoreError: If the file cannot be written.
+        """
+        saved = Saved(
+            model=self.model.name,
+            version=self.model.version,
+            pooling=self.pooling,
+            draws=self.draws,
+            diagnostics=self.diagnostics,
+            effects=self.effects,
+            unit=self._unit,
+        )
+        write_fit(saved, Path(path))
+
+    @property
+    def _unit(self) -> TimeUnit | None:
+        """The unit of time of the histories it was fitted to, if time matters to the model."""
+        return None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PurchaseFit(_Fit[PurchaseModel]):
+    """The posterior of a purchase model; made by `fit` or `load_fit`.
+
+    Attributes:
+        unit: The unit of time of the histories it was fitted to.
+    """
+
+    unit: TimeUnit
+
+    @property
+    def _unit(self) -> TimeUnit:
+        return self.unit
+
+    def expected_purchases(
+        self, history: PurchaseHistory, horizon: Span, *, unseen: Unseen = "error"
+    ) -> Draws:
+        """Return draws of each row's expected purchases within ``horizon`` from now.
+
+        Raises:
+            UnitError: If the history counts in another unit.
+            DataError: If a group was not seen.
+            ConfigError: If the horizon is not a span of time.
+        """
+        expect("horizon", horizon, Span, f"{self.unit}s(26)")
+        distinct, cells = self._states(history, unseen)
+        length = np.asarray(horizon.to(self.unit))
+
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            state = purchase_state(distinct.states, rows)
+            return self.model.expected_purchases(parameters, state, length)
+
+        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
+        size = len(distinct.count)
+        return Draws(evaluate, distinct.index, size, self.n_draws, "expected purchases")
+
+    def prob_alive(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> ProbAlive:
+        """Return draws of the probability that each row's customer has not dropped out."""
+        distinct, cells = self._states(history, unseen)
+
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            return self.model.prob_alive(parameters, purchase_state(distinct.states, rows))
+
+        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
+        return ProbAlive(evaluate, distinct.index, len(distinct.count), self.n_draws, "P(alive)")
+
+    def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
+        """Return draws of the log-likelihood of each row's purchases."""
+        distinct, cells = self._states(history, unseen)
+
+        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
+            state = purchase_state(distinct.states, states)
+            values = self.model.loglik(NUMPY, cells.take(states).parameters(draws), state)
+            return np.asarray(values, dtype=np.float64)
+
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "log-likelihood"
+        )
+
+    def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
+        if history.unit is not self.unit:
+            message = f"the history counts in {history.unit}s, the fit in {self.unit}s"
+            raise UnitError(f'{message}. Hint: log.history(unit="{self.unit}")')
+        return self._distinct(history, unseen, spend=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpendFit(_Fit[SpendModel]):
+    """The posterior of a spend model; made by `fit` or `load_fit`."""
+
+    def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
+        """Return draws of each row's expected value per purchase."""
+        distinct, cells = self._distinct(history, unseen, spend=True)
+
+        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
+            state = spend_state(distinct.states, states)
+            return self.model.expected_value(cells.take(states).parameters(draws), state)
+
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "value per purchase"
+        )
+
+    def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
+        """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
+        distinct, cells = self._distinct(history, unseen, spend=True)
+
+        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
+            frequency, mean = spend_state(distinct.states, states)
+            bought = frequency > 0
+            state = SpendState(np.where(bought, frequency, 1.0), np.where(bought, mean, 1.0))
+            values = self.model.loglik(NUMPY, cells.take(states).parameters(draws), state)
+            return np.where(bought, np.asarray(values, dtype=np.float64), 0.0)
+
+        return RowDraws(
+            evaluate, distinct.index, len(distinct.count), self.n_draws, "log-likelihood"
+        )
+
+
+def _by_slice(values: ByRows, n: int) -> Evaluate:
+    return lambda rows, draws: values(np.arange(n)[rows], draws)
+
+
+def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> PurchaseState:
+    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    return PurchaseState(
+        *(
+            column[rows, None].astype(np.float64)
+            for column in (states.frequency, states.recency, states.T)
+        )
+    )
+
+
+def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> SpendState:
+    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    return SpendState(
+        states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
+    )

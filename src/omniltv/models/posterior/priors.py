@@ -1,0 +1,207 @@
+"""Priors that a user may put in the place of a model's own.
+
+Names and arguments are PyMC's. A prior of a coordinate is of the coordinate itself, in
+the history's own unit of time and money: ``Normal(mu=-3, sigma=1)`` of ``log_rate`` says
+that the log of the purchases per day (or week …) is around -3.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from omniltv._arrays import Vector
+from omniltv.errors import ConfigError
+
+__all__ = ["Exponential", "Flat", "HalfNormal", "LogNormal", "Normal", "Prior", "StudentT"]
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A density of one number. Every prior of PyMC's that has these three can be written so."""
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density of each value, up to a constant."""
+        ...
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density at each value."""
+        ...
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws; refused where the prior is no density."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """All values alike: the mode of the posterior is then the maximum of the likelihood.
+
+    Examples:
+        >>> Flat().score(np.array([3.0]))
+        array([0.])
+    """
+
+    def logp(self, value: Vector) -> Vector:
+        """Return 0."""
+        return np.zeros_like(value)
+
+    def score(self, value: Vector) -> Vector:
+        """Return 0."""
+        return np.zeros_like(value)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            ConfigError: Always: nothing can be drawn from a flat prior.
+        """
+        raise ConfigError("nothing can be drawn from a flat prior. Hint: Normal(mu, sigma)")
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A normal distribution.
+
+    Examples:
+        >>> Normal(mu=1.0, sigma=2.0).score(np.array([5.0]))
+        array([-1.])
+    """
+
+    mu: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _positive("sigma", self.sigma)
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density up to a constant."""
+        return -0.5 * ((value - self.mu) / self.sigma) ** 2
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density."""
+        return (self.mu - value) / self.sigma**2
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws."""
+        return rng.normal(self.mu, self.sigma, size)
+
+
+@dataclass(frozen=True, slots=True)
+class StudentT:
+    """Student's t distribution: like the normal, and forgiving of surprise.
+
+    Examples:
+        >>> StudentT(nu=4, mu=0.0, sigma=1.0).score(np.array([0.0, 2.0]))
+        array([-0.  , -1.25])
+    """
+
+    nu: float
+    mu: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _positive("nu", self.nu)
+        _positive("sigma", self.sigma)
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density up to a constant."""
+        z = (value - self.mu) / self.sigma
+        return -0.5 * (self.nu + 1) * np.log1p(z**2 / self.nu)
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density."""
+        z = (value - self.mu) / self.sigma
+        return -(self.nu + 1) * z / (self.nu + z**2) / self.sigma
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws."""
+        return self.mu + self.sigma * rng.standard_t(self.nu, size)
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A log-normal distribution, for spreads: none is nought.
+
+    Examples:
+        >>> LogNormal(mu=0.0, sigma=0.5).logp(np.array([1.0]))
+        array([-0.])
+    """
+
+    mu: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _positive("sigma", self.sigma)
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density up to a constant; value > 0."""
+        log_value = np.log(value)
+        return -0.5 * ((log_value - self.mu) / self.sigma) ** 2 - log_value
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density."""
+        return -((np.log(value) - self.mu) / self.sigma**2 + 1) / value
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws."""
+        return rng.lognormal(self.mu, self.sigma, size)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfNormal:
+    """The positive half of a normal distribution around 0, for spreads.
+
+    Examples:
+        >>> HalfNormal(sigma=2.0).score(np.array([4.0]))
+        array([-1.])
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _positive("sigma", self.sigma)
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density up to a constant; value > 0."""
+        return -0.5 * (value / self.sigma) ** 2
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density."""
+        return -value / self.sigma**2
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws."""
+        return np.abs(rng.normal(0, self.sigma, size))
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """An exponential distribution, for spreads.
+
+    Examples:
+        >>> Exponential(lam=2.0).score(np.array([1.0]))
+        array([-2.])
+    """
+
+    lam: float
+
+    def __post_init__(self) -> None:
+        _positive("lam", self.lam)
+
+    def logp(self, value: Vector) -> Vector:
+        """Return the log density up to a constant; value > 0."""
+        return -self.lam * value
+
+    def score(self, value: Vector) -> Vector:
+        """Return the derivative of the log density."""
+        return np.full_like(value, -self.lam)
+
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
+        """Return draws."""
+        return rng.exponential(1 / self.lam, size)
+
+
+def _positive(name: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise ConfigError(f"{name} of a prior is a number above 0, got {value!r}")

@@ -1,0 +1,77 @@
+"""The plug-in points of the models, the models that come with omniltv, and their maths."""
+
+from omniltv.models.processes.bg_bb import (
+    BgBb,
+)
+from omniltv.models.processes.bg_nbd import (
+    BgNbd,
+)
+from omniltv.models.processes.built_in import (
+    BUILT_IN,
+    PURCHASE_MODELS,
+    SPEND_MODELS,
+)
+from omniltv.models.processes.cnbd_k import (
+    CnbdK,
+)
+from omniltv.models.processes.gamma_gamma import (
+    GammaGamma,
+)
+from omniltv.models.processes.log_normal import (
+    LogNormalSpend,
+)
+from omniltv.models.processes.mbg_nbd import (
+    MbgNbd,
+)
+from omniltv.models.processes.numpy_namespace import (
+    NUMPY,
+    NumpyNamespace,
+)
+from omniltv.models.processes.pareto_nbd import (
+    ParetoNbd,
+)
+from omniltv.models.processes.protocols import (
+    ArrayNamespace,
+    Coordinate,
+    Future,
+    Model,
+    Parameters,
+    PurchaseModel,
+    PurchaseState,
+    SpendModel,
+    SpendState,
+)
+from omniltv.models.processes.shifted_beta_geometric import (
+    ShiftedBetaGeometric,
+    expected_renewals,
+    simulate_renewals,
+    whole,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "NUMPY",
+    "PURCHASE_MODELS",
+    "SPEND_MODELS",
+    "ArrayNamespace",
+    "BgBb",
+    "BgNbd",
+    "CnbdK",
+    "Coordinate",
+    "Future",
+    "GammaGamma",
+    "LogNormalSpend",
+    "MbgNbd",
+    "Model",
+    "NumpyNamespace",
+    "Parameters",
+    "ParetoNbd",
+    "PurchaseModel",
+    "PurchaseState",
+    "ShiftedBetaGeometric",
+    "SpendModel",
+    "SpendState",
+    "expected_renewals",
+    "simulate_renewals",
+    "whole",
+]

@@ -1,0 +1,192 @@
+"""What the models with a beta coin share: gamma rate, coin after a purchase, coordinates.
+
+Times of purchase differ between these models; the coin, and what is sampled, do not.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from omniltv.models.processes.protocols import (
+    Array,
+    ArrayNamespace,
+    Coordinate,
+    Future,
+    Parameters,
+    PurchaseState,
+)
+
+__all__ = [
+    "COORDINATES",
+    "future",
+    "histories",
+    "log_alive",
+    "log_odds_dead",
+    "log_survived",
+    "mean_purchases",
+    "parameters_of",
+    "tosses",
+]
+
+COORDINATES = (
+    Coordinate("log_rate", mean=0.0, sd=1.5, scale="time"),
+    Coordinate("log_shape", mean=-0.5, sd=1.0),
+    Coordinate("logit_dropout", mean=-1.0, sd=1.5),
+    Coordinate("log_concentration", mean=1.0, sd=1.0),
+)
+
+_NEAR_POLE = 1e-4  # the closed forms of the mean are 0/0 at a = 1 and at a + b = 1
+_NODES = 256
+
+
+def parameters_of(xp: ArrayNamespace, coordinates: Mapping[str, Array]) -> dict[str, Array]:
+    """Return r, alpha, a and b from the sampled coordinates."""
+    dropout = coordinates["logit_dropout"]
+    concentration = xp.exp(coordinates["log_concentration"])
+    return {
+        "r": xp.exp(coordinates["log_shape"]),
+        "alpha": xp.exp(coordinates["log_shape"] - coordinates["log_rate"]),
+        "a": xp.sigmoid(dropout) * concentration,
+        "b": xp.sigmoid(-dropout) * concentration,
+    }
+
+
+def log_survived(xp: ArrayNamespace, a: Array, b: Array, tosses: Array) -> Array:
+    """Return log E[(1 - p)^tosses] with p ~ Beta(a, b)."""
+    survived = xp.gammaln(b + tosses) - xp.gammaln(b)
+    return survived + xp.gammaln(a + b) - xp.gammaln(a + b + tosses)
+
+
+def log_alive(
+    xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState, tosses: Array
+) -> Array:
+    """Return the log-likelihood of x Poisson purchases and of surviving so many tosses."""
+    r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
+    x, _, T = state
+    of_frequency = xp.gammaln(r + x) - xp.gammaln(r) + r * xp.log(alpha)
+    return of_frequency + log_survived(xp, a, b, tosses) - (r + x) * xp.log(alpha + T)
+
+
+def log_odds_dead(
+    xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState, passed: Array
+) -> Array:
+    """Return the log odds of having dropped out at t_x, having passed so many tosses before."""
+    r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
+    x, recency, T = state
+    silence = xp.log(alpha + T) - xp.log(alpha + recency)
+    return xp.log(a) - xp.log(b + passed) + (r + x) * silence
+
+
+def histories(
+    parameters: Parameters,
+    T: NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    tossed_at_start: bool,
+) -> PurchaseState:
+    """Return histories of new customers observed for ``T``, of the shape of ``T``.
+
+    Of M arrivals, uniform over (0, T), the first min(M, N) are purchases where the
+    coin ends the customer after N; the last of them is a scaled beta variate.
+    """
+    T = np.asarray(T, dtype=np.float64)
+    rate = rng.gamma(np.broadcast_to(parameters["r"], T.shape)) / parameters["alpha"]
+    arrivals = rng.poisson(rate * T)
+    dropout = rng.beta(np.broadcast_to(parameters["a"], T.shape), parameters["b"])
+    x = np.minimum(arrivals, tosses(dropout, rng) - tossed_at_start).astype(np.int64)
+    some = np.maximum(x, 1)
+    recency = T * rng.beta(some, np.maximum(arrivals, 1) - some + 1)
+    return PurchaseState(x, np.where(x > 0, recency, 0.0), T)
+
+
+def future(
+    parameters: Parameters,
+    state: PurchaseState,
+    horizon: float,
+    rng: np.random.Generator,
+    *,
+    alive: NDArray[np.float64],
+    passed: NDArray[np.int64],
+) -> Future:
+    """Return Poisson purchases within ``horizon`` of one draw of each customer.
+
+    Args:
+        parameters: r, alpha, a and b; scalars or of shape (n,).
+        state: The customers, of shape (n,).
+        horizon: In the unit of the history.
+        rng: Source of chance.
+        alive: P(alive) of each customer.
+        passed: How many tosses a living customer has passed.
+    """
+    x = np.asarray(state.frequency)
+    still = rng.random(x.shape) < alive
+    rate = rng.gamma(np.broadcast_to(parameters["r"] + x, x.shape))
+    arrivals = rng.poisson(still * rate * horizon / (parameters["alpha"] + state.T))
+    dropout = rng.beta(np.broadcast_to(parameters["a"], x.shape), parameters["b"] + passed)
+    bought = np.minimum(arrivals, tosses(dropout, rng)).astype(np.int64)
+    # The first k of M uniform times are k uniform times below the (k + 1)-th.
+    missed = arrivals - bought
+    end = np.where(missed > 0, rng.beta(bought + 1, np.maximum(missed, 1)), 1.0) * horizon
+    row = np.repeat(np.arange(bought.size), bought)
+    return Future(row, end[row] * rng.random(len(row)))
+
+
+def tosses(dropout: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return at which purchase the coin ends the customer: geometric, infinite where p is 0."""
+    waits = rng.exponential(size=dropout.shape)
+    with np.errstate(over="ignore", divide="ignore"):  # who never drops out waits for ever
+        return 1 + np.floor(-waits / np.log1p(-dropout))
+
+
+def mean_purchases(
+    shape: ArrayLike, scale: ArrayLike, a: ArrayLike, b: ArrayLike, horizon: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the mean purchases within a horizon of customers who are alive.
+
+    That is E[(1 - exp(-lambda p t)) / p] with lambda ~ Gamma(shape, scale) and
+    p ~ Beta(a, b). The hypergeometric function of Fader, Hardie and Lee (2005), eqs. 9 and
+    10, is used after Euler's transformation (Abramowitz and Stegun 15.3.3): as printed it
+    overflows from about x = 400 on, transformed its arguments stay small however large x is.
+    """
+    shape, scale, a, b, horizon = np.broadcast_arrays(
+        *(np.asarray(value, dtype=np.float64) for value in (shape, scale, a, b, horizon))
+    )
+    c = a + b - 1
+    z = horizon / (scale + horizon)
+    with np.errstate(all="ignore"):
+        ratio = np.exp((a - 1) * np.log1p(-z)) * special.hyp2f1(c - shape, a - 1, c, z)
+        mean = np.asarray(c / (a - 1) * (1 - ratio))
+    hard = ~np.isfinite(mean) | (abs(a - 1) < _NEAR_POLE) | (abs(c) < _NEAR_POLE)
+    if hard.any():
+        mean[hard] = _by_quadrature(shape[hard], (horizon / scale)[hard], a[hard], b[hard])
+    return mean
+
+
+def _by_quadrature(
+    shape: NDArray[np.float64],
+    ratio: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return E[f(p)], f(p) = (1 - (1 + p ratio)^-shape) / p, p ~ Beta(a, b), shape (n,).
+
+    The trapezoidal rule in logit p, which converges geometrically, on f less the line
+    through its ends: what is left vanishes at both ends even where the density does not.
+    """
+    at_0 = shape * ratio
+    at_1 = -np.expm1(-shape * np.log1p(ratio))
+    width = 8 * np.sqrt(1 / (1 + a) + 1 / (1 + b))
+    left = width + 30 / (1 + a)
+    step = (left + width + 30 / (1 + b)) / _NODES
+    start = np.log((a + 0.5) / (b + 0.5)) - left
+    mean = (at_0 * b + at_1 * a) / (a + b)
+    for node in range(_NODES + 1):
+        logit = start + node * step
+        p, q = special.expit(logit), special.expit(-logit)
+        line = at_0 * q + at_1 * p
+        log_density = a * special.log_expit(logit) + b * special.log_expit(-logit)
+        bend = -np.expm1(-shape * np.log1p(p * ratio)) / p - line
+        mean += step * bend * np.exp(log_density - special.betaln(a, b))
+    return mean

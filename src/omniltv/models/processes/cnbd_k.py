@@ -1,0 +1,344 @@
+"""The BG/CNBD-k and MBG/CNBD-k models: BG/NBD and MBG/NBD with regular purchases.
+
+Reutterer, Platzer and Schröder (2021), Leveraging purchase regularity for predicting
+customer behavior the easy way, International Journal of Research in Marketing 38(1),
+194-215; the regularity as in Platzer and Reutterer (2016), Ticking Away the Moments,
+Marketing Science 35(5), 779-799.
+
+While alive a customer passes stages at rate lambda ~ Gamma(r, alpha) and buys at every
+k-th: times between purchases are Erlang-k, for k = 1 exponential. The coin p ~ Beta(a, b)
+is that of the BG/NBD model or, modified, that of the MBG/NBD model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from omniltv.errors import ConfigError
+from omniltv.models.processes._beta_dropout import (
+    COORDINATES,
+    log_alive,
+    log_odds_dead,
+    parameters_of,
+    tosses,
+)
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import (
+    Array,
+    ArrayNamespace,
+    Future,
+    Parameters,
+    PurchaseState,
+)
+
+__all__ = ["CnbdK"]
+
+_MOST_STAGES = 20  # with many more the sum over stages would leave the range of floats
+_LEFT_OUT = 1e-13  # of the series of expected purchases, relative to its sum
+_CELLS = 2**16
+_CUSTOMERS = 2**11
+
+
+@dataclass(frozen=True, slots=True)
+class CnbdK:
+    """The (M)BG/CNBD-k model of repeat purchases, with reported parameters r, alpha, a, b.
+
+    Coordinates and default priors are those of `BgNbd`: the log mean rate is that of
+    purchases, log(r / (alpha k)).
+
+    Attributes:
+        k: Regularity, a whole number from 1 to 20: 1 is the BG/NBD or MBG/NBD model, 2 or
+            3 is common for groceries.
+        modified: Whether the coin is also tossed at the first purchase.
+
+    Raises:
+        ConfigError: If k is not a whole number from 1 to 20.
+
+    Examples:
+        >>> parameters = {"r": 0.5, "alpha": 3.0, "a": 0.8, "b": 2.4}
+        >>> customer = PurchaseState(np.array([4, 4]), np.array([30, 38]), np.array([39, 39]))
+        >>> CnbdK(3).prob_alive(parameters, customer).round(3)
+        array([0.748, 0.888])
+        >>> CnbdK(3, modified=False).name
+        'bg_cnbd_3'
+    """
+
+    k: int
+    _: KW_ONLY
+    modified: bool = True
+
+    version = 1
+    discrete = False
+    coordinates = COORDINATES
+
+    def __post_init__(self) -> None:
+        if not (type(self.k) is int and 1 <= self.k <= _MOST_STAGES):
+            message = f"regularity is a whole number from 1 to {_MOST_STAGES}, got {self.k!r}"
+            raise ConfigError(f"{message}. Hint: CnbdK(2)")
+
+    @property
+    def name(self) -> str:
+        """Such as mbg_cnbd_3: k is part of what a saved fit is checked against."""
+        return f"{'mbg' if self.modified else 'bg'}_cnbd_{self.k}"
+
+    def parameters(
+        self, xp: ArrayNamespace, coordinates: Mapping[str, Array]
+    ) -> Mapping[str, Array]:
+        """Return r, alpha, a and b from the sampled coordinates."""
+        of_purchases = parameters_of(xp, coordinates)
+        return {**of_purchases, "alpha": of_purchases["alpha"] / self.k}
+
+    def loglik(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
+    ) -> Array:
+        """Return the log-likelihood of each state, of their broadcast shape.
+
+        The times between the first and the last purchase are integrated out: only x and
+        t_x are known of them.
+        """
+        x = state.frequency
+        log_idle = self._log_idle(xp, parameters, state)
+        if_alive = log_alive(xp, parameters, self._stages(state), x + self.modified) + log_idle
+        either = xp.logaddexp(0.0, self._log_odds_dead(xp, parameters, state, log_idle))
+        tossed = either if self.modified else xp.where(x > 0, either, 0.0)
+        return if_alive + tossed + _log_volume(self.k, state)
+
+    def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
+        """Return P(alive) at the end of observation; 1 where no coin has been tossed."""
+        log_idle = self._log_idle(NUMPY, parameters, state)
+        alive = special.expit(-self._log_odds_dead(NUMPY, parameters, state, log_idle))
+        return np.where(np.asarray(state.frequency) + self.modified > 0, alive, 1.0)
+
+    def expected_purchases(
+        self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the expected purchases within ``horizon`` after T.
+
+        Exact but for rounding: a series, whose length grows with the purchases expected.
+        """
+        if_alive = _mean_purchases(
+            self.k,
+            _Ahead(
+                shape=parameters["r"] + self.k * np.asarray(state.frequency),
+                scale=parameters["alpha"] + state.T,
+                since=np.asarray(state.T) - state.recency,
+                a=parameters["a"],
+                b=parameters["b"] + state.frequency + self.modified,
+                horizon=horizon,
+            ),
+        )
+        return self.prob_alive(parameters, state) * if_alive
+
+    def expected_purchases_new(
+        self, parameters: Parameters, horizon: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the expected repeat purchases of a new customer within ``horizon``."""
+        r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
+        if_alive = _mean_purchases(
+            self.k, _Ahead(r, alpha, np.zeros(()), a, b + self.modified, horizon)
+        )
+        return np.asarray(if_alive * b / (a + b)) if self.modified else if_alive
+
+    def simulate(
+        self, parameters: Parameters, T: NDArray[np.float64], rng: np.random.Generator
+    ) -> PurchaseState:
+        """Return histories of new customers observed for ``T``, of the shape of ``T``.
+
+        The x-th purchase is the (k x)-th of the stages, which are uniform over (0, T).
+        """
+        T = np.asarray(T, dtype=np.float64)
+        rate = rng.gamma(np.broadcast_to(parameters["r"], T.shape)) / parameters["alpha"]
+        stages = rng.poisson(rate * T)
+        dropout = rng.beta(np.broadcast_to(parameters["a"], T.shape), parameters["b"])
+        allowed = tosses(dropout, rng) - self.modified
+        x = np.minimum(stages // self.k, allowed).astype(np.int64)
+        last = self.k * np.maximum(x, 1)
+        recency = T * rng.beta(last, np.maximum(stages - last, 0) + 1)
+        return PurchaseState(x, np.where(x > 0, recency, 0.0), T)
+
+    def simulate_future(
+        self,
+        parameters: Parameters,
+        state: PurchaseState,
+        horizon: float,
+        rng: np.random.Generator,
+    ) -> Future:
+        """Return the purchases within ``horizon`` of one draw of each customer.
+
+        Stages passed since the last purchase, rate and dropout are drawn from the
+        customer's own posterior.
+        """
+        x = np.asarray(state.frequency)
+        scale = parameters["alpha"] + state.T
+        shape = np.broadcast_to(parameters["r"] + self.k * x, x.shape)
+        alive = rng.random(x.shape) < self.prob_alive(parameters, state)
+        passed = self._draw_passed(shape, (state.T - state.recency) / scale, rng)
+        stages = rng.poisson(alive * rng.gamma(shape + passed) * horizon / scale)
+        survived = parameters["b"] + x + self.modified
+        dropout = rng.beta(np.broadcast_to(parameters["a"], x.shape), survived)
+        bought = np.minimum((stages + passed) // self.k, tosses(dropout, rng)).astype(np.int64)
+        stages = np.where(bought > 0, stages, 0)
+        row = np.repeat(np.arange(x.size), stages)
+        time = horizon * rng.random(len(row))
+        time = time[np.lexsort((time, row))]
+        before = np.cumsum(stages) - stages - passed
+        purchase, short = np.divmod(np.arange(1, len(row) + 1) - before[row], self.k)
+        counts = (short == 0) & (purchase <= bought[row])
+        return Future(row[counts], time[counts])
+
+    def _stages(self, state: PurchaseState) -> PurchaseState:
+        """Return histories in stages: by the last purchase k x of them were passed."""
+        return PurchaseState(self.k * state.frequency, state.recency, state.T)
+
+    def _log_idle(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
+    ) -> Array:
+        """Return log of P(fewer than k stages since t_x) / P(none), while alive."""
+        if self.k == 1:
+            return 0.0
+        x, recency, T = state
+        shape = parameters["r"] + self.k * x
+        return xp.log(_idle(self.k, shape, (T - recency) / (parameters["alpha"] + T)))
+
+    def _log_odds_dead(
+        self,
+        xp: ArrayNamespace,
+        parameters: Mapping[str, Array],
+        state: PurchaseState,
+        log_idle: Array,
+    ) -> Array:
+        """Return the log odds that the customer dropped out at t_x, where a coin was tossed."""
+        passed = np.maximum(np.asarray(state.frequency) + self.modified, 1) - 1
+        return log_odds_dead(xp, parameters, self._stages(state), passed) - log_idle
+
+    def _draw_passed(
+        self, shape: NDArray[np.float64], part: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Return how many of the k stages were passed since the last purchase."""
+        left = rng.random(shape.shape) * _idle(self.k, shape, part)
+        passed = np.zeros(shape.shape, dtype=np.int64)
+        weight = np.ones(shape.shape)
+        for stage in range(1, self.k):
+            left = left - weight
+            passed += left > 0
+            weight = weight * (shape + stage - 1) * part / stage
+        return passed
+
+
+class _Ahead(NamedTuple):
+    """Living customers at the end of observation; arrays that broadcast.
+
+    Attributes:
+        shape: Of the gamma posterior of the rate, had no stage passed since t_x.
+        scale: Of the same, alpha + T.
+        since: Time since the last purchase.
+        a: Of the beta posterior of the dropout probability.
+        b: Of the same.
+        horizon: How far ahead.
+    """
+
+    shape: ArrayLike
+    scale: ArrayLike
+    since: ArrayLike
+    a: ArrayLike
+    b: ArrayLike
+    horizon: ArrayLike
+
+
+def _idle(k: int, shape: Array, part: Array) -> Array:
+    """Return the sum of (shape)_j part^j / j! over j < k, by Horner's rule."""
+    total = 1.0
+    for stage in range(k - 1, 0, -1):
+        total = 1 + (shape + (stage - 1)) * part / stage * total
+    return total
+
+
+def _log_volume(k: int, state: PurchaseState) -> NDArray[np.float64]:
+    """Return the log of the volume that k x - 1 stages before t_x fill, over that of x - 1."""
+    x = np.maximum(np.asarray(state.frequency, dtype=np.float64), 1)
+    last = np.where(np.asarray(state.frequency) > 0, state.recency, 1.0)
+    volume = (k - 1) * x * np.log(last) - special.gammaln(k * x) + special.gammaln(x)
+    return np.where(np.asarray(state.frequency) > 0, volume, 0.0)
+
+
+def _mean_purchases(k: int, ahead: _Ahead) -> NDArray[np.float64]:
+    """Return the mean purchases within the horizon of customers who are alive.
+
+    Let M be the stages between t_x and the end of the horizon. Given that fewer than k
+    of them fell before T, a purchase happens at the k-th, 2k-th … while the coin allows:
+    the mean is the sum over M of P(M) G(M // k), where G(n) is the sum of E[(1 - p)^i]
+    over i < n. Customers go through in chunks that stay in the processor's cache.
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in ahead))
+    flat = np.stack(arrays).reshape(len(ahead), -1)
+    mean = np.empty(flat.shape[1])
+    for start in range(0, len(mean), _CUSTOMERS):
+        chunk = slice(start, start + _CUSTOMERS)
+        mean[chunk] = _series(k, flat[:, chunk])
+    return mean.reshape(arrays[0].shape)
+
+
+def _series(k: int, ahead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean purchases of a chunk, ahead of shape (6, n): one block of M after another.
+
+    A customer is done when what is left of the series, were it geometric, is next to nothing.
+    """
+    shape, scale, since, _, _, horizon = ahead
+    stages_ahead = shape * horizon / scale
+    limit = (horizon / (scale + horizon)) ** k
+    total, may_buy = np.zeros(len(shape)), np.zeros(len(shape))
+    active, first = np.arange(len(shape)), 1
+    while active.size:
+        width = int(np.clip(_CELLS // (k * active.size), 16, 4_096))
+        terms, may_buy[active] = _block(k, ahead[:, active], may_buy[active], first, width)
+        total[active] += terms.sum(axis=1)
+        first += width
+        with np.errstate(all="ignore"):  # terms may be 0 long before the most likely M
+            falls = np.fmax(terms[:, -1] / terms[:, -2], limit[active])
+        left = terms[:, -1] * falls > _LEFT_OUT * total[active] * np.maximum(1 - falls, 0)
+        active = active[left | (k * first < stages_ahead[active])]
+    return np.asarray(total / _idle(k, shape, since / scale))
+
+
+def _block(
+    k: int, ahead: NDArray[np.float64], may_buy: NDArray[np.float64], first: int, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the terms of first, first + 1 … purchases, shape (n, width), and G at the last.
+
+    P(M) is (s)_M / M! q^M (1 - q)^s times the sum of C(M, j) (since / horizon)^j over
+    j < k, with q = horizon / (scale + horizon); powers are shared out between the factors
+    so that none leaves the range of floats.
+    """
+    shape, scale, since, a, b, horizon = (part[:, None] for part in ahead)
+    stages = np.arange(k * first, k * (first + width))
+    with np.errstate(divide="ignore"):  # nothing happens within a horizon of 0
+        log_q = np.log(horizon / (scale + horizon))
+        start = special.xlogy(k - 1, (since + horizon) / (scale + horizon))
+    start = start - special.betaln(shape, stages[0]) - np.log(stages[0])
+    start = start - shape * np.log1p(horizon / scale)
+    growth = np.log((shape + stages[:-1]) / stages[1:]).cumsum(axis=1)
+    weight = np.exp(np.pad(growth, ((0, 0), (1, 0))) + start + (stages - k + 1) * log_q)
+    weight *= _ways(k, stages, since / np.maximum(since + horizon, np.finfo(float).tiny))
+    passed = b + np.arange(first - 1, first + width - 2)
+    odds = np.exp(special.betaln(a, passed[:, :1]) - special.betaln(a, b))
+    survived = odds * np.pad(
+        (passed / (a + passed)).cumprod(axis=1), ((0, 0), (1, 0)), constant_values=1.0
+    )
+    purchases = may_buy[:, None] + survived.cumsum(axis=1)
+    probability = weight.reshape(len(weight), width, k).sum(axis=2)
+    return probability * purchases, purchases[:, -1]
+
+
+def _ways(k: int, stages: NDArray[np.int64], early: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of C(M, j) early^j (1 - early)^(k - 1 - j) over j < k."""
+    late = 1 - early
+    ways = np.zeros((len(early), len(stages)))
+    choices = np.ones(len(stages))
+    for j in range(k):
+        ways += choices * early**j * late ** (k - 1 - j)
+        choices = choices * (stages - j) / (j + 1)
+    return ways

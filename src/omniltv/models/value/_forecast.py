@@ -1,0 +1,416 @@
+"""The engine of lifetime value: draws per distinct state, simulated futures per row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.polynomial.legendre import Legendre
+from numpy.typing import NDArray
+
+from omniltv._frames import first_rows
+from omniltv.data.history import PurchaseHistory
+from omniltv.draws import Draws
+from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
+
+__all__ = ["Forecast", "Quantities", "States", "discounting", "lobatto"]
+
+type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
+"""Returns the draws of some states, of shape (states, draws)."""
+
+type _Span = Callable[[int, int, slice], NDArray[np.float64]]
+"""Returns the draws of rows from one place to another in the customers' order."""
+
+_ROWS_PER_SEED = 64  # part of what a seed means: another number, other futures
+_PURCHASES_AT_ONCE = 2_000_000  # simulated; part of what a seed means where there are more
+_SOME_DRAWS = 8
+_LOBATTO = ((0.12, 4), (0.3, 5), (1.0, 7), (np.inf, 24))  # nodes up to rate times horizon
+_LOG_TIMES = np.arange(-12.0, 2.9, 0.5)  # of rate times t, where the horizon is infinite
+_SINGLY, _PER_BLOCK = 32, 8  # opportunities that are nodes each, and nodes of later blocks
+_NOTHING = 1e-6  # what is left out of an endless sum, at most, of the whole
+
+
+class Quantities(NamedTuple):
+    """What is forecast of each row, or of each customer."""
+
+    worth: Draws
+    outcome: Draws
+    prob_alive: ProbAlive
+    purchases: Draws
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """The distinct states of rows, group by group in the order of their purchase states.
+
+    Blocks of states then rarely have several groups, which would be worked out one by one.
+
+    Attributes:
+        states: Distinct groups, frequency, recency, T and monetary value.
+        index: State of each row, of shape (n_rows,).
+        buying: The purchase state (all but the monetary value) of each state.
+        first: A state of each purchase state.
+        buying_cells: Cell of each state in the purchase fit.
+        spending_cells: Cell of each state in the spend fit.
+    """
+
+    states: PurchaseHistory
+    index: NDArray[np.intp]
+    buying: NDArray[np.intp]
+    first: NDArray[np.intp]
+    buying_cells: Cells
+    spending_cells: Cells
+
+    @classmethod
+    def of(
+        cls, history: PurchaseHistory, purchases: PurchaseFit, spend: SpendFit, unseen: Unseen
+    ) -> "States":
+        """Return the states of a history, each with its groups in both fits."""
+        buying_cells, spending_cells = (
+            fit.cells(history, unseen=unseen) for fit in (purchases, spend)
+        )
+        fine = history.distinct(spend=True)
+        coarse = fine.states.distinct()
+        row = np.empty(len(coarse.index), dtype=np.intp)  # a row of each state
+        row[fine.index] = np.arange(len(fine.index))
+        order = np.lexsort([coarse.index, buying_cells.group[row]])
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        index, row = place[fine.index], row[order]
+        buying = coarse.index[order]
+        return cls(
+            states=fine.states.take(order),
+            index=index,
+            buying=buying,
+            first=np.unique(buying, return_index=True)[1],
+            buying_cells=buying_cells.take(row),
+            spending_cells=spending_cells.take(row),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Draws of what rows will bring.
+
+    Attributes:
+        purchases: The posterior of purchases.
+        spend: The posterior of spend, draw by draw beside it.
+        customer_id: Customer of each row.
+        states: The distinct states of the rows.
+        margin: Margin of each state, of shape (n_states,).
+        cost: What each state costs whatever happens, discounted, of shape (n_states,).
+        horizon: How far ahead, in the unit of the purchase fit.
+        whole: Whether expected value goes on beyond the horizon, for ever.
+        rate: Continuous discount rate per unit.
+        seed: Of the simulated futures.
+    """
+
+    purchases: PurchaseFit
+    spend: SpendFit
+    customer_id: NDArray[np.object_]
+    states: States
+    margin: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    horizon: float
+    whole: bool
+    rate: float
+    seed: int
+
+    @property
+    def n_draws(self) -> int:
+        """Posterior draws, the same number of both fits."""
+        return self.purchases.n_draws
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """The rows, customer by customer."""
+        return np.argsort(first_rows(self.customer_id)[0], kind="stable")
+
+    @cached_property
+    def starts(self) -> NDArray[np.intp]:
+        """Where each customer begins in the order; the number of rows at the end."""
+        first = first_rows(self.customer_id)[0][self.order]
+        return np.flatnonzero(np.diff(first, prepend=-1, append=-1))
+
+    def per_row(self) -> Quantities:
+        """Return what is forecast of each row."""
+        place = np.empty_like(self.order)
+        place[self.order] = np.arange(len(place))
+        rows, n = self.states.index, len(self.states.states)
+
+        def by_state(at: _At) -> Callable[[slice, slice], NDArray[np.float64]]:
+            return lambda states, draws: at(np.arange(n)[states], draws)
+
+        def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
+            return self._outcome(*rows.indices(len(place))[:2], draws)
+
+        return Quantities(
+            Draws(by_state(self._worth), rows, n, self.n_draws, "value"),
+            Draws(outcome, place, len(place), self.n_draws, "value"),
+            ProbAlive(by_state(self._prob_alive), rows, n, self.n_draws, "P(alive)"),
+            Draws(by_state(self._purchases), rows, n, self.n_draws, "expected purchases"),
+        )
+
+    def per_customer(self) -> Quantities:
+        """Return what is forecast of each customer over all rows, by first appearance."""
+        n = len(self.starts) - 1
+        index = np.arange(n)
+
+        def summed(span: _Span) -> Callable[[slice, slice], NDArray[np.float64]]:
+            def evaluate(customers: slice, draws: slice) -> NDArray[np.float64]:
+                begin, end, _ = customers.indices(n)
+                low, high = int(self.starts[begin]), int(self.starts[end])
+                return np.add.reduceat(span(low, high, draws), self.starts[begin:end] - low)
+
+            return evaluate
+
+        def log_dead(low: int, high: int, draws: slice) -> NDArray[np.float64]:
+            with np.errstate(divide="ignore"):
+                return np.log1p(-self._in_order(self._prob_alive)(low, high, draws))
+
+        def alive_anywhere(customers: slice, draws: slice) -> NDArray[np.float64]:
+            return -np.expm1(summed(log_dead)(customers, draws))
+
+        count = summed(self._in_order(self._purchases))
+        return Quantities(
+            Draws(summed(self._in_order(self._worth)), index, n, self.n_draws, "value"),
+            Draws(summed(self._outcome), index, n, self.n_draws, "value"),
+            ProbAlive(alive_anywhere, index, n, self.n_draws, "P(alive)"),
+            Draws(count, index, n, self.n_draws, "expected purchases"),
+        )
+
+    def _in_order(self, at: _At) -> _Span:
+        return lambda low, high, draws: at(self.states.index[self.order[low:high]], draws)
+
+    def _prob_alive(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        return self._bought(self._alive_of_states, states, draws)
+
+    def _purchases(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        return self._bought(self._purchases_of_states, states, draws)
+
+    def _worth(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        history = self.states.states
+        known = SpendState(
+            history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
+        )
+        spend = _once(self.states.spending_cells.take(states).parameters(draws))
+        worth = self._bought(self._discounted_of_states, states, draws)
+        worth *= self.spend.model.expected_value(spend, known)
+        margin, cost = self.margin[states, None], self.cost[states, None]
+        if (margin != 1).any():
+            worth *= margin
+        if cost.any():
+            worth -= cost
+        return worth
+
+    def _bought(
+        self, values: ByRows, states: NDArray[np.intp], draws: slice
+    ) -> NDArray[np.float64]:
+        """Return what depends on the purchase state only, worked out once for each."""
+        distinct, back = np.unique(self.states.buying[states], return_inverse=True)
+        found = values(distinct, draws)
+        return found if np.array_equal(back, np.arange(len(distinct))) else found[back]
+
+    @cached_property
+    def _alive_of_states(self) -> ByRows:
+        return self._of_states(self.purchases.model.prob_alive)
+
+    @cached_property
+    def _purchases_of_states(self) -> ByRows:
+        def expected(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
+            horizon = np.asarray(self.horizon)
+            return self.purchases.model.expected_purchases(parameters, state, horizon)
+
+        return self._of_states(expected)
+
+    @cached_property
+    def _discounted_of_states(self) -> ByRows:
+        length = np.inf if self.whole else self.horizon
+        discrete = self.purchases.model.discrete
+        times, weights = discounting(length, self.rate, discrete=discrete)
+
+        def discounted(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
+            horizon = times[:, None, None]
+            expected = self.purchases.model.expected_purchases(parameters, state, horizon)
+            return np.tensordot(weights, expected, axes=1)
+
+        return self._of_states(discounted)
+
+    def _of_states(
+        self, evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]]
+    ) -> ByRows:
+        first = self.states.first
+
+        def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+            return evaluate(parameters, _purchase_state(self.states.states, first[rows, None]))
+
+        return over_draws(exact, self.states.buying_cells.take(first), self.n_draws)
+
+    def _outcome(self, low: int, high: int, draws: slice) -> NDArray[np.float64]:
+        """Return one simulated future under each draw, rows in the customers' order."""
+        first, last = low // _ROWS_PER_SEED, -(-high // _ROWS_PER_SEED)
+        block = np.concatenate([self._simulate(chunk) for chunk in range(first, last)])
+        offset = first * _ROWS_PER_SEED
+        return block[low - offset : high - offset, draws]
+
+    def _simulate(self, chunk: int) -> NDArray[np.float64]:
+        """Return the futures of one chunk of rows, whose seed is its own: (rows, draws)."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chunk,)))
+        rows = self.order[chunk * _ROWS_PER_SEED : (chunk + 1) * _ROWS_PER_SEED]
+        states = self.states.index[rows]
+        drawn = [self._futures(states, draws, rng) for draws in self._pieces(states)]
+        brought = self.margin[states, None] * np.concatenate(drawn, axis=1)
+        return np.asarray(brought - self.cost[states, None])
+
+    def _futures(
+        self, states: NDArray[np.intp], draws: slice, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return what purchases are worth in one future under each draw: (states, draws)."""
+        n = len(range(*draws.indices(self.n_draws)))
+        each = np.repeat(states, n)
+        buying = self.states.buying_cells.take(states).parameters(draws)
+        future = self.purchases.model.simulate_future(
+            _flat(buying), _purchase_state(self.states.states, each), self.horizon, rng
+        )
+        spending = self.states.spending_cells.take(states).parameters(draws)
+        history = self.states.states
+        known = SpendState(history.frequency[each], history.monetary_value[each])
+        value = self.spend.model.simulate_future(_flat(spending), known, future.row, rng)
+        worth = value * np.exp(-self.rate * future.time)
+        total = np.bincount(future.row, weights=worth, minlength=len(each))
+        return total.reshape(len(states), n)
+
+    def _pieces(self, states: NDArray[np.intp]) -> list[slice]:
+        """Return the draws, cut so that few enough purchases are simulated at once."""
+        some = slice(None, None, max(1, self.n_draws // _SOME_DRAWS))
+        expected = self.purchases.model.expected_purchases(
+            self.states.buying_cells.take(states).parameters(some),
+            _purchase_state(self.states.states, states[:, None]),
+            np.asarray(self.horizon),
+        )
+        per_draw = max(float(expected.sum(axis=0).mean()), 1.0)
+        step = max(1, int(_PURCHASES_AT_ONCE / per_draw))
+        return [slice(start, start + step) for start in range(0, self.n_draws, step)]
+
+
+def _once(parameters: Parameters) -> Parameters:
+    """Return parameters that all rows share as one row, which broadcasts."""
+    return {
+        name: values[:1] if values.ndim == 2 and values.strides[0] == 0 else values
+        for name, values in parameters.items()
+    }
+
+
+def discounting(
+    horizon: float, rate: float, *, discrete: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times t_k and weights w_k: discounted purchases are the sum of w_k E[X(t_k)].
+
+    The integral of exp(-rate t) dE[X(t)] by parts is exp(-rate h) E[X(h)] plus the
+    integral of rate exp(-rate t) E[X(t)], see `lobatto`. Over an infinite horizon the
+    latter is all, and it is taken by the trapezoidal rule in log t. That converges
+    geometrically, and does not mind whether E[X(t)] bends within hours or decades, because
+    the integrand stays analytic up to an angle of 90 degrees: exp(-rate t) is what ends it.
+
+    Where time is discrete E[X(t)] steps at whole opportunities, and the integral is a sum
+    over them, see `_opportunities`.
+
+    Args:
+        horizon: In units of time; may be infinite where the rate is above 0.
+        rate: Continuous discount rate per unit.
+        discrete: Whether time runs in whole opportunities.
+
+    Examples:
+        >>> times, weights = discounting(52.0, 0.002)
+        >>> by_hand = (1 - np.exp(-0.002 * 52)) / 0.002  # of E[X(t)] = t
+        >>> round(float(weights @ times / by_hand), 5)
+        1.0
+        >>> times, weights = discounting(np.inf, 0.002)
+        >>> round(float(weights @ times * 0.002), 5)
+        1.0
+    """
+    if discrete and rate:
+        return _opportunities(horizon, rate)
+    if np.isinf(horizon):
+        scaled = np.exp(_LOG_TIMES)
+        return scaled / rate, (_LOG_TIMES[1] - _LOG_TIMES[0]) * scaled * np.exp(-scaled)
+    n = next(n for limit, n in _LOBATTO if abs(rate) * horizon <= limit)
+    times, weights = lobatto(np.asarray(horizon), rate, n)
+    needed = weights != 0  # without a discount only E[X(h)] is
+    return times[needed], weights[needed]
+
+
+def lobatto(
+    horizon: NDArray[np.float64], rate: float, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times and weights for each of many horizons, of shape (n - 1, *horizon.shape).
+
+    Gauss-Lobatto quadrature in the square root of t, because E[X(t)] bends most at the
+    start; its two ends cost nothing, as E[X(0)] = 0 and E[X(h)] is needed anyway.
+
+    Examples:
+        >>> times, weights = lobatto(np.array([26.0, 52.0]), 0.002, 6)
+        >>> (weights * times).sum(axis=0).round(3)  # of E[X(t)] = t
+        array([25.336, 49.387])
+    """
+    basis = Legendre.basis(n - 1)
+    nodes = np.append(basis.deriv().roots().real, 1.0)
+    root = ((nodes + 1) / 2).reshape(-1, *(1,) * horizon.ndim)
+    share = 2 / (n * (n - 1) * basis(nodes) ** 2)
+    times = horizon * root**2
+    length = horizon * root * share.reshape(root.shape)
+    weights = np.asarray(rate * np.exp(-rate * times) * length)
+    weights[-1] += np.exp(-rate * horizon)
+    return times, weights
+
+
+def _opportunities(horizon: float, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return opportunities and weights: discounted purchases are the sum of w_n E[X(n)].
+
+    Summed by parts, E[X(n)] counts exp(-rate n) - exp(-rate (n + 1)), the last one
+    exp(-rate n). The first opportunities are nodes each. Later ones are taken in blocks,
+    each twice as long as the one before, in which E[X(n)] is the polynomial through a few
+    opportunities: it is smooth, and the smoother the later.
+    """
+    endless = np.ceil(-np.log(_NOTHING) / rate) if np.isinf(horizon) else horizon
+    last = int(np.floor(endless + 1e-9))
+    edges = [*range(min(_SINGLY, last) + 1)]
+    while edges[-1] < last:
+        edges.append(min(2 * edges[-1], last))
+    times, weights = [], []
+    for low, high in pairwise(edges):
+        n = np.arange(low + 1.0, high + 1)
+        count = np.exp(-rate * n) * np.where(n < last, -np.expm1(-rate), 1.0)
+        nodes = n[_spread(len(n))]
+        times.append(nodes)
+        weights.append(_lagrange(nodes, n) @ count)
+    return np.concatenate([[], *times]), np.concatenate([[], *weights])
+
+
+def _spread(n: int) -> NDArray[np.intp]:
+    """Return a few of n places, dense towards both ends (Chebyshev)."""
+    angle = np.pi * np.arange(_PER_BLOCK) / (_PER_BLOCK - 1)
+    return np.unique(np.round((n - 1) * (1 - np.cos(angle)) / 2).astype(np.intp))
+
+
+def _lagrange(nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the polynomials that are 1 at one node and 0 at the others, (nodes, at)."""
+    rows = []
+    for k, node in enumerate(nodes):
+        others = np.delete(nodes, k)[:, None]
+        rows.append(np.prod((at - others) / (node - others), axis=0))
+    return np.array(rows)
+
+
+def _purchase_state(states: PurchaseHistory, rows: NDArray[np.intp]) -> PurchaseState:
+    return PurchaseState(
+        states.frequency[rows].astype(np.float64), states.recency[rows], states.T[rows]
+    )
+
+
+def _flat(parameters: Parameters) -> Parameters:
+    return {name: values.ravel() for name, values in parameters.items()}

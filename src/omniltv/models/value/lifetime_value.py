@@ -1,0 +1,356 @@
+"""Lifetime value: the discounted margin that customers will bring within a horizon.
+
+Posterior draws of purchases and of spend meet draw by draw and are never averaged
+before: what is not known of either is in the interval. Two questions have two answers.
+How much will customers like this one bring *on average* (`LifetimeValue.draws`)? How
+much will *this customer* bring (`LifetimeValue.predictive`), where chance has its say?
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from omniltv._frames import Backend, Table
+from omniltv.data.history import PurchaseHistory
+from omniltv.draws import Draws, RowDraws, Totals
+from omniltv.errors import ConfigError, DataError, UnitError, expect
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.value._forecast import Forecast, States
+from omniltv.units import Discount, Span, TimeUnit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["LifetimeValue", "ValuePerRow", "lifetime_value"]
+
+_CHANNEL_COLUMNS = ("channel", "acquisition_channel")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ValuePerRow[Amount: RowDraws]:
+    """Draws of what each row will bring, and the table of it.
+
+    Nothing is computed before it is asked for, and then in blocks: memory does not grow
+    with customers times draws.
+
+    Attributes:
+        customer_id: Customer of each row, of shape (n_rows,).
+        groups: Group columns (channel …) by name, each of shape (n_rows,).
+        horizon: How far ahead. For a whole remaining life: how far `predictive` and
+            `expected_purchases` look.
+        draws: Draws of the *expected* discounted margin of each row.
+        predictive: Draws of the discounted margin that each row will *really* bring:
+            one simulated future under each posterior draw.
+        prob_alive: Draws of P(alive) of each row.
+        expected_purchases: Draws of each row's expected purchases within the horizon.
+    """
+
+    customer_id: NDArray[np.object_]
+    groups: Mapping[str, NDArray[np.str_]]
+    horizon: Span
+    draws: Amount
+    predictive: Amount
+    prob_alive: ProbAlive
+    expected_purchases: Amount
+
+    def __len__(self) -> int:
+        return len(self.customer_id)
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the expected discounted margin of each row, of shape (n_rows,)."""
+        return self.draws.mean()
+
+    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+        """Return the interval of the expected margin, of shape (n_rows, 2).
+
+        It says how well customers with this history are known *on average*. What one
+        customer will bring varies far more: see `predictive_interval`.
+        """
+        return self.draws.interval(level)
+
+    def predictive_interval(self, level: float = 0.9) -> NDArray[np.float64]:
+        """Return the interval of what each row will really bring, of shape (n_rows, 2).
+
+        Equal-tailed: at most (1 - level) / 2 of the futures fall beyond each end. Many
+        customers never buy again, so the lower end is often exactly 0, and then the
+        interval holds more than ``level`` of the futures, not less.
+        """
+        return self.predictive.interval(level)
+
+    def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
+        """Return the columns of `to_frame` by name, each of shape (n_rows,)."""
+        value, future = self.draws.summary(level), self.predictive_interval(level)
+        return {
+            "customer_id": self.customer_id,
+            **self.groups,
+            "value": value.mean,
+            "value_lower": value.lower,
+            "value_upper": value.upper,
+            "predictive_lower": future[:, 0],
+            "predictive_upper": future[:, 1],
+            "expected_purchases": self.expected_purchases.mean(),
+            "prob_alive": self.prob_alive.mean(),
+        }
+
+    @overload
+    def to_frame(
+        self, *, level: float = 0.9, backend: Literal["pandas"] = "pandas"
+    ) -> "pd.DataFrame": ...
+    @overload
+    def to_frame(self, *, level: float = 0.9, backend: Literal["polars"]) -> "pl.DataFrame": ...
+    @overload
+    def to_frame(self, *, level: float = 0.9, backend: Literal["pyarrow"]) -> "pa.Table": ...
+    def to_frame(
+        self, *, level: float = 0.9, backend: Backend = "pandas"
+    ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
+        """Return one row per row, as a frame of the kind asked for.
+
+        The columns: ``customer_id``, the group columns, ``value`` (the mean) with its
+        interval ``value_lower`` and ``value_upper``, ``predictive_lower`` and
+        ``predictive_upper``, ``expected_purchases`` and ``prob_alive``.
+        """
+        return Table(self.columns(level)).to_frame(backend)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LifetimeValue(ValuePerRow[Draws]):
+    """The lifetime value of each row of a history; made by `lifetime_value`.
+
+    `ValuePerRow` has its attributes. Amounts add up over rows, draw by draw.
+
+    Attributes:
+        history: The history that was scored.
+    """
+
+    history: PurchaseHistory = field(kw_only=True)
+    _forecast: Forecast = field(kw_only=True)
+
+    @property
+    def fits(self) -> tuple[PurchaseFit, SpendFit]:
+        """The fits that the value was made from: purchases and spend."""
+        return self._forecast.purchases, self._forecast.spend
+
+    def __repr__(self) -> str:
+        ahead = "whole remaining life" if self._forecast.whole else self.horizon
+        size = f"{self.draws.n_states:,} states, {self.draws.n_draws:,} draws"
+        return f"LifetimeValue({len(self):,} rows, {ahead}, {size})"
+
+    def total(self, by: str | ArrayLike | None = None) -> Totals:
+        """Return the expected margin summed over rows, draw by draw.
+
+        Args:
+            by: Name of a group column, or a label per row, or None for one total.
+
+        Raises:
+            DataError: If there is no such group column.
+        """
+        return self.draws.total(self._labels(by))
+
+    def predictive_total(self, by: str | ArrayLike | None = None) -> Totals:
+        """Return what rows will *really* bring, summed over them draw by draw; see `total`.
+
+        Raises:
+            DataError: If there is no such group column.
+        """
+        return self.predictive.total(self._labels(by))
+
+    def _labels(self, by: str | ArrayLike | None) -> ArrayLike | None:
+        if not isinstance(by, str):
+            return by
+        if by not in self.groups:
+            has = ", ".join(self.groups) or "none"
+            raise DataError(f"no such group column; there is: {has}", column=by)
+        return self.groups[by]
+
+    def per_customer(self) -> "LifetimeValue":
+        """Return the value of customers over all their rows, in order of first appearance.
+
+        Margins and purchases add up, draw by draw. P(alive) becomes the probability of
+        being alive in at least one of the rows.
+        """
+        forecast = self._forecast
+        first = forecast.order[forecast.starts[:-1]]
+        quantities = forecast.per_customer()
+        ids = forecast.customer_id[first]
+        return LifetimeValue(
+            ids, {}, self.horizon, *quantities, history=self.history, _forecast=forecast
+        )
+
+
+def lifetime_value(
+    purchases: PurchaseFit,
+    spend: SpendFit,
+    history: PurchaseHistory,
+    *,
+    horizon: Span | None,
+    discount: Discount,
+    margin: float | Mapping[str, float] = 1.0,
+    retention_cost: float | Mapping[str, float] = 0.0,
+    seed: int,
+    unseen: Unseen = "error",
+) -> LifetimeValue:
+    """Return the discounted margin that each row will bring within the horizon.
+
+    Expected value is discounted expected transactions (Fader, Hardie and Lee 2005, RFM
+    and CLV: Using Iso-Value Curves for Customer Base Analysis, Journal of Marketing
+    Research 42(4), 415-430) times the customer's expected value per purchase times the
+    margin. Value per purchase is taken as independent of how often a customer buys.
+
+    Args:
+        purchases: The posterior of a purchase model.
+        spend: The posterior of a spend model, with as many draws. It may pool other
+            groups than ``purchases`` does.
+        history: With the group columns of both fits.
+        horizon: How far ahead of the end of observation. None is the whole remaining life
+            (residual value): expected value is discounted expected residual transactions
+            (DERT), without end, times value and margin. Futures are simulated until money
+            is worth a thousandth of today's, so `LifetimeValue.predictive` lacks at most
+            that share of its margin; `LifetimeValue.horizon` says when that is.
+        discount: What money later is worth now; above 0 where the horizon is None.
+        margin: Share of the value that is margin: one for all, or one per label of the
+            column ``channel`` (else ``acquisition_channel``, else the only group column).
+        retention_cost: What keeping the customer of a row costs per year, one for all or
+            one per label, like ``margin``. It is spent continuously over the whole horizon,
+            dead or alive, because nobody sees who has left.
+        seed: Of the simulated futures behind `LifetimeValue.predictive`. They do not
+            depend on how the work is cut into blocks.
+        unseen: What to do with a group that a fit did not see.
+
+    Raises:
+        DataError: If a group was not seen, or a channel has no margin or cost.
+        UnitError: If history and fit count time in different units.
+        ConfigError: If the fits have different numbers of draws, a margin or cost is not
+            finite, a cost is below 0, or a whole life is asked for without a discount.
+    """
+    check_terms(purchases, spend, horizon, discount)
+    expect("history", history, PurchaseHistory, 'log.history(unit="week")')
+    if history.unit is not purchases.unit:
+        message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
+        raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
+    margins = _per_row(history, margin, "margin")
+    costs = _per_row(history, retention_cost, "retention_cost")
+    ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
+    states = States.of(history, purchases, spend, unseen)
+    of_states = np.empty((2, len(states.states)))
+    of_states[:, states.index] = margins, costs * paid_yearly(horizon, discount)
+    forecast = Forecast(
+        purchases=purchases,
+        spend=spend,
+        customer_id=history.customer_id,
+        states=states,
+        margin=of_states[0],
+        cost=of_states[1],
+        horizon=ahead.to(purchases.unit),
+        whole=horizon is None,
+        rate=discount.rate(purchases.unit),
+        seed=seed,
+    )
+    quantities = forecast.per_row()
+    groups = dict(history.groups)
+    return LifetimeValue(
+        history.customer_id, groups, ahead, *quantities, history=history, _forecast=forecast
+    )
+
+
+def check_terms(
+    purchases: PurchaseFit, spend: SpendFit, horizon: Span | None, discount: Discount
+) -> None:
+    """Raise ConfigError where an argument is of another kind, or draws do not pair off."""
+    expect("purchases", purchases, PurchaseFit, "fit(BgNbd(), history, seed=1)")
+    expect("spend", spend, SpendFit, "fit(GammaGamma(), history, seed=1)")
+    expect("discount", discount, Discount, "Discount(per_year=0.10)")
+    if horizon is not None:
+        expect("horizon", horizon, Span, "weeks(52), or None for the whole remaining life")
+    if purchases.n_draws != spend.n_draws:
+        counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
+        message = f"purchases and spend have {counts} draws, but are paired draw by draw"
+        raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
+
+
+def remaining_life(discount: Discount, unit: TimeUnit, *, left: float = 1e-3) -> Span:
+    """Return how far ahead money is worth what is ``left`` of today's, in whole units.
+
+    Raises:
+        ConfigError: If money keeps its worth for ever.
+
+    Examples:
+        >>> print(remaining_life(Discount(per_year=0.10), TimeUnit.YEAR))
+        73 years
+    """
+    rate = discount.rate(unit)
+    if rate <= 0:
+        message = "the value of a whole life needs a discount rate above 0"
+        raise ConfigError(f"{message}. Hint: Discount(per_year=0.10), or a horizon")
+    return Span(float(np.ceil(-np.log(left) / rate)), unit)
+
+
+def paid_yearly(horizon: Span | None, discount: Discount) -> float:
+    """Return what 1 a year, paid evenly over the horizon (None: for ever), is worth today.
+
+    Examples:
+        >>> round(paid_yearly(Span(2, TimeUnit.YEAR), Discount(per_year=0.10)), 3)
+        1.821
+    """
+    rate = discount.rate(TimeUnit.YEAR)
+    if horizon is None:
+        return 1 / rate
+    length = horizon.to(TimeUnit.YEAR)
+    return float(-np.expm1(-rate * length) / rate) if rate else length
+
+
+def check_amounts(amount: float | Mapping[str, float], name: str) -> None:
+    """Raise ConfigError where a margin or cost is not finite, or a cost is below 0."""
+    amounts = list(amount.values()) if isinstance(amount, Mapping) else [amount]
+    lowest, example = (0.0, 5.0) if name.endswith("cost") else (-np.inf, 0.3)
+    if not all(isfinite(one) and one >= lowest for one in amounts):
+        allowed = "a finite number" + (", not below 0" if name.endswith("cost") else "")
+        raise ConfigError(f"a {name.replace('_', ' ')} is {allowed}. Hint: {name}={example}")
+
+
+def _per_row(
+    history: PurchaseHistory, amount: float | Mapping[str, float], name: str
+) -> NDArray[np.float64]:
+    """Return an amount for each row, of shape (n_rows,): one for all, or by channel.
+
+    Raises:
+        ConfigError: If an amount is not allowed.
+        DataError: If a channel has none.
+    """
+    check_amounts(amount, name)
+    if not isinstance(amount, Mapping):
+        return np.full(len(history), float(amount))
+    column = _channel_column(history, name)
+    labels, code = np.unique(history.groups[column], return_inverse=True)
+    missing = sorted({str(label) for label in labels} - set(amount))
+    if missing:
+        rows = history.customer_id[np.isin(history.groups[column], missing)].tolist()
+        raise lacking(missing, name, column=column, rows=rows)
+    return np.array([amount[str(label)] for label in labels])[code]
+
+
+def lacking(
+    labels: Sequence[str], name: str, *, column: str, rows: Sequence[object] = ()
+) -> DataError:
+    """Return the error that says for which labels there is no margin or cost."""
+    hint = f'{name}={{"{labels[0]}": ..., ...}}'
+    problem = f"no {name.replace('_', ' ')} for: {', '.join(labels)}"
+    return DataError(problem, column=column, rows=rows, hint=hint)
+
+
+def _channel_column(history: PurchaseHistory, name: str) -> str:
+    """Return the group column that margins and costs are looked up by."""
+    named = [column for column in _CHANNEL_COLUMNS if column in history.groups]
+    columns = named or list(history.groups)
+    if not columns or (not named and len(columns) > 1):
+        has = ", ".join(history.groups) or "none"
+        what = name.replace("_", " ")
+        hint = f'log.history(by="channel"), or one {what} for all: {name}=...'
+        problem = f"{what}s per channel need a channel column; groups: {has}"
+        raise DataError(problem, column="channel", hint=hint)
+    return columns[0]
