@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniltv.data import PurchaseHistory, PurchaseLog
-from omniltv.errors import ConfigError, UnitError
-from omniltv.units import TimeUnit
+from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.units import Discount, TimeUnit
 
 type Columns = Mapping[str, Sequence[Any]]
 type Constructor = Callable[[Columns], Any]
@@ -443,3 +443,80 @@ def test_the_log_is_a_frame_again() -> None:
     assert repr(log) == (
         "PurchaseLog(6 purchases of 2 customers, 2026-01-05 to 2026-02-02; 0 rejected rows)"
     )
+
+
+# Summaries, and parts of a log
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=purchases)
+def test_a_summary_agrees_with_a_count_by_hand(rows: list[tuple[str, str, int, int]]) -> None:
+    frame = PurchaseLog.from_frame(_frame(rows)).summary_by_customer().to_frame()
+    assert sorted(frame["customer_id"]) == sorted({row[0] for row in rows})
+    for name, found in frame.set_index("customer_id").iterrows():
+        own = [row for row in rows if row[0] == name]
+        assert found["realised_value"] == sum(row[3] for row in own)
+        assert found["purchases"] == len({row[2] for row in own})
+        for channel in {row[1] for row in rows}:
+            days = {row[2] for row in own if row[1] == channel}
+            assert found[f"purchases_{channel}"] == len(days)
+        first = min(own, key=lambda row: row[2])
+        assert found["acquisition_channel"] == first[1]
+        last = max(row[2] for row in own)
+        assert found["first_purchase"] == pd.Timestamp(DAY0 + timedelta(days=first[2]))
+        assert found["last_purchase"] == pd.Timestamp(DAY0 + timedelta(days=last))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=purchases, at=st.integers(-5, 90))
+def test_a_moment_parts_a_log(rows: list[tuple[str, str, int, int]], at: int) -> None:
+    log, moment = PurchaseLog.from_frame(_frame(rows)), str(DAY0 + timedelta(days=at))
+    early, late = log.before(moment), log.since(moment)
+    assert sorted([*early.value, *late.value]) == sorted(log.value)
+    assert set(early.customer_id) == {row[0] for row in rows if row[2] < at}
+    assert set(late.customer_id) == {row[0] for row in rows if row[2] >= at}
+    both = sorted(set(log.customer_id))
+    total = early.realised_value(both) + late.realised_value(both)
+    assert total.tolist() == log.realised_value(both).tolist()
+
+
+def test_realised_value_is_discounted_as_lifetime_value_is() -> None:
+    rows = [("a", "ec", "2026-01-31T12:00", 100.0), ("b", "ec", "2025-12-31", 7.0)]
+    log = PurchaseLog.from_frame(pd.DataFrame(table(rows)))
+    rate = Discount(per_year=0.1)
+    found = log.realised_value(["b", "a", "c"], discount=rate, start="2026-01-01")
+    assert found == pytest.approx([7.0 * 1.1 ** (1 / 365.25), 100 * 1.1 ** (-30.5 / 365.25), 0.0])
+    with pytest.raises(ConfigError, match="needs start="):
+        log.realised_value(["a"], discount=rate)
+    with pytest.raises(DataError, match="repeated customers") as caught:
+        log.realised_value(["a", "b", "a"])
+    assert caught.value.rows == ("a",)
+
+
+def test_margins_are_of_channels() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    margins = {"store": 0.5, "ec": 0.1, "app": 0.9}
+    by_channel = log.with_margin(margins)
+    assert by_channel.value.tolist() == pytest.approx([5.0, 0.2, 3.0, 25.0, 0.8, 0.6])
+    assert log.with_margin(0.3).value.tolist() == pytest.approx((0.3 * log.value).tolist())
+
+
+def test_a_moment_with_an_offset_is_one_of_the_logs_zone() -> None:
+    rows = table([("a", "ec", "2026-01-31T16:00:00Z", 1.0), ("a", "ec", "2026-02-03T01:00Z", 1.0)])
+    log = PurchaseLog.from_frame(pd.DataFrame(rows), timezone="Asia/Tokyo")
+    assert log.timezone == "Asia/Tokyo"
+    for end in ("2026-02-02", "2026-02-01T15:30Z", "2026-02-02T00:30+09:00"):
+        assert log.history(end=end).T.tolist() == [1.0]
+    assert len(log.before("2026-01-31T16:00Z")) == 0
+    assert len(log.since("2026-02-01T01:00:00")) == 2
+
+
+def test_a_history_with_a_start_knows_it() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    window = log.history(start="2026-01-06", end="2026-02-28", period="month", customers=["bob"])
+    assert window.start == datetime(2026, 1, 6)  # noqa: DTZ001 - local
+    assert log.history().start is None
+    assert window.take([0]).start == window.start
+    assert by_customer(window, "frequency", "recency", "T") == {"bob": (2, 2.0, 2.0)}
+    everybody = log.history(start="2026-01-06")
+    assert by_customer(everybody, "frequency", "monetary_value")["ann"] == (2, 40.0)

@@ -210,3 +210,14 @@ def test_without_strata_subsets_and_batches_get_the_same_arms(ids: list[int], se
     assert part.arm.tolist() == whole.arm[keep].tolist()
     batches = [assign(ids[k::3], arms=arms, salt="x").arm.tolist() for k in range(3)]
     assert batches == [whole.arm[k::3].tolist() for k in range(3)]
+
+
+def test_the_assignment_among_some_customers_keeps_its_plan() -> None:
+    frame = pl.DataFrame({"customer_id": ["a", "b", "c"], "tier": ["x", "x", "y"]})
+    drawn = assign(frame, arms=HALVES, salt="s", strata="tier")
+    some = drawn.among(["c", "z", "a"])
+    assert some.customer_id.tolist() == ["a", "c"]
+    assert some.arm.tolist() == [drawn.arm_of("a"), drawn.arm_of("c")]
+    assert some.stratum is not None
+    assert some.stratum.tolist() == ["x", "y"]
+    assert some.shares == drawn.shares

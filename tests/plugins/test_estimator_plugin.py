@@ -142,10 +142,9 @@ def test_from_log_to_lift_by_public_names_alone() -> None:
     )
     log = ltv.PurchaseLog.from_frame(bought, now="2027-01-01")
     window = window_history(log, arms, start="2026-01-01", end="2026-06-30", unit="week")
-    purchases, spend = (
-        ltv.fit(model, window, pooling=ltv.Pooling.none("arm"), method="laplace", seed=1)
-        for model in (ltv.BgNbd(), ltv.GammaGamma())
-    )
+    by_arm = ltv.Pooling.none("arm")
+    purchases = ltv.fit(ltv.BgNbd(), window, pooling=by_arm, method="laplace", seed=1)
+    spend = ltv.fit(ltv.GammaGamma(), window, pooling=by_arm, method="laplace", seed=1)
     undiscounted = ltv.Discount(per_year=0)
     value = ltv.lifetime_value(
         purchases, spend, window, horizon=weeks(26), discount=undiscounted, seed=1

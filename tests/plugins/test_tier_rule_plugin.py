@@ -1,6 +1,7 @@
 """A tier rule of one's own: one class, public names only, held to the public laws."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -30,7 +31,7 @@ class Slipping:
     at_most: float = 0.5
     name: str = "slipping"
 
-    def holds(self, customers: nw.DataFrame[pd.DataFrame]) -> NDArray[np.bool_]:
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         ahead, past = (customers[c].to_numpy() for c in ("value", "realised_value"))
         return (ahead < past) & (customers["prob_alive"].to_numpy() <= self.at_most)
 
@@ -40,7 +41,7 @@ class AboveMedian:
 
     name = "above the median"
 
-    def holds(self, customers: nw.DataFrame[pd.DataFrame]) -> NDArray[np.bool_]:
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         value = customers["value"].to_numpy()
         return np.asarray(value > np.median(value))
 
@@ -50,7 +51,7 @@ class FirstHundred:
 
     name = "first hundred"
 
-    def holds(self, customers: nw.DataFrame[pd.DataFrame]) -> NDArray[np.bool_]:
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         return np.arange(len(customers)) < 100
 
 
@@ -59,7 +60,7 @@ class Scores:
 
     name = "scores"
 
-    def holds(self, customers: nw.DataFrame[pd.DataFrame]) -> NDArray[np.bool_]:
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         return customers["value"].to_numpy()
 
 

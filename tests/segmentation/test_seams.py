@@ -169,7 +169,12 @@ def test_with_lines_as_amounts_a_tier_depends_on_the_customer_alone(seed: int, n
     )
     draws = RowDraws.from_array(frame["value"].to_numpy()[:, None] * rng.gamma(1.5, 0.7, (n, 50)))
     whole = BY_AMOUNT.assign(frame, draws=draws)
-    for rows in ([rng.integers(n)], rng.permutation(n), np.arange(n)[::-1], np.arange(n)[::2]):
+    for rows in (
+        rng.integers(n, size=1),
+        rng.permutation(n),
+        np.arange(n)[::-1],
+        np.arange(n)[::2],
+    ):
         part = BY_AMOUNT.assign(frame.iloc[rows], draws=draws.take(rows))
         assert part.tier.tolist() == whole.tier[rows].tolist()
         assert part.probabilities.tobytes() == whole.probabilities[rows].tobytes()
