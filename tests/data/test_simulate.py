@@ -388,6 +388,14 @@ def test_true_lift_by_group_averages_to_the_whole(retailer: Retailer) -> None:
     assert follow.true_lift(weeks(52), by=tier)["group"].tolist() == ["general", "high"]
 
 
+def test_true_lift_takes_groups_by_person(retailer: Retailer) -> None:
+    after = retailer.follow_up(seed=1)
+    people = after.people["person_id"].tolist()
+    by = {person: "ab"[k % 2] for k, person in enumerate(people) if k % 3}
+    in_order = [by.get(person) for person in people]
+    assert after.true_lift(weeks(10), by=by).equals(after.true_lift(weeks(10), by=in_order))
+
+
 def test_true_lift_leaves_out_people_without_a_group(retailer: Retailer) -> None:
     frequent = retailer.truth.people["purchases"] > 3
     some = np.array(["high" if often else None for often in frequent], dtype=object)

@@ -195,9 +195,8 @@ class FollowUp:
             return np.full(n, "all", dtype=object)
         if isinstance(by, str) and by == "channel":
             return self.people["acquisition_channel"].to_numpy(dtype=object)
-        if isinstance(by, Mapping):
-            by = [by.get(person) for person in self.people["person_id"].tolist()]
-        groups = np.asarray(by, dtype=object)
+        known = self.people["person_id"].map(by) if isinstance(by, Mapping) else by
+        groups = np.asarray(known, dtype=object)
         if groups.shape != (n,):
             raise DataError(
                 f"groups of shape {groups.shape} for {n:,} people",
