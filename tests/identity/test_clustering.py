@@ -1,12 +1,17 @@
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from omniltv.identity import BestFirstClusterer
-from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.protocols import DECIDED, Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
+
+
+def _probability(bits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(expit(bits * np.log(2)))
 
 
 def _cluster(
@@ -20,7 +25,7 @@ def _cluster(
     left, right = (np.array([pair[k] for pair in weights], dtype=np.int64) for k in (0, 1))
     weight = np.array(list(weights.values()), dtype=np.float64)
     found = Candidates(left, right, ("rule",), np.ones((len(left), 1), dtype=bool), {})
-    pairs = ScoredPairs(found, 1 / (1 + np.exp2(-weight)), {"all": weight}, {}, {}, UNLEARNT)
+    pairs = ScoredPairs(found, _probability(weight), {"all": weight}, {}, {}, UNLEARNT)
     codes = np.asarray(np.full(n, MISSING) if unique is None else unique, dtype=np.int64)
     links = pairs.probability >= threshold
     labels = BestFirstClusterer().cluster(pairs, n_records=n, links=links, unique=codes)
@@ -56,3 +61,42 @@ def test_every_join_is_backed_by_the_evidence(seed: int) -> None:
         codes = [unique[k] for k in cluster if unique[k] != MISSING]
         assert len(cluster) == 1 or total > 0
         assert len(codes) == len(set(codes))
+
+
+def _by_definition(
+    weights: dict[tuple[int, int], float], n: int, unique: ArrayLike, threshold: float
+) -> set[frozenset[int]]:
+    """Return the partition that the documentation of the clusterer defines, pair by pair."""
+    code = np.asarray(unique)
+    clusters = [{k} for k in range(n)]
+    bits = {
+        k: w if abs(w) >= DECIDED / 2 else float(np.clip(w, -20, 20)) for k, w in weights.items()
+    }
+    for (a, b), weight in sorted(weights.items(), key=lambda item: (-item[1], item[0])):
+        one = next(cluster for cluster in clusters if a in cluster)
+        two = next(cluster for cluster in clusters if b in cluster)
+        if one is two or _probability(np.float64(weight)) < threshold:
+            continue
+        across = sum(w for (i, j), w in bits.items() if {i, j} & one and {i, j} & two)
+        sources = ({code[k] for k in side} - {MISSING} for side in (one, two))
+        if across <= 0 or (set.intersection(*sources) and across < DECIDED / 2):
+            continue
+        clusters = [c for c in clusters if c is not one and c is not two] + [one | two]
+    return {frozenset(cluster) for cluster in clusters}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_partition_is_the_one_that_is_documented(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 14))
+    ends = [(a, b) for a in range(n) for b in range(a + 1, n)]
+    chosen = rng.permutation(len(ends))[: rng.integers(3, len(ends) + 1)]
+    special = np.array([0.0, 1.0, 2.0, 5.0, -5.0, 25.0, -23.0, DECIDED, -DECIDED, 5.0])
+    weights = {
+        ends[k]: float(rng.choice(special) if rng.random() < 0.5 else np.round(rng.normal(0, 6)))
+        for k in sorted(chosen)
+    }
+    unique = rng.integers(-1, 6, n) if seed % 2 else np.full(n, MISSING)
+    threshold = 0.5 + 0.4 * rng.random()
+    found = _cluster(weights, n, unique=unique, threshold=threshold)
+    assert found == _by_definition(weights, n, unique, threshold)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from omniltv.models._counts import prob_purchases
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, lifetime_value, load_fit
@@ -161,7 +160,6 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
         found, spend, history, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
     )
     assert (worth.predictive_interval()[:, 1] >= worth.mean()).all()
-    assert prob_purchases(Nbd(), {"r": np.array(1.0), "alpha": np.array(2.0)}, x[:3], 1.0).min() > 0
     found.save(tmp_path / "nbd")
     again = load_fit(tmp_path / "nbd", model=Nbd())
     assert isinstance(again, PurchaseFit)
