@@ -34,6 +34,7 @@ type ByRows = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 
 _DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # a part: only in so many of the widest directions
 _TOLERANCE = 0.01  # of the posterior standard deviation, root mean square
+_MOST_NODES = 1 / 8  # of the draws; with more, all draws are worked out exactly
 _CHECKED = 8  # draws at which the polynomial is compared with the exact value
 _BLOCK_VALUES = 50_000
 _LADDERS = 32  # kept for fits that score customers one at a time
@@ -176,7 +177,7 @@ class _Ladder:
 
     def _grow(self, monomials: list[tuple[int, ...]]) -> bool:
         """Add the nodes of some monomials; return whether there are draws enough for them."""
-        if len(self.nodes) + len(monomials) > len(self.points) / 2:
+        if len(self.nodes) + len(monomials) > len(self.points) * _MOST_NODES:
             return False
         for axes in monomials:
             left = np.prod(self.points[:, axes], axis=1)
