@@ -123,7 +123,10 @@ def future(
     """
     x = np.asarray(state.frequency)
     still = np.flatnonzero(rng.random(x.shape) < alive)  # nothing is drawn of the others
-    shape, scale = entries(parameters["r"] + x, still), entries(parameters["alpha"] + state.T, still)
+    shape, scale = (
+        entries(parameters["r"] + x, still),
+        entries(parameters["alpha"] + state.T, still),
+    )
     arrivals = rng.poisson(rng.gamma(shape) * horizon / scale)
     still, arrivals = still[arrivals > 0], arrivals[arrivals > 0]
     a, b = entries(parameters["a"], still), entries(parameters["b"] + passed, still)

@@ -276,7 +276,9 @@ class Forecast:
             rng = streams.at(counters[k])
             for start in range(0, self.n_draws, steps[k]):
                 some = slice(start, start + steps[k])
-                own = ({name: of[k, some] for name, of in each.items()} for each in (buying, spending))
+                own = (
+                    {name: of[k, some] for name, of in each.items()} for each in (buying, spending)
+                )
                 brought[k, some] = self._future(state, *own, rng)
         brought *= self.margin[states, None]
         brought -= self.cost[states, None]
