@@ -269,6 +269,7 @@ class Forecast:
         states = self.states.index[rows]
         buying = self.states.buying_cells.take(states).parameters()
         spending = self.states.spending_cells.take(states).parameters()
+        own = (buying, spending)
         streams, counters = Streams(self.seed, "future"), self.names.counters(rows)
         steps = self._steps(states)
         brought = np.empty((len(rows), self.n_draws))
@@ -276,10 +277,8 @@ class Forecast:
             rng = streams.at(counters[k])
             for start in range(0, self.n_draws, steps[k]):
                 some = slice(start, start + steps[k])
-                own = (
-                    {name: of[k, some] for name, of in each.items()} for each in (buying, spending)
-                )
-                brought[k, some] = self._future(state, *own, rng)
+                bought, spent = ({name: of[k, some] for name, of in each.items()} for each in own)
+                brought[k, some] = self._future(state, bought, spent, rng)
         brought *= self.margin[states, None]
         brought -= self.cost[states, None]
         return brought[:, draws]
@@ -310,7 +309,7 @@ class Forecast:
             np.asarray(self.horizon),
         )
         per_draw = np.maximum(expected.mean(axis=1), 1.0)
-        return np.maximum(_PURCHASES_AT_ONCE / per_draw, 1).astype(np.intp).tolist()
+        return [max(1, int(_PURCHASES_AT_ONCE / each)) for each in per_draw.tolist()]
 
 
 def _weighted(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

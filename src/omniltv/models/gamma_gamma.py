@@ -101,7 +101,7 @@ class GammaGamma:
         buyers = np.flatnonzero(np.bincount(row, minlength=len(shape)))  # nobody else needs one
         own_rate = np.full(shape.shape, np.nan)
         own_rate[buyers] = rng.gamma(shape[buyers]) / rate[buyers]
-        return rng.gamma(entries(parameters["p"], row)) / own_rate[row]
+        return np.asarray(rng.gamma(entries(parameters["p"], row)) / own_rate[row])
 
     def _posterior(
         self, parameters: Parameters, state: SpendState

@@ -68,7 +68,7 @@ def check_own_answer(score: Score, history: PurchaseHistory, *, alone: int | Non
     codes = np.unique(history.customer_id.astype(str), return_inverse=True)[1]
     order = np.unique(codes, return_index=True)[1]
     first = np.argsort(np.argsort(order))[codes]  # customers by first appearance
-    for name, customers in _ways(first.max(initial=-1) + 1, alone):
+    for name, customers in _ways(int(first.max(initial=-1)) + 1, alone):
         rows = np.flatnonzero(np.isin(first, customers))
         rows = rows[::-1] if name == "reversed" else rows
         people = np.array(list(dict.fromkeys(first[rows].tolist())), dtype=np.intp)
@@ -162,10 +162,9 @@ def invented(
     if covariate:
         slopes = rng.normal(0.1, 0.05, (2, draws // 2, 1))
         bought = Posterior(**{**vars(bought), "slopes": slopes})
-    seen = {"pooling": pooling, "diagnostics": _SOUND}
     return Invented(
-        purchases=PurchaseFit(model, draws=bought, unit=TimeUnit.WEEK, effects=effects, **seen),
-        spend=SpendFit(taste, draws=spent, **seen),
+        purchases=PurchaseFit(model, pooling, bought, _SOUND, unit=TimeUnit.WEEK, effects=effects),
+        spend=SpendFit(taste, pooling, spent, _SOUND),
         history=_customers(model, taste, pooling, customers, rng),
         horizon=Span(3.0 if model.discrete else 1.5, TimeUnit.WEEK),
     )
@@ -231,7 +230,8 @@ def _customers(
     channel = (owner + (np.arange(len(owner)) >= n)) % len(channels)
     at = rng.permutation(len(owner))
     owner, channel = owner[at], channel[at]
-    T = rng.integers(2, 9, len(at)) * (1.0 if model.discrete else 0.25)
+    T = rng.integers(2, 9, len(at)).astype(np.float64)
+    T *= 1.0 if model.discrete else 0.25
     seen = model.simulate(_centre(model), T, rng)
     return PurchaseHistory(
         customer_id=np.array([f"c{k}" for k in owner], dtype=object),
