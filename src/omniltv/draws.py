@@ -24,7 +24,8 @@ type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 """Returns the draws of shape (states in the first slice, draws in the second)."""
 
 _BLOCK_VALUES = 250_000  # stays in the processor's cache
-_WHOLE_ROWS = 64  # simulated futures share a seed by so many rows: blocks do not cut them
+_FEWEST = 64  # states of a block
+_NEAR = 8  # states that far apart are not worked out in one go
 
 
 def cores() -> int:
@@ -184,7 +185,7 @@ class RowDraws:
         states, back = np.unique(self.index[np.asarray(rows, dtype=np.intp)], return_inverse=True)
         if not len(states):
             return np.empty((0, self.n_draws))
-        apart = np.flatnonzero(np.diff(states) > _WHOLE_ROWS) + 1
+        apart = np.flatnonzero(np.diff(states) > _NEAR) + 1
         every = slice(0, self.n_draws)
         near = [
             self.evaluate(slice(int(run[0]), int(run[-1]) + 1), every)[run - run[0]]
@@ -195,10 +196,17 @@ class RowDraws:
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Yield (slice of states, draws of shape (states, n_draws)) in constant memory."""
         for states in self._slices():
-            yield states, self.evaluate(states, slice(0, self.n_draws))
+            yield states, self._block(states)
+
+    def _block(self, states: slice) -> NDArray[np.float64]:
+        """Return all draws of some states, row after row in memory.
+
+        How NumPy rounds the sum of a row depends on how rows lie in memory.
+        """
+        return np.ascontiguousarray(self.evaluate(states, slice(0, self.n_draws)))
 
     def _slices(self) -> list[slice]:
-        step = max(1, _BLOCK_VALUES // max(1, self.n_draws * _WHOLE_ROWS)) * _WHOLE_ROWS
+        step = max(_FEWEST, _BLOCK_VALUES // max(1, self.n_draws))
         starts = range(0, self.n_states, step)
         return [slice(start, min(start + step, self.n_states)) for start in starts]
 
@@ -206,7 +214,7 @@ class RowDraws:
         self, summary: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         def part(states: slice) -> NDArray[np.float64]:
-            return summary(self.evaluate(states, slice(0, self.n_draws)))
+            return summary(self._block(states))
 
         parts = _in_threads(part, self._slices())
         if not parts:

@@ -392,7 +392,7 @@ def test_true_lift_takes_groups_by_person(retailer: Retailer) -> None:
     after = retailer.follow_up(seed=1)
     people = after.people["person_id"].tolist()
     by = {person: "ab"[k % 2] for k, person in enumerate(people) if k % 3}
-    in_order = [by.get(person) for person in people]
+    in_order = np.array([by.get(person) for person in people], dtype=object)
     assert after.true_lift(weeks(10), by=by).equals(after.true_lift(weeks(10), by=in_order))
 
 

@@ -10,8 +10,8 @@ from omniltv.identity.records.columns import MISSING
 UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))
 
 
-def _probability(bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(expit(bits * np.log(2)))
+def _probability(bits: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(expit(np.asarray(bits) * np.log(2)))
 
 
 def _cluster(
@@ -75,7 +75,7 @@ def _by_definition(
     for (a, b), weight in sorted(weights.items(), key=lambda item: (-item[1], item[0])):
         one = next(cluster for cluster in clusters if a in cluster)
         two = next(cluster for cluster in clusters if b in cluster)
-        if one is two or _probability(np.float64(weight)) < threshold:
+        if one is two or _probability(weight) < threshold:
             continue
         across = sum(w for (i, j), w in bits.items() if {i, j} & one and {i, j} & two)
         sources = ({code[k] for k in side} - {MISSING} for side in (one, two))

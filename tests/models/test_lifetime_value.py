@@ -401,6 +401,16 @@ def test_frame_has_the_value_and_both_intervals() -> None:
     assert polars.shape == (10, 8)
 
 
+def test_the_kind_of_frame_is_the_first_argument_as_everywhere() -> None:
+    history = shop(20, seed=10)
+    ltv = value(history)
+    assert ltv.to_frame("polars").shape == (20, 9)
+    assert ltv.to_frame("pyarrow", level=0.5).num_rows == 20
+    wide, narrow = ltv.to_frame("polars", level=0.9), ltv.to_frame("polars", level=0.2)
+    assert (wide["value_upper"] > narrow["value_upper"]).all()
+    assert history.to_frame("polars").height == 20
+
+
 def test_horizon_is_counted_in_the_unit_of_the_fit() -> None:
     history = shop(10, seed=11)
     buying, spending = fits()

@@ -39,6 +39,7 @@ __all__ = [
     "check_future",
     "check_limits",
     "check_loglik_sums_to_one",
+    "check_lone_states",
     "check_purchase_model",
     "check_pytensor",
     "check_simulation",
@@ -47,6 +48,7 @@ __all__ = [
     "check_spend_future",
     "check_spend_limits",
     "check_spend_loglik_integrates_to_one",
+    "check_spend_lone_states",
     "check_spend_model",
     "check_spend_pytensor",
     "check_spend_simulation",
@@ -126,6 +128,25 @@ def check_elementwise(model: PurchaseModel) -> None:
             _equal("broadcasting", grid[:, k], values)
         backwards = PurchaseState(*(np.asarray(values)[::-1] for values in state))
         _equal("order", np.asarray(model.loglik(NUMPY, one, backwards))[::-1], alone[0])
+
+
+def check_lone_states(model: PurchaseModel) -> None:
+    """A state's forecast is the same bytes alone, in reverse and among others.
+
+    Work in blocks must not change how a state's sums are rounded: loops that go on until all
+    states are done, or products of matrices, do.
+    """
+    many, horizon = _stacked(model), np.array(_tried(model).horizons[1:4:2])[:, None, None]
+    for states in (_states(model), _busy(model)):
+
+        def forecasts(
+            rows: NDArray[np.intp], states: PurchaseState = states
+        ) -> tuple[NDArray[np.float64], ...]:
+            some = PurchaseState(*(np.asarray(values)[rows, None] for values in states))
+            alive = model.prob_alive(many, some)
+            return alive, *model.expected_purchases(many, some, horizon)
+
+        _same_bytes("lone states", forecasts, len(states.frequency))
 
 
 def check_limits(model: PurchaseModel) -> None:
@@ -252,6 +273,17 @@ def check_spend_elementwise(model: SpendModel) -> None:
         _equal("broadcasting of expected_value", value[:, k], model.expected_value(one, state))
 
 
+def check_spend_lone_states(model: SpendModel) -> None:
+    """A state's expected value is the same bytes alone, in reverse and among others."""
+    states, many = _spends(), _stacked(model)
+
+    def forecasts(rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], ...]:
+        some = SpendState(*(np.asarray(values)[rows, None] for values in states))
+        return (model.expected_value(many, some),)
+
+    _same_bytes("lone states", forecasts, len(states.frequency))
+
+
 def check_spend_limits(model: SpendModel) -> None:
     """Without purchases the population's mean is expected, with very many the customer's own."""
     nobody = SpendState(np.zeros(1), np.full(1, np.nan))
@@ -326,6 +358,7 @@ def check_spend_fused(model: SpendModel) -> None:
 PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_time_scale,
     check_elementwise,
+    check_lone_states,
     check_limits,
     check_loglik_sums_to_one,
     check_simulation,
@@ -340,6 +373,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
 SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
     check_value_scale,
     check_spend_elementwise,
+    check_spend_lone_states,
     check_spend_limits,
     check_spend_loglik_integrates_to_one,
     check_spend_tower,
@@ -609,6 +643,17 @@ def _equal(law: str, left: Array, right: Array) -> None:
     if not np.allclose(left, right, rtol=1e-7, atol=1e-7):
         worst = float(np.max(np.abs(np.asarray(left) - np.asarray(right))))
         raise AssertionError(f"law broken: {law} (largest difference {worst:.3g})")
+
+
+def _same_bytes(
+    law: str, forecasts: Callable[[NDArray[np.intp]], tuple[NDArray[np.float64], ...]], n: int
+) -> None:
+    """Require the same forecasts of n states whole, reversed, in thirds and one by one."""
+    every = np.arange(n)
+    whole = forecasts(every)
+    for rows in (every[::-1], *(every[k::3] for k in range(min(n, 3))), *every[:, None]):
+        for found, among in zip(forecasts(rows), whole, strict=True):
+            _require(law, found.tobytes() == np.ascontiguousarray(among[rows]).tobytes())
 
 
 def _close(law: str, differences: NDArray[np.float64]) -> None:

@@ -2,19 +2,24 @@
 
 A forecast of a state is a smooth function of the population's coordinates, and the draws
 of these lie close together. So it is worked out exactly at a few draws, well spread, and
-at the others by the polynomial through those. The degree is raised until the error,
-measured on states and draws that were held back, is a small part of the posterior
-standard deviation; where no degree will do, every draw is worked out exactly.
+at the others by the polynomial through those. Which draws these are depends on the draws
+alone. The degree is raised, state by state, until the error at a few other draws is a small
+part of the posterior standard deviation; where no degree will do, every draw is worked out
+exactly.
+
+A state's values are the same bytes whatever other states are worked out beside it: nothing
+here looks at two states together, and the one product of matrices, whose rounding would
+depend on their shapes, is exact, see `_product`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import combinations_with_replacement
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
 
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import Model, Parameters
@@ -22,16 +27,20 @@ from omniltv.models.processes.protocols import Model, Parameters
 __all__ = ["ByRows", "Cells", "Exact", "over_draws"]
 
 type Exact = Callable[[Parameters, NDArray[np.intp]], NDArray[np.float64]]
-"""Returns values of shape (rows, draws) from parameters of that shape and the rows."""
+"""Returns values of shape (rows, draws) from parameters that broadcast to it and the rows."""
 
 type ByRows = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns values of shape (rows, draws) of some rows under some draws."""
 
-_FEW = 1_000_000  # values; fewer are worked out exactly
 _DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # a part: only in so many of the widest directions
 _TOLERANCE = 0.01  # of the posterior standard deviation, root mean square
-_TRIED = 64
+_MOST_NODES = 1 / 8  # of the draws; with more, all draws are worked out exactly
+_CHECKED = 8  # draws at which the polynomial is compared with the exact value
 _BLOCK_VALUES = 50_000
+_LADDERS = 32  # kept for fits that score customers one at a time
+_VALUE_BITS = 24  # of a value less that of the first node
+_LEAST_EXPONENT = -500  # smaller values are nought to the polynomial
+_SAME = 1e-9  # what is left of a monomial that is a combination of others
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,44 +72,47 @@ class Cells:
         theta = self.theta[draws].transpose(2, 1, 0)[:, self.group]
         for k, target in enumerate(self.target):
             theta[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
-        return theta
+        return np.ascontiguousarray(theta)
 
     def parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
         """Return the reported parameters, each of shape (n_rows, n_draws asked for)."""
+        found = self.shared_parameters(draws)
+        shape = (len(self.group), len(self.theta[draws]))
+        return {name: np.broadcast_to(values, shape) for name, values in found.items()}
+
+    def shared_parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
+        """Return the reported parameters, of one row where all rows share them."""
         names = [item.name for item in self.model.coordinates]
         if self.target:
             moved = self.coordinates(draws)
             return self.model.parameters(NUMPY, dict(zip(names, moved, strict=True)))
         used, place = np.unique(self.group, return_inverse=True)
-        each = self.theta[draws][:, used].transpose(2, 1, 0)
+        each = np.ascontiguousarray(self.theta[draws][:, used].transpose(2, 1, 0))
         found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
         if len(used) > 1:
             return {name: values[place] for name, values in found.items()}
-        shape = (len(place), each.shape[2])
-        return {name: np.broadcast_to(values, shape) for name, values in found.items()}
+        return found
 
 
-def over_draws(exact: Exact, cells: Cells, n_draws: int) -> ByRows:
+def over_draws(
+    exact: Exact, cells: Cells, n_draws: int, *, within: tuple[float, float] = (-np.inf, np.inf)
+) -> ByRows:
     """Return a forecast as a function of rows and draws.
 
     Args:
         exact: The forecast.
         cells: Where each row finds its parameters.
         n_draws: How many posterior draws there are.
+        within: What no value lies beyond; the polynomial is cut off there.
     """
-    made: dict[int, _Polynomial | None] = {}
-    making = Lock()  # threads that evaluate blocks wait for the first to fit
-    few = len(cells.group) * n_draws < _FEW
+    made: dict[int, _Ladder] = {}
 
     def group_values(group: int, rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
-        with making:
-            if group not in made:
-                made[group] = None if few else _fit(exact, cells, group)
-        polynomial = made[group]
-        if polynomial is None:
-            return _in_blocks(exact, cells, rows, draws, n_draws)
-        some = _in_blocks(exact, cells, rows, polynomial.nodes, len(polynomial.nodes))
-        return some @ polynomial.weights[:, draws]
+        if group not in made:
+            points = np.concatenate([cells.theta[:, group], cells.slopes], axis=1)
+            made[group] = _ladder(points.tobytes(), points.shape)
+        values = _Climb(exact, cells, made[group], draws).start(rows)
+        return np.clip(values, *within, out=values) if np.isfinite(within).any() else values
 
     def evaluate(rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
         group = cells.group[rows]
@@ -116,81 +128,220 @@ def over_draws(exact: Exact, cells: Cells, n_draws: int) -> ByRows:
     return evaluate
 
 
-def _in_blocks(
-    exact: Exact,
-    cells: Cells,
-    rows: NDArray[np.intp],
-    draws: slice | NDArray[np.intp],
-    n_draws: int,
-) -> NDArray[np.float64]:
-    """Return the exact values, worked out in blocks that stay in the processor's cache."""
-    step = max(1, _BLOCK_VALUES // n_draws)
-    parts = [rows[start : start + step] for start in range(0, len(rows), step)]
-    values = [exact(cells.take(some).parameters(draws), some) for some in parts]
-    return np.concatenate(values) if values else np.empty((0, n_draws))
-
-
 @dataclass(frozen=True, eq=False)
-class _Polynomial:
-    """Draws at which to be exact, and what each counts for every draw.
+class _Level:
+    """The interpolation of one degree.
 
     Attributes:
-        nodes: The draws, of shape (n_nodes,).
-        weights: Of shape (n_nodes, n_draws).
+        n_nodes: How many nodes it has, the first ones of its ladder.
+        weights: What each node counts for every draw, of shape (n_nodes, n_draws), rounded.
     """
 
-    nodes: NDArray[np.intp]
+    n_nodes: int
     weights: NDArray[np.float64]
 
 
-def _fit(exact: Exact, cells: Cells, group: int) -> _Polynomial | None:
-    """Return the polynomial of lowest degree that is good enough for a group, if any."""
-    points = _standardised(np.concatenate([cells.theta[:, group], cells.slopes], axis=1))
-    rng = np.random.default_rng(0)
-    members = np.flatnonzero(cells.group == group)
-    rows = np.sort(rng.choice(members, min(_TRIED, len(members)), replace=False))
-    draws = np.sort(rng.choice(len(points), min(_TRIED, len(points)), replace=False))
-    own = cells.take(rows)
-    truth = exact(own.parameters(draws), rows)
-    allowed = _TOLERANCE * truth.std(axis=1)
-    for degree in _DEGREES:
-        polynomial = _polynomial(points, degree)
-        if len(polynomial.nodes) > len(points) / 2:
-            return None
-        some = exact(own.parameters(polynomial.nodes), rows)
-        error = some @ polynomial.weights[:, draws] - truth
-        if (np.sqrt(np.square(error).mean(axis=1)) <= allowed + 1e-12).all():
-            return polynomial
-    return None
+@dataclass(frozen=True, eq=False)
+class _Ladder:
+    """Interpolations of rising degree over the draws of a group; nodes of one are kept above.
+
+    Monomials are taken one after the other. Of each what those before cannot express is
+    scaled to 1 at the draw where it is largest, and that draw is the next node (Maday, Nguyen,
+    Patera and Pau 2009, A General Multipurpose Interpolation Procedure: the Magic Points,
+    Communications on Pure and Applied Analysis 8(1)). So a degree more adds nodes, and no
+    value is worked out twice.
+
+    Attributes:
+        points: The draws, turned and scaled to unit covariance, (n_draws, n_directions).
+        checked: The draws at which errors are measured; they are never nodes.
+        nodes: The draws that are nodes, in order.
+        basis: What is left of each monomial that has a node, each of shape (n_draws,).
+    """
+
+    points: NDArray[np.float64]
+    checked: NDArray[np.intp]
+    nodes: list[int] = field(default_factory=list)
+    basis: list[NDArray[np.float64]] = field(default_factory=list)
+    _levels: list[_Level] = field(default_factory=list)
+    _growing: Lock = field(default_factory=Lock)
+
+    def level(self, number: int) -> _Level | None:
+        """Return the interpolation of a degree; None where it needs too many draws."""
+        with self._growing:  # threads wait for the first to grow it
+            while len(self._levels) <= number and len(self._levels) < len(_DEGREES):
+                if not self._grow(_monomials(len(self._levels), self.points.shape[1])):
+                    return None
+                n = len(self.nodes)
+                self._levels.append(_Level(n, self._weights(n)))
+        return self._levels[number] if number < len(self._levels) else None
+
+    def _grow(self, monomials: list[tuple[int, ...]]) -> bool:
+        """Add the nodes of some monomials; return whether there are draws enough for them."""
+        if len(self.nodes) + len(monomials) > len(self.points) * _MOST_NODES:
+            return False
+        for axes in monomials:
+            left = np.prod(self.points[:, axes], axis=1)
+            for node, known in zip(self.nodes, self.basis, strict=True):
+                left = left - left[node] * known
+            size = np.abs(left)
+            size[self.checked] = 0.0
+            node = int(size.argmax())
+            if size[node] > _SAME:
+                self.nodes.append(node)
+                self.basis.append(left / left[node])
+        return True
+
+    def _weights(self, n: int) -> NDArray[np.float64]:
+        """Return the weights of the first n nodes, rounded so that sums of products are exact."""
+        weights = np.array(self.basis[:n])
+        at_nodes = weights[:, self.nodes[:n]].T
+        for k in reversed(range(1, n)):
+            weights[:k] -= at_nodes[k, :k, None] * weights[k]
+        bits = 53 - _VALUE_BITS - int(np.ceil(np.log2(n + 1)))
+        return _rounded(weights, np.abs(weights).max(), bits)
+
+
+@lru_cache(_LADDERS)
+def _ladder(points: bytes, shape: tuple[int, int]) -> _Ladder:
+    """Return the ladder of draws, by their content: fits that score again find it again."""
+    standardised = _standardised(np.frombuffer(points).reshape(shape))
+    spread = np.argsort(np.square(standardised).sum(axis=1), kind="stable")
+    places = (np.arange(_CHECKED) + 0.5) * len(spread) / _CHECKED
+    return _Ladder(standardised, np.unique(spread[places.astype(np.intp)]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Climb:
+    """The way of rows of one group up the ladder, each until it is good enough.
+
+    Attributes:
+        exact: The forecast.
+        cells: Where rows find their parameters.
+        ladder: Interpolations of rising degree.
+        draws: The draws that are asked for.
+    """
+
+    exact: Exact
+    cells: Cells
+    ladder: _Ladder
+    draws: slice
+
+    def start(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the values of rows, of shape (rows, draws asked for)."""
+        level = self.ladder.level(0)
+        if level is None:
+            return self._at(rows, np.arange(len(self.ladder.points))[self.draws])
+        n = level.n_nodes
+        worked = self._at(rows, np.concatenate([self.ladder.nodes[:n], self.ladder.checked]))
+        return self._settle(rows, worked[:, :n], worked[:, n:], 0)
+
+    def _settle(
+        self,
+        rows: NDArray[np.intp],
+        values: NDArray[np.float64],
+        truth: NDArray[np.float64],
+        number: int,
+    ) -> NDArray[np.float64]:
+        """Return the values of rows of which those at some nodes are known already."""
+        level = self.ladder.level(number)
+        if level is None:
+            return self._at(rows, np.arange(len(self.ladder.points))[self.draws])
+        new = np.array(self.ladder.nodes[values.shape[1] : level.n_nodes], dtype=np.intp)
+        if len(new):
+            values = np.concatenate([values, self._at(rows, new)], axis=1)
+        good = _good(_product(values, level.weights[:, self.ladder.checked]), truth)
+        if good.all():
+            return _product(values, level.weights[:, self.draws])
+        found = np.empty((len(rows), level.weights[:, self.draws].shape[1]))
+        found[good] = _product(values[good], level.weights[:, self.draws])
+        found[~good] = self._settle(rows[~good], values[~good], truth[~good], number + 1)
+        return found
+
+    def _at(self, rows: NDArray[np.intp], draws: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return exact values, worked out in blocks that stay in the processor's cache."""
+        step = max(1, _BLOCK_VALUES // max(1, len(draws)))
+        found = np.empty((len(rows), len(draws)))
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            parameters = self.cells.take(some).shared_parameters(draws)
+            found[start : start + step] = self.exact(parameters, some)
+        return found
+
+
+def _good(values: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows are close enough to the truth, both of shape (rows, draws)."""
+    error = np.sqrt(np.square(values - truth).mean(axis=1))
+    return np.asarray(error <= _TOLERANCE * truth.std(axis=1) + 1e-12)
+
+
+def _product(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values at nodes as values at draws, of shape (rows, draws).
+
+    How a product of matrices is rounded depends on their shapes, on the processor and on the
+    number of threads. So nothing is rounded in it: what values and weights have beyond some
+    24 bits is cut off before, products then have at most 53 bits and so have their sums. What
+    is lost is some 1e-7 of the range of a row's values.
+
+    Args:
+        values: At the nodes, of shape (rows, n_nodes).
+        weights: Of shape (n_nodes, draws), rounded; they sum to 1 over the nodes.
+    """
+    base = values[:, :1]
+    rise = values - base
+    found = _rounded(rise, np.abs(rise).max(axis=1, keepdims=True), _VALUE_BITS) @ weights
+    found += base
+    return np.asarray(found)
+
+
+def _rounded(
+    values: NDArray[np.float64], largest: NDArray[np.float64], bits: int
+) -> NDArray[np.float64]:
+    """Return values as multiples of a power of two, at most 2^bits of them.
+
+    Examples:
+        >>> _rounded(np.array([0.3, 1.0]), np.asarray(1.0), 3).tolist()
+        [0.25, 1.0]
+    """
+    exponent = np.maximum(np.frexp(largest)[1], _LEAST_EXPONENT)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(values, bits - exponent)), exponent - bits))
 
 
 def _standardised(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return draws turned and scaled to unit covariance; what does not vary is left out."""
-    centred = points - points.mean(axis=0)
-    _, scale, turn = np.linalg.svd(centred / np.sqrt(len(points)), full_matrices=False)
-    used = scale > 1e-9 * max(scale[0], 1e-300)
-    return np.asarray(centred @ turn[used].T / scale[used])
+    """Return draws turned and scaled to unit covariance, the widest direction first.
 
-
-def _polynomial(points: NDArray[np.float64], degree: float) -> _Polynomial:
-    """Return the interpolation of a degree at well-spread draws (approximate Fekete points).
-
-    Of degree 2.75 it is quadratic, and cubic in the three quarters of directions in which the
-    draws spread most.
-
-    Sommariva and Vianello (2009), Computers and Mathematics with Applications 57(8): QR
-    with column pivoting of the monomials picks the draws.
+    What does not vary is left out. Sums are written out, so that they do not depend on how
+    many threads multiply matrices.
     """
-    directions = points.shape[1]
+    centred = points - points.mean(axis=0)
+    covariance = (centred[:, :, None] * centred[:, None, :]).mean(axis=0)
+    variance, turn = np.linalg.eigh(covariance)
+    used = np.flatnonzero(variance > 1e-18 * max(variance[-1], 1e-300))[::-1]
+    columns = [(centred * turn[:, k]).sum(axis=1) / np.sqrt(variance[k]) for k in used]
+    return np.stack(columns, axis=1) if columns else np.empty((len(points), 0))
+
+
+def _monomials(number: int, directions: int) -> list[tuple[int, ...]]:
+    """Return the monomials that a degree adds to the one before, by the axes they multiply.
+
+    Degree 2.75 is quadratic, and cubic in the three quarters of directions in which the draws
+    spread most.
+
+    Examples:
+        >>> _monomials(0, 2)
+        [(), (0,), (1,), (0, 0), (0, 1), (1, 1)]
+        >>> len(_monomials(1, 2)), len(_monomials(2, 2))
+        (4, 0)
+    """
+    known = set(_axes(_DEGREES[number - 1], directions)) if number else set()
+    return [axes for axes in _axes(_DEGREES[number], directions) if axes not in known]
+
+
+def _axes(degree: float, directions: int) -> list[tuple[int, ...]]:
     whole = int(degree)
     wide = int(np.ceil((degree - whole) * directions))
     powers = [(power, directions) for power in range(whole + 1)] + [(whole + 1, wide)]
-    chosen = [
+    return [
         axes
         for power, among in powers
         for axes in combinations_with_replacement(range(among), power)
     ]
-    monomials = np.array([np.prod(points[:, axes], axis=1) for axes in chosen])
-    _, _, order = qr(monomials, mode="economic", pivoting=True)
-    nodes = np.sort(order[: len(chosen)]).astype(np.intp)
-    return _Polynomial(nodes, np.linalg.solve(monomials[:, nodes], monomials))

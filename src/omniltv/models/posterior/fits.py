@@ -259,8 +259,9 @@ class PurchaseFit(_Fit[PurchaseModel]):
             state = purchase_state(distinct.states, rows)
             return self.model.expected_purchases(parameters, state, length)
 
-        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
         size = len(distinct.count)
+        values = over_draws(exact, cells, self.n_draws, within=(0.0, np.inf))
+        evaluate = _by_slice(values, size)
         return Draws(evaluate, distinct.index, size, self.n_draws, "expected purchases")
 
     def prob_alive(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> ProbAlive:
@@ -270,7 +271,8 @@ class PurchaseFit(_Fit[PurchaseModel]):
         def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
             return self.model.prob_alive(parameters, purchase_state(distinct.states, rows))
 
-        evaluate = _by_slice(over_draws(exact, cells, self.n_draws), len(distinct.count))
+        values = over_draws(exact, cells, self.n_draws, within=(0.0, 1.0))
+        evaluate = _by_slice(values, len(distinct.count))
         return ProbAlive(evaluate, distinct.index, len(distinct.count), self.n_draws, "P(alive)")
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:

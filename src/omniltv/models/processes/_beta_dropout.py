@@ -20,6 +20,7 @@ from omniltv.models.processes.protocols import (
 
 __all__ = [
     "COORDINATES",
+    "entries",
     "future",
     "histories",
     "log_alive",
@@ -121,16 +122,34 @@ def future(
         passed: How many tosses a living customer has passed.
     """
     x = np.asarray(state.frequency)
-    still = rng.random(x.shape) < alive
-    rate = rng.gamma(np.broadcast_to(parameters["r"] + x, x.shape))
-    arrivals = rng.poisson(still * rate * horizon / (parameters["alpha"] + state.T))
-    dropout = rng.beta(np.broadcast_to(parameters["a"], x.shape), parameters["b"] + passed)
-    bought = np.minimum(arrivals, tosses(dropout, rng)).astype(np.int64)
+    still = np.flatnonzero(rng.random(x.shape) < alive)  # nothing is drawn of the others
+    shape, scale = (
+        entries(parameters["r"] + x, still),
+        entries(parameters["alpha"] + state.T, still),
+    )
+    arrivals = rng.poisson(rng.gamma(shape) * horizon / scale)
+    still, arrivals = still[arrivals > 0], arrivals[arrivals > 0]
+    a, b = entries(parameters["a"], still), entries(parameters["b"] + passed, still)
+    bought = np.minimum(arrivals, tosses(rng.beta(a, b), rng)).astype(np.int64)
     # The first k of M uniform times are k uniform times below the (k + 1)-th.
-    missed = arrivals - bought
-    end = np.where(missed > 0, rng.beta(bought + 1, np.maximum(missed, 1)), 1.0) * horizon
-    row = np.repeat(np.arange(bought.size), bought)
-    return Future(row, end[row] * rng.random(len(row)))
+    end, missed = np.full(len(still), float(horizon)), arrivals - bought
+    cut = np.flatnonzero(missed)
+    end[cut] *= rng.beta(bought[cut] + 1.0, missed[cut])
+    row = np.repeat(still, bought)
+    return Future(row, np.repeat(end, bought) * rng.random(len(row)))
+
+
+def entries(values: ArrayLike, places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return some entries of an array, or a scalar as often.
+
+    Examples:
+        >>> entries(np.array([1.0, 2.0, 3.0]), np.array([2, 0])).tolist()
+        [3.0, 1.0]
+        >>> entries(5.0, np.array([2, 0])).tolist()
+        [5.0, 5.0]
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return array[places] if array.ndim else np.full(len(places), array)
 
 
 def tosses(dropout: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

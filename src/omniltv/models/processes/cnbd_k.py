@@ -40,6 +40,7 @@ __all__ = ["CnbdK"]
 _MOST_STAGES = 20  # with many more the sum over stages would leave the range of floats
 _LEFT_OUT = 1e-13  # of the series of expected purchases, relative to its sum
 _CELLS = 2**16
+_NARROWEST, _WIDEST = 16, 4_096  # terms of the series at once
 _CUSTOMERS = 2**11
 
 
@@ -286,20 +287,28 @@ def _series(k: int, ahead: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean purchases of a chunk, ahead of shape (6, n): one block of M after another.
 
     A customer is done when what is left of the series, were it geometric, is next to nothing.
+    How many terms a block has does not depend on how many customers are left, so that a
+    customer's sum is rounded in one way whoever is beside.
     """
     shape, scale, since, _, _, horizon = ahead
     stages_ahead = shape * horizon / scale
     limit = (horizon / (scale + horizon)) ** k
     total, may_buy = np.zeros(len(shape)), np.zeros(len(shape))
-    active, first = np.arange(len(shape)), 1
+    active, first, width = np.arange(len(shape)), 1, _NARROWEST
     while active.size:
-        width = int(np.clip(_CELLS // (k * active.size), 16, 4_096))
-        terms, may_buy[active] = _block(k, ahead[:, active], may_buy[active], first, width)
-        total[active] += terms.sum(axis=1)
-        first += width
-        with np.errstate(all="ignore"):  # terms may be 0 long before the most likely M
-            falls = np.fmax(terms[:, -1] / terms[:, -2], limit[active])
-        left = terms[:, -1] * falls > _LEFT_OUT * total[active] * np.maximum(1 - falls, 0)
+        falls = np.empty(active.size)
+        last = np.empty(active.size)
+        step = max(1, _CELLS // (k * width))
+        for start in range(0, active.size, step):
+            part = slice(start, start + step)
+            some = active[part]
+            terms, may_buy[some] = _block(k, ahead[:, some], may_buy[some], first, width)
+            total[some] += terms.sum(axis=1)
+            last[part] = terms[:, -1]
+            with np.errstate(all="ignore"):  # terms may be 0 long before the most likely M
+                falls[part] = np.fmax(terms[:, -1] / terms[:, -2], limit[some])
+        first, width = first + width, min(2 * width, _WIDEST)
+        left = last * falls > _LEFT_OUT * total[active] * np.maximum(1 - falls, 0)
         active = active[left | (k * first < stages_ahead[active])]
     return np.asarray(total / _idle(k, shape, since / scale))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.models.processes._beta_dropout import entries
 from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
@@ -103,9 +104,10 @@ class GammaGamma:
     ) -> NDArray[np.float64]:
         """Return the value of each future purchase of customer ``row``, shape of ``row``."""
         shape, rate = self._posterior(parameters, state)
-        own_rate = rng.gamma(shape) / rate
-        p = np.broadcast_to(parameters["p"], own_rate.shape)
-        return rng.gamma(p[row]) / own_rate[row]
+        buyers = np.flatnonzero(np.bincount(row, minlength=len(shape)))  # nobody else needs one
+        own_rate = np.full(shape.shape, np.nan)
+        own_rate[buyers] = rng.gamma(shape[buyers]) / rate[buyers]
+        return np.asarray(rng.gamma(entries(parameters["p"], row)) / own_rate[row])
 
     def _posterior(
         self, parameters: Parameters, state: SpendState

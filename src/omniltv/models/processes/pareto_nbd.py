@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from omniltv.models.processes._beta_dropout import entries
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -147,13 +148,14 @@ class ParetoNbd:
         see `expected_purchases`.
         """
         x = np.asarray(state.frequency)
-        alive = rng.random(x.shape) < self.prob_alive(parameters, state)
-        life = _lifetimes(parameters["s"], parameters["beta"] + state.T, x.shape, rng)
-        lived = alive * np.minimum(horizon, life)
-        shape = np.broadcast_to(parameters["r"] + x, x.shape)
-        bought = rng.poisson(rng.gamma(shape) / (parameters["alpha"] + state.T) * lived)
-        row = np.repeat(np.arange(bought.size), bought)
-        return Future(row, lived[row] * rng.random(len(row)))
+        alive = np.flatnonzero(rng.random(x.shape) < self.prob_alive(parameters, state))
+        s, beta = entries(parameters["s"], alive), entries(parameters["beta"] + state.T, alive)
+        lived = np.minimum(horizon, _lifetimes(s, beta, alive.shape, rng))
+        shape = entries(parameters["r"] + x, alive)
+        scale = entries(parameters["alpha"] + state.T, alive)
+        bought = rng.poisson(rng.gamma(shape) / scale * lived)
+        row = np.repeat(alive, bought)
+        return Future(row, np.repeat(lived, bought) * rng.random(len(row)))
 
 
 def _alive_and_dead(

@@ -1,4 +1,8 @@
-"""The engine of lifetime value: draws per distinct state, simulated futures per row."""
+"""The engine of lifetime value: draws per distinct state, simulated futures per row.
+
+What is said of a row depends on the row, the fits and the seed: states are worked out each
+for itself, and a row's future is drawn from the row's own stream of random numbers.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from omniltv.draws import Draws
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
+from omniltv.models.value._streams import RowNames, Streams
 
 __all__ = ["Forecast", "Quantities", "States", "discounting", "lobatto"]
 
@@ -25,8 +30,7 @@ type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
 
-_ROWS_PER_SEED = 64  # part of what a seed means: another number, other futures
-_PURCHASES_AT_ONCE = 2_000_000  # simulated; part of what a seed means where there are more
+_PURCHASES_AT_ONCE = 2_000_000  # of a row; part of what a seed means where there are more
 _SOME_DRAWS = 8
 _LOBATTO = ((0.12, 4), (0.3, 5), (1.0, 7), (np.inf, 24))  # nodes up to rate times horizon
 _LOG_TIMES = np.arange(-12.0, 2.9, 0.5)  # of rate times t, where the horizon is infinite
@@ -99,7 +103,7 @@ class Forecast:
     Attributes:
         purchases: The posterior of purchases.
         spend: The posterior of spend, draw by draw beside it.
-        customer_id: Customer of each row.
+        names: The customer and the group labels of each row.
         states: The distinct states of the rows.
         margin: Margin of each state, of shape (n_states,).
         cost: What each state costs whatever happens, discounted, of shape (n_states,).
@@ -111,7 +115,7 @@ class Forecast:
 
     purchases: PurchaseFit
     spend: SpendFit
-    customer_id: NDArray[np.object_]
+    names: RowNames
     states: States
     margin: NDArray[np.float64]
     cost: NDArray[np.float64]
@@ -126,31 +130,34 @@ class Forecast:
         return self.purchases.n_draws
 
     @cached_property
+    def customers(self) -> NDArray[np.intp]:
+        """The first row of each row's customer, of shape (n_rows,)."""
+        return first_rows(self.names.customer_id)[0]
+
+    @cached_property
     def order(self) -> NDArray[np.intp]:
-        """The rows, customer by customer."""
-        return np.argsort(first_rows(self.customer_id)[0], kind="stable")
+        """The rows, customer by customer, those of a customer always in the same order."""
+        return np.lexsort((self.states.index, self.customers))
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
         """Where each customer begins in the order; the number of rows at the end."""
-        first = first_rows(self.customer_id)[0][self.order]
-        return np.flatnonzero(np.diff(first, prepend=-1, append=-1))
+        return np.flatnonzero(np.diff(self.customers[self.order], prepend=-1, append=-1))
 
     def per_row(self) -> Quantities:
         """Return what is forecast of each row."""
-        place = np.empty_like(self.order)
-        place[self.order] = np.arange(len(place))
+        each = np.arange(len(self.states.index))
         rows, n = self.states.index, len(self.states.states)
 
         def by_state(at: _At) -> Callable[[slice, slice], NDArray[np.float64]]:
             return lambda states, draws: at(np.arange(n)[states], draws)
 
         def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
-            return self._outcome(*rows.indices(len(place))[:2], draws)
+            return self._outcome(each[rows], draws)
 
         return Quantities(
             Draws(by_state(self._worth), rows, n, self.n_draws, "value"),
-            Draws(outcome, place, len(place), self.n_draws, "value"),
+            Draws(outcome, each, len(each), self.n_draws, "value"),
             ProbAlive(by_state(self._prob_alive), rows, n, self.n_draws, "P(alive)"),
             Draws(by_state(self._purchases), rows, n, self.n_draws, "expected purchases"),
         )
@@ -175,10 +182,13 @@ class Forecast:
         def alive_anywhere(customers: slice, draws: slice) -> NDArray[np.float64]:
             return -np.expm1(summed(log_dead)(customers, draws))
 
+        def outcome(low: int, high: int, draws: slice) -> NDArray[np.float64]:
+            return self._outcome(self.order[low:high], draws)
+
         count = summed(self._in_order(self._purchases))
         return Quantities(
             Draws(summed(self._in_order(self._worth)), index, n, self.n_draws, "value"),
-            Draws(summed(self._outcome), index, n, self.n_draws, "value"),
+            Draws(summed(outcome), index, n, self.n_draws, "value"),
             ProbAlive(alive_anywhere, index, n, self.n_draws, "P(alive)"),
             Draws(count, index, n, self.n_draws, "expected purchases"),
         )
@@ -197,7 +207,7 @@ class Forecast:
         known = SpendState(
             history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
         )
-        spend = _once(self.states.spending_cells.take(states).parameters(draws))
+        spend = self.states.spending_cells.take(states).shared_parameters(draws)
         worth = self._bought(self._discounted_of_states, states, draws)
         worth *= self.spend.model.expected_value(spend, known)
         margin, cost = self.margin[states, None], self.cost[states, None]
@@ -217,7 +227,7 @@ class Forecast:
 
     @cached_property
     def _alive_of_states(self) -> ByRows:
-        return self._of_states(self.purchases.model.prob_alive)
+        return self._of_states(self.purchases.model.prob_alive, most=1.0)
 
     @cached_property
     def _purchases_of_states(self) -> ByRows:
@@ -236,73 +246,78 @@ class Forecast:
         def discounted(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
             horizon = times[:, None, None]
             expected = self.purchases.model.expected_purchases(parameters, state, horizon)
-            return np.tensordot(weights, expected, axes=1)
+            return _weighted(weights, expected)
 
         return self._of_states(discounted)
 
     def _of_states(
-        self, evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]]
+        self,
+        evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]],
+        *,
+        most: float = np.inf,
     ) -> ByRows:
         first = self.states.first
 
         def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
             return evaluate(parameters, _purchase_state(self.states.states, first[rows, None]))
 
-        return over_draws(exact, self.states.buying_cells.take(first), self.n_draws)
+        cells = self.states.buying_cells.take(first)
+        return over_draws(exact, cells, self.n_draws, within=(0.0, most))
 
-    def _outcome(self, low: int, high: int, draws: slice) -> NDArray[np.float64]:
-        """Return one simulated future under each draw, rows in the customers' order."""
-        first, last = low // _ROWS_PER_SEED, -(-high // _ROWS_PER_SEED)
-        block = np.concatenate([self._simulate(chunk) for chunk in range(first, last)])
-        offset = first * _ROWS_PER_SEED
-        return block[low - offset : high - offset, draws]
-
-    def _simulate(self, chunk: int) -> NDArray[np.float64]:
-        """Return the futures of one chunk of rows, whose seed is its own: (rows, draws)."""
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(chunk,)))
-        rows = self.order[chunk * _ROWS_PER_SEED : (chunk + 1) * _ROWS_PER_SEED]
+    def _outcome(self, rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+        """Return one simulated future of each row under each draw, of shape (rows, draws)."""
         states = self.states.index[rows]
-        drawn = [self._futures(states, draws, rng) for draws in self._pieces(states)]
-        brought = self.margin[states, None] * np.concatenate(drawn, axis=1)
-        return np.asarray(brought - self.cost[states, None])
+        buying = self.states.buying_cells.take(states).parameters()
+        spending = self.states.spending_cells.take(states).parameters()
+        own = (buying, spending)
+        streams, counters = Streams(self.seed, "future"), self.names.counters(rows)
+        steps = self._steps(states)
+        brought = np.empty((len(rows), self.n_draws))
+        for k, state in enumerate(states.tolist()):
+            rng = streams.at(counters[k])
+            for start in range(0, self.n_draws, steps[k]):
+                some = slice(start, start + steps[k])
+                bought, spent = ({name: of[k, some] for name, of in each.items()} for each in own)
+                brought[k, some] = self._future(state, bought, spent, rng)
+        brought *= self.margin[states, None]
+        brought -= self.cost[states, None]
+        return brought[:, draws]
 
-    def _futures(
-        self, states: NDArray[np.intp], draws: slice, rng: np.random.Generator
+    def _future(
+        self, state: int, buying: Parameters, spending: Parameters, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return what purchases are worth in one future under each draw: (states, draws)."""
-        n = len(range(*draws.indices(self.n_draws)))
-        each = np.repeat(states, n)
-        buying = self.states.buying_cells.take(states).parameters(draws)
-        future = self.purchases.model.simulate_future(
-            _flat(buying), _purchase_state(self.states.states, each), self.horizon, rng
+        """Return what a state's purchases are worth in a future per draw, of shape (draws,)."""
+        n = len(next(iter(buying.values())))
+        states = self.states.states
+        x, recency, T, money = (
+            np.full(n, values[state])
+            for values in (states.frequency, states.recency, states.T, states.monetary_value)
         )
-        spending = self.states.spending_cells.take(states).parameters(draws)
-        history = self.states.states
-        known = SpendState(history.frequency[each], history.monetary_value[each])
-        value = self.spend.model.simulate_future(_flat(spending), known, future.row, rng)
+        seen = PurchaseState(x.astype(np.float64), recency, T)
+        future = self.purchases.model.simulate_future(buying, seen, self.horizon, rng)
+        known = SpendState(x, money)
+        value = self.spend.model.simulate_future(spending, known, future.row, rng)
         worth = value * np.exp(-self.rate * future.time)
-        total = np.bincount(future.row, weights=worth, minlength=len(each))
-        return total.reshape(len(states), n)
+        return np.bincount(future.row, weights=worth, minlength=n)
 
-    def _pieces(self, states: NDArray[np.intp]) -> list[slice]:
-        """Return the draws, cut so that few enough purchases are simulated at once."""
+    def _steps(self, states: NDArray[np.intp]) -> list[int]:
+        """Return how many draws of each state keep simulated purchases few enough at once."""
         some = slice(None, None, max(1, self.n_draws // _SOME_DRAWS))
         expected = self.purchases.model.expected_purchases(
             self.states.buying_cells.take(states).parameters(some),
             _purchase_state(self.states.states, states[:, None]),
             np.asarray(self.horizon),
         )
-        per_draw = max(float(expected.sum(axis=0).mean()), 1.0)
-        step = max(1, int(_PURCHASES_AT_ONCE / per_draw))
-        return [slice(start, start + step) for start in range(0, self.n_draws, step)]
+        per_draw = np.maximum(expected.mean(axis=1), 1.0)
+        return [max(1, int(_PURCHASES_AT_ONCE / each)) for each in per_draw.tolist()]
 
 
-def _once(parameters: Parameters) -> Parameters:
-    """Return parameters that all rows share as one row, which broadcasts."""
-    return {
-        name: values[:1] if values.ndim == 2 and values.strides[0] == 0 else values
-        for name, values in parameters.items()
-    }
+def _weighted(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted sum over the first axis, term by term: BLAS rounds by shape."""
+    total = np.zeros(values.shape[1:])
+    for weight, value in zip(weights, values, strict=True):
+        total += weight * value
+    return total
 
 
 def discounting(
@@ -410,7 +425,3 @@ def _purchase_state(states: PurchaseHistory, rows: NDArray[np.intp]) -> Purchase
     return PurchaseState(
         states.frequency[rows].astype(np.float64), states.recency[rows], states.T[rows]
     )
-
-
-def _flat(parameters: Parameters) -> Parameters:
-    return {name: values.ravel() for name, values in parameters.items()}

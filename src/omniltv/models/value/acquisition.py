@@ -118,14 +118,14 @@ class AcquisitionValue:
 
     @overload
     def to_frame(
-        self, *, level: float = 0.9, backend: Literal["pandas"] = "pandas"
+        self, backend: Literal["pandas"] = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame": ...
     @overload
-    def to_frame(self, *, level: float = 0.9, backend: Literal["polars"]) -> "pl.DataFrame": ...
+    def to_frame(self, backend: Literal["polars"], *, level: float = 0.9) -> "pl.DataFrame": ...
     @overload
-    def to_frame(self, *, level: float = 0.9, backend: Literal["pyarrow"]) -> "pa.Table": ...
+    def to_frame(self, backend: Literal["pyarrow"], *, level: float = 0.9) -> "pa.Table": ...
     def to_frame(
-        self, *, level: float = 0.9, backend: Backend = "pandas"
+        self, backend: Backend = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
         """Return one row per group, as a frame of the kind asked for.
 

@@ -118,7 +118,7 @@ class ChannelMix:
         for start in range(0, len(place), _ROWS):
             rows = slice(start, start + _ROWS)
             for channel in range(len(self.channels)):
-                shares = self._shares(place[rows], channel, slice(None))
+                shares = np.ascontiguousarray(self._shares(place[rows], channel, slice(None)))
                 result[rows, channel] = shares.mean(axis=1)
         return result
 

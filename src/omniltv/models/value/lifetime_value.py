@@ -20,6 +20,7 @@ from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError, expect
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.value._forecast import Forecast, States
+from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
 
 if TYPE_CHECKING:
@@ -100,14 +101,14 @@ class ValuePerRow[Amount: RowDraws]:
 
     @overload
     def to_frame(
-        self, *, level: float = 0.9, backend: Literal["pandas"] = "pandas"
+        self, backend: Literal["pandas"] = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame": ...
     @overload
-    def to_frame(self, *, level: float = 0.9, backend: Literal["polars"]) -> "pl.DataFrame": ...
+    def to_frame(self, backend: Literal["polars"], *, level: float = 0.9) -> "pl.DataFrame": ...
     @overload
-    def to_frame(self, *, level: float = 0.9, backend: Literal["pyarrow"]) -> "pa.Table": ...
+    def to_frame(self, backend: Literal["pyarrow"], *, level: float = 0.9) -> "pa.Table": ...
     def to_frame(
-        self, *, level: float = 0.9, backend: Backend = "pandas"
+        self, backend: Backend = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
         """Return one row per row, as a frame of the kind asked for.
 
@@ -177,7 +178,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         forecast = self._forecast
         first = forecast.order[forecast.starts[:-1]]
         quantities = forecast.per_customer()
-        ids = forecast.customer_id[first]
+        ids = forecast.names.customer_id[first]
         return LifetimeValue(
             ids, {}, self.horizon, *quantities, history=self.history, _forecast=forecast
         )
@@ -242,7 +243,7 @@ def lifetime_value(
     forecast = Forecast(
         purchases=purchases,
         spend=spend,
-        customer_id=history.customer_id,
+        names=RowNames(history.customer_id, history.groups),
         states=states,
         margin=of_states[0],
         cost=of_states[1],
