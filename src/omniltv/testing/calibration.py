@@ -25,7 +25,7 @@ from scipy import stats
 from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataWarning, FitWarning
-from omniltv.models.inference._problem import SPREAD_SD, model_state
+from omniltv.models.inference._problem import SPREAD_SD
 from omniltv.models.inference.fitting import Method, fit
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
@@ -238,8 +238,8 @@ def _seeds(seed: int, fits: int) -> list[int]:
 def _once(trial: _Trial, seed: int) -> Ranked:
     rng = np.random.default_rng(seed)
     truth = _prior(trial.model, trial.pooling, trial.groups, rng)
-    each = np.repeat(truth["theta"], trial.customers, axis=0)
-    history = _simulated(trial.model, each, rng)
+    each = np.repeat(truth["coordinates"], trial.customers, axis=0)
+    history, state = _simulated(trial.model, each, rng)
     # Names that sort like numbers, because fits have their groups sorted.
     names = np.array([f"{group:06d}" for group in range(trial.groups)])
     history = history.with_group("group", np.repeat(names, trial.customers))
@@ -249,7 +249,7 @@ def _once(trial: _Trial, seed: int) -> Ranked:
     handed_over = trial.method == "laplace" and found.diagnostics.method != "laplace"
     own, of_data = (
         _ranks(trial.model, found, truth),
-        _fit_of_data(trial.model, found, history, each),
+        _fit_of_data(trial.model, found, history, _parameters(trial.model, each), state),
     )
     ranks = {**own, **of_data}
     return Ranked(ranks, handed_over, int(history.frequency.sum()), seconds)
@@ -270,11 +270,8 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
             history,
             seed=seed,
             pooling=by[trial.pooling],
-            method=trial.method,
+            method=Sampling(trial.method, draws=trial.draws, warmup=_WARMUP, chains=1),
             priors=priors,
-            draws=trial.draws,
-            warmup=_WARMUP,
-            chains=1,
             progress=False,
         )
 
@@ -289,35 +286,37 @@ def _prior(
     )
     if pooling is not PoolingKind.PARTIAL:
         size = 1 if pooling is PoolingKind.COMPLETE else groups
-        theta = rng.normal(mean, sd, (size, len(mean)))
-        return {"theta": np.repeat(theta, groups // size, axis=0)}
+        coordinates = rng.normal(mean, sd, (size, len(mean)))
+        return {"coordinates": np.repeat(coordinates, groups // size, axis=0)}
     centre = rng.normal(mean, sd)
     spread = scale * np.exp(SPREAD_SD * rng.standard_normal(len(mean)))
-    theta = rng.normal(centre, spread, (groups, len(mean)))
-    return {"theta": theta, "mean": centre, "spread": spread}
+    coordinates = rng.normal(centre, spread, (groups, len(mean)))
+    return {"coordinates": coordinates, "mean": centre, "spread": spread}
 
 
 def _simulated(
-    model: PurchaseModel | SpendModel, theta: NDArray[np.float64], rng: np.random.Generator
-) -> PurchaseHistory:
-    """Return customers with coordinates of their own, in the data's own scale."""
-    parameters = _parameters(model, theta)
-    n = len(theta)
+    model: PurchaseModel | SpendModel, coordinates: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[PurchaseHistory, PurchaseState | SpendState]:
+    """Return customers with the given coordinates, and their states, in units of the data."""
+    parameters = _parameters(model, coordinates)
+    n = len(coordinates)
     ids = np.arange(n).astype(object)
     if isinstance(model, PurchaseModel):
         T = rng.integers(4, 13, n).astype(float) if model.discrete else rng.uniform(0.5, 1.5, n)
-        x, recency, T = model.simulate(parameters, T, rng)
-        frequency = np.asarray(x, dtype=np.int64)
-        return PurchaseHistory(ids, frequency, recency, T, np.full(n, np.nan), TimeUnit.WEEK)
+        state = model.simulate(parameters, T, rng)
+        x = np.asarray(state.frequency, dtype=np.int64)
+        nothing = np.full(n, np.nan)
+        return PurchaseHistory(ids, x, state.recency, T, nothing, TimeUnit.WEEK), state
     frequency = rng.poisson(2.0, n) + 1
     value = model.simulate(parameters, frequency, rng)
     T = np.ones(n)
-    return PurchaseHistory(ids, frequency, T / 2, T, value, TimeUnit.WEEK)
+    history = PurchaseHistory(ids, frequency, T / 2, T, value, TimeUnit.WEEK)
+    return history, SpendState(frequency.astype(np.float64), value)
 
 
-def _parameters(model: PurchaseModel | SpendModel, theta: NDArray[np.float64]) -> Parameters:
+def _parameters(model: PurchaseModel | SpendModel, coordinates: NDArray[np.float64]) -> Parameters:
     names = [item.name for item in model.coordinates]
-    return model.parameters(NUMPY, dict(zip(names, theta.T, strict=True)))
+    return model.parameters(NUMPY, dict(zip(names, coordinates.T, strict=True)))
 
 
 def _ranks(
@@ -327,11 +326,11 @@ def _ranks(
 ) -> Mapping[str, int]:
     """Return the ranks of the true coordinates, population means and spreads."""
     draws = found.draws
-    held = {"": (draws.theta[:, :, 0], truth["theta"][0])}
+    held = {"": (draws.coordinates[:, :, 0], truth["coordinates"][0])}
     if len(found.groups) > 1:
         held = {
-            f" of group {group + 1}": (draws.theta[:, :, group], own)
-            for group, own in enumerate(truth["theta"])
+            f" of group {group + 1}": (draws.coordinates[:, :, group], own)
+            for group, own in enumerate(truth["coordinates"])
         }
     if draws.mean is not None and draws.spread is not None:
         held[", mean"] = (draws.mean, truth["mean"])
@@ -344,17 +343,14 @@ def _ranks(
 
 
 def _fit_of_data(
-    model: PurchaseModel | SpendModel,
+    model: Model,
     found: PurchaseFit | SpendFit,
     history: PurchaseHistory,
-    theta: NDArray[np.float64],
+    parameters: Parameters,
+    state: PurchaseState | SpendState,
 ) -> Mapping[str, int]:
     """Return the rank of the log-likelihood of the data at their true parameters."""
-    parameters, state = _parameters(model, theta), model_state(model, history)
-    if isinstance(model, PurchaseModel):
-        true = model.loglik(NUMPY, parameters, cast("PurchaseState", state))
-    else:
-        true = model.loglik(NUMPY, parameters, cast("SpendState", state))
+    true = model.loglik(NUMPY, parameters, state)
     drawn = found.log_likelihood(history).to_array().sum(axis=0)
     return {"log-likelihood": _rank(drawn, float(np.sum(np.asarray(true, dtype=np.float64))))}
 

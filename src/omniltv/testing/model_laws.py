@@ -22,6 +22,7 @@ from omniltv.models.processes.protocols import (
     ArrayNamespace,
     Coordinate,
     Future,
+    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -392,7 +393,7 @@ def check_spend_model(model: SpendModel) -> None:
         law(model)
 
 
-def _points(model: PurchaseModel | SpendModel) -> list[dict[str, float]]:
+def _points(model: Model) -> list[dict[str, float]]:
     rng = np.random.default_rng(5)
     return [
         {c.name: c.mean + c.sd / 2 * rng.uniform(-1, 1) for c in model.coordinates}
@@ -568,34 +569,31 @@ def _same_in_pytensor(
     _equal("PyTensor equals NumPy", symbolic, loglik(NUMPY, model.parameters(NUMPY, given)))
 
 
-def _same_in_kernel(model: PurchaseModel | SpendModel, state: PurchaseState | SpendState) -> None:
+def _same_in_kernel(model: Model, state: PurchaseState | SpendState) -> None:
     """Require value and gradient of the kernel, with counts and row by row."""
     from omniltv.models.inference._likelihood import Likelihood  # noqa: PLC0415 - compiled, slow to import
 
     n, k = len(state.frequency), len(model.coordinates)
     count = np.arange(1.0, n + 1)
     cell = np.arange(n) % _POINTS
-    theta = np.array([list(point.values()) for point in _points(model)])
-    value, gradient = Likelihood(model, state, count, cell).gradient(theta)
+    coordinates = np.array([list(point.values()) for point in _points(model)])
+    value, gradient = Likelihood(model, state, count, cell).gradient(coordinates)
     rows = np.repeat(np.arange(n), count.astype(int))
     full = type(state)(*(np.asarray(values)[rows] for values in state))
-    one_by_one = Likelihood(model, full, np.ones(len(rows)), cell[rows]).gradient(theta)
+    one_by_one = Likelihood(model, full, np.ones(len(rows)), cell[rows]).gradient(coordinates)
     _equal("distinct states are all rows (value)", value, one_by_one[0])
     _equal("distinct states are all rows (gradient)", gradient, one_by_one[1])
 
     def plain(at: NDArray[np.float64]) -> NDArray[np.float64]:
         named = dict(zip([item.name for item in model.coordinates], at[cell].T, strict=True))
         parameters = model.parameters(NUMPY, named)
-        if isinstance(model, PurchaseModel):
-            each = model.loglik(NUMPY, parameters, PurchaseState(*state))
-        else:
-            each = model.loglik(NUMPY, parameters, SpendState(*state))
+        each = model.loglik(NUMPY, parameters, state)
         return np.bincount(cell, weights=count * each, minlength=_POINTS)
 
-    _equal("the kernel equals NumPy", value / np.abs(value), plain(theta) / np.abs(value))
+    _equal("the kernel equals NumPy", value / np.abs(value), plain(coordinates) / np.abs(value))
     for j in range(k):
         step = 1e-5 * np.eye(k)[j]
-        slope = (plain(theta + step) - plain(theta - step)) / 2e-5
+        slope = (plain(coordinates + step) - plain(coordinates - step)) / 2e-5
         allowed = 1e-6 * np.abs(value) + 1e-4 * np.abs(slope)
         _require("the kernel's gradient", np.abs(gradient[:, j] - slope) <= allowed)
 

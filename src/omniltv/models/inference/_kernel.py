@@ -277,14 +277,16 @@ def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def prepare(cells: Program, pairs: Program, theta: Matrix, cell: Integers) -> tuple[Matrix, Matrix]:
+def prepare(
+    cells: Program, pairs: Program, coordinates: Matrix, cell: Integers
+) -> tuple[Matrix, Matrix]:
     """Return the registers of cells and of pairs at some coordinates, (n_coordinates, n_cells)."""
-    per_cell = np.empty((cells.n_registers, theta.shape[1]))
+    per_cell = np.empty((cells.n_registers, coordinates.shape[1]))
     for k in range(len(cells.constants)):
         per_cell[k, :] = cells.constants[k]
-    for k in range(theta.shape[0]):
-        per_cell[len(cells.constants) + k, :] = theta[k]
-    forward(cells.code, per_cell, theta.shape[1])
+    for k in range(coordinates.shape[0]):
+        per_cell[len(cells.constants) + k, :] = coordinates[k]
+    forward(cells.code, per_cell, coordinates.shape[1])
     per_pair = np.empty((pairs.n_registers, len(cell)))
     _load(pairs, per_cell, cell, per_pair)
     forward(pairs.code, per_pair, len(cell))
@@ -415,19 +417,19 @@ def finish(
 def evaluate(
     programs: tuple[Program, Program, Program],
     output: int,
-    theta: Matrix,
+    coordinates: Matrix,
     index: Integers,
     cell: Integers,
     count: Vector,
 ) -> tuple[Vector, Matrix]:
     """Return value and gradient of each cell, all in one go: for few states."""
     cells, pairs, states = programs
-    per_cell, per_pair = prepare(cells, pairs, theta, cell)
+    per_cell, per_pair = prepare(cells, pairs, coordinates, cell)
     value, cell_adjoint, pair_adjoint = run_states(
         states, output, per_cell, per_pair, index, count, 0, len(count), True
     )
     return value, finish(
-        cells, pairs, per_cell, per_pair, cell, cell_adjoint, pair_adjoint, theta.shape[0]
+        cells, pairs, per_cell, per_pair, cell, cell_adjoint, pair_adjoint, coordinates.shape[0]
     )
 
 
@@ -435,16 +437,16 @@ def evaluate(
 def evaluate_many(
     programs: tuple[Program, Program, Program],
     output: int,
-    thetas: NDArray[np.float64],
+    points: NDArray[np.float64],
     index: Integers,
     cell: Integers,
     count: Vector,
 ) -> Matrix:
     """Return the value of each cell at many points, of shape (n_points, n_cells)."""
     cells, pairs, states = programs
-    result = np.empty((thetas.shape[0], thetas.shape[2]))
-    for k in range(thetas.shape[0]):
-        per_cell, per_pair = prepare(cells, pairs, thetas[k], cell)
+    result = np.empty((points.shape[0], points.shape[2]))
+    for k in range(points.shape[0]):
+        per_cell, per_pair = prepare(cells, pairs, points[k], cell)
         result[k] = run_states(
             states, output, per_cell, per_pair, index, count, 0, len(count), False
         )[0]

@@ -2,7 +2,7 @@
 
 The coordinates of a cell (customers who share all of them) are a population mean, plus
 an effect per term of the pooling, plus the effects of covariates:
-theta = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
+coordinates = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
 """
 
 from collections.abc import Sequence
@@ -76,14 +76,14 @@ class Design:
         matrix = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
         return matrix.toarray() if n * self.n_rows < 20_000 else matrix
 
-    def theta(self, coefficients: Vector) -> Matrix:
+    def coordinates(self, coefficients: Vector) -> Matrix:
         """Return the coordinates of each cell, of shape (n_cells, n_coordinates)."""
         size = self.n_rows * self.n_coordinates
         rows = coefficients[:size].reshape(-1, self.n_coordinates)
-        theta: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
+        result: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
         for k, target in enumerate(self.target):
-            theta[:, target] += self.covariates[:, k] * coefficients[size + k]
-        return theta
+            result[:, target] += self.covariates[:, k] * coefficients[size + k]
+        return result
 
     def pull(self, gradient: Matrix) -> Vector:
         """Return the gradient in the coefficients from the gradient in the coordinates."""

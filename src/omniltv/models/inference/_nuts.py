@@ -24,6 +24,7 @@ from omniltv._arrays import Matrix, Vector
 from omniltv.draws import cores
 from omniltv.models.inference._laplace import Approximation
 from omniltv.models.inference._log_density import LogDensity
+from omniltv.models.inference.sampling import Sampling
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 
@@ -141,8 +142,8 @@ class _Whitened:
     def _evaluate(self, point: Vector) -> tuple[float, Vector]:
         posterior = self.posterior
         coefficients, log_spread = self.split(point)
-        theta = posterior.design.theta(coefficients)
-        cells, slopes = posterior.likelihood.gradient(theta, workers=self.workers)
+        coordinates = posterior.design.coordinates(coefficients)
+        cells, slopes = posterior.likelihood.gradient(coordinates, workers=self.workers)
         gradient = posterior.design.pull(slopes)
         gradient += posterior.prior_score(coefficients, log_spread)
         value = cells.sum() + posterior.log_prior(coefficients, log_spread)
@@ -180,16 +181,10 @@ class _UnderflowError(ArithmeticError):
 
 
 def sample(
-    approximation: Approximation,
-    *,
-    seed: int,
-    draws: int,
-    warmup: int,
-    chains: int,
-    progress: bool,
+    approximation: Approximation, sampling: Sampling, *, seed: int, progress: bool
 ) -> Chains:
     """Return chains of the posterior itself, started around its approximation."""
-    start = time.perf_counter()
+    start, chains = time.perf_counter(), sampling.chains
     density = _whiten(approximation, seed, max(1, cores() // chains))
     d = density.root.shape[1]
     compiled = compiled_pyfunc.from_pyfunc(
@@ -204,8 +199,8 @@ def sample(
     funnel = density.weight.min(initial=1.0) < _DETERMINED
     trace = nutpie.sample(
         compiled,
-        draws=draws,
-        warmup=warmup,
+        draws=sampling.draws,
+        warmup=sampling.warmup,
         chains=chains,
         cores=min(chains, cores()),
         seed=seed,
@@ -234,7 +229,7 @@ def _chains(density: _Whitened, trace: DataTree, start: float) -> Chains:
 
 def diagnostics(draws: PosteriorDraws, chains: Chains) -> Diagnostics:
     """Return R-hat and effective sizes of what was sampled, the worst of each coordinate."""
-    held = {"mean": draws.mean, "spread": draws.spread, "theta": draws.theta}
+    held = {"mean": draws.mean, "spread": draws.spread, "coordinates": draws.coordinates}
     parts = [values for values in held.values() if values is not None]
     entries = np.concatenate([item.reshape(*item.shape[:2], -1) for item in parts], axis=2)
     columns = np.arange(entries.shape[2]) % len(draws.names)

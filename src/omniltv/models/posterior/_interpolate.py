@@ -40,7 +40,7 @@ class Cells:
 
     Attributes:
         model: Turns coordinates into parameters.
-        theta: Draws of the coordinates of the groups, (n_draws, n_groups, n_coordinates).
+        by_group: Draws of the coordinates of each group, (n_draws, n_groups, n_coordinates).
         group: Group of each row, of shape (n_rows,).
         slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
         target: Which coordinate each effect moves.
@@ -48,7 +48,7 @@ class Cells:
     """
 
     model: Model
-    theta: NDArray[np.float64]
+    by_group: NDArray[np.float64]
     group: NDArray[np.intp]
     slopes: NDArray[np.float64]
     target: tuple[int, ...]
@@ -60,10 +60,10 @@ class Cells:
 
     def coordinates(self, draws: slice | NDArray[np.intp]) -> NDArray[np.float64]:
         """Return coordinates of shape (n_coordinates, n_rows, n_draws asked for)."""
-        theta = self.theta[draws].transpose(2, 1, 0)[:, self.group]
+        found = self.by_group[draws].transpose(2, 1, 0)[:, self.group]
         for k, target in enumerate(self.target):
-            theta[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
-        return theta
+            found[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
+        return found
 
     def parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
         """Return the reported parameters, each of shape (n_rows, n_draws asked for)."""
@@ -72,7 +72,7 @@ class Cells:
             moved = self.coordinates(draws)
             return self.model.parameters(NUMPY, dict(zip(names, moved, strict=True)))
         used, place = np.unique(self.group, return_inverse=True)
-        each = self.theta[draws][:, used].transpose(2, 1, 0)
+        each = self.by_group[draws][:, used].transpose(2, 1, 0)
         found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
         if len(used) > 1:
             return {name: values[place] for name, values in found.items()}
@@ -145,7 +145,7 @@ class _Polynomial:
 
 def _fit(exact: Exact, cells: Cells, group: int) -> _Polynomial | None:
     """Return the polynomial of lowest degree that is good enough for a group, if any."""
-    points = _standardised(np.concatenate([cells.theta[:, group], cells.slopes], axis=1))
+    points = _standardised(np.concatenate([cells.by_group[:, group], cells.slopes], axis=1))
     rng = np.random.default_rng(0)
     members = np.flatnonzero(cells.group == group)
     rows = np.sort(rng.choice(members, min(_TRIED, len(members)), replace=False))

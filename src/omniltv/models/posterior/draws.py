@@ -17,7 +17,7 @@ class PosteriorDraws:
         names: The coordinates, of length n_coordinates.
         groups: The groups (combinations of the labels of all group columns), sorted;
             ``("",)`` under complete pooling.
-        theta: Draws of shape (chains, draws, n_groups, n_coordinates).
+        coordinates: Draws of shape (chains, draws, n_groups, n_coordinates).
         mean: Population means, of shape (chains, draws, n_coordinates); partial only.
         spread: Spread of each term, (chains, draws, n_terms, n_coordinates); partial only.
         new: Effect of a level not seen, drawn for each term, same shape; partial only.
@@ -29,7 +29,7 @@ class PosteriorDraws:
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
-    theta: NDArray[np.float64]
+    coordinates: NDArray[np.float64]
     mean: NDArray[np.float64] | None = None
     spread: NDArray[np.float64] | None = None
     new: NDArray[np.float64] | None = None
@@ -45,7 +45,7 @@ class PosteriorDraws:
     @property
     def n_draws(self) -> int:
         """Draws over all chains."""
-        chains, draws = self.theta.shape[:2]
+        chains, draws = self.coordinates.shape[:2]
         return int(chains * draws)
 
     def flat(self, unseen: Sequence[tuple[str, ...]] = ()) -> NDArray[np.float64]:
@@ -55,7 +55,7 @@ class PosteriorDraws:
             unseen: Groups that were not seen, by their label in each term. A label that
                 was seen has its effect, one that was not the effect of a new level.
         """
-        parts = [self.theta, *(self._unseen(labels)[:, :, None] for labels in unseen)]
+        parts = [self.coordinates, *(self._unseen(labels)[:, :, None] for labels in unseen)]
         joined = np.concatenate(parts, axis=2)
         return joined.reshape(self.n_draws, *joined.shape[2:])
 
