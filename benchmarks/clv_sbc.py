@@ -84,9 +84,8 @@ def measure(options: argparse.Namespace) -> list[Calibration]:
                     pooling=kind,
                     fits=options.fits,
                     seed=options.seed,
-                    method=options.method,
+                    method=Sampling(options.method, options.draws, warmup=300, chains=1),
                     customers=options.customers,
-                    draws=options.draws,
                     run=pool.map,
                 )
                 found.append(calibration)

@@ -93,15 +93,15 @@ def test_seeds_settle_ranks_and_another_map_does_not_change_them() -> None:
     assert ranks(1) == ranks(1, run=backwards) != ranks(2)
 
 
-@pytest.mark.parametrize("options", [{"draws": 98}, {"method": "map"}])
-def test_too_few_draws_to_rank_among_are_refused(options: dict[str, object]) -> None:
+@pytest.mark.parametrize("method", [Sampling("laplace", draws=49), Sampling("map")])
+def test_too_few_draws_to_rank_among_are_refused(method: Sampling) -> None:
     with pytest.raises(ConfigError, match="ranked among 99 draws"):
         simulation_based_calibration(
             BgNbd(),
             pooling=PoolingKind.COMPLETE,
             fits=1,
             seed=1,
-            **options,  # type: ignore[arg-type]
+            method=method,
         )
 
 

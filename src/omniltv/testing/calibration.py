@@ -26,12 +26,14 @@ from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataWarning, FitWarning
 from omniltv.models.inference._problem import SPREAD_SD
-from omniltv.models.inference.fitting import Method, fit
+from omniltv.models.inference.fitting import fit
+from omniltv.models.inference.sampling import Sampling
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
 from omniltv.models.posterior.priors import Normal
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
+    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -46,7 +48,7 @@ RANKS = 100
 """Ranks from 0 to 99: the truth among 99 draws."""
 
 _BINS = 20
-_WARMUP = 300
+_LAPLACE = Sampling("laplace", draws=500, chains=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,29 +152,27 @@ def simulation_based_calibration(
     pooling: PoolingKind,
     fits: int,
     seed: int,
-    method: Method = "laplace",
+    method: Sampling = _LAPLACE,
     groups: int = 3,
     customers: int = 60,
-    draws: int = 500,
     run: Callable[[Callable[[int], "Ranked"], Iterable[int]], Iterable["Ranked"]] = map,
 ) -> Calibration:
     """Return ranks of parameters drawn from the prior among draws of their posteriors.
 
     Customers of purchase models are observed for 0.5 to 1.5 mean observation times, or for
-    4 to 12 opportunities; those of spend models have one repeat purchase and 2 more on
-    average. No data set is left out, not even one without repeat purchases, because leaving
-    out by what the data say would change the prior.
+    4 to 12 opportunities. Customers of spend models have one repeat purchase and 2 more on
+    average. All data sets are used, even those without repeat purchases: selecting data
+    sets would change the prior.
 
     Args:
-        model: The model; its default priors are drawn from, in the data's own scale.
-        pooling: How groups share strength.
-        fits: How many data sets to draw and fit.
+        model: The model; parameters are drawn from its default priors, in units of the data.
+        pooling: How groups are pooled.
+        fits: Number of data sets to draw and fit.
         seed: The same seed gives the same ranks.
-        method: How to fit: ``"laplace"`` or ``"nuts"``.
+        method: How to fit, with at least 99 draws in all. The truth is ranked among 99 of
+            them, evenly spaced.
         groups: Groups of customers in each data set.
-        customers: Customers of each group.
-        draws: Draws of each posterior, thinned evenly to the 99 that the truth is ranked
-            among; NUTS draws them in one chain after 300 of warm-up.
+        customers: Customers in each group.
         run: Maps a function over seeds, such as the `map` of a process pool.
 
     Raises:
@@ -185,10 +185,10 @@ def simulation_based_calibration(
         >>> sorted(found.ranks)
         ['log-likelihood', 'log_concentration', 'log_rate', 'log_shape', 'logit_dropout']
     """
-    if draws < RANKS - 1 or method == "map":
-        message = f"the truth is ranked among {RANKS - 1} draws, got {draws} by {method}"
-        raise ConfigError(f'{message}. Hint: draws=500, method="laplace"')
-    trial = _Trial(model, pooling, method, groups, customers, draws)
+    if method.draws * method.chains < RANKS - 1 or method.method == "map":
+        message = f"the truth is ranked among {RANKS - 1} draws, got {method}"
+        raise ConfigError(f'{message}. Hint: Sampling("laplace", draws=500)')
+    trial = _Trial(model, pooling, method, groups, customers)
     found = list(run(partial(_once, trial), _seeds(seed, fits)))
     names = found[0].ranks
     return Calibration(
@@ -224,10 +224,9 @@ class _Trial:
 
     model: PurchaseModel | SpendModel
     pooling: PoolingKind
-    method: Method
+    method: Sampling
     groups: int
     customers: int
-    draws: int
 
 
 def _seeds(seed: int, fits: int) -> list[int]:
@@ -246,7 +245,7 @@ def _once(trial: _Trial, seed: int) -> Ranked:
     start = time.process_time()
     found = _fitted(trial, history, seed)
     seconds = time.process_time() - start
-    handed_over = trial.method == "laplace" and found.diagnostics.method != "laplace"
+    handed_over = trial.method.method == "laplace" and found.diagnostics.method != "laplace"
     own, of_data = (
         _ranks(trial.model, found, truth),
         _fit_of_data(trial.model, found, history, _parameters(trial.model, each), state),
@@ -270,7 +269,7 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
             history,
             seed=seed,
             pooling=by[trial.pooling],
-            method=Sampling(trial.method, draws=trial.draws, warmup=_WARMUP, chains=1),
+            method=trial.method,
             priors=priors,
             progress=False,
         )

@@ -44,8 +44,8 @@ class Tracking(Shown):
         actual: Repeat purchases until the end of each step, of shape (n_groups, n_steps).
         expected: Draws of what the model expects until then, of shape
             (n_groups, n_steps, n_draws).
-        level: Level of the intervals. They are those of the expectation: they say how well
-            it is known, not how purchases scatter around it.
+        level: Level of the intervals, changed by `dataclasses.replace`. They are credible
+            intervals of the expectation and do not include the scatter of purchases.
     """
 
     labels: tuple[str, ...]
@@ -89,7 +89,6 @@ def tracking(
     step: Span | None = None,
     period: TimeUnit | Period = TimeUnit.DAY,
     draws: int = 500,
-    level: float = 0.9,
 ) -> Tracking:
     """Return expected and actual repeat purchases by calendar time, before and after the split.
 
@@ -107,7 +106,6 @@ def tracking(
         step: Length of a step; one unit of the fit where None.
         period: Purchases within one are one, as in `PurchaseLog.history`.
         draws: How many posterior draws are used, evenly spread.
-        level: Level of the intervals.
 
     Raises:
         DataError: If the history was not made from the log, or has no such group column.
@@ -140,7 +138,6 @@ def tracking(
         calibration=ends <= calendar.split,
         actual=calendar.actual(ends, codes, len(labels)),
         expected=_expected(fit, history, calendar, ends, codes, picked),
-        level=level,
     )
 
 

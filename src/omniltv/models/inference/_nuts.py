@@ -200,7 +200,7 @@ def sample(
     trace = nutpie.sample(
         compiled,
         draws=sampling.draws,
-        warmup=sampling.warmup,
+        tune=sampling.warmup,
         chains=chains,
         cores=min(chains, cores()),
         seed=seed,

@@ -44,6 +44,11 @@ class Habits:
         """No covariates: a log has none."""
         return {}
 
+    def take(self, rows: NDArray[np.intp]) -> "Habits":
+        """Return the habits of some rows."""
+        groups = {name: values[rows] for name, values in self.groups.items()}
+        return Habits(self.customer_id[rows], groups, self.weight[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Choices:

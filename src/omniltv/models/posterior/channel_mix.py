@@ -137,10 +137,8 @@ class ChannelMixFit(Fit[ChannelModel]):
         """
         choices = self._choices(log)
         state, later = choices.states(self.half_life), choices.customer[~choices.first]
-        groups = choices.groups_of_purchases
-        cells = self.cells(
-            Habits(choices.customer_id[later], groups, np.empty((0, 0))), unseen=unseen
-        )
+        purchases = choices.habits(choices.customer_id, self.half_life).take(later)
+        cells = self.cells(purchases, unseen=unseen)
         total = np.zeros(self.n_draws)
         for start in range(0, len(later), _ROWS):
             rows = slice(start, start + _ROWS)

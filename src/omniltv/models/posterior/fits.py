@@ -371,7 +371,7 @@ class SpendFit(Fit[SpendModel]):
         )
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
-        """Return draws of the log-likelihood of each row's spend; 0 if it has no repeat purchase."""
+        """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
         distinct, cells = self._distinct(history, unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:

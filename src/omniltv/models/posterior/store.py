@@ -1,6 +1,6 @@
 """Loading saved fits, without the sampler."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import overload
 
@@ -15,10 +15,7 @@ from omniltv.models.processes.protocols import ChannelModel, PurchaseModel, Spen
 
 __all__ = ["load_fit"]
 
-_BY_NAME: Mapping[str, Callable[[Saved], AnyModel]] = {
-    **{model.name: lambda _, model=model: model for model in BUILT_IN},
-    PolyaUrn.name: lambda saved: PolyaUrn(saved.settings.channels, saved.settings.half_life),
-}
+_BY_NAME: Mapping[str, AnyModel] = {model.name: model for model in BUILT_IN}
 
 
 @overload
@@ -66,10 +63,10 @@ def _model(saved: Saved, asked: AnyModel | None, path: Path) -> AnyModel:
     Raises:
         StoreError: If the model is unknown, or not the model asked for.
     """
-    if asked is None and saved.model not in _BY_NAME:
+    found = _built_in(saved) if asked is None else asked
+    if found is None:
         message = f"{path} holds a fit of {saved.model!r}, a model that omniltv does not have"
         raise StoreError(f"{message}. Hint: load_fit(path, model=...)")
-    found = _BY_NAME[saved.model](saved) if asked is None else asked
     names = tuple(coordinate.name for coordinate in found.coordinates)
     if (found.name, found.version, names) != (
         saved.model,
@@ -80,6 +77,12 @@ def _model(saved: Saved, asked: AnyModel | None, path: Path) -> AnyModel:
         asks = _described(found.name, found.version, names)
         raise StoreError(f"{path} holds a fit of {holds}, not of {asks}. Hint: fit again and save")
     return found
+
+
+def _built_in(saved: Saved) -> AnyModel | None:
+    if saved.model == PolyaUrn.name:
+        return PolyaUrn(saved.settings.channels, saved.settings.half_life)
+    return _BY_NAME.get(saved.model)
 
 
 def _described(name: str, number: int, coordinates: tuple[str, ...]) -> str:
