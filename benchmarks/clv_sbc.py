@@ -23,6 +23,7 @@ from _report import report
 from _workers import workers
 from scipy import stats
 
+from omniltv.models import Sampling
 from omniltv.models.posterior.pooling import PoolingKind
 from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.processes.protocols import PurchaseModel, SpendModel

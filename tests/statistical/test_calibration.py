@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
-from omniltv.models import BgNbd, GammaGamma, PurchaseFit, fit
+from omniltv.models import BgNbd, GammaGamma, PurchaseFit, Sampling, fit
 from omniltv.models.posterior.pooling import PoolingKind
 from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.testing import calibration
@@ -32,7 +32,9 @@ def wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> Calibration:
 
     def changed(*arguments: object, **options: object) -> PurchaseFit:
         found: PurchaseFit = fit(*arguments, **options)  # type: ignore[call-overload]
-        return replace(found, draws=replace(found.draws, theta=change(found.draws.theta)))
+        return replace(
+            found, draws=replace(found.draws, coordinates=change(found.draws.coordinates))
+        )
 
     monkeypatch.setattr(calibration, "fit", changed)
     return simulation_based_calibration(BgNbd(), pooling=PoolingKind.COMPLETE, fits=80, seed=3)
