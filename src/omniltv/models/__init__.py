@@ -1,4 +1,4 @@
-"""Purchase and spend models, pooling, fitting, forecasts and lifetime value."""
+"""Purchase, spend and channel models, pooling, fits, forecasts and lifetime value."""
 
 from omniltv.models.inference.fitting import fit, to_pymc
 from omniltv.models.inference.sampling import Sampling

@@ -90,7 +90,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     _check_fitted(fit, history)
     if fit.n_draws < _FEWEST:
         message = f"leaving out takes {_FEWEST} posterior draws, and there are {fit.n_draws}"
-        raise ConfigError(f'{message}. Hint: fit(..., method="laplace", draws=1000)')
+        raise ConfigError(f'{message}. Hint: fit(..., method=Sampling("laplace", draws=1000))')
     from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
 
     effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))

@@ -1,4 +1,4 @@
-"""From a model and a history to a posterior."""
+"""Inference: from a model and its data to a posterior."""
 
 from omniltv.models.inference.fitting import (
     fit,

@@ -1,8 +1,8 @@
 """The kernel that evaluates an expression graph: value and gradient in one pass over the states.
 
-States go through in blocks that stay in the processor's cache: all operations
-forwards, then all backwards (reverse-mode differentiation, Griewank and Walther 2008,
-chapter 3). Compiled once, cached on disk, the same for every model.
+States are processed in blocks that fit in the processor's cache: all operations forwards,
+then all backwards (reverse-mode differentiation, Griewank and Walther 2008, chapter 3). The
+kernel is compiled once, cached on disk, and is the same for every model.
 """
 
 # Numba compiles these functions; it has no types that a checker could read.
@@ -46,15 +46,15 @@ def _digamma(x: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _log(a: Vector, out: Vector, n: int) -> None:
-    """Write logarithms to within an ulp, in a form that processors do eight at a time.
+    """Write logarithms to within an ulp, in a form that compilers vectorise.
 
-    The fraction is taken out of the bits of a number and brought into [sqrt(1/2), sqrt(2));
+    The fraction is extracted from the bits of a number and scaled to [sqrt(1/2), sqrt(2));
     log(1 + f) is the polynomial of FreeBSD's libm (e_log.c) in f / (2 + f).
     """
     plain = True
     for i in range(n):
         plain &= (a[i] >= 2.3e-308) & (a[i] < 1.7e308)
-    if not plain:  # zero, subnormal, negative, infinite or no number
+    if not plain:  # zero, subnormal, negative, infinite or NaN
         for i in range(n):
             out[i] = math.log(a[i])
         return
@@ -79,10 +79,10 @@ def _log(a: Vector, out: Vector, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _exp(a: Vector, out: Vector, n: int) -> None:
-    """Write exponentials to within an ulp, in a form that processors do eight at a time.
+    """Write exponentials to within an ulp, in a form that compilers vectorise.
 
-    The exponent's whole multiples of log 2 go straight into the bits; the rest, at most
-    log(2) / 2, is Taylor's series.
+    The whole multiples of log 2 in the exponent are added to the bits; the remainder, at
+    most log(2) / 2, is a Taylor series.
     """
     plain = True
     for i in range(n):
@@ -106,7 +106,7 @@ def _exp(a: Vector, out: Vector, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _log1p(a: Vector, out: Vector, n: int) -> None:
-    """Write log(1 + x): the logarithm of the rounded sum, corrected by what was rounded off."""
+    """Write log(1 + x): the logarithm of the rounded sum, corrected for the rounding error."""
     sums = np.empty(n)
     for i in range(n):
         sums[i] = 1.0 + a[i]
@@ -250,7 +250,7 @@ def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) ->
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
-    """Run operations backwards: what each register adds to the result, column by column."""
+    """Run operations backwards: the adjoint of each register, column by column."""
     for k in range(code.shape[0] - 1, -1, -1):
         op, d = code[k, 0], adjoint[code[k, 4]]
         if 4 <= op <= 9:
@@ -264,7 +264,7 @@ def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None:
-    """Fill the registers of pairs with constants, leaves and what cells have worked out."""
+    """Fill the registers of pairs with constants, leaves and results of cells."""
     first = len(program.constants)
     for k in range(first):
         v[k, :] = program.constants[k]
@@ -303,7 +303,7 @@ def _gather(
     start: int,
     n: int,
 ) -> None:
-    """Fill a block's registers with leaves and with what cells and pairs have worked out."""
+    """Fill a block's registers with leaves and with results of cells and pairs."""
     first = len(states.constants)
     for k in range(states.leaves.shape[0]):
         v[first + k, :n] = states.leaves[k, start : start + n]
@@ -320,7 +320,7 @@ def _gather(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_up(amount: Vector, place: Integers, target: Vector, start: int, n: int) -> None:
-    """Add amounts to where they belong, run by run of the same place."""
+    """Add amounts to their places; runs of the same place are summed first."""
     if place[start] == place[start + n - 1]:
         total = np.zeros(8)
         whole = n - n % 8
@@ -347,7 +347,7 @@ def _scatter(
     start: int,
     n: int,
 ) -> None:
-    """Add a block's adjoints to those of the cells and pairs that its registers came from."""
+    """Add a block's adjoints to those of its cells and pairs."""
     first = len(states.constants) + states.leaves.shape[0]
     for k in range(states.coarse.shape[0]):
         target = (cell_adjoint if states.coarse[k, 0] == 1 else pair_adjoint)[states.coarse[k, 1]]

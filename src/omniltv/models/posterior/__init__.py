@@ -1,4 +1,4 @@
-"""Posteriors: draws, pooling, priors, diagnostics, fits and how they are saved."""
+"""Posteriors: draws, pooling, priors, diagnostics, fits and saved fits."""
 
 from omniltv.models.posterior.channel_mix import (
     ChannelMixFit,

@@ -1,10 +1,10 @@
-"""Forecasts under all posterior draws from a few of them.
+"""Forecasts under all posterior draws, interpolated from a few of them.
 
-A forecast of a state is a smooth function of the population's coordinates, and the draws
-of these lie close together. So it is worked out exactly at a few draws, well spread, and
-at the others by the polynomial through those. The degree is raised until the error,
-measured on states and draws that were held back, is a small part of the posterior
-standard deviation; where no degree will do, every draw is worked out exactly.
+The forecast of a state is a smooth function of the coordinates, and their draws lie close
+together. The forecast is computed exactly at a few well-spread draws, and at the others by
+polynomial interpolation. The degree is increased until the error, measured on held-out
+states and draws, is a small part of the posterior standard deviation. If no degree is good
+enough, the forecast is computed exactly at all draws.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ type Exact = Callable[[Parameters, NDArray[np.intp]], NDArray[np.float64]]
 type ByRows = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns values of shape (rows, draws) of some rows under some draws."""
 
-_FEW = 1_000_000  # values; fewer are worked out exactly
-_DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # a part: only in so many of the widest directions
+_FEW = 1_000_000  # values; fewer are computed exactly
+_DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # a fraction: only in that share of the directions
 _TOLERANCE = 0.01  # of the posterior standard deviation, root mean square
 _TRIED = 64
 _BLOCK_VALUES = 50_000
@@ -36,14 +36,14 @@ _BLOCK_VALUES = 50_000
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Where rows find their parameters: their groups, and their covariates.
+    """The draws of all groups, with the group and covariates of each row.
 
     Attributes:
-        model: Turns coordinates into parameters.
+        model: The model, which turns coordinates into parameters.
         by_group: Draws of the coordinates of each group, (n_draws, n_groups, n_coordinates).
         group: Group of each row, of shape (n_rows,).
         slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
-        target: Which coordinate each effect moves.
+        target: Position of the coordinate of each effect.
         covariates: Standardised covariates of each row, of shape (n_rows, n_effects).
     """
 
@@ -85,8 +85,8 @@ def over_draws(exact: Exact, cells: Cells, n_draws: int) -> ByRows:
 
     Args:
         exact: The forecast.
-        cells: Where each row finds its parameters.
-        n_draws: How many posterior draws there are.
+        cells: The cell of each row.
+        n_draws: Number of posterior draws.
     """
     made: dict[int, _Polynomial | None] = {}
     making = Lock()  # threads that evaluate blocks wait for the first to fit
@@ -123,7 +123,7 @@ def _in_blocks(
     draws: slice | NDArray[np.intp],
     n_draws: int,
 ) -> NDArray[np.float64]:
-    """Return the exact values, worked out in blocks that stay in the processor's cache."""
+    """Return the exact values, computed in blocks that fit in the processor's cache."""
     step = max(1, _BLOCK_VALUES // n_draws)
     parts = [rows[start : start + step] for start in range(0, len(rows), step)]
     values = [exact(cells.take(some).parameters(draws), some) for some in parts]
@@ -132,11 +132,11 @@ def _in_blocks(
 
 @dataclass(frozen=True, eq=False)
 class _Polynomial:
-    """Draws at which to be exact, and what each counts for every draw.
+    """An interpolation: the exact draws, and their weights for every draw.
 
     Attributes:
-        nodes: The draws, of shape (n_nodes,).
-        weights: Of shape (n_nodes, n_draws).
+        nodes: The exact draws, of shape (n_nodes,).
+        weights: Their weights, of shape (n_nodes, n_draws).
     """
 
     nodes: NDArray[np.intp]
@@ -144,7 +144,7 @@ class _Polynomial:
 
 
 def _fit(exact: Exact, cells: Cells, group: int) -> _Polynomial | None:
-    """Return the polynomial of lowest degree that is good enough for a group, if any."""
+    """Return the polynomial of lowest degree that is accurate enough for a group, if any."""
     points = _standardised(np.concatenate([cells.by_group[:, group], cells.slopes], axis=1))
     rng = np.random.default_rng(0)
     members = np.flatnonzero(cells.group == group)
@@ -165,7 +165,7 @@ def _fit(exact: Exact, cells: Cells, group: int) -> _Polynomial | None:
 
 
 def _standardised(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return draws turned and scaled to unit covariance; what does not vary is left out."""
+    """Return draws whitened to unit covariance, without directions that do not vary."""
     centred = points - points.mean(axis=0)
     _, scale, turn = np.linalg.svd(centred / np.sqrt(len(points)), full_matrices=False)
     used = scale > 1e-9 * max(scale[0], 1e-300)
@@ -175,11 +175,9 @@ def _standardised(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def _polynomial(points: NDArray[np.float64], degree: float) -> _Polynomial:
     """Return the interpolation of a degree at well-spread draws (approximate Fekete points).
 
-    Of degree 2.75 it is quadratic, and cubic in the three quarters of directions in which the
-    draws spread most.
-
-    Sommariva and Vianello (2009), Computers and Mathematics with Applications 57(8): QR
-    with column pivoting of the monomials picks the draws.
+    A degree of 2.75 is quadratic, and cubic in the three quarters of the directions with the
+    largest variance. The draws are chosen by QR with column pivoting of the monomials
+    (Sommariva and Vianello 2009, Computers and Mathematics with Applications 57(8)).
     """
     directions = points.shape[1]
     whole = int(degree)
