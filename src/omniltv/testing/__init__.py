@@ -1,7 +1,7 @@
 """Public laws for every plug-in point, and published reference numbers.
 
-Models: `check_purchase_model` and `check_spend_model`, or law by law with
-`laws_of` and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
+Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
+and `SPEND_LAWS`. Lift estimators: `omniltv.testing.experiment_laws`.
 Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 

@@ -1,4 +1,4 @@
-"""The plug-in points of the models, the models that come with omniltv, and their maths."""
+"""The protocols of models, the built-in models, and their maths."""
 
 from omniltv.models.processes.bg_bb import (
     BgBb,
