@@ -133,7 +133,7 @@ def test_a_flipped_bit_is_noticed(saved: Path, place: int) -> None:
 def test_draws_of_another_fit_are_noticed(saved: Path) -> None:
     with np.load(saved) as content:
         arrays = {name: content[name] for name in content.files}
-    arrays["theta"] = arrays["theta"] + 1e-9
+    arrays["coordinates"] = arrays["coordinates"] + 1e-9
     np.savez(saved, **arrays)
     with pytest.raises(StoreError, match="damaged"):
         load_fit(saved)
