@@ -1,7 +1,7 @@
 """`fit`: from a model and its data to a posterior."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 from warnings import warn
 
 from omniltv.data.history import PurchaseHistory
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit", "to_pymc"]
 
-type Data = PurchaseHistory | PurchaseLog[Any]
+type Data = PurchaseHistory | PurchaseLog[object]
 
 _COMPLETE = Pooling.complete()
 
@@ -52,7 +52,7 @@ def fit(
 @overload
 def fit(
     model: ChannelModel,
-    history: PurchaseLog[Any],
+    history: PurchaseLog[object],
     *,
     seed: int,
     pooling: Pooling = ...,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,7 +72,7 @@ class Choices:
     channels: tuple[str, ...]
 
     @classmethod
-    def of(cls, log: PurchaseLog[Any], channels: tuple[str, ...]) -> "Choices":
+    def of(cls, log: PurchaseLog[object], channels: tuple[str, ...]) -> "Choices":
         """Return the purchases of a log.
 
         Args:

@@ -90,7 +90,7 @@ def _channel_fit(model: ChannelModel, parts: Parts) -> ChannelMixFit:
     )
 
 
-def _channels_observed(model: ChannelModel, log: PurchaseLog[Any]) -> Observations:
+def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observations:
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,16 +32,13 @@ class ChannelMixFit(Fit[ChannelModel]):
     Examples:
         >>> import pandas as pd
         >>> from omniltv.models import PolyaUrn, fit
-        >>> frame = pd.DataFrame({
-        ...     "customer_id": list("aaaabbbccc"),
-        ...     "channel": ["ec", "ec", "ec", "store", "store", "store", "store", "ec", "ec", "ec"],
-        ...     "time": pd.date_range("2026-01-01", periods=10, freq="D"),
-        ...     "value": 10.0,
-        ... })
+        >>> days = pd.date_range("2026-01-01", periods=8, freq="D")
+        >>> frame = pd.DataFrame({"customer_id": list("aaaabbbb"), "time": days, "value": 10.0})
+        >>> frame["channel"] = ["ec"] * 3 + ["store"] * 5
         >>> log = PurchaseLog.from_frame(frame)
         >>> mix = fit(PolyaUrn(log.channels), log, seed=1, method="map")
         >>> mix.shares(log, ["b"]).round(1)
-        array([[0.2, 0.8]])
+        array([[0.1, 0.9]])
     """
 
     @property
@@ -58,7 +54,7 @@ class ChannelMixFit(Fit[ChannelModel]):
     def split(
         self,
         amount: Draws,
-        log: PurchaseLog[Any],
+        log: PurchaseLog[object],
         customer_id: ArrayLike,
         *,
         unseen: Unseen = "population",
@@ -96,7 +92,7 @@ class ChannelMixFit(Fit[ChannelModel]):
 
     def shares(
         self,
-        log: PurchaseLog[Any],
+        log: PurchaseLog[object],
         customer_id: ArrayLike | None = None,
         *,
         unseen: Unseen = "population",
@@ -126,7 +122,7 @@ class ChannelMixFit(Fit[ChannelModel]):
         return result
 
     def log_likelihood(
-        self, log: PurchaseLog[Any], *, unseen: Unseen = "population"
+        self, log: PurchaseLog[object], *, unseen: Unseen = "population"
     ) -> NDArray[np.float64]:
         """Return the log probability of the channels of all purchases after the first.
 
@@ -147,11 +143,11 @@ class ChannelMixFit(Fit[ChannelModel]):
             total += np.asarray(each, dtype=np.float64).sum(axis=0)
         return total
 
-    def _choices(self, log: PurchaseLog[Any]) -> Choices:
+    def _choices(self, log: PurchaseLog[object]) -> Choices:
         expect("log", log, PurchaseLog, "PurchaseLog.from_frame(frame)")
         return Choices.of(log, self.channels)
 
-    def _habits(self, log: PurchaseLog[Any], customer_id: ArrayLike | None) -> Habits:
+    def _habits(self, log: PurchaseLog[object], customer_id: ArrayLike | None) -> Habits:
         return self._choices(log).habits(customer_id, self.half_life)
 
     def _shares(

@@ -1,7 +1,7 @@
 """The channel mix: over which channels a customer's purchases split."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from omniltv.data.log import PurchaseLog
 from omniltv.errors import ConfigError, expect
@@ -21,7 +21,7 @@ _CLEARLY = 4.0  # log score; by chance the best of six half-lives gains two or t
 
 
 def fit_channel_mix(
-    log: PurchaseLog[Any],
+    log: PurchaseLog[object],
     *,
     seed: int,
     half_life: Span | Literal["estimate"] | None = "estimate",
@@ -84,19 +84,19 @@ def fit_channel_mix(
     )
 
 
-def _pooling(log: PurchaseLog[Any]) -> Pooling:
+def _pooling(log: PurchaseLog[object]) -> Pooling:
     several = len(set(Choices.of(log, log.channels).acquired.tolist())) > 1
     return Pooling.partial(ACQUISITION) if several else Pooling.complete()
 
 
-def _half_life(log: PurchaseLog[Any], pooling: Pooling, seed: int) -> Span | None:
+def _half_life(log: PurchaseLog[object], pooling: Pooling, seed: int) -> Span | None:
     """Return the half-life that predicts best; None unless it is clearly better."""
     scores = {life: _score(log, pooling, life, seed) for life in _HALF_LIVES}
     best = max(scores, key=scores.__getitem__)
     return best if scores[best] > _score(log, pooling, None, seed) + _CLEARLY else None
 
 
-def _score(log: PurchaseLog[Any], pooling: Pooling, half_life: Span | None, seed: int) -> float:
+def _score(log: PurchaseLog[object], pooling: Pooling, half_life: Span | None, seed: int) -> float:
     """Return the log score of the channels of all purchases, predicted at the mode."""
     try:
         found = fit(
