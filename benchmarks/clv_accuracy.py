@@ -258,7 +258,7 @@ def peer(
 def side_of(posterior: PurchaseFit | SpendFit, expected: NDArray[np.float64]) -> Side:
     """Return what our library makes of a model."""
     diagnostics = posterior.diagnostics
-    chains, draws = posterior.draws.theta.shape[:2]
+    chains, draws = posterior.draws.coordinates.shape[:2]
     return Side(
         mean={name: float(values.mean()) for name, values in posterior.parameters.items()},
         sd={name: float(values.std()) for name, values in posterior.parameters.items()},

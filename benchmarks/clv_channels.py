@@ -99,7 +99,7 @@ def by_way(
     frame = log.to_frame()
     past = PurchaseLog.from_frame(frame[frame["time"].dt.floor("D") <= at])
     mix = fit_channel_mix(past, seed=seed, progress=False)
-    parts = mix.split(expected, ids)
+    parts = mix.split(expected, past, ids)
     mixed = np.stack([parts[name].mean() for name in log.channels], axis=1)
     label = grouped.groups["acquisition_channel"]
     average = np.empty_like(mixed)

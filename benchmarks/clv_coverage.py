@@ -36,6 +36,7 @@ from omniltv.models import (
     MbgNbd,
     ParetoNbd,
     Pooling,
+    Sampling,
     checks,
     fit,
 )
@@ -194,11 +195,11 @@ def once(world: World, customers: int, seed: int) -> pd.DataFrame:
     pooling = Pooling.partial("channel")
     history = holdout.calibration
     bought = fit(
-        world.purchases, history, seed=seed, pooling=pooling, method="laplace", draws=500,
+        world.purchases, history, seed=seed, pooling=pooling, method=Sampling("laplace", draws=500),
         progress=False,
     )  # fmt: skip
     spent = fit(
-        world.spend, history, seed=seed, pooling=pooling, method="laplace", draws=500,
+        world.spend, history, seed=seed, pooling=pooling, method=Sampling("laplace", draws=500),
         progress=False,
     )  # fmt: skip
     covered = checks.coverage(

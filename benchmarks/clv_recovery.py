@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, Pooling, PurchaseFit, fit
+from omniltv.models import BgNbd, Pooling, PurchaseFit, Sampling, fit
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseState
 from omniltv.units import TimeUnit, weeks
@@ -130,8 +130,7 @@ def measure(number: int, seed: int) -> pd.DataFrame:
                 world.history,
                 seed=number,
                 pooling=pooling,
-                draws=400,
-                warmup=400,
+                method=Sampling(draws=400, warmup=400),
                 progress=False,
             )
         print(f"world {number}, {name}: {posterior.diagnostics}", file=sys.stderr, flush=True)
@@ -143,7 +142,7 @@ def measure(number: int, seed: int) -> pd.DataFrame:
 
 def squared_errors(world: World, posterior: PurchaseFit) -> pd.DataFrame:
     """Return a channel's mean squared errors, its coverage, and how the sampler fared."""
-    draws = posterior.draws.theta
+    draws = posterior.draws.coordinates
     flat = np.broadcast_to(
         draws.reshape(-1, draws.shape[2], len(COORDINATES)), (posterior.n_draws, *world.theta.shape)
     )

@@ -23,6 +23,7 @@ from _report import report
 from _workers import workers
 from scipy import stats
 
+from omniltv.models import Sampling
 from omniltv.models.posterior.pooling import PoolingKind
 from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.processes.protocols import PurchaseModel, SpendModel
@@ -84,9 +85,8 @@ def measure(options: argparse.Namespace) -> list[Calibration]:
                     pooling=kind,
                     fits=options.fits,
                     seed=options.seed,
-                    method=options.method,
+                    method=Sampling(options.method, options.draws, warmup=300, chains=1),
                     customers=options.customers,
-                    draws=options.draws,
                     run=pool.map,
                 )
                 found.append(calibration)

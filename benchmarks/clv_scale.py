@@ -32,8 +32,8 @@ from _report import report
 from matplotlib.figure import Figure
 
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, GammaGamma, Pooling, PosteriorDraws, fit, lifetime_value
-from omniltv.models.inference.fitting import Method
+from omniltv.models import BgNbd, GammaGamma, Pooling, PosteriorDraws, Sampling, fit, lifetime_value
+from omniltv.models.inference.sampling import Method
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.units import Discount, weeks
 
@@ -69,9 +69,7 @@ class How(TypedDict):
 
     seed: int
     pooling: Pooling
-    method: Method
-    warmup: int
-    draws: int
+    method: Sampling
     progress: bool
 
 
@@ -173,9 +171,8 @@ def grow_step(size: int, method: Method, seed: int, warmup: int, draws: int) -> 
 
 def chosen(method: Method, seed: int, *, warmup: int, draws: int) -> How:
     """Return how to fit."""
-    return How(
-        seed=seed, pooling=POOLING, method=method, warmup=warmup, draws=draws, progress=False
-    )
+    sampling = Sampling(method, draws=draws, warmup=warmup)
+    return How(seed=seed, pooling=POOLING, method=sampling, progress=False)
 
 
 def quality(method: Method, *found: Diagnostics) -> _fresh.Answer:
@@ -233,7 +230,7 @@ def agree_step(size: int, seed: int, draws: int) -> _fresh.Answer:
 
 def quantities(posterior: PosteriorDraws) -> np.ndarray:
     """Return draws of all coordinates of all groups and of the population: (draws, k)."""
-    parts = [posterior.theta]
+    parts = [posterior.coordinates]
     parts += [one for one in (posterior.mean,) if one is not None]
     parts += [np.log(one) for one in (posterior.spread,) if one is not None]
     return np.concatenate([one.reshape(posterior.n_draws, -1) for one in parts], axis=1)

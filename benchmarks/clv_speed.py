@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, GammaGamma, ParetoNbd, PurchaseFit, fit, lifetime_value
-from omniltv.models.inference.fitting import Method
+from omniltv.models import BgNbd, GammaGamma, ParetoNbd, PurchaseFit, Sampling, fit, lifetime_value
+from omniltv.models.inference.sampling import Method
 from omniltv.models.processes.protocols import PurchaseModel
 from omniltv.units import Discount, days
 
@@ -251,7 +251,7 @@ def compiled(size: int, seed: int) -> float:
 def fit_step(model: str, size: int, method: Method, seed: int) -> _fresh.Answer:
     """Fit twice, and say how long it took and how good the draws are."""
     history = history_of(model, size, seed)
-    for module in ("omniltv.models.inference._problem", "omniltv.models.inference._nuts"):
+    for module in ("omniltv.models.inference._solve", "omniltv.models.inference._nuts"):
         import_module(module)  # not timed
     seconds = []
     for _ in range(2):
@@ -283,8 +283,16 @@ def effective(found: PurchaseFit) -> float:
 def value_step(size: int, draws: int, seed: int) -> _fresh.Answer:
     """Value customers twice: the mean and the interval of each under every draw."""
     history = history_of("bg_nbd", size, seed)
-    bought = fit(BgNbd(), history, seed=seed, draws=draws // 2, chains=2, progress=False)
-    spent = fit(GammaGamma(), history, seed=seed, draws=draws // 2, chains=2, progress=False)
+    bought = fit(
+        BgNbd(), history, seed=seed, method=Sampling(draws=draws // 2, chains=2), progress=False
+    )
+    spent = fit(
+        GammaGamma(),
+        history,
+        seed=seed,
+        method=Sampling(draws=draws // 2, chains=2),
+        progress=False,
+    )
     seconds = []
     for _ in range(2):
         start = time.perf_counter()

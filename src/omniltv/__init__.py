@@ -1,15 +1,16 @@
 """One customer across channels: identity, lifetime value, tiers and lift.
 
-The names below are the ones most programs need; each room (`omniltv.data`,
-`omniltv.identity`, `omniltv.models`, `omniltv.segmentation`,
-`omniltv.experiments`, `omniltv.reporting`) has the rest. Every name is loaded
-when it is first used, so importing the package is cheap and brings in neither
-the sampler nor the linker.
+The names below are those that most programs need. The packages `omniltv.data`,
+`omniltv.identity`, `omniltv.models`, `omniltv.segmentation`, `omniltv.experiments` and
+`omniltv.reporting` have the others. A name is loaded when it is first used, so
+``import omniltv`` is fast and imports neither the sampler nor the linker.
 
 Examples:
     >>> import omniltv as ltv
     >>> ltv.weeks(52)
     Span(amount=52, unit=<TimeUnit.WEEK: 'week'>)
+    >>> ltv.__version__
+    '0.1.0'
 """
 
 from importlib import import_module
@@ -88,6 +89,10 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - reads the disk: only when asked
+
+        return version("omniltv")
     if name not in _HOME:
         raise AttributeError(f"module 'omniltv' has no attribute {name!r}")
     value: object = getattr(import_module(_HOME[name]), name)
@@ -96,4 +101,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,7 +1,7 @@
-"""Time units, spans of time and discounting: numbers that carry their unit.
+"""Time units, spans of time and discount rates: numbers with their unit.
 
-A span of 52 weeks is ``weeks(52)``, never a bare 52, so that a history kept in
-weeks and a horizon given in months meet without anybody guessing.
+A span of 52 weeks is ``weeks(52)``, not a bare 52, so a history in weeks and a horizon in
+months can be combined safely.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _DAYS_PER_YEAR = 365.25
 
 
 class TimeUnit(StrEnum):
-    """The unit in which recency and T are counted.
+    """A unit of time, such as that of recency and T.
 
     A month is a twelfth of a year and a year is 365.25 days.
 
@@ -35,7 +35,7 @@ class TimeUnit(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "TimeUnit":
-        raise UnitError(f"no unit of time is called {value!r}. Hint: one of {', '.join(cls)}")
+        raise UnitError(f"no such unit of time: {value!r}. Hint: one of {', '.join(cls)}")
 
     @property
     def in_days(self) -> float:
@@ -74,7 +74,7 @@ class Span:
             raise UnitError(message)
 
     def to(self, unit: TimeUnit) -> float:
-        """Return the same length counted in another unit."""
+        """Return the length in another unit."""
         if unit is self.unit:
             return float(self.amount)
         return self.amount * self.unit.in_days / unit.in_days
@@ -85,7 +85,7 @@ class Span:
 
 
 def days(amount: float) -> Span:
-    """Return a span of so many days.
+    """Return a span in days.
 
     Examples:
         >>> days(14).to(TimeUnit.WEEK)
@@ -95,7 +95,7 @@ def days(amount: float) -> Span:
 
 
 def weeks(amount: float) -> Span:
-    """Return a span of so many weeks.
+    """Return a span in weeks.
 
     Examples:
         >>> print(weeks(52))
@@ -105,7 +105,7 @@ def weeks(amount: float) -> Span:
 
 
 def months(amount: float) -> Span:
-    """Return a span of so many months (a month is a twelfth of 365.25 days).
+    """Return a span in months (a month is a twelfth of 365.25 days).
 
     Examples:
         >>> months(12).to(TimeUnit.DAY)
@@ -115,7 +115,7 @@ def months(amount: float) -> Span:
 
 
 def years(amount: float) -> Span:
-    """Return a span of so many years (of 365.25 days).
+    """Return a span in years (a year is 365.25 days).
 
     Examples:
         >>> years(1).to(TimeUnit.MONTH)
@@ -126,10 +126,10 @@ def years(amount: float) -> Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
-    """What money later is worth now: an effective rate per year.
+    """A discount rate: the effective rate per year.
 
-    ``Discount(per_year=0.10)`` makes 1.10 in a year worth 1 today. The
-    continuous rate that compounds to it is ``log(1 + per_year)`` per year.
+    With ``Discount(per_year=0.10)``, 1.10 in a year is worth 1 today. The equivalent
+    continuous rate is ``log(1 + per_year)`` per year.
 
     Raises:
         UnitError: If the rate is not finite or not above -1.

@@ -241,3 +241,18 @@ def test_every_public_module_says_what_is_public(trees: Mapping[str, ast.Module]
         and not any(ast.unparse(statement).startswith("__all__ =") for statement in tree.body)
     ]
     assert without == []
+
+
+def test_kinds_of_models_are_told_apart_in_one_module(trees: Mapping[str, ast.Module]) -> None:
+    kinds = {"PurchaseModel", "SpendModel", "ChannelModel"}
+    found = {
+        module
+        for module, tree in trees.items()
+        if module.startswith("models/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
+        and kinds & {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    }
+    assert found == set()

@@ -96,7 +96,7 @@ def fitted_to_store_and_ec() -> PurchaseFit:
     """A made-up posterior of two channels."""
     names = tuple(coordinate.name for coordinate in BgNbd().coordinates)
     theta = np.full((1, 4, 2, len(names)), 0.5)
-    draws = PosteriorDraws(names=names, groups=("ec", "store"), theta=theta)
+    draws = PosteriorDraws(names=names, groups=("ec", "store"), coordinates=theta)
     fine = Diagnostics(rhat={"x": 1.0}, ess_bulk={"x": 900.0}, ess_tail={"x": 900.0},
                        divergences=0, draws=4, bfmi=1.0, steps=7.0, seconds=1.0)  # fmt: skip
     return PurchaseFit(BgNbd(), Pooling.none("channel"), draws, fine, TimeUnit.WEEK)

@@ -55,12 +55,12 @@ def posterior(model: PurchaseModel | SpendModel, groups: tuple[str, ...]) -> Pos
 
     theta = around(len(groups))
     if len(groups) == 1:
-        return PosteriorDraws(names=names, groups=groups, theta=theta)
+        return PosteriorDraws(names=names, groups=groups, coordinates=theta)
     mean = around()
     return PosteriorDraws(
         names=names,
         groups=groups,
-        theta=theta,
+        coordinates=theta,
         mean=mean,
         spread=around(1) ** 2,
         new=around(1),

@@ -193,7 +193,7 @@ def test_groups_without_spend_are_refused(purchase_fit: PurchaseFit, spend_fit: 
     other = SpendFit(
         spend_fit.model,
         Pooling.none("channel"),
-        type(draws)(draws.names, ("ec",), draws.theta),
+        type(draws)(draws.names, ("ec",), draws.coordinates),
         spend_fit.diagnostics,
     )
     with pytest.raises(ConfigError, match="no group app, store"):
@@ -211,7 +211,7 @@ def posterior(
 
 def named(found: PosteriorDraws, model: PurchaseModel | GammaGamma) -> PosteriorDraws:
     names = tuple(coordinate.name for coordinate in model.coordinates)
-    return PosteriorDraws(names, found.groups, found.theta)
+    return PosteriorDraws(names, found.groups, found.coordinates)
 
 
 def buyers(

@@ -20,6 +20,7 @@ from omniltv.models import (
     MbgNbd,
     Pooling,
     PurchaseFit,
+    Sampling,
     ShiftedBetaGeometric,
     SpendFit,
     fit,
@@ -44,6 +45,7 @@ from omniltv.units import days, weeks
 TRUTH = {"r": 0.9, "alpha": 4.0, "a": 0.8, "b": 2.5}
 VALUE = {"p": 5.0, "q": 4.0, "v": 12.0}
 SIZE, SPAN = 900, 26.0
+SHORT = Sampling("laplace", draws=150)
 
 
 def split_of(
@@ -84,19 +86,19 @@ def split() -> CalibrationHoldout:
 
 @pytest.fixture(scope="module")
 def found(split: CalibrationHoldout) -> PurchaseFit:
-    return fit(BgNbd(), split.calibration, seed=1, method="laplace", draws=250)
+    return fit(BgNbd(), split.calibration, seed=1, method=Sampling("laplace", draws=250))
 
 
 @pytest.fixture(scope="module")
 def spend(split: CalibrationHoldout) -> SpendFit:
-    return fit(GammaGamma(), split.calibration, seed=1, method="laplace", draws=250)
+    return fit(GammaGamma(), split.calibration, seed=1, method=Sampling("laplace", draws=250))
 
 
 def moved(found: PurchaseFit, name: str, by: float) -> PurchaseFit:
     """A fit with one coordinate moved: a wrong one."""
-    theta = found.draws.theta.copy()
+    theta = found.draws.coordinates.copy()
     theta[..., found.draws.names.index(name)] += by
-    return replace(found, draws=replace(found.draws, theta=theta))
+    return replace(found, draws=replace(found.draws, coordinates=theta))
 
 
 # ---------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ def dated(log: PurchaseLog[pd.DataFrame]) -> PurchaseHistory:
 @pytest.fixture(scope="module")
 def dated_fit(dated: PurchaseHistory) -> PurchaseFit:
     pooling = Pooling.none("acquisition_channel")
-    return fit(BgNbd(), dated, seed=1, method="laplace", draws=300, pooling=pooling)
+    return fit(BgNbd(), dated, seed=1, method=Sampling("laplace", draws=300), pooling=pooling)
 
 
 def test_tracking_adds_up_what_each_customer_is_expected_to_do(
@@ -182,7 +184,7 @@ def test_tracking_of_the_right_model_is_near_the_truth(
 
 def test_tracking_of_customers_and_channels_in_months(log: PurchaseLog[pd.DataFrame]) -> None:
     rows = log.history(by="channel", period="month", end="2026-06-15")
-    known = fit(BgNbd(), rows, seed=1, method="laplace", draws=150)
+    known = fit(BgNbd(), rows, seed=1, method=SHORT)
     tracked = tracking(known, rows, log=log, by="channel", period="month", until="2026-10-01")
     assert tracked.end[-1] == np.datetime64("2026-10-31")
     assert tracked.actual[:, tracked.calibration][:, -1].sum() == rows.frequency.sum()
@@ -194,7 +196,11 @@ def test_tracking_with_covariates_is_that_of_each_customer(
     age = np.arange(len(dated)) % 5
     known = dated.with_covariate("age", age)
     moving = fit(
-        BgNbd(), known, seed=1, method="laplace", draws=150, covariates={"log_rate": ["age"]}
+        BgNbd(),
+        known,
+        seed=1,
+        method=SHORT,
+        covariates={"log_rate": ["age"]},
     )
     tracked = tracking(moving, known, log=log, draws=50)
     parameters = moving.cells(known).parameters(np.arange(50) * moving.n_draws // 50)
@@ -277,8 +283,7 @@ def test_matrices_hold_the_forecasts_of_the_fit() -> None:
         BgNbd(),
         known,
         seed=1,
-        method="laplace",
-        draws=150,
+        method=SHORT,
         pooling=Pooling.none("channel"),
         covariates={"log_rate": ["age"]},
     )
@@ -306,7 +311,7 @@ def test_matrices_hold_the_forecasts_of_the_fit() -> None:
 def test_the_matrix_of_a_discrete_model_has_what_can_be() -> None:
     parameters = {"alpha": 1.2, "beta": 0.8, "gamma": 0.7, "delta": 2.8}
     split = split_of(BgBb(), parameters, np.full(300, 6.0), span=4.0)
-    found = fit(BgBb(), split.calibration, seed=1, method="laplace", draws=150)
+    found = fit(BgBb(), split.calibration, seed=1, method=SHORT)
     alive = prob_alive_matrix(found, T=weeks(6), frequency=np.arange(7))
     assert alive.recency.tolist() == list(range(7))
     possible = np.tril(np.ones((7, 7), dtype=bool)).T
@@ -392,7 +397,7 @@ def test_coverage_refuses_what_it_cannot_use(
 ) -> None:
     with pytest.raises(ConfigError, match="between 0 and 1"):
         coverage(found, split, seed=1, levels=(0.5, 1.0))
-    fewer = fit(GammaGamma(), split.calibration, seed=1, method="laplace", draws=150)
+    fewer = fit(GammaGamma(), split.calibration, seed=1, method=SHORT)
     with pytest.raises(ConfigError, match="500 and 300"):
         coverage(found, split, seed=1, spend=fewer)
 
@@ -456,7 +461,7 @@ def test_probabilities_of_holdouts_are_those_of_simulated_futures(
     model: PurchaseModel, truth: Mapping[str, float], T: float, span: float
 ) -> None:
     split = split_of(model, truth, np.full(300, T), span=span)
-    found = fit(model, split.calibration, seed=1, method="laplace", draws=150)
+    found = fit(model, split.calibration, seed=1, method=SHORT)
     busiest = int(np.argmax(split.calibration.frequency))
     state = split.calibration.take(np.full(6, busiest))
     alike = replace(state, customer_id=np.arange(6).astype(object))
@@ -479,12 +484,12 @@ def test_whether_a_likelihood_is_a_density_of_times_is_seen() -> None:
     T = np.full(200, 30.0)
     split = split_of(BgNbd(), TRUTH, T)
     for model, exact in ((BgNbd(), True), (CnbdK(1), True), (CnbdK(3), False)):
-        found = fit(model, split.calibration, seed=1, method="laplace", draws=150)
+        found = fit(model, split.calibration, seed=1, method=SHORT)
         assert _log_score._Nodes.of(found, split).exact() is exact
     renewed = split_of(
         ShiftedBetaGeometric(), {"alpha": 0.7, "beta": 1.8}, np.full(200, 5.0), span=4
     )
-    found = fit(ShiftedBetaGeometric(), renewed.calibration, seed=1, method="laplace", draws=150)
+    found = fit(ShiftedBetaGeometric(), renewed.calibration, seed=1, method=SHORT)
     assert _log_score._Nodes.of(found, renewed).exact()
 
 
@@ -516,12 +521,12 @@ def test_the_smoothed_share_is_a_probability() -> None:
 
 def test_loo_is_what_refitting_without_the_customer_says() -> None:
     history = split_of(BgNbd(), TRUTH, np.full(60, 30.0)).calibration
-    whole = fit(BgNbd(), history, seed=1, method="laplace", draws=1000)
+    whole = fit(BgNbd(), history, seed=1, method=Sampling("laplace", draws=1000))
     found = loo(whole, history)
     busiest = np.argsort(history.frequency)[[0, 20, 40, 50, 59]]
     for row in busiest:
         rest = history.take(np.delete(np.arange(60), row))
-        without = fit(BgNbd(), rest, seed=1, method="laplace", draws=1000)
+        without = fit(BgNbd(), rest, seed=1, method=Sampling("laplace", draws=1000))
         drawn = without.log_likelihood(history.take([row])).to_array()[0]
         direct = np.log(np.mean(np.exp(drawn)))
         np.testing.assert_allclose(found.values[row], direct, atol=0.06)
@@ -534,7 +539,7 @@ def test_loo_is_what_refitting_without_the_customer_says() -> None:
 
 def test_who_came_on_the_last_day_tells_nothing() -> None:
     history = split_of(BgNbd(), TRUTH, np.repeat([30.0, 0.0], [100, 9])).calibration
-    found = loo(fit(BgNbd(), history, seed=1, method="laplace", draws=150), history)
+    found = loo(fit(BgNbd(), history, seed=1, method=SHORT), history)
     assert (found.values[100:] == 0).all()
     assert (found.effective[100:] == 0).all()
     assert (found.values[:100] < 0).all()
@@ -557,7 +562,7 @@ def test_the_log_score_prefers_the_truth(found: PurchaseFit, split: CalibrationH
 def test_the_model_that_the_data_come_from_is_best(
     found: PurchaseFit, split: CalibrationHoldout
 ) -> None:
-    regular = fit(CnbdK(3), split.calibration, seed=1, method="laplace", draws=200)
+    regular = fit(CnbdK(3), split.calibration, seed=1, method=Sampling("laplace", draws=200))
     fits = {"regular": regular, "truth": found}
     told = compare(fits, split.calibration, seed=1)
     assert told.names == ("truth", "regular")
@@ -575,8 +580,7 @@ def test_a_holdout_adds_what_it_says(found: PurchaseFit, split: CalibrationHoldo
         BgNbd(),
         split.calibration,
         seed=1,
-        method="laplace",
-        draws=200,
+        method=Sampling("laplace", draws=200),
         pooling=Pooling.none("channel"),
     )
     told = compare({"one": found, "two": pooled}, split, seed=5, draws=100, levels=(0.8,))
@@ -603,22 +607,30 @@ def test_what_cannot_be_compared_is_refused(found: PurchaseFit, split: Calibrati
     with pytest.raises(UnitError, match="in days"):
         compare({"a": found}, daily, seed=1)
     discrete = replace(found, model=BgBb())
-    with pytest.raises(ConfigError, match="cannot be compared"):
+    with pytest.raises(ConfigError, match="not comparable"):
         compare({"a": found, "b": discrete}, history, seed=1)
     by_channel = fit(
-        BgNbd(), history, seed=1, method="laplace", draws=150, pooling=Pooling.none("channel")
+        BgNbd(),
+        history,
+        seed=1,
+        method=SHORT,
+        pooling=Pooling.none("channel"),
     )
     with pytest.raises(DataError, match="not the groups"):
         compare({"a": by_channel}, history.take(history.groups["channel"] == "ec"), seed=1)
     mode = fit(BgNbd(), history, seed=1, method="map")
-    with pytest.raises(ConfigError, match="100 posterior draws, and there are 1"):
+    with pytest.raises(ConfigError, match="100 posterior draws, got 1"):
         loo(mode, history)
 
 
 def test_another_history_shows_by_its_covariates(split: CalibrationHoldout) -> None:
     known = split.calibration.with_covariate("age", np.arange(SIZE) % 9)
     found = fit(
-        BgNbd(), known, seed=1, method="laplace", draws=150, covariates={"log_rate": ["age"]}
+        BgNbd(),
+        known,
+        seed=1,
+        method=SHORT,
+        covariates={"log_rate": ["age"]},
     )
     assert loo(found, known).bad == 0
     with pytest.raises(DataError, match="not the values"):

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitError
-from omniltv.models import BgNbd, GammaGamma, ParetoNbd, Pooling, PurchaseFit, fit
+from omniltv.models import BgNbd, GammaGamma, ParetoNbd, Pooling, PurchaseFit, Sampling, fit
 from omniltv.models.inference import _subsampled_likelihood
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._subsampled_likelihood import (
@@ -160,7 +160,7 @@ def test_many_customers_have_the_posterior_that_all_states_give(
     exact = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
     assert exact.diagnostics.likelihood_error == 0.0
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
-    left, right = found.draws.theta, exact.draws.theta
+    left, right = found.draws.coordinates, exact.draws.coordinates
     sd = right.std(axis=(0, 1))
     assert (abs(left.mean(axis=(0, 1)) - right.mean(axis=(0, 1))) < 0.1 * sd).all()
     np.testing.assert_allclose(left.std(axis=(0, 1)), sd, rtol=0.1)
@@ -195,7 +195,7 @@ def test_where_a_sample_does_not_do_all_states_are_used(
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
     assert found.diagnostics.likelihood_error == 0.0
-    np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
+    np.testing.assert_array_equal(found.draws.coordinates, exact.draws.coordinates)
 
 
 def test_the_mode_is_that_of_all_states(
@@ -205,7 +205,7 @@ def test_the_mode_is_that_of_all_states(
     assert expanded
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
-    np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=1e-5)
+    np.testing.assert_allclose(found.draws.coordinates, exact.draws.coordinates, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", [5, 16, 33, 39])
@@ -224,7 +224,7 @@ def test_the_mode_of_all_is_found_where_that_of_the_sample_is_far_away(
     assert expanded
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), weak, seed=1, method="map", progress=False)
-    np.testing.assert_allclose(found.draws.theta, exact.draws.theta, atol=0.01)
+    np.testing.assert_allclose(found.draws.coordinates, exact.draws.coordinates, atol=0.01)
 
 
 def test_a_sample_without_a_mode_does_not_stop_a_fit(
@@ -237,7 +237,7 @@ def test_a_sample_without_a_mode_does_not_stop_a_fit(
     found = fit(BgNbd(), many, seed=1, method="map", progress=False)
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="map", progress=False)
-    np.testing.assert_array_equal(found.draws.theta, exact.draws.theta)
+    np.testing.assert_array_equal(found.draws.coordinates, exact.draws.coordinates)
 
 
 def test_partial_pooling_with_covariates_and_a_small_channel(
@@ -267,8 +267,8 @@ def test_partial_pooling_with_covariates_and_a_small_channel(
     assert 0.0 < found.diagnostics.likelihood_error < 0.02
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fitted()
-    sd = exact.draws.theta.std(axis=(0, 1))
-    off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))
+    sd = exact.draws.coordinates.std(axis=(0, 1))
+    off = found.draws.coordinates.mean(axis=(0, 1)) - exact.draws.coordinates.mean(axis=(0, 1))
     assert (abs(off) < 0.15 * sd).all(), "within the error of 2,000 draws"
     slope, wanted = (np.asarray(one.draws.slopes).mean() for one in (found, exact))
     assert slope == pytest.approx(wanted, abs=0.15 * np.asarray(exact.draws.slopes).std())
@@ -278,10 +278,10 @@ def test_partial_pooling_with_covariates_and_a_small_channel(
 def test_the_sampler_uses_the_sample_too(
     many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = fit(BgNbd(), many, seed=1, draws=500, progress=False)
+    found = fit(BgNbd(), many, seed=1, method=Sampling(draws=500), progress=False)
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
-    sd = exact.draws.theta.std(axis=(0, 1))
-    off = found.draws.theta.mean(axis=(0, 1)) - exact.draws.theta.mean(axis=(0, 1))
+    sd = exact.draws.coordinates.std(axis=(0, 1))
+    off = found.draws.coordinates.mean(axis=(0, 1)) - exact.draws.coordinates.mean(axis=(0, 1))
     assert (abs(off) < 0.25 * sd).all(), "within the error of 1,000 draws"

@@ -19,7 +19,7 @@ def row_parameters(fit: PurchaseFit | SpendFit, group: str) -> dict[str, NDArray
 def test_parameters_are_those_of_the_coordinates(purchase_fit: PurchaseFit) -> None:
     assert purchase_fit.n_draws == 40
     draws = purchase_fit.draws
-    rate = draws.theta[..., draws.names.index("log_rate")].reshape(40, 3)
+    rate = draws.coordinates[..., draws.names.index("log_rate")].reshape(40, 3)
     parameters = purchase_fit.parameters
     assert {values.shape for values in parameters.values()} == {(40, 3)}
     np.testing.assert_allclose(np.log(parameters["r"] / parameters["alpha"]), rate)
@@ -130,7 +130,7 @@ def test_without_a_population_there_is_nothing_to_forecast_from(
     alone = PurchaseFit(
         BgNbd(),
         Pooling.none("channel"),
-        type(draws)(names=draws.names, groups=draws.groups, theta=draws.theta),
+        type(draws)(names=draws.names, groups=draws.groups, coordinates=draws.coordinates),
         purchase_fit.diagnostics,
         TimeUnit.WEEK,
     )

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
-from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, fit, to_pymc
+from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, Sampling, fit, to_pymc
 from omniltv.models.inference import _laplace, _problem
+from omniltv.models.posterior._kinds import AnyModel, kind_of
 from omniltv.models.posterior.priors import (
     Exponential,
     Flat,
@@ -28,6 +29,7 @@ from omniltv.units import TimeUnit
 
 type Vector = NDArray[np.float64]
 
+BGNBD = BgNbd()
 PARTIAL = Pooling.partial("channel")
 POOLINGS = (Pooling.complete(), Pooling.none("channel"), PARTIAL)
 BUYERS = {"log_rate": ["age"], "logit_dropout": ["member", "age"]}
@@ -43,8 +45,16 @@ def rich(history: PurchaseHistory) -> PurchaseHistory:
     return aged.with_covariate("member", rng.integers(0, 2, n))
 
 
-def problem(history: PurchaseHistory, pooling: Pooling) -> _problem.Problem:
-    return _problem.Problem.of(BgNbd(), history, pooling, {}, {}, {})
+def problem(
+    history: PurchaseHistory,
+    pooling: Pooling,
+    *,
+    model: AnyModel = BGNBD,
+    covariates: dict[str, list[str]] | None = None,
+    priors: dict[str, Prior] | None = None,
+) -> _problem.Problem:
+    observed = kind_of(model).observe(model, history)
+    return _problem.Problem.of(model, observed, pooling, covariates or {}, priors or {})
 
 
 def some_point(found: _problem.Problem, seed: int) -> tuple[NDArray[np.float64], ...]:
@@ -99,25 +109,26 @@ def test_the_density_is_that_of_the_pymc_model(
     spends = isinstance(model, SpendModel)
     rows = rich.take(rich.frequency > 0) if spends else rich
     priors: dict[str, Prior] = {"log_shape": StudentT(nu=4.0, mu=0.3, sigma=0.7)}
-    spread_priors: dict[str, Prior] = {
-        "log_shape": HalfNormal(0.4),
-        model.coordinates[0].name: Exponential(2.0),
+    priors |= {
+        "spread:log_shape": HalfNormal(0.4),
+        f"spread:{model.coordinates[0].name}": Exponential(2.0),
     }
-    found = _problem.Problem.of(model, rows, pooling, covariates, priors, spread_priors)
+    found = problem(rows, pooling, model=model, covariates=covariates, priors=priors)
     graph = to_pymc(
         model,
         rows,
         pooling=pooling,
         covariates=covariates,
         priors=priors,
-        spread_priors=spread_priors,
     )
     evaluate = graph.compile_logp(mode=Mode(linker="py", optimizer=None))
     differences = []
     for seed in range(3):
         coefficients, log_spreads = some_point(found, seed)
         posterior = found.posterior
-        ours = float(posterior.likelihood.values(posterior.design.theta(coefficients)[None]).sum())
+        ours = float(
+            posterior.likelihood.values(posterior.design.coordinates(coefficients)[None]).sum()
+        )
         ours += float(posterior.log_prior(coefficients, log_spreads))
         differences.append(float(evaluate(in_pymc(found, coefficients, log_spreads))) - ours)
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)
@@ -128,9 +139,8 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
     """The turned and scaled density differs by the same constant everywhere, gradient too."""
     from omniltv.models.inference import _nuts
 
-    found = _problem.Problem.of(
-        BgNbd(), rich, pooling, BUYERS, {"log_shape": StudentT(4.0, 0.0, 1.0)}, {}
-    )
+    heavy: dict[str, Prior] = {"log_shape": StudentT(4.0, 0.0, 1.0)}
+    found = problem(rich, pooling, covariates=BUYERS, priors=heavy)
     posterior = found.posterior
     approximation = _laplace.approximate(posterior, found.start, workers=1)
     density = _nuts._whiten(approximation, 1, 1)
@@ -144,7 +154,9 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
         jacobian += float(density.power @ log_spreads[: len(density.power)])
         raw = density.raw(coefficients[None], log_spreads[None])[0]
         np.testing.assert_allclose(raw, density.centre + density.root @ point, atol=1e-9)
-        exact = float(posterior.likelihood.values(posterior.design.theta(coefficients)[None]).sum())
+        exact = float(
+            posterior.likelihood.values(posterior.design.coordinates(coefficients)[None]).sum()
+        )
         differences.append(
             value - exact - posterior.log_prior(coefficients, log_spreads) - jacobian
         )
@@ -160,7 +172,7 @@ def test_the_mode_is_a_mode(history: PurchaseHistory, pooling: Pooling) -> None:
     found = problem(history, pooling)
     posterior = found.posterior
     sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
-    theta = posterior.design.theta(sites.mode)
+    theta = posterior.design.coordinates(sites.mode)
     score = posterior.design.pull(posterior.likelihood.gradient(theta)[1])
     score += posterior.prior_score(sites.mode, posterior.start_of_spreads)
     scale = np.sqrt(np.diag(np.linalg.pinv(sites.precision)))
@@ -174,30 +186,30 @@ def test_laplace_agrees_with_nuts(
     history: PurchaseHistory, model: PurchaseModel, pooling: Pooling
 ) -> None:
     """Within .1 sd and 10 % of the sd, of which a third is noise of 4,000 draws."""
-    quick = fit(model, history, seed=1, pooling=pooling, method="laplace", draws=2000)
+    quick = fit(model, history, seed=1, pooling=pooling, method=Sampling("laplace", draws=2000))
     assert quick.diagnostics.method == "laplace"
-    slow = fit(model, history, seed=1, pooling=pooling, draws=2000, progress=False)
+    slow = fit(model, history, seed=1, pooling=pooling, method=Sampling(draws=2000), progress=False)
     for name in quick.draws.names:
         k = quick.draws.names.index(name)
-        a, b = (found.draws.theta[..., k].reshape(4000, -1) for found in (quick, slow))
+        a, b = (found.draws.coordinates[..., k].reshape(4000, -1) for found in (quick, slow))
         assert (np.abs(a.mean(axis=0) - b.mean(axis=0)) < 0.1 * b.std(axis=0)).all()
         np.testing.assert_allclose(a.std(axis=0) / b.std(axis=0), 1, atol=0.1)
 
 
 def test_the_same_seed_gives_the_same_laplace_draws(history: PurchaseHistory) -> None:
     first, again, other = (
-        fit(BgNbd(), history, seed=seed, pooling=PARTIAL, method="laplace", draws=200)
+        fit(BgNbd(), history, seed=seed, pooling=PARTIAL, method=Sampling("laplace", draws=200))
         for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(first.draws.theta, again.draws.theta)
-    assert not np.array_equal(first.draws.theta, other.draws.theta)
+    np.testing.assert_array_equal(first.draws.coordinates, again.draws.coordinates)
+    assert not np.array_equal(first.draws.coordinates, other.draws.coordinates)
 
 
 def test_the_map_is_where_laplace_is_centred(history: PurchaseHistory) -> None:
     mode = fit(BgNbd(), history, seed=1, method="map")
     assert mode.n_draws == 1
-    draws = fit(BgNbd(), history, seed=1, method="laplace").draws.theta[0, :, 0]
-    assert (np.abs(mode.draws.theta[0, 0, 0] - draws.mean(axis=0)) < draws.std(axis=0)).all()
+    draws = fit(BgNbd(), history, seed=1, method="laplace").draws.coordinates[0, :, 0]
+    assert (np.abs(mode.draws.coordinates[0, 0, 0] - draws.mean(axis=0)) < draws.std(axis=0)).all()
 
 
 @pytest.mark.sampling
@@ -211,11 +223,9 @@ def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
             BgNbd(),
             few,
             seed=1,
-            method="laplace",
+            method=Sampling("laplace", draws=100, warmup=100),
             pooling=PARTIAL,
             priors=wide,
-            draws=100,
-            warmup=100,
             progress=False,
         )
     assert any("k-hat" in str(item.message) for item in caught)
@@ -232,7 +242,7 @@ def test_priors_say_the_same_in_every_unit(history: PurchaseHistory) -> None:
 def test_a_prior_that_is_replaced_moves_the_posterior(history: PurchaseHistory) -> None:
     def rate(**priors: Normal) -> float:
         found = fit(BgNbd(), history, seed=1, method="map", priors=priors)
-        return float(found.draws.theta[0, 0, 0, 0])
+        return float(found.draws.coordinates[0, 0, 0, 0])
 
     strict = rate(log_rate=Normal(mu=-8.0, sigma=0.01))
     assert strict == pytest.approx(-8.0, abs=0.2)
@@ -245,9 +255,9 @@ def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory
     top = found.log_likelihood(history).to_array().sum()
     other = fit(BgNbd(), history, seed=1, method="map")
     assert top >= other.log_likelihood(history).to_array().sum()
-    score = _problem.Problem.of(
-        BgNbd(), history, Pooling.complete(), {}, flat, {}
-    ).posterior.likelihood.gradient(found.draws.theta[0, 0])[1]
+    score = problem(history, Pooling.complete(), priors=dict(flat)).posterior.likelihood.gradient(
+        found.draws.coordinates[0, 0]
+    )[1]
     assert np.abs(score).max() < 0.05
 
 
@@ -255,8 +265,8 @@ def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory
     ("arguments", "error", "says"),
     [
         ({"priors": {"rate": Normal(0, 1)}}, ConfigError, "nothing is called 'rate'"),
-        ({"priors": {"log_rate": 3}}, ConfigError, "log_rate has no prior but 3"),
-        ({"spread_priors": {"log_rate:age": HalfNormal(1)}}, ConfigError, "nothing is called"),
+        ({"priors": {"log_rate": 3}}, ConfigError, "log_rate needs a prior, got 3"),
+        ({"priors": {"spread:log_rate:age": HalfNormal(1)}}, ConfigError, "nothing is called"),
         ({"covariates": {"rate": ["age"]}}, ConfigError, "no coordinate 'rate'"),
         ({"covariates": {"log_rate": ["height"]}}, DataError, "it has: age, member"),
     ],
@@ -331,7 +341,7 @@ def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
     assert draws.effects is not None
     app, north = draws.effects[0, :, 0], draws.effects[0, :, 3]
     assert draws.levels == (("app", "ec", "store"), ("north", "south"))
-    np.testing.assert_allclose(cells.theta[:, 5], draws.mean[0] + app + north)
+    np.testing.assert_allclose(cells.by_group[:, 5], draws.mean[0] + app + north)
 
 
 @pytest.mark.parametrize(
@@ -367,10 +377,10 @@ def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
     few = PurchaseHistory(ids, frequency, recency, T, np.full(600, np.nan), TimeUnit.WEEK)
     assert 0 < (few.frequency > 0).sum() < 60
     monkeypatch.setattr(_laplace, "_NEWTON", 25)
-    found = _problem.Problem.of(model, few, Pooling.complete(), {}, {}, {})
+    found = problem(few, Pooling.complete(), model=model)
     posterior = found.posterior
     sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
-    _, slopes = posterior.likelihood.gradient(posterior.design.theta(sites.mode))
+    _, slopes = posterior.likelihood.gradient(posterior.design.coordinates(sites.mode))
     score = posterior.design.pull(slopes) + posterior.prior_score(sites.mode, np.empty(0))
     assert np.abs(score).max() < 1e-3
 
@@ -380,7 +390,7 @@ def test_the_same_mode_is_found_from_far_away_in_every_direction(
     model: PurchaseModel | SpendModel,
 ) -> None:
     flat: dict[str, Prior] = {item.name: Flat() for item in model.coordinates}
-    found = _problem.Problem.of(model, typical(model), Pooling.complete(), {}, flat, {})
+    found = problem(typical(model), Pooling.complete(), model=model, priors=flat)
     mode = find_mode(found, found.start)
     for direction in product((-3.0, 3.0), repeat=len(mode)):
         np.testing.assert_allclose(find_mode(found, found.start + direction), mode, atol=1e-3)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
+from omniltv.models import BgNbd, GammaGamma, Pooling, Sampling, fit, lifetime_value
 from omniltv.models.posterior import _interpolate as module
 from omniltv.models.processes.protocols import Parameters, PurchaseState
 from omniltv.units import Discount, weeks
@@ -25,8 +25,9 @@ def both(
     monkeypatch: pytest.MonkeyPatch, history: PurchaseHistory, pooling: Pooling
 ) -> dict[str, Both]:
     """Draws of everything that is forecast, by the polynomials and at every draw."""
-    purchases = fit(BgNbd(), history, seed=1, pooling=pooling, method="laplace", draws=250)
-    spend = fit(GammaGamma(), history, seed=1, method="laplace", draws=250)
+    method = Sampling("laplace", draws=250)
+    purchases = fit(BgNbd(), history, seed=1, pooling=pooling, method=method)
+    spend = fit(GammaGamma(), history, seed=1, method=method)
     found: dict[str, list[NDArray[np.float64]]] = {}
     for degrees in (module._DEGREES, ()):
         monkeypatch.setattr(module, "_DEGREES", degrees)
@@ -70,7 +71,7 @@ def test_what_no_polynomial_follows_is_worked_out_exactly() -> None:
     theta = rng.normal(0, 3.0, (400, 1, 4))
     cells = module.Cells(
         model=BgNbd(),
-        theta=theta,
+        by_group=theta,
         group=np.zeros(5000, dtype=np.intp),
         slopes=np.empty((400, 0)),
         target=(),
@@ -90,7 +91,7 @@ def made(n_draws: int, *, sd: float, seed: int = 0) -> module.Cells:
     theta = np.random.default_rng(seed).normal(0, sd, (n_draws, 1, 4))
     return module.Cells(
         model=BgNbd(),
-        theta=theta,
+        by_group=theta,
         group=np.zeros(50, dtype=np.intp),
         slopes=np.empty((n_draws, 0)),
         target=(),

@@ -45,7 +45,7 @@ def test_a_purchase_fit_comes_back_exactly(
     assert found.unit is purchase_fit.unit
     assert found.diagnostics == purchase_fit.diagnostics
     assert found.diagnostics.seconds == purchase_fit.diagnostics.seconds
-    for name in ("theta", "mean", "spread", "new", "effects"):
+    for name in ("coordinates", "mean", "spread", "new", "effects"):
         np.testing.assert_array_equal(getattr(found.draws, name), getattr(purchase_fit.draws, name))
     np.testing.assert_array_equal(
         found.expected_purchases(history, weeks(26)).to_array(),
@@ -133,7 +133,7 @@ def test_a_flipped_bit_is_noticed(saved: Path, place: int) -> None:
 def test_draws_of_another_fit_are_noticed(saved: Path) -> None:
     with np.load(saved) as content:
         arrays = {name: content[name] for name in content.files}
-    arrays["theta"] = arrays["theta"] + 1e-9
+    arrays["coordinates"] = arrays["coordinates"] + 1e-9
     np.savez(saved, **arrays)
     with pytest.raises(StoreError, match="damaged"):
         load_fit(saved)
@@ -152,7 +152,7 @@ def test_an_alien_file_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_alien_arrays_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.ones(3))
-    np.savez(tmp_path / "other.npz", theta=np.ones(3))
+    np.savez(tmp_path / "other.npz", coordinates=np.ones(3))
     with ZipFile(tmp_path / "zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     for name in ("one.npy", "other.npz", "zip"):

@@ -10,8 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, lifetime_value, load_fit
-from omniltv.models.inference.fitting import METHODS
+from omniltv.models import (
+    BgNbd,
+    GammaGamma,
+    Pooling,
+    PurchaseFit,
+    Sampling,
+    fit,
+    lifetime_value,
+    load_fit,
+)
+from omniltv.models.inference.sampling import METHODS
 from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
@@ -146,7 +155,12 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     pooling = Pooling.partial("channel")
     fits = {
         method: fit(
-            Nbd(), history, seed=1, pooling=pooling, method=method, draws=2000, progress=False
+            Nbd(),
+            history,
+            seed=1,
+            pooling=pooling,
+            method=Sampling(method, draws=2000),
+            progress=False,
         )
         for method in METHODS
     }
@@ -155,7 +169,7 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     ]
     np.testing.assert_allclose(mean, mean[0], rtol=0.05)
     found = fits["laplace"]
-    spend = fit(GammaGamma(), history, seed=1, method="laplace", draws=2000)
+    spend = fit(GammaGamma(), history, seed=1, method=Sampling("laplace", draws=2000))
     worth = lifetime_value(
         found, spend, history, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
     )
@@ -163,7 +177,7 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     found.save(tmp_path / "nbd")
     again = load_fit(tmp_path / "nbd", model=Nbd())
     assert isinstance(again, PurchaseFit)
-    np.testing.assert_array_equal(again.draws.theta, found.draws.theta)
+    np.testing.assert_array_equal(again.draws.coordinates, found.draws.coordinates)
     total = worth.total("channel")
     axes = plot_intervals(total.labels, total.mean(), total.interval())
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ec", "store"]

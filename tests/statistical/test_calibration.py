@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
-from omniltv.models import BgNbd, GammaGamma, PurchaseFit, fit
+from omniltv.models import BgNbd, GammaGamma, PurchaseFit, Sampling, fit
 from omniltv.models.posterior.pooling import PoolingKind
 from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.testing import calibration
@@ -32,7 +32,9 @@ def wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> Calibration:
 
     def changed(*arguments: object, **options: object) -> PurchaseFit:
         found: PurchaseFit = fit(*arguments, **options)  # type: ignore[call-overload]
-        return replace(found, draws=replace(found.draws, theta=change(found.draws.theta)))
+        return replace(
+            found, draws=replace(found.draws, coordinates=change(found.draws.coordinates))
+        )
 
     monkeypatch.setattr(calibration, "fit", changed)
     return simulation_based_calibration(BgNbd(), pooling=PoolingKind.COMPLETE, fits=80, seed=3)
@@ -93,15 +95,15 @@ def test_seeds_settle_ranks_and_another_map_does_not_change_them() -> None:
     assert ranks(1) == ranks(1, run=backwards) != ranks(2)
 
 
-@pytest.mark.parametrize("options", [{"draws": 98}, {"method": "map"}])
-def test_too_few_draws_to_rank_among_are_refused(options: dict[str, object]) -> None:
+@pytest.mark.parametrize("method", [Sampling("laplace", draws=49), Sampling("map")])
+def test_too_few_draws_to_rank_among_are_refused(method: Sampling) -> None:
     with pytest.raises(ConfigError, match="ranked among 99 draws"):
         simulation_based_calibration(
             BgNbd(),
             pooling=PoolingKind.COMPLETE,
             fits=1,
             seed=1,
-            **options,  # type: ignore[arg-type]
+            method=method,
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, Pooling, fit
+from omniltv.models import BgNbd, Pooling, Sampling, fit
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.units import TimeUnit
 
@@ -60,10 +60,15 @@ def recovered(pooling: Pooling) -> Recovered:
             # Short chains: their means are judged here, not their tails.
             warnings.simplefilter("ignore", FitWarning)
             found = fit(
-                BgNbd(), history, seed=seed, pooling=pooling, draws=400, warmup=400, progress=False
+                BgNbd(),
+                history,
+                seed=seed,
+                pooling=pooling,
+                method=Sampling(draws=400, warmup=400),
+                progress=False,
             )
         assert max(found.diagnostics.rhat.values()) < 1.1
-        theta = found.draws.theta
+        theta = found.draws.coordinates
         parts.append((truth, theta.mean(axis=(0, 1)), theta.std(axis=(0, 1))))
     return Recovered(*(np.array(column) for column in zip(*parts, strict=True)))
 

@@ -1,6 +1,8 @@
-"""Purchase and spend models, pooling, fitting, forecasts and lifetime value."""
+"""Purchase, spend and channel models, pooling, fits, forecasts and lifetime value."""
 
 from omniltv.models.inference.fitting import fit, to_pymc
+from omniltv.models.inference.sampling import Sampling
+from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
@@ -13,9 +15,10 @@ from omniltv.models.processes.gamma_gamma import GammaGamma
 from omniltv.models.processes.log_normal import LogNormalSpend
 from omniltv.models.processes.mbg_nbd import MbgNbd
 from omniltv.models.processes.pareto_nbd import ParetoNbd
+from omniltv.models.processes.polya_urn import PolyaUrn
 from omniltv.models.processes.shifted_beta_geometric import ShiftedBetaGeometric
 from omniltv.models.value.acquisition import AcquisitionValue, acquisition_value
-from omniltv.models.value.channel_mix import ChannelMix, fit_channel_mix
+from omniltv.models.value.channel_mix import fit_channel_mix
 from omniltv.models.value.imputed_value import ImputedValue, imputed_value
 from omniltv.models.value.lifetime_value import LifetimeValue, lifetime_value
 
@@ -23,7 +26,7 @@ __all__ = [
     "AcquisitionValue",
     "BgBb",
     "BgNbd",
-    "ChannelMix",
+    "ChannelMixFit",
     "CnbdK",
     "Diagnostics",
     "GammaGamma",
@@ -32,11 +35,13 @@ __all__ = [
     "LogNormalSpend",
     "MbgNbd",
     "ParetoNbd",
+    "PolyaUrn",
     "Pooling",
     "PoolingKind",
     "PosteriorDraws",
     "ProbAlive",
     "PurchaseFit",
+    "Sampling",
     "ShiftedBetaGeometric",
     "SpendFit",
     "acquisition_value",

@@ -1,7 +1,7 @@
 """Public laws for every plug-in point, and published reference numbers.
 
-Models: `check_purchase_model` and `check_spend_model`, or law by law with
-`laws_of` and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
+Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
+and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
 estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Identity:
 `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """

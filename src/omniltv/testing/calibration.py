@@ -25,13 +25,15 @@ from scipy import stats
 from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataWarning, FitWarning
-from omniltv.models.inference._problem import SPREAD_SD, model_state
-from omniltv.models.inference.fitting import Method, fit
+from omniltv.models.inference._problem import SPREAD_SD
+from omniltv.models.inference.fitting import fit
+from omniltv.models.inference.sampling import Sampling
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
 from omniltv.models.posterior.priors import Normal
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
+    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -46,7 +48,7 @@ RANKS = 100
 """Ranks from 0 to 99: the truth among 99 draws."""
 
 _BINS = 20
-_WARMUP = 300
+_LAPLACE = Sampling("laplace", draws=500, chains=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,29 +152,27 @@ def simulation_based_calibration(
     pooling: PoolingKind,
     fits: int,
     seed: int,
-    method: Method = "laplace",
+    method: Sampling = _LAPLACE,
     groups: int = 3,
     customers: int = 60,
-    draws: int = 500,
     run: Callable[[Callable[[int], "Ranked"], Iterable[int]], Iterable["Ranked"]] = map,
 ) -> Calibration:
     """Return ranks of parameters drawn from the prior among draws of their posteriors.
 
     Customers of purchase models are observed for 0.5 to 1.5 mean observation times, or for
-    4 to 12 opportunities; those of spend models have one repeat purchase and 2 more on
-    average. No data set is left out, not even one without repeat purchases, because leaving
-    out by what the data say would change the prior.
+    4 to 12 opportunities. Customers of spend models have one repeat purchase and 2 more on
+    average. All data sets are used, even those without repeat purchases: selecting data
+    sets would change the prior.
 
     Args:
-        model: The model; its default priors are drawn from, in the data's own scale.
-        pooling: How groups share strength.
-        fits: How many data sets to draw and fit.
+        model: The model; parameters are drawn from its default priors, in units of the data.
+        pooling: How groups are pooled.
+        fits: Number of data sets to draw and fit.
         seed: The same seed gives the same ranks.
-        method: How to fit: ``"laplace"`` or ``"nuts"``.
+        method: How to fit, with at least 99 draws in all. The truth is ranked among 99 of
+            them, evenly spaced.
         groups: Groups of customers in each data set.
-        customers: Customers of each group.
-        draws: Draws of each posterior, thinned evenly to the 99 that the truth is ranked
-            among; NUTS draws them in one chain after 300 of warm-up.
+        customers: Customers in each group.
         run: Maps a function over seeds, such as the `map` of a process pool.
 
     Raises:
@@ -185,10 +185,10 @@ def simulation_based_calibration(
         >>> sorted(found.ranks)
         ['log-likelihood', 'log_concentration', 'log_rate', 'log_shape', 'logit_dropout']
     """
-    if draws < RANKS - 1 or method == "map":
-        message = f"the truth is ranked among {RANKS - 1} draws, got {draws} by {method}"
-        raise ConfigError(f'{message}. Hint: draws=500, method="laplace"')
-    trial = _Trial(model, pooling, method, groups, customers, draws)
+    if method.draws * method.chains < RANKS - 1 or method.method == "map":
+        message = f"the truth is ranked among {RANKS - 1} draws, got {method}"
+        raise ConfigError(f'{message}. Hint: Sampling("laplace", draws=500)')
+    trial = _Trial(model, pooling, method, groups, customers)
     found = list(run(partial(_once, trial), _seeds(seed, fits)))
     names = found[0].ranks
     return Calibration(
@@ -224,10 +224,9 @@ class _Trial:
 
     model: PurchaseModel | SpendModel
     pooling: PoolingKind
-    method: Method
+    method: Sampling
     groups: int
     customers: int
-    draws: int
 
 
 def _seeds(seed: int, fits: int) -> list[int]:
@@ -238,18 +237,18 @@ def _seeds(seed: int, fits: int) -> list[int]:
 def _once(trial: _Trial, seed: int) -> Ranked:
     rng = np.random.default_rng(seed)
     truth = _prior(trial.model, trial.pooling, trial.groups, rng)
-    each = np.repeat(truth["theta"], trial.customers, axis=0)
-    history = _simulated(trial.model, each, rng)
+    each = np.repeat(truth["coordinates"], trial.customers, axis=0)
+    history, state = _simulated(trial.model, each, rng)
     # Names that sort like numbers, because fits have their groups sorted.
     names = np.array([f"{group:06d}" for group in range(trial.groups)])
     history = history.with_group("group", np.repeat(names, trial.customers))
     start = time.process_time()
     found = _fitted(trial, history, seed)
     seconds = time.process_time() - start
-    handed_over = trial.method == "laplace" and found.diagnostics.method != "laplace"
+    handed_over = trial.method.method == "laplace" and found.diagnostics.method != "laplace"
     own, of_data = (
         _ranks(trial.model, found, truth),
-        _fit_of_data(trial.model, found, history, each),
+        _fit_of_data(trial.model, found, history, _parameters(trial.model, each), state),
     )
     ranks = {**own, **of_data}
     return Ranked(ranks, handed_over, int(history.frequency.sum()), seconds)
@@ -272,9 +271,6 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
             pooling=by[trial.pooling],
             method=trial.method,
             priors=priors,
-            draws=trial.draws,
-            warmup=_WARMUP,
-            chains=1,
             progress=False,
         )
 
@@ -289,35 +285,37 @@ def _prior(
     )
     if pooling is not PoolingKind.PARTIAL:
         size = 1 if pooling is PoolingKind.COMPLETE else groups
-        theta = rng.normal(mean, sd, (size, len(mean)))
-        return {"theta": np.repeat(theta, groups // size, axis=0)}
+        coordinates = rng.normal(mean, sd, (size, len(mean)))
+        return {"coordinates": np.repeat(coordinates, groups // size, axis=0)}
     centre = rng.normal(mean, sd)
     spread = scale * np.exp(SPREAD_SD * rng.standard_normal(len(mean)))
-    theta = rng.normal(centre, spread, (groups, len(mean)))
-    return {"theta": theta, "mean": centre, "spread": spread}
+    coordinates = rng.normal(centre, spread, (groups, len(mean)))
+    return {"coordinates": coordinates, "mean": centre, "spread": spread}
 
 
 def _simulated(
-    model: PurchaseModel | SpendModel, theta: NDArray[np.float64], rng: np.random.Generator
-) -> PurchaseHistory:
-    """Return customers with coordinates of their own, in the data's own scale."""
-    parameters = _parameters(model, theta)
-    n = len(theta)
+    model: PurchaseModel | SpendModel, coordinates: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[PurchaseHistory, PurchaseState | SpendState]:
+    """Return customers with the given coordinates, and their states, in units of the data."""
+    parameters = _parameters(model, coordinates)
+    n = len(coordinates)
     ids = np.arange(n).astype(object)
     if isinstance(model, PurchaseModel):
         T = rng.integers(4, 13, n).astype(float) if model.discrete else rng.uniform(0.5, 1.5, n)
-        x, recency, T = model.simulate(parameters, T, rng)
-        frequency = np.asarray(x, dtype=np.int64)
-        return PurchaseHistory(ids, frequency, recency, T, np.full(n, np.nan), TimeUnit.WEEK)
+        state = model.simulate(parameters, T, rng)
+        x = np.asarray(state.frequency, dtype=np.int64)
+        nothing = np.full(n, np.nan)
+        return PurchaseHistory(ids, x, state.recency, T, nothing, TimeUnit.WEEK), state
     frequency = rng.poisson(2.0, n) + 1
     value = model.simulate(parameters, frequency, rng)
     T = np.ones(n)
-    return PurchaseHistory(ids, frequency, T / 2, T, value, TimeUnit.WEEK)
+    history = PurchaseHistory(ids, frequency, T / 2, T, value, TimeUnit.WEEK)
+    return history, SpendState(frequency.astype(np.float64), value)
 
 
-def _parameters(model: PurchaseModel | SpendModel, theta: NDArray[np.float64]) -> Parameters:
+def _parameters(model: PurchaseModel | SpendModel, coordinates: NDArray[np.float64]) -> Parameters:
     names = [item.name for item in model.coordinates]
-    return model.parameters(NUMPY, dict(zip(names, theta.T, strict=True)))
+    return model.parameters(NUMPY, dict(zip(names, coordinates.T, strict=True)))
 
 
 def _ranks(
@@ -327,11 +325,11 @@ def _ranks(
 ) -> Mapping[str, int]:
     """Return the ranks of the true coordinates, population means and spreads."""
     draws = found.draws
-    held = {"": (draws.theta[:, :, 0], truth["theta"][0])}
+    held = {"": (draws.coordinates[:, :, 0], truth["coordinates"][0])}
     if len(found.groups) > 1:
         held = {
-            f" of group {group + 1}": (draws.theta[:, :, group], own)
-            for group, own in enumerate(truth["theta"])
+            f" of group {group + 1}": (draws.coordinates[:, :, group], own)
+            for group, own in enumerate(truth["coordinates"])
         }
     if draws.mean is not None and draws.spread is not None:
         held[", mean"] = (draws.mean, truth["mean"])
@@ -344,17 +342,14 @@ def _ranks(
 
 
 def _fit_of_data(
-    model: PurchaseModel | SpendModel,
+    model: Model,
     found: PurchaseFit | SpendFit,
     history: PurchaseHistory,
-    theta: NDArray[np.float64],
+    parameters: Parameters,
+    state: PurchaseState | SpendState,
 ) -> Mapping[str, int]:
     """Return the rank of the log-likelihood of the data at their true parameters."""
-    parameters, state = _parameters(model, theta), model_state(model, history)
-    if isinstance(model, PurchaseModel):
-        true = model.loglik(NUMPY, parameters, cast("PurchaseState", state))
-    else:
-        true = model.loglik(NUMPY, parameters, cast("SpendState", state))
+    true = model.loglik(NUMPY, parameters, state)
     drawn = found.log_likelihood(history).to_array().sum(axis=0)
     return {"log-likelihood": _rank(drawn, float(np.sum(np.asarray(true, dtype=np.float64))))}
 

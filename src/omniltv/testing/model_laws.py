@@ -1,12 +1,12 @@
-"""Laws that every purchase model and every spend model keeps, by name.
+"""Laws that every purchase model and every spend model must satisfy.
 
-Put a model of your own through them: ``check_purchase_model(MyModel())`` is silent or
-raises an AssertionError that names the law. Where chance is involved seeds are fixed
-and the bound is `SIGMAS` Monte-Carlo standard errors.
+To test your own model, call ``check_purchase_model(MyModel())``. It raises an
+AssertionError that names the violated law, or does nothing. Laws that simulate use fixed
+seeds and allow `SIGMAS` Monte Carlo standard errors.
 
-Parameters are tried at points around the centre of the model's own prior, in the data's
-own scale: times around 1, values around 1. A model of discrete time is tried on a few
-whole opportunities instead (`laws_of` says which laws are for it).
+Parameters are tested at points around the centre of the model's prior, with times and
+values around 1. A model of discrete time is tested on a few whole opportunities instead;
+`laws_of` returns the laws that apply to it.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ from omniltv.models.processes.protocols import (
     ArrayNamespace,
     Coordinate,
     Future,
+    Model,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -66,12 +67,12 @@ _EXACT = 1e-9
 
 @dataclass(frozen=True)
 class _Tried:
-    """The times that a purchase model is tried on.
+    """The times at which a purchase model is tested.
 
     Attributes:
-        T: Observation length of simulated histories.
-        ahead: How far ahead their future is looked at.
-        horizons: Horizons from none to far, ascending.
+        T: Observation time of simulated histories.
+        ahead: Horizon of simulated futures.
+        horizons: Horizons from 0 to very long, ascending.
     """
 
     T: float
@@ -84,11 +85,11 @@ _DISCRETE = _Tried(6.0, 3.0, (0.0, 1.0, 2.0, 3.0, 10.0, 100.0))
 
 
 def check_time_scale(model: PurchaseModel) -> None:
-    """Counting time in another unit changes nothing but the unit.
+    """Another unit of time does not change the model.
 
-    With every ``scale="time"`` coordinate shifted by -log c and times multiplied by c,
-    the log-likelihood falls by x log c (it is a density in x purchase times), and
-    P(alive) and expected purchases stay.
+    If every ``scale="time"`` coordinate is shifted by -log c and times are multiplied by c,
+    the log-likelihood decreases by x log c (it is a density of x purchase times), and
+    P(alive) and expected purchases do not change.
     """
     state, unit = _states(model), 7.0
     other = PurchaseState(state.frequency, unit * state.recency, unit * state.T)
@@ -108,7 +109,7 @@ def check_time_scale(model: PurchaseModel) -> None:
 
 
 def check_elementwise(model: PurchaseModel) -> None:
-    """Each state is computed for itself: order, repetition and broadcasting do not matter."""
+    """States are computed independently: order and broadcasting do not matter."""
     state, many = _states(model), _stacked(model)
     column = PurchaseState(*(np.asarray(values)[:, None] for values in state))
     horizon = np.array(_tried(model).horizons[1:4:2])
@@ -150,7 +151,7 @@ def check_lone_states(model: PurchaseModel) -> None:
 
 
 def check_limits(model: PurchaseModel) -> None:
-    """A customer seen for no time has likelihood 1; no state overflows; P(alive) is in [0, 1]."""
+    """The likelihood is 1 at T = 0; no state overflows; P(alive) is in [0, 1]."""
     unseen = PurchaseState(np.zeros(1), np.zeros(1), np.zeros(1))
     busy = _busy(model)
     for point in _points(model):
@@ -165,10 +166,10 @@ def check_limits(model: PurchaseModel) -> None:
 
 
 def check_loglik_sums_to_one(model: PurchaseModel) -> None:
-    """The likelihood is a probability: over every x and every t_x it comes to 1.
+    """The likelihood sums to 1 over all x and t_x.
 
-    The x - 1 purchases before the last fill a volume of t_x^(x - 1) / (x - 1)!, in discrete
-    time they are one of comb(t_x - 1, x - 1) sequences.
+    The x - 1 purchases before the last have a volume of t_x^(x - 1) / (x - 1)!; in discrete
+    time there are comb(t_x - 1, x - 1) sequences.
     """
     for point in _points(model):
         total = _total_probability(model, _parameters(model, point))
@@ -176,7 +177,7 @@ def check_loglik_sums_to_one(model: PurchaseModel) -> None:
 
 
 def check_simulation(model: PurchaseModel) -> None:
-    """Simulated histories have the distribution that the likelihood gives them."""
+    """Simulated histories have the distribution of the likelihood."""
     n, T = 40_000, _tried(model).T
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
@@ -192,7 +193,7 @@ def check_simulation(model: PurchaseModel) -> None:
 
 
 def check_expected_purchases(model: PurchaseModel) -> None:
-    """Expected purchases start at 0 and never fall as the horizon grows."""
+    """Expected purchases are 0 at horizon 0 and do not decrease with the horizon."""
     horizon = np.array(_tried(model).horizons)
     state = _states(model)
     for point in _points(model):
@@ -205,7 +206,7 @@ def check_expected_purchases(model: PurchaseModel) -> None:
 
 
 def check_future(model: PurchaseModel) -> None:
-    """Simulated futures lie within the horizon and agree with expected purchases on average."""
+    """Simulated futures are within the horizon, and their mean is the expected purchases."""
     n, horizon = 20_000, _tried(model).ahead
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
@@ -220,7 +221,7 @@ def check_future(model: PurchaseModel) -> None:
 
 
 def check_tower(model: PurchaseModel) -> None:
-    """What is expected given a history, averaged over histories, is what is expected of all."""
+    """Expected purchases given a history average to the unconditional expected purchases."""
     n, T, horizon = 40_000, _tried(model).T, _tried(model).ahead
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
@@ -232,21 +233,21 @@ def check_tower(model: PurchaseModel) -> None:
 
 
 def check_pytensor(model: PurchaseModel) -> None:
-    """The log-likelihood that is sampled (PyTensor) equals the one that forecasts (NumPy)."""
+    """The log-likelihood is the same in PyTensor and in NumPy."""
     state = PurchaseState(*(np.tile(values, _POINTS) for values in _states(model)))
     _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
 
 
 def check_fused(model: PurchaseModel) -> None:
-    """The kernel that fits gives the same likelihood per group, and its exact gradient.
+    """The fused kernel gives the same likelihood per group, and its exact gradient.
 
-    Distinct states with counts are the same to it as all rows.
+    The result is the same on distinct states with counts as on all rows.
     """
     _same_in_kernel(model, _states(model))
 
 
 def check_value_scale(model: SpendModel) -> None:
-    """Counting money in another currency changes nothing but the currency."""
+    """Another currency does not change the model."""
     state, rate = _spends(), 150.0
     other = SpendState(state.frequency, rate * state.monetary_value)
     for point in _points(model):
@@ -262,7 +263,7 @@ def check_value_scale(model: SpendModel) -> None:
 
 
 def check_spend_elementwise(model: SpendModel) -> None:
-    """Each state is computed for itself: order and broadcasting do not matter."""
+    """States are computed independently: broadcasting does not matter."""
     state, many = _spends(), _stacked(model)
     column = SpendState(*(np.asarray(values)[:, None] for values in state))
     likelihood = np.asarray(model.loglik(NUMPY, many, column))
@@ -285,7 +286,7 @@ def check_spend_lone_states(model: SpendModel) -> None:
 
 
 def check_spend_limits(model: SpendModel) -> None:
-    """Without purchases the population's mean is expected, with very many the customer's own."""
+    """The expected value is the population mean without purchases, and the own mean with many."""
     nobody = SpendState(np.zeros(1), np.full(1, np.nan))
     loyal = SpendState(np.full(2, 1e7), np.array([0.2, 5.0]))
     for point in _points(model):
@@ -307,7 +308,7 @@ def check_spend_loglik_integrates_to_one(model: SpendModel) -> None:
 
 
 def check_spend_tower(model: SpendModel) -> None:
-    """The expected value given a history, averaged over histories, is the population's."""
+    """Expected values given a history average to the population mean."""
     for point in _points(model):
         parameters = _parameters(model, point)
         population = model.expected_value(parameters, SpendState(np.zeros(1), np.full(1, np.nan)))
@@ -317,7 +318,7 @@ def check_spend_tower(model: SpendModel) -> None:
 
 
 def check_spend_simulation(model: SpendModel) -> None:
-    """Simulated mean values have the distribution that the likelihood gives them."""
+    """Simulated mean values have the distribution of the likelihood."""
     n = 40_000
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
@@ -332,7 +333,7 @@ def check_spend_simulation(model: SpendModel) -> None:
 
 
 def check_spend_future(model: SpendModel) -> None:
-    """Simulated values of future purchases agree with the expected value on average."""
+    """The mean of simulated values of future purchases is the expected value."""
     n = 20_000
     for seed, point in enumerate(_points(model)):
         parameters = _parameters(model, point)
@@ -345,13 +346,13 @@ def check_spend_future(model: SpendModel) -> None:
 
 
 def check_spend_pytensor(model: SpendModel) -> None:
-    """The log-likelihood that is sampled (PyTensor) equals the one that forecasts (NumPy)."""
+    """The log-likelihood is the same in PyTensor and in NumPy."""
     state = SpendState(*(np.tile(values, _POINTS) for values in _spends()))
     _same_in_pytensor(model, state.frequency, lambda xp, p: model.loglik(xp, p, state))
 
 
 def check_spend_fused(model: SpendModel) -> None:
-    """The kernel that fits gives the same likelihood per group, and its exact gradient."""
+    """The fused kernel gives the same likelihood per group, and its exact gradient."""
     _same_in_kernel(model, _spends())
 
 
@@ -368,7 +369,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_pytensor,
     check_fused,
 )
-"""The laws of a purchase model; `laws_of` leaves out what a model of discrete time is not under."""
+"""The laws of purchase models; `laws_of` omits those that do not apply to discrete time."""
 
 SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
     check_value_scale,
@@ -426,7 +427,7 @@ def check_spend_model(model: SpendModel) -> None:
         law(model)
 
 
-def _points(model: PurchaseModel | SpendModel) -> list[dict[str, float]]:
+def _points(model: Model) -> list[dict[str, float]]:
     rng = np.random.default_rng(5)
     return [
         {c.name: c.mean + c.sd / 2 * rng.uniform(-1, 1) for c in model.coordinates}
@@ -602,34 +603,31 @@ def _same_in_pytensor(
     _equal("PyTensor equals NumPy", symbolic, loglik(NUMPY, model.parameters(NUMPY, given)))
 
 
-def _same_in_kernel(model: PurchaseModel | SpendModel, state: PurchaseState | SpendState) -> None:
+def _same_in_kernel(model: Model, state: PurchaseState | SpendState) -> None:
     """Require value and gradient of the kernel, with counts and row by row."""
     from omniltv.models.inference._likelihood import Likelihood  # noqa: PLC0415 - compiled, slow to import
 
     n, k = len(state.frequency), len(model.coordinates)
     count = np.arange(1.0, n + 1)
     cell = np.arange(n) % _POINTS
-    theta = np.array([list(point.values()) for point in _points(model)])
-    value, gradient = Likelihood(model, state, count, cell).gradient(theta)
+    coordinates = np.array([list(point.values()) for point in _points(model)])
+    value, gradient = Likelihood(model, state, count, cell).gradient(coordinates)
     rows = np.repeat(np.arange(n), count.astype(int))
     full = type(state)(*(np.asarray(values)[rows] for values in state))
-    one_by_one = Likelihood(model, full, np.ones(len(rows)), cell[rows]).gradient(theta)
+    one_by_one = Likelihood(model, full, np.ones(len(rows)), cell[rows]).gradient(coordinates)
     _equal("distinct states are all rows (value)", value, one_by_one[0])
     _equal("distinct states are all rows (gradient)", gradient, one_by_one[1])
 
     def plain(at: NDArray[np.float64]) -> NDArray[np.float64]:
         named = dict(zip([item.name for item in model.coordinates], at[cell].T, strict=True))
         parameters = model.parameters(NUMPY, named)
-        if isinstance(model, PurchaseModel):
-            each = model.loglik(NUMPY, parameters, PurchaseState(*state))
-        else:
-            each = model.loglik(NUMPY, parameters, SpendState(*state))
+        each = model.loglik(NUMPY, parameters, state)
         return np.bincount(cell, weights=count * each, minlength=_POINTS)
 
-    _equal("the kernel equals NumPy", value / np.abs(value), plain(theta) / np.abs(value))
+    _equal("the kernel equals NumPy", value / np.abs(value), plain(coordinates) / np.abs(value))
     for j in range(k):
         step = 1e-5 * np.eye(k)[j]
-        slope = (plain(theta + step) - plain(theta - step)) / 2e-5
+        slope = (plain(coordinates + step) - plain(coordinates - step)) / 2e-5
         allowed = 1e-6 * np.abs(value) + 1e-4 * np.abs(slope)
         _require("the kernel's gradient", np.abs(gradient[:, j] - slope) <= allowed)
 

@@ -210,7 +210,7 @@ def _posterior(
     return PosteriorDraws(
         names=names,
         groups=groups,
-        theta=theta,
+        coordinates=theta,
         mean=mean,
         spread=around(1) ** 2,
         new=around(1),

@@ -1,8 +1,8 @@
-"""Whether a purchase model can be believed: what it says against what customers did.
+"""Model checks: predictions of a purchase model compared with actual purchases.
 
-Every check takes any fit, works from joint posterior draws, and in blocks: memory does not
-grow with customers times draws. What the model says of the calibration period it has seen;
-what it says of a holdout (`PurchaseLog.split`) it has not.
+Every check takes any fit and uses joint posterior draws, in blocks, so memory does not grow
+with customers times draws. Checks on the calibration period use data that the model has
+seen; checks on a holdout (`PurchaseLog.split`) use data that it has not seen.
 """
 
 from omniltv.models.checks._comparison import FitComparison, Loo, compare, loo

@@ -1,4 +1,4 @@
-"""Leave-one-out predictive densities, and fits set beside each other."""
+"""Leave-one-out predictive densities, and the comparison of fits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,21 @@ __all__ = ["FitComparison", "Loo", "compare", "loo"]
 
 _BAD_KHAT = 0.7
 _SAME = 1e-9
-_FEWEST = 100  # draws, for a tail to be seen
+_FEWEST = 100  # draws needed to fit the tail
 
 
 @dataclass(frozen=True, eq=False)
 class Loo:
-    """What a fit would say of each customer had it not seen them; made by `loo`.
+    """Leave-one-out predictive densities of the rows of a fit; made by `loo`.
 
     Attributes:
         values: Expected log predictive density of each row, of shape (n_rows,).
-        khat: Pareto k-hat of each row: above 0.7 its value is not to be trusted.
-        effective: How much each row moved the fit, of shape (n_rows,).
+        khat: Pareto k-hat of each row, same shape; above 0.7 the value is unreliable.
+        effective: Effective number of parameters of each row, same shape.
+
+    Examples:
+        >>> Loo(np.array([-0.7, -1.1, -0.2]), np.full(3, 0.1), np.full(3, 0.2))
+        Loo(elpd -2.0 ± 0.6, p_loo 0.6, 0.0% bad k-hat)
     """
 
     values: Floats = field(repr=False)
@@ -54,7 +58,7 @@ class Loo:
 
     @property
     def bad(self) -> float:
-        """Share of rows whose k-hat is above 0.7."""
+        """Share of rows with k-hat above 0.7."""
         return float(np.mean(self.khat > _BAD_KHAT))
 
     def __repr__(self) -> str:
@@ -67,16 +71,16 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
 
     Vehtari, Gelman and Gabry (2017), Practical Bayesian model evaluation using leave-one-out
     cross-validation and WAIC, Statistics and Computing 27(5). Rows with the same state have
-    the same value, which is worked out once.
+    the same value, which is computed once.
 
     Args:
         fit: The posterior of a purchase model.
-        history: The history that it was fitted to.
+        history: The history of the fit.
 
     Raises:
-        DataError: If the history cannot be the one that was fitted.
-        UnitError: If history and fit count time in different units.
-        ConfigError: If the fit has fewer than 100 draws: a mode has one.
+        DataError: If the history cannot be that of the fit.
+        UnitError: If history and fit have different units of time.
+        ConfigError: If the fit has fewer than 100 draws.
 
     Examples:
         >>> from omniltv.models import BgNbd, fit
@@ -89,8 +93,8 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     """
     _check_fitted(fit, history)
     if fit.n_draws < _FEWEST:
-        message = f"leaving out takes {_FEWEST} posterior draws, and there are {fit.n_draws}"
-        raise ConfigError(f'{message}. Hint: fit(..., method="laplace", draws=1000)')
+        message = f"loo needs {_FEWEST} posterior draws, got {fit.n_draws}"
+        raise ConfigError(f'{message}. Hint: fit(..., method=Sampling("laplace", draws=1000))')
     from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
 
     effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))
@@ -99,7 +103,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     found = np.zeros((3, loglik.n_states))
     for states, block in loglik.blocks():
         found[0, states] = block[:, 0]
-        moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not who came on the last day
+        moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not customers of the last day
         if len(moves):
             parts = array_stats.loo(block[moves, None], r_eff=relative)
             found[:, np.arange(loglik.n_states)[states][moves]] = np.stack(parts)
@@ -109,7 +113,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FitComparison(Shown):
-    """Fits beside each other, the best first; made by `compare`.
+    """A comparison of fits, the best first; made by `compare`.
 
     Attributes:
         names: Names of the fits, the best first.
@@ -238,19 +242,19 @@ def _check_comparable(fits: Mapping[str, PurchaseFit], history: PurchaseHistory)
     for found in fits.values():
         _check_fitted(found, history)
     if len({found.model.discrete for found in fits.values()}) > 1:
-        message = "models of discrete and of continuous time give probabilities and densities"
-        raise ConfigError(f"{message}, which cannot be compared. Hint: compare each kind alone")
+        message = "probabilities (discrete time) and densities (continuous time) are not comparable"
+        raise ConfigError(f"{message}. Hint: compare each kind separately")
 
 
 def _check_fitted(fit: PurchaseFit, history: PurchaseHistory) -> None:
-    """Refuse a history that shows that it is not the one that was fitted."""
+    """Raise an error if a history cannot be that of the fit."""
     check_unit(fit, history)
-    hint = "loo and compare want the history that was given to fit"
+    hint = "pass the history that was given to fit"
     if {str(label) for label in np.unique(group_labels(history, fit.pooling))} != set(fit.groups):
         column = " x ".join(fit.pooling.by)
-        raise DataError("not the groups that were fitted", column=column, hint=hint)
+        raise DataError("not the groups of the fit", column=column, hint=hint)
     for effect in fit.effects:
         values = effect.values(history)
         if not np.isclose(values.mean(), 0.0, atol=1e-6):
-            problem = "not the values that were fitted"
+            problem = "not the values of the fit"
             raise DataError(problem, column=effect.covariate, hint=hint)

@@ -1,4 +1,4 @@
-"""How often holdouts lie within predictive intervals."""
+"""Coverage: how often holdouts lie within predictive intervals."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,10 +37,10 @@ class Coverage(Shown):
 
     Attributes:
         levels: Levels of the intervals.
-        pit: Randomised probability integral transform of each row's ``purchases`` and, where
-            there is a spend fit, ``value``; of shape (n_rows,) each, uniform where the model
-            is right.
-        pit_of_totals: The same of each group's total, of shape (n_groups,) each.
+        pit: Randomised probability integral transform of each row's ``purchases`` and, with a
+            spend fit, ``value``; of shape (n_rows,) each. They are uniform if the model is
+            correct.
+        pit_of_totals: The same for the total of each group, of shape (n_groups,) each.
         predicted: Simulated totals by group, for the same quantities.
         actual: Actual totals by group, for the same quantities, of shape (n_groups,).
     """
@@ -56,7 +56,7 @@ class Coverage(Shown):
         return _held(self.pit[quantity], level)
 
     def share_of_totals(self, level: float, *, quantity: str = "purchases") -> float:
-        """Return the share of groups whose total is within its interval of a level, likewise."""
+        """Return the share of groups whose total is within its central predictive interval."""
         return _held(self.pit_of_totals[quantity], level)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
@@ -72,10 +72,10 @@ class Coverage(Shown):
         }
 
     def uniformity(self) -> Table:
-        """Return tests of the PIT being uniform: Kolmogorov-Smirnov, and chi-square in 20 bins.
+        """Return Kolmogorov-Smirnov and chi-square tests (20 bins) of the uniformity of the PIT.
 
-        Rows count as independent, which leaves out that they share the population's
-        parameters: of millions of rows, small errors of these come out as significant.
+        The tests treat rows as independent, although they share the population parameters.
+        With millions of rows, small errors of the parameters become significant.
         """
         tests = [_uniform(u) for u in self.pit.values()]
         names = ("ks", "ks_p_value", "chi_square", "chi_square_p_value")
@@ -85,10 +85,10 @@ class Coverage(Shown):
         )
 
     def totals(self, level: float = 0.9) -> Table:
-        """Return totals per group with their predictive interval, and whether they are inside.
+        """Return totals per group with their predictive intervals, and whether they are inside.
 
-        An interval of few purchases holds more than its level, since its ends are among the
-        counts that it holds: over many totals judge by ``pit``, see `coverage`.
+        The interval of a small count covers more than its level, because it includes its
+        ends. To judge many totals, use ``pit``, see `coverage`.
         """
         parts = []
         for name, predicted in self.predicted.items():
@@ -120,24 +120,24 @@ def coverage(
 ) -> Coverage:
     """Return how often holdouts lie within predictive intervals.
 
-    Under each posterior draw one future of each customer is simulated. Counts are few and
-    small, so an interval cannot hold exactly 80 % of them: it is judged by the randomised
+    One future of each customer is simulated under each posterior draw. Counts are discrete,
+    so an interval cannot contain exactly 80 % of them. Coverage therefore uses the randomised
     probability integral transform, u = (simulated below + v (simulated equal + 1)) /
     (simulated + 1) with v uniform (Czado, Gneiting and Held 2009, Predictive model assessment
     for count data, Biometrics 65(4), eq. 1, here by ranks). A holdout is within the interval
-    of level l where u is within (1 - l)/2 of neither end.
+    of level l if u is between (1 - l)/2 and (1 + l)/2.
 
     Args:
         fit: The posterior of a purchase model, fitted to the calibration.
-        holdout: As `PurchaseLog.split` gives it.
-        seed: Of the simulated futures, and of v.
-        spend: The posterior of a spend model with as many draws; adds ``value``.
+        holdout: The result of `PurchaseLog.split`.
+        seed: Seed of the simulated futures and of v.
+        spend: The posterior of a spend model with the same number of draws; adds ``value``.
         levels: Levels of the intervals.
         by: Name of a group column, for the totals.
-        draws: How many futures of each customer, under draws evenly spread.
+        draws: Number of futures of each customer, under evenly spaced posterior draws.
 
     Raises:
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
         ConfigError: If a level is not between 0 and 1, or the fits differ in draws.
         DataError: If there is no such group column.
 
@@ -163,19 +163,19 @@ def coverage(
 
 @dataclass(frozen=True, eq=False)
 class Futures:
-    """What simulated futures of rows come down to.
+    """Statistics of simulated futures.
 
     Attributes:
-        n: Futures of each row.
-        labels: Groups of the totals.
-        size: Rows in each.
-        actual: What really happened by quantity, of shape (n_rows,) each.
+        n: Number of futures of each row.
+        labels: The groups.
+        size: Number of rows in each group.
+        actual: Actual values by quantity, of shape (n_rows,) each.
         groups: Group of each row.
-        below: Futures with less, by quantity, of shape (n_rows,) each.
-        equal: Futures with as much, same.
+        below: Number of futures below the actual value, by quantity, of shape (n_rows,) each.
+        equal: Number of futures equal to it, likewise.
         totals: Totals by quantity, of shape (n_groups, n) each.
-        buying: Futures with a purchase, of shape (n_rows,).
-        bought: Their purchases, of shape (n_rows,).
+        buying: Number of futures with a purchase, of shape (n_rows,).
+        bought: Purchases in these futures, of shape (n_rows,).
     """
 
     n: int
@@ -199,12 +199,12 @@ def simulate_futures(
     spend: SpendFit | None = None,
     by: str | None = None,
 ) -> Futures:
-    """Return simulated futures of every row, summed up chunk by chunk."""
+    """Return statistics of simulated futures, accumulated chunk by chunk."""
     history = holdout.calibration
     check_unit(fit, history)
     if spend is not None and spend.n_draws != fit.n_draws:
         counts = f"{fit.n_draws:,} and {spend.n_draws:,}"
-        message = f"purchases and spend are paired draw by draw, and have {counts}"
+        message = f"purchases and spend are paired draw by draw, but have {counts} draws"
         raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
     groups, labels = codes_of(history, by)
     actual = {"purchases": holdout.holdout_frequency.astype(np.float64)}
@@ -266,7 +266,7 @@ def _futures(
 
 
 def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage:
-    """Return where what happened lies among simulated futures, by row and by group."""
+    """Return the position of the actual values among simulated futures, by row and group."""
     of_rows, of_groups = (
         np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, part))) for part in (0, 1)
     )
@@ -283,13 +283,13 @@ def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage
 
 
 def _held(u: Floats, level: float) -> float:
-    """Return the share of transforms that a central interval of a level holds."""
+    """Return the share of transforms within the central interval of a level."""
     low, high = tails(level)
     return float(np.mean((u >= low) & (u <= high)))
 
 
 def _pit(below: Integers, equal: Integers, n: int, rng: np.random.Generator) -> Floats:
-    """Return the randomised PIT of what has so many of n simulated ones below it, and equal."""
+    """Return the randomised PIT, given how many of n simulations are below and equal."""
     return np.asarray((below + rng.random(len(below)) * (equal + 1)) / (n + 1))
 
 

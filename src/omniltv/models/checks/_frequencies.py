@@ -38,12 +38,12 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FrequencyHistogram(Shown):
-    """How many customers made 0, 1, 2 … repeat purchases; made by `frequency_histogram`.
+    """Numbers of customers with 0, 1, 2 … repeat purchases; made by `frequency_histogram`.
 
     Attributes:
-        actual: Customers by repeat purchases, the last entry being that many or more; of
-            shape (most + 1,).
-        predicted: Simulated counts under posterior draws, of shape (most + 1, n_draws).
+        actual: Customers by repeat purchases, of shape (most + 1,); the last entry is for
+            ``most`` or more.
+        predicted: Simulated numbers under posterior draws, of shape (most + 1, n_draws).
         level: Level of the predictive intervals.
     """
 
@@ -73,21 +73,21 @@ def frequency_histogram(
     draws: int = 500,
     level: float = 0.9,
 ) -> FrequencyHistogram:
-    """Return how many customers made 0, 1, 2 … repeat purchases, and how many are predicted.
+    """Return the actual and predicted numbers of customers with 0, 1, 2 … repeat purchases.
 
-    Under each posterior draw every customer is simulated anew, from the first purchase on
-    for as long as they were observed (a posterior predictive check).
+    This is a posterior predictive check: under each posterior draw, every customer is
+    simulated from the first purchase, for their observation time.
 
     Args:
         fit: The posterior of a purchase model.
-        history: Usually the one that was fitted.
-        seed: Of the simulation.
-        most: The last bar counts this many repeat purchases or more.
-        draws: How many posterior draws are used, evenly spread.
+        history: Usually the history of the fit.
+        seed: Seed of the simulation.
+        most: The last bar is for this many repeat purchases or more.
+        draws: Number of posterior draws, evenly spaced.
         level: Level of the predictive intervals.
 
     Raises:
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
         ConfigError: If an argument is out of range.
 
     Examples:
@@ -101,7 +101,7 @@ def frequency_histogram(
     """
     check_unit(fit, history)
     if most < 1:
-        raise ConfigError(f"the last bar counts at least 1, got {most}")
+        raise ConfigError(f"most is at least 1, got {most}. Hint: most=7")
     cells, picked = fit.cells(history), evenly(draws, fit.n_draws)
     counts = np.zeros((most + 1, draws), dtype=np.int64)
     for rows, rng in chunks(len(history), seed):
@@ -116,15 +116,15 @@ def frequency_histogram(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConditionalExpectation(Shown):
-    """Holdout purchases given what came before; made by `conditional_expectation`.
+    """Holdout purchases given the calibration; made by `conditional_expectation`.
 
     Attributes:
-        by: What customers are grouped by.
+        by: ``"frequency"`` or ``"recency"``.
         labels: The groups, in order.
-        size: Customers in each, of shape (n_groups,).
+        size: Number of customers in each group, of shape (n_groups,).
         actual: Mean holdout purchases, of shape (n_groups,).
         expected: Draws of the expected mean, of shape (n_groups, n_draws).
-        level: Level of the intervals, which are those of the expectation.
+        level: Level of the credible intervals of the expectation.
     """
 
     by: str
@@ -155,18 +155,18 @@ def conditional_expectation(
     most: int = 7,
     level: float = 0.9,
 ) -> ConditionalExpectation:
-    """Return mean holdout purchases, expected and actual, by what customers did before.
+    """Return expected and actual mean holdout purchases, by calibration frequency or recency.
 
     Args:
         fit: The posterior of a purchase model, fitted to the calibration.
-        holdout: As `PurchaseLog.split` gives it.
-        by: Repeat purchases in calibration; or the time of the last of them, in as many
-            classes of about equal size as ``most`` says, beside those who made none.
-        most: The last group made this many repeat purchases or more.
+        holdout: The result of `PurchaseLog.split`.
+        by: Group customers by their repeat purchases in calibration, or by the time of the
+            last one, in ``most`` classes of about equal size and one for no repeat purchase.
+        most: The last group has this many repeat purchases or more.
         level: Level of the intervals.
 
     Raises:
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
         ConfigError: If an argument is out of range.
 
     Examples:
@@ -214,13 +214,13 @@ def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[s
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Matrix(Tabular):
-    """A forecast for each frequency and recency; NaN where both cannot be.
+    """A forecast for each frequency and recency; NaN for impossible pairs.
 
     Attributes:
-        name: What is forecast.
+        name: Name of the forecast quantity.
         frequency: Repeat purchases, of shape (n_frequencies,).
         recency: Time of the last one, of shape (n_recencies,).
-        T: Observation length.
+        T: Observation time.
         unit: The unit of ``recency`` and ``T``.
         mean: Posterior mean, of shape (n_frequencies, n_recencies).
         lower: Lower end of the interval, same shape.
@@ -264,12 +264,12 @@ def prob_alive_matrix(
     """Return P(alive) for each frequency and recency of customers observed for ``T``.
 
     Args:
-        fit: The posterior of a purchase model. Covariates are taken at their means.
-        T: Observation length.
+        fit: The posterior of a purchase model. Covariates have their means.
+        T: Observation time.
         group: One of ``fit.groups``.
-        frequency: Repeat purchases; 0 to 20 where None.
-        recency: Times of the last one, in the unit of the fit; 41 from 0 to ``T`` where None,
-            in discrete time each opportunity.
+        frequency: Repeat purchases; 0 to 20 if None.
+        recency: Times of the last one, in the unit of the fit. If None, 41 times from 0 to
+            ``T``, or each opportunity in discrete time.
         level: Level of the intervals.
 
     Raises:
@@ -282,7 +282,7 @@ def prob_alive_matrix(
         >>> history = PurchaseHistory(np.arange(200), x, t, T, x * np.nan, "week")
         >>> found = fit(BgNbd(), history, seed=1, method="laplace")
         >>> alive = prob_alive_matrix(found, T=Span(40, TimeUnit.WEEK))
-        >>> bool(alive.mean[5, -1] > alive.mean[5, 10])  # the later the last one, the better
+        >>> bool(alive.mean[5, -1] > alive.mean[5, 10])  # a later last purchase is better
         True
     """
     grid = _Grid.of(fit, T, group, frequency, recency)
@@ -303,9 +303,9 @@ def expected_purchases_matrix(
     """Return expected purchases within a horizon for each frequency and recency.
 
     Args:
-        fit: The posterior of a purchase model. Covariates are taken at their means.
-        horizon: How far ahead of the end of observation.
-        T: As in `prob_alive_matrix`, like all that follows.
+        fit: The posterior of a purchase model. Covariates have their means.
+        horizon: Time ahead of the end of observation.
+        T: Observation time.
         group: One of ``fit.groups``.
         frequency: Repeat purchases.
         recency: Times of the last one, in the unit of the fit.
@@ -331,14 +331,14 @@ def expected_purchases_matrix(
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Frequencies and recencies, and the customers whom they can be of.
+    """Frequencies and recencies, with one customer for each possible pair.
 
     Attributes:
-        frequency: Of shape (n_frequencies,).
-        recency: Of shape (n_recencies,).
-        possible: Whether both can be, of shape (n_frequencies, n_recencies).
-        history: One customer for each pair that can be.
-        T: Observation length.
+        frequency: Repeat purchases, of shape (n_frequencies,).
+        recency: Times of the last one, of shape (n_recencies,).
+        possible: Whether a pair is possible, of shape (n_frequencies, n_recencies).
+        history: One customer for each possible pair.
+        T: Observation time.
     """
 
     frequency: Integers

@@ -1,4 +1,4 @@
-"""The log score of what customers did in a holdout."""
+"""The log score of the purchases in a holdout."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +18,23 @@ from omniltv.models.processes.protocols import Parameters, PurchaseState
 
 __all__ = ["LogScore", "holdout_log_score", "score_of"]
 
-_NODES = 24  # of integrals over the holdout, and one more for every eighth purchase
+_NODES = 24  # of integrals over the holdout, plus one for every eight purchases
 _TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
 _TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
 class LogScore:
-    """How probable the holdout was; made by `holdout_log_score`.
+    """The log predictive probability of a holdout; made by `holdout_log_score`.
 
     Attributes:
         values: Log predictive probability of each row's purchases, of shape (n_rows,).
-        exact: Whether they are exact given the draws, or partly simulated and then too low.
+        exact: Whether they are exact given the draws. If not, they are partly simulated and
+            too low.
+
+    Examples:
+        >>> LogScore(np.array([-0.7, -1.1, -0.2]), exact=True)
+        LogScore(-2.0 ± 0.6, 3 rows)
     """
 
     values: Floats
@@ -42,7 +47,7 @@ class LogScore:
 
     @property
     def error(self) -> float:
-        """Standard error of the sum, over other customers of the same kind."""
+        """Standard error of the sum over customers."""
         return error_of_sum(self.values)
 
     def __repr__(self) -> str:
@@ -55,28 +60,29 @@ def holdout_log_score(
 ) -> LogScore:
     """Return the log predictive probability of each row's holdout purchases.
 
-    It is exact under each posterior draw, and averaged over all draws. The probability of
-    none is the likelihood of the same history observed until the end of the holdout, over
-    that until its start. The probability of n > 0 is the integral over the time s of the last
-    of the likelihood of x + n purchases until s, times (s - T)^(n - 1) / (n - 1)!, over the
-    same; in discrete time it is a sum. That is so where the likelihood is the density of all
-    purchase times, which is tested first, by the probability of the next purchase.
+    The probability is exact under each posterior draw, and averaged over all draws. The
+    probability of no purchase is the likelihood of the same history observed until the end
+    of the holdout, divided by that until its start. The probability of n > 0 purchases is
+    the integral over the time s of the last one of the likelihood of x + n purchases until
+    s, times (s - T)^(n - 1) / (n - 1)!, divided by the same; in discrete time it is a sum.
+    This holds if the likelihood is the density of all purchase times, which is tested first
+    by the probability of the next purchase.
 
-    Where it is not (purchases at regular intervals), the share of n among simulated futures
-    with some purchase takes the place of the integral: smoothed with one more future, spread
-    as m / ((m + n - 1)(m + n)), m being the mean of the others, so that no count has
-    probability 0. Counts that are rarer than 1 in M futures are then poorly known, and the
-    score is too low: for the BG/NBD on CDNOW, where both can be had, by 2.0 % with 500
-    futures, by 1.2 % with 2,000. Compare such scores with each other only.
+    If it does not hold (regular purchases), the integral is replaced by the share of n among
+    the simulated futures with a purchase. It is smoothed with one additional future, with
+    probabilities m / ((m + n - 1)(m + n)) where m is the mean of the others, so no count has
+    probability 0. Counts rarer than 1 in M futures are then estimated poorly, and the score
+    is too low: for the BG/NBD on CDNOW, where both can be computed, by 2.0 % with 500 futures
+    and by 1.2 % with 2,000. Compare such scores only with each other.
 
     Args:
         fit: The posterior of a purchase model, fitted to the calibration.
-        holdout: As `PurchaseLog.split` gives it.
-        seed: Of the simulated futures, where they are needed.
-        draws: How many futures of each row, under posterior draws evenly spread.
+        holdout: The result of `PurchaseLog.split`.
+        seed: Seed of the simulated futures, if they are needed.
+        draws: Number of futures of each row, under evenly spaced posterior draws.
 
     Raises:
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
 
     Examples:
         >>> from omniltv.data import PurchaseHistory
@@ -102,7 +108,7 @@ def holdout_log_score(
 def score_of(
     fit: PurchaseFit, holdout: CalibrationHoldout, futures: Callable[[], Futures]
 ) -> LogScore:
-    """Return the log score of each row; what is simulated, is only where it has to be."""
+    """Return the log score of each row; futures are simulated only if they are needed."""
     later = holdout.holdout_frequency
     nodes = _Nodes.of(fit, holdout)
     some = later > 0
@@ -119,7 +125,7 @@ def score_of(
 
 
 def _share(futures: Futures) -> Floats:
-    """Return the smoothed share of what happened among the futures with some purchase."""
+    """Return the smoothed share of the actual count among the futures with a purchase."""
     later = np.maximum(futures.actual["purchases"], 1)
     mean = (futures.bought + 1) / (futures.buying + 1)
     prior = mean / ((mean + later - 1) * (mean + later))
@@ -128,15 +134,15 @@ def _share(futures: Futures) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
-    """Times of the last purchase of a holdout, to take integrals or sums over.
+    """Quadrature over the time of the last purchase of a holdout.
 
     Attributes:
         fit: The posterior.
-        holdout: Whose calibration is the condition.
-        cells: Where each row finds its parameters.
+        holdout: The calibration and the holdout.
+        cells: The cell of each row.
         span: Length of the holdout.
-        offset: Times from its start, of shape (n_nodes,).
-        log_weight: Log of what each counts, same shape.
+        offset: Nodes, from the start of the holdout, of shape (n_nodes,).
+        log_weight: Log weights of the nodes, same shape.
     """
 
     fit: PurchaseFit
@@ -148,7 +154,7 @@ class _Nodes:
 
     @classmethod
     def of(cls, fit: PurchaseFit, holdout: CalibrationHoldout) -> "_Nodes":
-        """Return every opportunity, or nodes that crowd against the start (Gauss-Legendre)."""
+        """Return every opportunity, or Gauss-Legendre nodes that are dense at the start."""
         span, cells = holdout.holdout_span.to(fit.unit), fit.cells(holdout.calibration)
         if fit.model.discrete:
             offset = np.arange(1.0, np.floor(span) + 1)
@@ -159,11 +165,11 @@ class _Nodes:
         return cls(fit, holdout, cells, span, span * root**2, np.log(weights * span * root))
 
     def probability(self, rows: NDArray[np.intp], *, later: Integers | None = None) -> Floats:
-        """Return the predictive probability of what each row did, of shape (rows,).
+        """Return the predictive probability of the purchases of each row, of shape (rows,).
 
         Args:
-            rows: Rows, of which either none or all bought.
-            later: Purchases of every row; what really happened where None.
+            rows: Rows, either all without or all with a purchase.
+            later: Purchases of every row; the actual ones if None.
         """
         history, n_draws = self.holdout.calibration, self.fit.n_draws
         counts = self.holdout.holdout_frequency if later is None else later
@@ -201,7 +207,7 @@ class _Nodes:
         return total
 
     def _log_ways(self, offset: float, n: Floats) -> Floats:
-        """Return the log of the volume, or number, of times that n - 1 purchases can have."""
+        """Return the log of the volume, or number, of the possible times of n - 1 purchases."""
         if not self._whole:
             return np.asarray((n - 1) * np.log(offset) - special.gammaln(n))
         possible = np.minimum(n, offset)
@@ -211,8 +217,8 @@ class _Nodes:
     def exact(self) -> bool:
         """Return whether the likelihood is the density of all purchase times.
 
-        Then a history goes on in one of two ways: no purchase until the end of the holdout,
-        or a next one at some time, after which nothing has yet been observed.
+        If so, the probabilities of two events sum to one: no purchase until the end of the
+        holdout, and a next purchase at some time.
         """
         history = self.holdout.calibration
         rows = np.unique(np.linspace(0, len(history) - 1, _TRIED).astype(np.intp))

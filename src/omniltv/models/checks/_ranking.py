@@ -1,4 +1,4 @@
-"""How well predictions put customers in order."""
+"""How well predictions rank customers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,18 @@ __all__ = ["Ranking", "ranking"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking(Shown):
-    """How well values put customers in order; made by `ranking`.
+    """How well values rank customers; made by `ranking`.
 
     Attributes:
-        gini: Gini coefficient of the actual values in the order of the predicted ones, over
-            that of the perfect order: 1 is perfect, 0 is chance, below 0 is worse.
-        captured: Share of the actual total that the best k % hold, for k = 0, 1, …, 100.
-        perfect: The same where the order is perfect.
+        gini: Gini coefficient of the actual values in the order of the predictions, relative
+            to that of the perfect order: 1 is perfect, 0 is random.
+        captured: Share of the actual total held by the top k % of customers, for k = 0, 1,
+            …, 100.
+        perfect: The same for the perfect order.
+
+    Examples:
+        >>> ranking([3.0, 2.0, 1.0], [9, 5, 0]).captured[[0, 100]]
+        array([0., 1.])
     """
 
     gini: float
@@ -28,9 +33,9 @@ class Ranking(Shown):
     perfect: Floats
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return one row per tenth of customers, the best first.
+        """Return one row per decile of customers, the best first.
 
-        The lift is the mean of a tenth over the mean of all; by chance it is 1.
+        The lift is the mean of a decile divided by the overall mean; in a random order it is 1.
         """
         return {
             "decile": np.arange(1, 11),
@@ -43,16 +48,16 @@ class Ranking(Shown):
 
 
 def ranking(values: ArrayLike, actual: ArrayLike) -> Ranking:
-    """Return how well predicted values put customers in the order of the actual ones.
+    """Return how well predicted values rank customers by their actual values.
 
-    Customers with the same predicted value share what they did: their order does not count.
+    Ties are averaged: the order of customers with equal predictions does not matter.
 
     Args:
-        values: What was predicted of each customer, of shape (n,).
-        actual: What they did, of shape (n,), not below 0.
+        values: Predicted value of each customer, of shape (n,).
+        actual: Actual value of each customer, of shape (n,), not negative.
 
     Raises:
-        DataError: If shapes differ, values are missing, or there is nothing to put in order.
+        DataError: If shapes differ, values are missing, or all actual values are equal.
 
     Examples:
         >>> ranking([3.0, 2.0, 1.0], [9, 5, 0]).gini
@@ -68,7 +73,7 @@ def ranking(values: ArrayLike, actual: ArrayLike) -> Ranking:
         rows = np.flatnonzero(bad).tolist()
         raise DataError("missing values, or values below 0", column="actual", rows=rows)
     if not happened.sum() > 0 or happened.min() == happened.max():
-        raise DataError("all customers did the same, so they have no order", column="actual")
+        raise DataError("all customers have the same value, so they have no order", column="actual")
     curve, best = _captured(predicted, happened), _captured(happened, happened)
     gini = (curve.mean() - 0.5) / (best.mean() - 0.5)
     share = np.linspace(0, 1, 101)
@@ -77,7 +82,7 @@ def ranking(values: ArrayLike, actual: ArrayLike) -> Ranking:
 
 
 def _captured(predicted: Floats, actual: Floats) -> Floats:
-    """Return the share of the total that the best 0, 1, …, n customers hold, (n + 1,)."""
+    """Return the share of the total held by the top 0, 1, …, n customers, of shape (n + 1,)."""
     _, place, size = np.unique(-predicted, return_inverse=True, return_counts=True)
     mean = np.bincount(place, weights=actual) / size
     held = np.concatenate([[0.0], np.cumsum(np.repeat(mean, size))])

@@ -1,4 +1,4 @@
-"""What several checks need."""
+"""Functions that several checks use."""
 
 from collections.abc import Iterator, Mapping
 
@@ -30,7 +30,7 @@ __all__ = [
 
 LEVELS = (0.5, 0.8, 0.95)
 _BLOCK_VALUES = 1_000_000
-_ROWS_PER_SEED = 256  # part of what a seed means: another number, other futures
+_ROWS_PER_SEED = 256  # a change would change the futures of a seed
 
 
 class Shown(Tabular):
@@ -41,7 +41,7 @@ class Shown(Tabular):
 
 
 def check_unit(fit: PurchaseFit, history: PurchaseHistory) -> None:
-    """Refuse a history that counts time in another unit than the fit."""
+    """Raise an error if history and fit have different units of time."""
     if history.unit is not fit.unit:
         message = f"the history counts in {history.unit}s, the fit in {fit.unit}s"
         raise UnitError(f'{message}. Hint: log.history(unit="{fit.unit}")')
@@ -66,21 +66,21 @@ def tails(level: float) -> tuple[float, float]:
 
 
 def evenly(draws: int, n_draws: int) -> NDArray[np.intp]:
-    """Return which posterior draws to use, evenly spread; several times where there are few."""
+    """Return evenly spaced posterior draws, with repetitions if there are too few."""
     if draws < 1:
         raise ConfigError(f"draws is at least 1, got {draws}. Hint: draws=500")
     return (np.arange(draws) * n_draws // draws).astype(np.intp)
 
 
 def slices(n: int, n_draws: int) -> Iterator[slice]:
-    """Yield rows so that they take constant memory under all draws."""
+    """Yield slices of rows that take constant memory with all draws."""
     step = max(1, _BLOCK_VALUES // max(n_draws, 1))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
 
 def chunks(n: int, seed: int) -> Iterator[tuple[slice, np.random.Generator]]:
-    """Yield rows and their own generator: what a row gets does not depend on those after it."""
+    """Yield rows and their own generator, so that results do not depend on later rows."""
     for number, start in enumerate(range(0, n, _ROWS_PER_SEED)):
         sequence = np.random.SeedSequence(seed, spawn_key=(number,))
         yield slice(start, min(start + _ROWS_PER_SEED, n)), np.random.default_rng(sequence)

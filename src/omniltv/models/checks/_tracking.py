@@ -1,4 +1,4 @@
-"""Repeat purchases by calendar time, expected and actual."""
+"""Expected and actual repeat purchases by calendar time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,17 +35,17 @@ _FREQUENCY = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}  # weeks e
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tracking(Shown):
-    """Repeat purchases by calendar time, expected and actual; made by `tracking`.
+    """Expected and actual repeat purchases by calendar time; made by `tracking`.
 
     Attributes:
         labels: The groups, sorted; ``("all",)`` without groups.
         end: Last day of each step, of shape (n_steps,).
         calibration: Whether a step lies in the calibration period, of shape (n_steps,).
         actual: Repeat purchases until the end of each step, of shape (n_groups, n_steps).
-        expected: Draws of what the model expects until then, of shape
+        expected: Draws of the expected repeat purchases until then, of shape
             (n_groups, n_steps, n_draws).
-        level: Level of the intervals. They are those of the expectation: they say how well
-            it is known, not how purchases scatter around it.
+        level: Level of the intervals, changed by `dataclasses.replace`. They are credible
+            intervals of the expectation and do not include the scatter of purchases.
     """
 
     labels: tuple[str, ...]
@@ -56,11 +56,11 @@ class Tracking(Shown):
     level: float = 0.9
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return one row per group and step: purchases in the step, and until its end."""
+        """Return one row per group and step: purchases in the step, and cumulative."""
         n_groups, n_steps = self.actual.shape
         total = self.expected
         step = np.diff(total, axis=1, prepend=0.0)
-        told: dict[str, NDArray[np.generic]] = {
+        table: dict[str, NDArray[np.generic]] = {
             "group": np.repeat(self.labels, n_steps),
             "end": np.tile(self.end, n_groups),
             "calibration": np.tile(self.calibration, n_groups),
@@ -70,13 +70,13 @@ class Tracking(Shown):
             ("_cumulative", self.actual, total),
         ):
             lower, upper = np.quantile(draws, tails(self.level), axis=-1)
-            told |= {
+            table |= {
                 f"actual{suffix}": counts.ravel(),
                 f"expected{suffix}": draws.mean(axis=-1).ravel(),
                 f"lower{suffix}": lower.ravel(),
                 f"upper{suffix}": upper.ravel(),
             }
-        return told
+        return table
 
 
 def tracking(
@@ -89,29 +89,28 @@ def tracking(
     step: Span | None = None,
     period: TimeUnit | Period = TimeUnit.DAY,
     draws: int = 500,
-    level: float = 0.9,
 ) -> Tracking:
     """Return expected and actual repeat purchases by calendar time, before and after the split.
 
-    The expectation is of everybody in the history as a new customer: the sum over customers
-    of E[X(t - first purchase)], with no regard to what they did since (Fader, Hardie and Lee
-    2005, figures 2 and 3). A step that ends with the calibration period is always among them.
+    The expectation treats every customer of the history as new: it is the sum over customers
+    of E[X(t - first purchase)], regardless of their purchases since (Fader, Hardie and Lee
+    2005, figures 2 and 3). One of the steps always ends with the calibration period.
 
     Args:
         fit: The posterior of a purchase model.
-        history: The calibration history, made from the log with the same ``period``; a group
-            ``channel`` means a row per customer and channel, as `PurchaseLog.history` has it.
-        log: What really happened, before and after. Customers who came later do not count.
-        until: Last moment looked at; the last purchase of the log where None.
+        history: The calibration history, made from the log with the same ``period``. A group
+            column ``channel`` means a row per customer and channel, as in
+            `PurchaseLog.history`.
+        log: The purchases before and after the split. Later customers are ignored.
+        until: End of the tracking; the last purchase of the log if None.
         by: Name of a group column of the history.
-        step: Length of a step; one unit of the fit where None.
-        period: Purchases within one are one, as in `PurchaseLog.history`.
-        draws: How many posterior draws are used, evenly spread.
-        level: Level of the intervals.
+        step: Length of a step; one unit of the fit if None.
+        period: Purchases within a period count as one, as in `PurchaseLog.history`.
+        draws: Number of posterior draws, evenly spaced.
 
     Raises:
         DataError: If the history was not made from the log, or has no such group column.
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
         ConfigError: If a step is shorter than a period, or an argument is out of range.
 
     Examples:
@@ -130,7 +129,7 @@ def tracking(
     calendar = _Calendar.of(history, log, TimeUnit(period), until)
     size = (step or Span(1.0, fit.unit)).to(calendar.grain)
     if size < 1:
-        raise ConfigError(f"a step is shorter than a {calendar.grain}. Hint: step=weeks(1)")
+        raise ConfigError(f"the step is shorter than a {calendar.grain}. Hint: step=weeks(1)")
     ends = calendar.ends(size)
     codes, labels = codes_of(history, by)
     picked = np.unique(evenly(draws, fit.n_draws))
@@ -140,7 +139,6 @@ def tracking(
         calibration=ends <= calendar.split,
         actual=calendar.actual(ends, codes, len(labels)),
         expected=_expected(fit, history, calendar, ends, codes, picked),
-        level=level,
     )
 
 

@@ -1,10 +1,13 @@
-"""From a model and a history to a posterior."""
+"""Inference: from a model and its data to a posterior."""
 
 from omniltv.models.inference.fitting import (
-    METHODS,
-    Method,
     fit,
     to_pymc,
 )
+from omniltv.models.inference.sampling import (
+    METHODS,
+    Method,
+    Sampling,
+)
 
-__all__ = ["METHODS", "Method", "fit", "to_pymc"]
+__all__ = ["METHODS", "Method", "Sampling", "fit", "to_pymc"]

@@ -1,13 +1,13 @@
-"""A model's log-likelihood written down as operations, each at the coarsest level it varies at.
+"""The expression graph: a model's log-likelihood as operations, each at its coarsest level.
 
-A model is called once with traced values in place of its coordinates. What it does to
-them is written to a graph, so that one compiled kernel (`_kernel`) can run any model
-forwards and backwards without compiling anything anew.
+A model is called once with traced values instead of coordinates. The operations on them
+are recorded in a graph, so one compiled kernel (`_kernel`) can evaluate and differentiate
+any model without further compilation.
 
-Three levels: *cells* share all coordinates (a group, or a group with its covariates),
-*pairs* are the distinct (cell, frequency), *states* are the distinct rows. An operation
-is placed at the coarsest level that its inputs allow: log-gammas of a frequency are
-worked out per pair, not per state.
+There are three levels. The rows of a *cell* share all coordinates (a group, or a group with
+its covariates). A *pair* is a distinct (cell, frequency). A *state* is a distinct row. An
+operation is placed at the coarsest level that its inputs allow: the log-gamma of a
+frequency is computed per pair, not per state.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ CELL, PAIR, STATE = 1, 2, 3
 
 
 class Op(IntEnum):
-    """Operations of the kernel; their numbers are its machine code."""
+    """The operations of the kernel, with the numbers that encode them."""
 
     ADD = 0
     SUB = 1
@@ -48,7 +48,7 @@ class Op(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """One value on the graph: an operation with its inputs, or a leaf without."""
+    """A node of the graph: an operation with its inputs, or a leaf."""
 
     level: int
     op: Op | None
@@ -63,9 +63,9 @@ class Program(NamedTuple):
     Attributes:
         constants: Values of the first registers.
         leaves: Arrays of the next registers, of shape (n_leaves, size of the level).
-        coarse: Registers of coarser levels that come next: rows (level, register).
+        coarse: The registers of coarser levels that follow, as rows (level, register).
         code: Operations in order, of shape (n_ops, 5): op, up to three inputs, output.
-        n_registers: How many registers there are.
+        n_registers: Number of registers.
     """
 
     constants: NDArray[np.float64]
@@ -76,12 +76,12 @@ class Program(NamedTuple):
 
 
 class ExpressionGraph:
-    """Operations as they are written down.
+    """The operations that a model performs on its coordinates.
 
     Args:
         pair: Pair of each state, of shape (n_states,), ascending.
         cell: Cell of each pair, of shape (n_pairs,), ascending.
-        n_cells: How many cells there are.
+        n_cells: Number of cells.
     """
 
     def __init__(self, pair: NDArray[np.int64], cell: NDArray[np.int64], n_cells: int) -> None:
@@ -94,11 +94,11 @@ class ExpressionGraph:
         self._first = np.searchsorted(pair, np.arange(len(cell)))
 
     def coordinate(self, values: NDArray[np.float64]) -> "Traced":
-        """Return a leaf of the level of cells whose values change from call to call."""
+        """Return a leaf at the cell level whose values change from call to call."""
         return self._add(_Node(CELL, None, values=values))
 
     def apply(self, op: Op, *inputs: Array) -> "Traced":
-        """Write down an operation; the same operation twice is written once."""
+        """Record an operation; a repeated operation is recorded once."""
         numbers = tuple(self._number(value) for value in inputs)
         key = (op, *numbers)
         if key not in self._known:
@@ -134,8 +134,8 @@ class ExpressionGraph:
     def programs(self, output: "Traced") -> tuple[tuple[Program, Program, Program], int]:
         """Return the programs of cells, pairs and states, and the register of the output.
 
-        The output is a register of the last program: constants and coarser values are
-        carried there.
+        The output is a register of the last program; constants and coarser values are
+        copied there.
         """
         result = output.number
         if self.nodes[result].level != STATE:
@@ -149,7 +149,7 @@ class ExpressionGraph:
         return (made[0], made[1], made[2]), place[STATE, result]
 
     def _used(self, result: int) -> list[int]:
-        """Return the nodes that the result depends on, and every coordinate."""
+        """Return the nodes that the result depends on, and all coordinates."""
         used = {k for k, node in enumerate(self.nodes) if node.level == CELL and node.op is None}
         todo = [result]
         while todo:
@@ -200,9 +200,9 @@ class ExpressionGraph:
 
 
 class Traced:
-    """A value on a graph: plain arithmetic writes operations."""
+    """A traced value: arithmetic on it is recorded in the graph."""
 
-    __array_ufunc__ = None  # NumPy arrays leave arithmetic with a traced value to it
+    __array_ufunc__ = None  # NumPy leaves arithmetic with a traced value to this class
     __hash__ = None  # type: ignore[assignment]  # a value that changes from call to call
 
     def __init__(self, graph: ExpressionGraph, number: int) -> None:
@@ -243,14 +243,14 @@ class Traced:
         return self._graph.apply(Op.GREATER, other, self)
 
     def __bool__(self) -> bool:
-        raise TypeError("a model must not branch on a parameter. Hint: xp.where(condition, x, y)")
+        raise TypeError("a model cannot branch on a parameter. Hint: xp.where(condition, x, y)")
 
     def __pow__(self, other: Array) -> "Traced":
-        raise TypeError("no powers of parameters. Hint: xp.exp(power * xp.log(x))")
+        raise TypeError("powers of parameters are not supported. Hint: xp.exp(power * xp.log(x))")
 
 
 class GraphNamespace:
-    """The functions of `ArrayNamespace` on traced values; on plain arrays they are NumPy's."""
+    """The functions of `ArrayNamespace` on traced values; plain arrays are left to NumPy."""
 
     def __init__(self, graph: ExpressionGraph) -> None:
         self._graph = graph

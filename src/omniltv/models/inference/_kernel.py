@@ -1,14 +1,14 @@
 """The kernel that evaluates an expression graph: value and gradient in one pass over the states.
 
-States go through in blocks that stay in the processor's cache: all operations
-forwards, then all backwards (reverse-mode differentiation, Griewank and Walther 2008,
-chapter 3). Compiled once, cached on disk, the same for every model.
+States are processed in blocks that fit in the processor's cache: all operations forwards,
+then all backwards (reverse-mode differentiation, Griewank and Walther 2008, chapter 3). The
+kernel is compiled once, cached on disk, and is the same for every model.
 """
 
 # Numba compiles these functions; it has no types that a checker could read.
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
-# An interpreter is one branch per operation, and Numba takes arguments by position.
-# ruff: noqa: C901, PLR0912, PLR0917, FBT003
+# An interpreter has one branch per operation. Numba takes arguments by position, and many.
+# ruff: noqa: C901, PLR0912, PLR0913, PLR0917, FBT003
 
 import math
 
@@ -46,15 +46,15 @@ def _digamma(x: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _log(a: Vector, out: Vector, n: int) -> None:
-    """Write logarithms to within an ulp, in a form that processors do eight at a time.
+    """Write logarithms to within an ulp, in a form that compilers vectorise.
 
-    The fraction is taken out of the bits of a number and brought into [sqrt(1/2), sqrt(2));
+    The fraction is extracted from the bits of a number and scaled to [sqrt(1/2), sqrt(2));
     log(1 + f) is the polynomial of FreeBSD's libm (e_log.c) in f / (2 + f).
     """
     plain = True
     for i in range(n):
         plain &= (a[i] >= 2.3e-308) & (a[i] < 1.7e308)
-    if not plain:  # zero, subnormal, negative, infinite or no number
+    if not plain:  # zero, subnormal, negative, infinite or NaN
         for i in range(n):
             out[i] = math.log(a[i])
         return
@@ -79,10 +79,10 @@ def _log(a: Vector, out: Vector, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _exp(a: Vector, out: Vector, n: int) -> None:
-    """Write exponentials to within an ulp, in a form that processors do eight at a time.
+    """Write exponentials to within an ulp, in a form that compilers vectorise.
 
-    The exponent's whole multiples of log 2 go straight into the bits; the rest, at most
-    log(2) / 2, is Taylor's series.
+    The whole multiples of log 2 in the exponent are added to the bits; the remainder, at
+    most log(2) / 2, is a Taylor series.
     """
     plain = True
     for i in range(n):
@@ -106,7 +106,7 @@ def _exp(a: Vector, out: Vector, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _log1p(a: Vector, out: Vector, n: int) -> None:
-    """Write log(1 + x): the logarithm of the rounded sum, corrected by what was rounded off."""
+    """Write log(1 + x): the logarithm of the rounded sum, corrected for the rounding error."""
     sums = np.empty(n)
     for i in range(n):
         sums[i] = 1.0 + a[i]
@@ -250,7 +250,7 @@ def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) ->
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
-    """Run operations backwards: what each register adds to the result, column by column."""
+    """Run operations backwards: the adjoint of each register, column by column."""
     for k in range(code.shape[0] - 1, -1, -1):
         op, d = code[k, 0], adjoint[code[k, 4]]
         if 4 <= op <= 9:
@@ -264,7 +264,7 @@ def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None:
-    """Fill the registers of pairs with constants, leaves and what cells have worked out."""
+    """Fill the registers of pairs with constants, leaves and results of cells."""
     first = len(program.constants)
     for k in range(first):
         v[k, :] = program.constants[k]
@@ -277,14 +277,16 @@ def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def prepare(cells: Program, pairs: Program, theta: Matrix, cell: Integers) -> tuple[Matrix, Matrix]:
+def prepare(
+    cells: Program, pairs: Program, coordinates: Matrix, cell: Integers
+) -> tuple[Matrix, Matrix]:
     """Return the registers of cells and of pairs at some coordinates, (n_coordinates, n_cells)."""
-    per_cell = np.empty((cells.n_registers, theta.shape[1]))
+    per_cell = np.empty((cells.n_registers, coordinates.shape[1]))
     for k in range(len(cells.constants)):
         per_cell[k, :] = cells.constants[k]
-    for k in range(theta.shape[0]):
-        per_cell[len(cells.constants) + k, :] = theta[k]
-    forward(cells.code, per_cell, theta.shape[1])
+    for k in range(coordinates.shape[0]):
+        per_cell[len(cells.constants) + k, :] = coordinates[k]
+    forward(cells.code, per_cell, coordinates.shape[1])
     per_pair = np.empty((pairs.n_registers, len(cell)))
     _load(pairs, per_cell, cell, per_pair)
     forward(pairs.code, per_pair, len(cell))
@@ -301,7 +303,7 @@ def _gather(
     start: int,
     n: int,
 ) -> None:
-    """Fill a block's registers with leaves and with what cells and pairs have worked out."""
+    """Fill a block's registers with leaves and with results of cells and pairs."""
     first = len(states.constants)
     for k in range(states.leaves.shape[0]):
         v[first + k, :n] = states.leaves[k, start : start + n]
@@ -318,7 +320,7 @@ def _gather(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_up(amount: Vector, place: Integers, target: Vector, start: int, n: int) -> None:
-    """Add amounts to where they belong, run by run of the same place."""
+    """Add amounts to their places; runs of the same place are summed first."""
     if place[start] == place[start + n - 1]:
         total = np.zeros(8)
         whole = n - n % 8
@@ -345,7 +347,7 @@ def _scatter(
     start: int,
     n: int,
 ) -> None:
-    """Add a block's adjoints to those of the cells and pairs that its registers came from."""
+    """Add a block's adjoints to those of its cells and pairs."""
     first = len(states.constants) + states.leaves.shape[0]
     for k in range(states.coarse.shape[0]):
         target = (cell_adjoint if states.coarse[k, 0] == 1 else pair_adjoint)[states.coarse[k, 1]]
@@ -415,19 +417,19 @@ def finish(
 def evaluate(
     programs: tuple[Program, Program, Program],
     output: int,
-    theta: Matrix,
+    coordinates: Matrix,
     index: Integers,
     cell: Integers,
     count: Vector,
 ) -> tuple[Vector, Matrix]:
     """Return value and gradient of each cell, all in one go: for few states."""
     cells, pairs, states = programs
-    per_cell, per_pair = prepare(cells, pairs, theta, cell)
+    per_cell, per_pair = prepare(cells, pairs, coordinates, cell)
     value, cell_adjoint, pair_adjoint = run_states(
         states, output, per_cell, per_pair, index, count, 0, len(count), True
     )
     return value, finish(
-        cells, pairs, per_cell, per_pair, cell, cell_adjoint, pair_adjoint, theta.shape[0]
+        cells, pairs, per_cell, per_pair, cell, cell_adjoint, pair_adjoint, coordinates.shape[0]
     )
 
 
@@ -435,16 +437,16 @@ def evaluate(
 def evaluate_many(
     programs: tuple[Program, Program, Program],
     output: int,
-    thetas: NDArray[np.float64],
+    points: NDArray[np.float64],
     index: Integers,
     cell: Integers,
     count: Vector,
 ) -> Matrix:
     """Return the value of each cell at many points, of shape (n_points, n_cells)."""
     cells, pairs, states = programs
-    result = np.empty((thetas.shape[0], thetas.shape[2]))
-    for k in range(thetas.shape[0]):
-        per_cell, per_pair = prepare(cells, pairs, thetas[k], cell)
+    result = np.empty((points.shape[0], points.shape[2]))
+    for k in range(points.shape[0]):
+        per_cell, per_pair = prepare(cells, pairs, points[k], cell)
         result[k] = run_states(
             states, output, per_cell, per_pair, index, count, 0, len(count), False
         )[0]

@@ -313,7 +313,7 @@ def _evaluate(
     posterior: LogDensity, coefficients: Vector, log_spread: Vector, workers: int
 ) -> tuple[Vector, Matrix, Vector]:
     """Return log-likelihood and gradient of the cells, and the score of the coefficients."""
-    theta = posterior.design.theta(coefficients)
+    theta = posterior.design.coordinates(coefficients)
     value, slopes = posterior.likelihood.gradient(theta, workers=workers)
     score = posterior.design.pull(slopes) + posterior.prior_score(coefficients, log_spread)
     return value, slopes, score
@@ -332,7 +332,7 @@ def _curvatures(
     That of the cells has no directions in which it is negative. Together with the prior
     it may be positive with them, and then steps by what it really is converge far faster.
     """
-    theta = posterior.design.theta(coefficients)
+    theta = posterior.design.coordinates(coefficients)
     real = posterior.likelihood.curvature(theta, workers=workers)
     raised = _semidefinite(real)
     precision = posterior.prior_precision(coefficients, log_spread)
@@ -373,7 +373,7 @@ def _sites(
     curvature: NDArray[np.float64],
 ) -> Sites:
     design, at = posterior.design, posterior.fixed_at
-    theta = design.theta(mode)
+    theta = design.coordinates(mode)
     precision = design.pull_curvature(curvature)
     linear = design.pull(slopes + np.einsum("cij,cj->ci", curvature, theta))
     own = posterior.fixed.precision(mode[at])
@@ -459,7 +459,7 @@ def _log_weights(
 ) -> Matrix:
     """Return the log of posterior over proposal, per group where groups share nothing."""
     posterior = approximation.posterior
-    thetas = np.array([posterior.design.theta(draw) for draw in draws])
+    thetas = np.array([posterior.design.coordinates(draw) for draw in draws])
     exact = posterior.likelihood.values(thetas, workers=workers)
     if approximation.factorises:
         prior = posterior.fixed.entries(draws).reshape(*density.shape, -1).sum(axis=2)

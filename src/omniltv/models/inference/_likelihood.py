@@ -1,9 +1,8 @@
-"""The log-likelihood of a history with its gradient, on distinct states, by the fused kernel."""
+"""The log-likelihood and its gradient on distinct states, computed by the fused kernel."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +14,15 @@ from omniltv.models.inference._expression_graph import (
     Program,
     Traced,
 )
-from omniltv.models.processes.protocols import (
-    Array,
-    ArrayNamespace,
-    Model,
-)
+from omniltv.models.processes.protocols import Array, Model
 
-__all__ = ["Likelihood", "loglik"]
+__all__ = ["Likelihood"]
 
 type State = Array
-"""A named tuple of statistics of equal shape, ``frequency`` among them."""
+"""A named tuple of statistics of equal shape, the discrete one first."""
 
 _WITH_GRADIENT = True
-_CHUNK = 32_768  # states to a task: its size, not the number of cores, fixes the sums
+_CHUNK = 32_768  # states per task; it is fixed, so the sums do not depend on the number of cores
 
 
 class Likelihood:
@@ -36,9 +31,10 @@ class Likelihood:
     Args:
         model: The model.
         state: Statistics of the distinct states, each of shape (n_states,).
-        count: How many rows have each state, of shape (n_states,).
-        cell: Cell of each state (who shares all coordinates), of shape (n_states,).
-        n_cells: How many cells there are, where some may have no state.
+        count: Number of rows with each state, of shape (n_states,).
+        cell: Cell of each state, of shape (n_states,). The rows of a cell share all
+            coordinates.
+        n_cells: Number of cells; some may have no state.
 
     Examples:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
@@ -58,11 +54,11 @@ class Likelihood:
         cell: NDArray[np.int64],
         n_cells: int | None = None,
     ) -> None:
-        order = np.lexsort([state.frequency, cell])
+        discrete = np.asarray(state[0])
+        order = np.lexsort([discrete, cell])
         cells = cell[order]
-        frequency = np.asarray(state.frequency)[order]
         new = np.ones(len(order), dtype=bool)
-        new[1:] = (np.diff(cells) != 0) | (np.diff(frequency) != 0)
+        new[1:] = (np.diff(cells) != 0) | (np.diff(discrete[order]) != 0)
         self.n_cells = int(cell.max()) + 1 if n_cells is None else n_cells
         self._cell = cells.astype(np.int64)
         self._pair = (np.cumsum(new) - 1).astype(np.int64)
@@ -77,71 +73,73 @@ class Likelihood:
         graph = ExpressionGraph(self._pair, self._cell_of_pair, self.n_cells)
         xp = GraphNamespace(graph)
         named = {item.name: graph.coordinate(np.zeros(self.n_cells)) for item in model.coordinates}
-        result = loglik(model, xp, model.parameters(xp, named), state)
+        result = model.loglik(xp, model.parameters(xp, named), state)
         if not isinstance(result, Traced):
             raise TypeError(f"the log-likelihood of {model.name} depends on no coordinate")
         return graph.programs(result)
 
-    def value(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    def value(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-likelihood of each cell, of shape (n_cells,).
 
         Args:
-            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
+            coordinates: The coordinates of each cell, of shape (n_cells, n_coordinates).
         """
-        return np.asarray(self.values(theta[None])[0], dtype=np.float64)
+        return np.asarray(self.values(coordinates[None])[0], dtype=np.float64)
 
     def gradient(
-        self, theta: NDArray[np.float64], *, workers: int = 1
+        self, coordinates: NDArray[np.float64], *, workers: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return value, of shape (n_cells,), and gradient, of the shape of ``theta``.
+        """Return value, of shape (n_cells,), and gradient, of the shape of ``coordinates``.
 
         Args:
-            theta: The coordinates of each cell, of shape (n_cells, n_coordinates).
-            workers: Threads to use; the sums do not depend on it.
+            coordinates: The coordinates of each cell, of shape (n_cells, n_coordinates).
+            workers: Number of threads; the result does not depend on it.
         """
-        columns = np.ascontiguousarray(theta.T)
+        columns = np.ascontiguousarray(coordinates.T)
         if len(self._chunks) > 1:
             return self._in_chunks(columns, workers)
         value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
         return value, gradient
 
-    def values(self, thetas: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+    def values(self, points: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
         """Return the log-likelihood of each cell at many points, of shape (n_points, n_cells).
 
         Args:
-            thetas: Points, of shape (n_points, n_cells, n_coordinates).
-            workers: Threads to use.
+            points: Points, of shape (n_points, n_cells, n_coordinates).
+            workers: Number of threads.
         """
-        parts = np.array_split(thetas.transpose(0, 2, 1), max(1, min(workers, len(thetas))))
+        parts = np.array_split(points.transpose(0, 2, 1), max(1, min(workers, len(points))))
 
         def part(some: NDArray[np.float64]) -> NDArray[np.float64]:
-            points = np.ascontiguousarray(some)
-            return np.asarray(_kernel.evaluate_many(*self._given, points, *self._states))
+            block = np.ascontiguousarray(some)
+            return np.asarray(_kernel.evaluate_many(*self._given, block, *self._states))
 
         with ThreadPoolExecutor(len(parts)) as pool:
             return np.concatenate(list(pool.map(part, parts)))
 
-    def curvature(self, theta: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
+    def curvature(
+        self, coordinates: NDArray[np.float64], *, workers: int = 1
+    ) -> NDArray[np.float64]:
         """Return minus the Hessian of each cell, of shape (n_cells, k, k).
 
-        By central differences of the gradient, all cells at once.
+        It is computed by central differences of the gradient, for all cells at once.
         """
-        k = theta.shape[1]
-        hessian = np.empty((len(theta), k, k))
+        k = coordinates.shape[1]
+        hessian = np.empty((len(coordinates), k, k))
         for j in range(k):
             step = np.zeros(k)
             step[j] = 1e-4
-            ahead = self.gradient(theta + step, workers=workers)[1]
-            behind = self.gradient(theta - step, workers=workers)[1]
+            ahead = self.gradient(coordinates + step, workers=workers)[1]
+            behind = self.gradient(coordinates - step, workers=workers)[1]
             hessian[:, :, j] = (behind - ahead) / 2e-4
         return (hessian + hessian.transpose(0, 2, 1)) / 2
 
     def _in_chunks(
-        self, theta: NDArray[np.float64], workers: int
+        self, coordinates: NDArray[np.float64], workers: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         (cells, pairs, states), output = self._given
         index, cell, count = self._states
-        per_cell, per_pair = _kernel.prepare(cells, pairs, theta, cell)
+        per_cell, per_pair = _kernel.prepare(cells, pairs, coordinates, cell)
 
         def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
             found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
@@ -152,24 +150,9 @@ class Likelihood:
         with ThreadPoolExecutor(workers) as pool:
             value, of_cells, of_pairs = _sum(pool.map(chunk, self._chunks))
         gradient = _kernel.finish(
-            cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(theta)
+            cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(coordinates)
         )
         return value, gradient
-
-
-def loglik(model: Model, xp: Array, parameters: Mapping[str, Array], state: State) -> Array:
-    """Return a model's log-likelihood of each state, whichever kind of model it is."""
-    assert isinstance(model, _Likely)
-    return model.loglik(xp, parameters, state)
-
-
-@runtime_checkable
-class _Likely(Protocol):
-    """Any model, of statistics of its own."""
-
-    def loglik(self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: Array) -> Array:
-        """Return the log-likelihood of each state."""
-        ...
 
 
 def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:

@@ -1,8 +1,8 @@
-"""The posterior of a pooled model: coefficients, spreads, priors, and their log density.
+"""The log density of a pooled model: coefficients, spreads and their priors.
 
-The coordinates of a cell (customers who share all of them) are a population mean, plus
-an effect per term of the pooling, plus the effects of covariates:
-theta = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
+The rows of a cell share all coordinates. These are a population mean, plus a random effect
+for each term of the pooling, plus the effects of covariates:
+coordinates = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ __all__ = ["Design", "IndependentPriors", "LogDensity"]
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """How the coordinates of cells are made of coefficients.
+    """The design: how the coordinates of cells depend on coefficients.
 
     Attributes:
-        base: Row of the mean of each cell: one for all, or one per group; (n_cells,).
-        terms: Level of each cell in each learned term, each of shape (n_cells,).
-        covariates: Values of the covariate effects, of shape (n_cells, n_effects).
-        target: Which coordinate each covariate effect moves, of length n_effects.
-        n_coordinates: How many coordinates a cell has.
+        base: Row of the mean of each cell, one for all or one per group, of shape (n_cells,).
+        terms: Level of each cell in each random-effect term, each of shape (n_cells,).
+        covariates: Standardised covariates, of shape (n_cells, n_effects).
+        target: Position of the coordinate of each covariate effect, of length n_effects.
+        n_coordinates: Number of coordinates.
     """
 
     base: NDArray[np.int64]
@@ -41,17 +41,17 @@ class Design:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Levels of the base and of each term."""
+        """Number of levels of the base and of each term."""
         return tuple(int(level.max()) + 1 for level in (self.base, *self.terms))
 
     @property
     def n_rows(self) -> int:
-        """Rows of coefficients: levels of the base and of all terms."""
+        """Number of rows of coefficients: levels of the base and of all terms."""
         return sum(self.sizes)
 
     @property
     def n_coefficients(self) -> int:
-        """All coefficients: rows times coordinates, and covariate effects."""
+        """Number of coefficients: rows times coordinates, plus covariate effects."""
         return self.n_rows * self.n_coordinates + len(self.target)
 
     def rows(self, term: int) -> slice:
@@ -67,7 +67,7 @@ class Design:
 
     @cached_property
     def _matrix(self) -> "Matrix | sparse.csr_array[np.float64]":
-        """Which rows each cell adds up, of shape (n_cells, n_rows); dense where small."""
+        """The rows that each cell adds up, of shape (n_cells, n_rows); dense if small."""
         n = len(self.base)
         starts = np.cumsum([0, *self.sizes[:-1]])
         levels = zip((self.base, *self.terms), starts, strict=True)
@@ -76,23 +76,23 @@ class Design:
         matrix = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
         return matrix.toarray() if n * self.n_rows < 20_000 else matrix
 
-    def theta(self, coefficients: Vector) -> Matrix:
+    def coordinates(self, coefficients: Vector) -> Matrix:
         """Return the coordinates of each cell, of shape (n_cells, n_coordinates)."""
         size = self.n_rows * self.n_coordinates
         rows = coefficients[:size].reshape(-1, self.n_coordinates)
-        theta: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
+        result: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
         for k, target in enumerate(self.target):
-            theta[:, target] += self.covariates[:, k] * coefficients[size + k]
-        return theta
+            result[:, target] += self.covariates[:, k] * coefficients[size + k]
+        return result
 
     def pull(self, gradient: Matrix) -> Vector:
-        """Return the gradient in the coefficients from the gradient in the coordinates."""
+        """Return the gradient of the coefficients from the gradient of the coordinates."""
         effects = [self.covariates[:, k] @ gradient[:, j] for k, j in enumerate(self.target)]
         rows: Matrix = np.asarray(self._matrix.T @ gradient, dtype=np.float64)
         return np.concatenate([rows.ravel(), effects])
 
     def pull_curvature(self, curvature: NDArray[np.float64]) -> Matrix:
-        """Return A' H A: the curvature in the coefficients from that of each cell."""
+        """Return A' H A: the curvature of the coefficients from that of each cell."""
         k, size = self.n_coordinates, self.n_rows * self.n_coordinates
         result = np.zeros((self.n_coefficients, self.n_coefficients))
         grid = result[:size, :size].reshape(self.n_rows, k, self.n_rows, k)
@@ -137,7 +137,7 @@ class IndependentPriors:
         return result
 
     def score(self, value: Vector) -> Vector:
-        """Return the derivative in each entry."""
+        """Return the derivative with respect to each entry."""
         if self.normal:
             return np.asarray((self._mu - value) / self._sigma**2)
         result = np.empty_like(value)
@@ -146,22 +146,22 @@ class IndependentPriors:
         return result
 
     def precision(self, value: Vector) -> Vector:
-        """Return minus the second derivative in each entry, 0 where it is negative."""
+        """Return minus the second derivative of each entry, 0 where it is negative."""
         step = 1e-4 * (1 + np.abs(value))
         return np.maximum((self.score(value - step) - self.score(value + step)) / (2 * step), 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class LogDensity:
-    """The log posterior of coefficients and log spreads.
+    """The log density of coefficients and log spreads.
 
     Attributes:
-        likelihood: Of the cells.
+        likelihood: The log-likelihood of the cells.
         design: From coefficients to coordinates.
         fixed: Priors of the base, row by row, and of the covariate effects.
         spreads: Priors of the spreads, term by term and coordinate by coordinate.
-        start_of_spreads: Log spreads to begin with, in the same order.
-        degrees: Degrees of freedom to propose each row of coefficients with, (n_rows,).
+        start_of_spreads: Starting values of the log spreads, in the same order.
+        degrees: Degrees of freedom of the proposal of each row of coefficients, (n_rows,).
     """
 
     likelihood: Likelihood | SubsampledLikelihood
@@ -173,25 +173,25 @@ class LogDensity:
 
     @property
     def shape_of_spreads(self) -> tuple[int, int]:
-        """Learned terms and coordinates."""
+        """Numbers of random-effect terms and of coordinates."""
         return len(self.design.terms), self.design.n_coordinates
 
     @cached_property
     def fixed_at(self) -> NDArray[np.intp]:
-        """Places of the coefficients whose priors are fixed."""
+        """Positions of the coefficients with fixed priors."""
         k, design = self.design.n_coordinates, self.design
         base = np.arange(design.sizes[0] * k)
         return np.concatenate([base, np.arange(design.n_rows * k, design.n_coefficients)])
 
     @cached_property
     def learned_at(self) -> NDArray[np.intp]:
-        """Places of the effects of terms, row by row."""
+        """Positions of the random effects, row by row."""
         k, design = self.design.n_coordinates, self.design
         return np.arange(design.sizes[0] * k, design.n_rows * k)
 
     @cached_property
     def spread_of(self) -> NDArray[np.intp]:
-        """Which spread (term by term, coordinate by coordinate) each learned effect has."""
+        """Position of the spread (term by term, coordinate by coordinate) of each random effect."""
         k = self.design.n_coordinates
         parts = [
             term * k + np.tile(np.arange(k), size)
@@ -202,7 +202,7 @@ class LogDensity:
     def log_prior(self, coefficients: NDArray[np.float64], log_spread: Matrix) -> Vector:
         """Return the log prior of coefficients and log spreads, up to a constant.
 
-        Both may have leading axes: one value comes back for each point.
+        Both may have leading axes; the result has one value for each point.
         """
         effect, log_tau = coefficients[..., self.learned_at], log_spread[..., self.spread_of]
         effects = -(0.5 * np.square(effect * np.exp(-log_tau)) + log_tau).sum(axis=-1)
@@ -210,7 +210,7 @@ class LogDensity:
         return np.asarray(effects + fixed + self.log_hyper(log_spread))
 
     def log_hyper(self, log_spread: Matrix) -> Vector:
-        """Return the log prior of the log spreads, up to a constant; the last axis is theirs."""
+        """Return the log prior of the log spreads, up to a constant, over the last axis."""
         own = self.spreads.entries(np.exp(log_spread)) + log_spread
         return np.asarray(own.sum(axis=-1))
 

@@ -1,11 +1,11 @@
-"""The posterior sampled by nutpie's no-U-turn sampler, in coordinates that suit it.
+"""NUTS: the posterior sampled by nutpie, partially centred and whitened.
 
-The log density and its gradient are the fused kernel's, so nothing is compiled per model
-or data set. Under partial pooling effects are sampled partially centred, by a weight w that
-is 1 where an effect's own data determine it and 0 where they do not (Papaspiliopoulos,
-Roberts and Sköld 2007; Gorinova, Moore and Hoffman 2020). All of it is then turned and
-scaled by the covariance of the nested approximation, so that the sampler sees something
-close to a standard normal.
+The log density and its gradient come from the fused kernel, so nothing is compiled per
+model or data set. Under partial pooling, random effects are partially centred with a weight
+w, which is 1 if an effect is determined by its own data and 0 if it is not
+(Papaspiliopoulos, Roberts and Sköld 2007; Gorinova, Moore and Hoffman 2020). The result is
+whitened by the covariance of the nested Laplace approximation, so that the sampled density
+is close to a standard normal.
 """
 
 import time
@@ -24,6 +24,7 @@ from omniltv._arrays import Matrix, Vector
 from omniltv.draws import cores
 from omniltv.models.inference._laplace import Approximation
 from omniltv.models.inference._log_density import LogDensity
+from omniltv.models.inference.sampling import Sampling
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 
@@ -32,23 +33,23 @@ __all__ = ["Chains", "diagnostics", "sample"]
 
 _TARGET_ACCEPT = 0.9
 _TARGET_ACCEPT_FUNNEL = 0.95  # at 0.92 a transition in 800 diverges
-_DETERMINED = 0.5  # weight of every learned effect from which nothing is left of the funnel
+_DETERMINED = 0.5  # if all weights are above it, no funnel is left
 _TAILS = 4.0  # median absolute deviations
-_TRIES = 20  # halving the distance from the centre
-_WIDE = 600  # coefficients; above, only the scales are taken from the approximation
+_TRIES = 20  # times that the distance from the centre is halved
+_WIDE = 600  # coefficients; above, only the scales of the approximation are used
 
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """Draws as the sampler made them.
+    """The draws of the sampler.
 
     Attributes:
         coefficients: Of shape (chains, draws, d).
         log_spreads: Of shape (chains, draws, terms x coordinates).
         divergences: Divergent transitions after warm-up.
-        bfmi: Smallest energy Bayesian fraction of missing information of a chain.
+        bfmi: Bayesian fraction of missing information, the minimum over chains.
         steps: Mean leapfrog steps per draw.
-        seconds: Wall time, warm-up included.
+        seconds: Wall time, including warm-up.
     """
 
     coefficients: NDArray[np.float64]
@@ -61,17 +62,17 @@ class Chains:
 
 @dataclass(frozen=True, eq=False)
 class _Whitened:
-    """The log density in the sampler's own coordinates.
+    """The log density in whitened coordinates.
 
-    Behind these, turned and scaled, are z of each learned effect, y of the mean of each
-    coordinate, and the log spreads: mean = anchor + spread^v y, with v the average w of
-    the first term, and effect = spread^(1-w) z, in the first term less w (mean - anchor).
-    Where the data determine all levels of the first term, z is then the levels' own
-    coordinates, and y the mean in units of the spread: nothing is left of the funnel.
+    Before whitening, the coordinates are z of each random effect, y of the mean of each
+    coordinate, and the log spreads: mean = anchor + spread^v y, where v is the average w of
+    the first term, and effect = spread^(1-w) z, minus w (mean - anchor) in the first term.
+    If the data determine all levels of the first term, z are the coordinates of the levels
+    and y is the mean in units of the spread, and no funnel is left.
     """
 
     posterior: LogDensity
-    weight: Vector  # w of each learned effect
+    weight: Vector  # w of each random effect
     anchor: Vector  # of the mean of each coordinate
     centre: Vector
     root: Matrix
@@ -79,19 +80,19 @@ class _Whitened:
 
     @cached_property
     def means(self) -> NDArray[np.intp]:
-        """Places of the means of coordinates, where spreads are learned."""
+        """Positions of the means of coordinates under partial pooling."""
         learned = len(self.posterior.design.terms) > 0
         return np.arange(self.posterior.design.n_coordinates if learned else 0)
 
     @cached_property
     def first_term(self) -> NDArray[np.intp]:
-        """Which learned effects are of the first term."""
+        """Positions of the random effects of the first term."""
         k = len(self.means)
         return np.arange(self.posterior.design.sizes[1] * k if k else 0)
 
     @cached_property
     def shift(self) -> Vector:
-        """What of the mean's distance from its anchor each learned effect is less by: w or 0."""
+        """Share of the distance of the mean from its anchor in each random effect: w or 0."""
         shift = np.zeros_like(self.weight)
         shift[self.first_term] = self.weight[self.first_term]
         return shift
@@ -104,11 +105,11 @@ class _Whitened:
 
     @cached_property
     def mean_of(self) -> NDArray[np.intp]:
-        """Which coordinate each learned effect is of."""
+        """Position of the coordinate of each random effect."""
         return self.posterior.spread_of % max(1, len(self.means))
 
     def raw(self, coefficients: Matrix, log_spreads: Matrix) -> Matrix:
-        """Return the coordinates before turning and scaling, point by point."""
+        """Return the coordinates before whitening, point by point."""
         raw = np.concatenate([coefficients, log_spreads], axis=1)
         at, means = self.posterior.learned_at, self.means
         distance = coefficients[:, means] - self.anchor
@@ -132,7 +133,7 @@ class _Whitened:
         return coefficients, log_spread
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
-        with np.errstate(all="ignore"):  # far out, where the sampler turns back
+        with np.errstate(all="ignore"):  # far from the mode, where the sampler turns back
             value, slope = self._evaluate(point)
         if not (np.isfinite(value) and np.isfinite(slope).all()):
             raise _UnderflowError
@@ -141,8 +142,8 @@ class _Whitened:
     def _evaluate(self, point: Vector) -> tuple[float, Vector]:
         posterior = self.posterior
         coefficients, log_spread = self.split(point)
-        theta = posterior.design.theta(coefficients)
-        cells, slopes = posterior.likelihood.gradient(theta, workers=self.workers)
+        coordinates = posterior.design.coordinates(coefficients)
+        cells, slopes = posterior.likelihood.gradient(coordinates, workers=self.workers)
         gradient = posterior.design.pull(slopes)
         gradient += posterior.prior_score(coefficients, log_spread)
         value = cells.sum() + posterior.log_prior(coefficients, log_spread)
@@ -154,7 +155,7 @@ class _Whitened:
     def _to_raw(
         self, coefficients: Vector, log_spread: Vector, gradient: Vector, hyper: Vector
     ) -> float:
-        """Turn gradients into those of the raw coordinates; return the log of the Jacobian."""
+        """Change gradients to those of the raw coordinates; return the log of the Jacobian."""
         posterior, at, means = self.posterior, self.posterior.learned_at, self.means
         k, of = len(means), posterior.spread_of
         log_tau, free = log_spread[of], 1 - self.weight
@@ -174,22 +175,16 @@ class _Whitened:
 
 
 class _UnderflowError(ArithmeticError):
-    """The density is 0 as far as numbers tell: the sampler turns back and goes on."""
+    """The density underflows to 0: the sampler turns back and continues."""
 
     is_recoverable = True
 
 
 def sample(
-    approximation: Approximation,
-    *,
-    seed: int,
-    draws: int,
-    warmup: int,
-    chains: int,
-    progress: bool,
+    approximation: Approximation, sampling: Sampling, *, seed: int, progress: bool
 ) -> Chains:
-    """Return chains of the posterior itself, started around its approximation."""
-    start = time.perf_counter()
+    """Return chains of the posterior, started around its approximation."""
+    start, chains = time.perf_counter(), sampling.chains
     density = _whiten(approximation, seed, max(1, cores() // chains))
     d = density.root.shape[1]
     compiled = compiled_pyfunc.from_pyfunc(
@@ -204,8 +199,8 @@ def sample(
     funnel = density.weight.min(initial=1.0) < _DETERMINED
     trace = nutpie.sample(
         compiled,
-        draws=draws,
-        tune=warmup,
+        draws=sampling.draws,
+        tune=sampling.warmup,
         chains=chains,
         cores=min(chains, cores()),
         seed=seed,
@@ -233,8 +228,8 @@ def _chains(density: _Whitened, trace: DataTree, start: float) -> Chains:
 
 
 def diagnostics(draws: PosteriorDraws, chains: Chains) -> Diagnostics:
-    """Return R-hat and effective sizes of what was sampled, the worst of each coordinate."""
-    held = {"mean": draws.mean, "spread": draws.spread, "theta": draws.theta}
+    """Return R-hat and effective sample sizes, the worst entry of each coordinate."""
+    held = {"mean": draws.mean, "spread": draws.spread, "coordinates": draws.coordinates}
     parts = [values for values in held.values() if values is not None]
     entries = np.concatenate([item.reshape(*item.shape[:2], -1) for item in parts], axis=2)
     columns = np.arange(entries.shape[2]) % len(draws.names)
@@ -298,7 +293,7 @@ def _whiten(approximation: Approximation, seed: int, workers: int) -> _Whitened:
     raw = plain.raw(coefficients, spreads)
     middle = np.median(raw, axis=0)
     width = _TAILS * np.median(np.abs(raw - middle), axis=0)
-    raw = np.clip(raw, middle - width, middle + width)  # the scale, not the tails, is wanted
+    raw = np.clip(raw, middle - width, middle + width)  # outliers do not count for the scale
     if d > _WIDE:
         return replace(plain, centre=centre, root=np.diag(raw.std(axis=0)))
     covariance = np.atleast_2d(np.cov(raw, rowvar=False))
@@ -307,10 +302,10 @@ def _whiten(approximation: Approximation, seed: int, workers: int) -> _Whitened:
 
 
 def _centring(approximation: Approximation) -> Vector:
-    """Return how far the data determine each learned effect: w of the partial centring.
+    """Return how far the data determine each random effect: w of the partial centring.
 
-    That is 1 - v / spread^2, with v the variance of the effect given everything else that
-    is shared: near 1 where the data speak, near 0 where the prior does.
+    It is 1 - v / spread^2, where v is the variance of the effect given all shared
+    quantities: near 1 if the data dominate, near 0 if the prior dominates.
     """
     posterior, sites = approximation.posterior, approximation.sites
     at = posterior.learned_at

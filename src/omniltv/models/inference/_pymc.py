@@ -1,26 +1,22 @@
-"""The posterior as a PyMC model: to look at, to extend, and to check our own density against.
+"""The posterior as a PyMC model, for inspection, for extension and for tests of our density.
 
-This is the only module that imports PyMC and PyTensor, and nothing else needs it: fits are
-found by the fused kernel.
+This is the only module that imports PyMC and PyTensor. Fits do not need it: they use the
+fused kernel.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError
-from omniltv.models.inference._likelihood import loglik
 from omniltv.models.inference._problem import (
     Problem,
     effect_prior,
     model_priors,
-    model_state,
     spread_prior,
 )
-from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.posterior.priors import (
     Exponential,
     Flat,
@@ -30,7 +26,7 @@ from omniltv.models.posterior.priors import (
     Prior,
     StudentT,
 )
-from omniltv.models.processes.protocols import Array, PurchaseModel, SpendModel
+from omniltv.models.processes.protocols import Array
 
 __all__ = ["PytensorNamespace", "pymc_model"]
 
@@ -66,21 +62,11 @@ class PytensorNamespace:
 PYTENSOR = PytensorNamespace()
 
 
-def pymc_model(
-    model: PurchaseModel | SpendModel,
-    history: PurchaseHistory,
-    *,
-    pooling: Pooling,
-    covariates: Mapping[str, Sequence[str]],
-    priors: Mapping[str, Prior],
-    spread_priors: Mapping[str, Prior],
-) -> pm.Model:
+def pymc_model(problem: Problem, priors: Mapping[str, Prior]) -> pm.Model:
     """Return the posterior as a PyMC model, on distinct states; see `omniltv.models.to_pymc`."""
-    problem = Problem.of(model, history, pooling, covariates, priors, spread_priors)
-    distinct = history.distinct(spend=not isinstance(model, PurchaseModel))
-    state = model_state(model, distinct.states)
-    count = distinct.count.astype(np.float64)
-    own = dict(zip(_names(model), model_priors(model, distinct, priors), strict=True))
+    model, observed = problem.model, problem.observed
+    names = [item.name for item in model.coordinates]
+    own = dict(zip(names, model_priors(model, observed, priors), strict=True))
     design, cell = problem.posterior.design, problem.cell
     coordinates = {}
     with pm.Model(coords=_labels(problem)) as graph:
@@ -89,7 +75,7 @@ def pymc_model(
             value = _variable(name, own[name], dims="group" if design.sizes[0] > 1 else None)
             total = value[design.base] if design.sizes[0] > 1 else value
             for term, level in zip(problem.terms, design.terms, strict=True):
-                prior = spread_prior(coordinate, spread_priors)
+                prior = spread_prior(coordinate, priors)
                 spread = _variable(f"spread:{name}:{term}", prior)
                 total = total + pm.Normal(f"{name}:{term}", 0.0, spread, dims=term)[level]
             for number in np.flatnonzero(np.array(design.target) == column):
@@ -98,12 +84,9 @@ def pymc_model(
                 total = total + slope * design.covariates[:, number]
             coordinates[name] = pt.broadcast_to(total, (len(design.base),))[cell]
         parameters = model.parameters(PYTENSOR, coordinates)
-        pm.Potential("loglik", pt.sum(count * loglik(model, PYTENSOR, parameters, state)))
+        each = model.loglik(PYTENSOR, parameters, observed.state)
+        pm.Potential("loglik", pt.sum(observed.count * each))
     return graph
-
-
-def _names(model: PurchaseModel | SpendModel) -> list[str]:
-    return [item.name for item in model.coordinates]
 
 
 def _labels(problem: Problem) -> dict[str, list[str]]:

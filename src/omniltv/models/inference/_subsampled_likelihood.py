@@ -1,19 +1,20 @@
-"""The log-likelihood of very many states, told by a sample of them.
+"""The subsampled likelihood: the log-likelihood of many states, estimated from a subsample.
 
-Close to the mode a log-likelihood is nearly quadratic, and its quadratic is known exactly
-from a few passes over all states. What it is beyond that is small, and a weighted sample of the
-states tells it nearly without error:
+Near its mode a log-likelihood is nearly quadratic. The quadratic is computed exactly with
+a few passes over all states. The remainder is small and is estimated from a weighted
+subsample of the states with little error:
 
-    l(theta) = q(theta) + sum over the sample of (l_i(theta) - q_i(theta)) / p_i,
+    l(theta) = q(theta) + sum over the subsample of (l_i(theta) - q_i(theta)) / p_i,
 
-where q and q_i are second-order Taylor expansions, of the whole and of a state, and p_i is
-the chance of a state to be in the sample. It is the difference estimator of Quiroz, Kohn,
-Villani and Tran (2019), Speeding up MCMC by efficient data subsampling, JASA 114(526),
-section 3, with one sample for all theta, so that it is a smooth function with a gradient.
+where theta are the coordinates, q and q_i are second-order Taylor expansions of the total
+and of a state, and p_i is the inclusion probability of a state. This is the difference
+estimator of Quiroz, Kohn, Villani and Tran (2019), Speeding up MCMC by efficient data
+subsampling, JASA 114(526), section 3. The subsample is the same for all theta, so the
+estimate is a smooth function with a gradient.
 
-How far it is from the exact log-likelihood is measured on draws of the posterior that it
-leads to, see `error`. To first order the mean of a quantity is off by its covariance with
-the difference, so by no more than that many of its standard deviations.
+The error is measured on draws of the resulting posterior, see `error`. To first order, the
+error of a posterior mean is its covariance with the difference of the log-likelihoods, so
+it is at most that many posterior standard deviations.
 """
 
 from dataclasses import dataclass
@@ -24,23 +25,24 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.inference._likelihood import Likelihood
-from omniltv.models.processes.protocols import Model, PurchaseState, SpendState
+from omniltv.models.posterior._observations import Observations
+from omniltv.models.processes.protocols import Model
 
 __all__ = ["StateSample", "SubsampledLikelihood", "sample_states", "sampled"]
 
 
-_PER_CELL = 5_000  # states; of a million customers l is then off by less than 0.001
-_WORTH_IT = 2.5  # times fewer states, from which on a sample is taken
+_PER_CELL = 5_000  # states; the error for a million customers is then below 0.001
+_WORTH_IT = 2.5  # a subsample is used if it has this many times fewer states
 
 
 @dataclass(frozen=True, eq=False)
 class StateSample:
-    """A log-likelihood of cells, and that of a sample of its states.
+    """The log-likelihoods of all states and of a subsample.
 
     Attributes:
         exact: The log-likelihood of all states.
-        part: That of the sample, each state weighted by how many it stands for.
-        cells: The cells that are not in the sample with all their states.
+        part: The log-likelihood of the subsample, weighted by inverse inclusion probability.
+        cells: The cells whose states are not all in the subsample.
     """
 
     exact: Likelihood
@@ -48,11 +50,11 @@ class StateSample:
     cells: NDArray[np.intp]
 
     def around(self, centre: Matrix, workers: int) -> "SubsampledLikelihood":
-        """Return what both tell together, expanded around coordinates of the cells.
+        """Return the subsampled likelihood with the expansion around some coordinates.
 
         Args:
-            centre: The coordinates, of shape (n_cells, k).
-            workers: Threads to use.
+            centre: Coordinates of the cells, of shape (n_cells, k).
+            workers: Number of threads.
         """
         whole, part = (one.gradient(centre, workers=workers) for one in (self.exact, self.part))
         bent, own = (one.curvature(centre, workers=workers) for one in (self.exact, self.part))
@@ -62,14 +64,14 @@ class StateSample:
 
 @dataclass(frozen=True, eq=False)
 class SubsampledLikelihood:
-    """A log-likelihood of cells with the interface of `Likelihood`, on a sample of the states.
+    """A log-likelihood estimated from a subsample, with the interface of `Likelihood`.
 
     Attributes:
-        states: The log-likelihoods of all states and of the sample.
-        centre: Coordinates that are expanded around, of the m cells that are sampled; (m, k).
-        level: Exact value there less that of the sample, of shape (m,).
-        slope: The same of the gradient, of shape (m, k).
-        bend: The same of minus the Hessian, of shape (m, k, k).
+        states: The log-likelihoods of all states and of the subsample.
+        centre: Centre of the expansion in the m subsampled cells, of shape (m, k).
+        level: Exact log-likelihood minus that of the subsample at the centre, of shape (m,).
+        slope: The same difference of the gradients, of shape (m, k).
+        bend: The same difference of minus the Hessians, of shape (m, k, k).
     """
 
     states: StateSample
@@ -78,68 +80,65 @@ class SubsampledLikelihood:
     slope: Matrix
     bend: NDArray[np.float64]
 
-    def gradient(self, theta: Matrix, *, workers: int = 1) -> tuple[Vector, Matrix]:
-        """Return value, of shape (n_cells,), and gradient, of the shape of ``theta``."""
-        value, gradient = self.states.part.gradient(theta, workers=workers)
-        rest, slope = self._rest(theta)
+    def gradient(self, coordinates: Matrix, *, workers: int = 1) -> tuple[Vector, Matrix]:
+        """Return value, of shape (n_cells,), and gradient, of the shape of ``coordinates``."""
+        value, gradient = self.states.part.gradient(coordinates, workers=workers)
+        rest, slope = self._rest(coordinates)
         value[self.states.cells] += rest
         gradient[self.states.cells] += slope
         return value, gradient
 
-    def values(self, thetas: NDArray[np.float64], *, workers: int = 1) -> Matrix:
+    def values(self, points: NDArray[np.float64], *, workers: int = 1) -> Matrix:
         """Return the value of each cell at many points, of shape (n_points, n_cells)."""
-        values = self.states.part.values(thetas, workers=workers)
-        values[:, self.states.cells] += self._rest(thetas)[0]
+        values = self.states.part.values(points, workers=workers)
+        values[:, self.states.cells] += self._rest(points)[0]
         return values
 
-    def curvature(self, theta: Matrix, *, workers: int = 1) -> NDArray[np.float64]:
+    def curvature(self, coordinates: Matrix, *, workers: int = 1) -> NDArray[np.float64]:
         """Return minus the Hessian of each cell, of shape (n_cells, k, k)."""
-        curvature = self.states.part.curvature(theta, workers=workers)
+        curvature = self.states.part.curvature(coordinates, workers=workers)
         curvature[self.states.cells] += self.bend
         return curvature
 
-    def error(self, thetas: NDArray[np.float64], *, workers: int = 1) -> float:
-        """Return the standard deviation of exact less condensed over draws of a posterior.
+    def error(self, points: NDArray[np.float64], *, workers: int = 1) -> float:
+        """Return the standard deviation of exact minus subsampled log-likelihood over draws.
 
         Args:
-            thetas: Draws of the coordinates, of shape (n_draws, n_cells, k).
-            workers: Threads to use.
+            points: Draws of the coordinates, of shape (n_draws, n_cells, k).
+            workers: Number of threads.
         """
-        exact = self.states.exact.values(thetas, workers=workers)
-        off = (exact - self.values(thetas, workers=workers)).sum(axis=1)
+        exact = self.states.exact.values(points, workers=workers)
+        off = (exact - self.values(points, workers=workers)).sum(axis=1)
         return float(off.std(ddof=1))
 
-    def _rest(self, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the quadratic that the sample lacks, and its gradient; points may lead."""
-        far = theta[..., self.states.cells, :] - self.centre
+    def _rest(
+        self, coordinates: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the difference of the expansions, and its gradient; points may be stacked."""
+        far = coordinates[..., self.states.cells, :] - self.centre
         bent = np.einsum("cij,...cj->...ci", self.bend, far)
         value = self.level + ((self.slope - 0.5 * bent) * far).sum(axis=-1)
         return value, self.slope - bent
 
 
 def sampled(
-    exact: Likelihood,
-    model: Model,
-    state: PurchaseState | SpendState,
-    count: Vector,
-    cell: NDArray[np.int64],
+    exact: Likelihood, model: Model, observed: Observations, cell: NDArray[np.int64]
 ) -> StateSample | None:
-    """Return a log-likelihood with that of a sample of its states, if these are far fewer.
+    """Return a subsample of the states with its log-likelihood; None if it is not worth it.
 
     Args:
         exact: The log-likelihood of all states.
-        model: What it is of, as are the other arguments; see `Likelihood`.
-        state: Statistics of the distinct states.
-        count: How many rows have each.
-        cell: Cell of each.
+        model: The model.
+        observed: The states.
+        cell: Cell of each state, of shape (n_states,).
     """
     states = np.bincount(cell)
     if np.minimum(states, _PER_CELL).sum() * _WORTH_IT > len(cell):
         return None
     rng = np.random.default_rng(0)
-    at, times = sample_states(cell, state.frequency, count, per_cell=_PER_CELL, rng=rng)
-    some = type(state)(*(np.asarray(values)[at] for values in state))
-    part = Likelihood(model, some, count[at] * times, cell[at], exact.n_cells)
+    at, times = sample_states(cell, observed.purchases, observed.count, per_cell=_PER_CELL, rng=rng)
+    some = type(observed.state)(*(np.asarray(values)[at] for values in observed.state))
+    part = Likelihood(model, some, observed.count[at] * times, cell[at], exact.n_cells)
     return StateSample(exact, part, np.flatnonzero(states > _PER_CELL))
 
 
@@ -151,19 +150,19 @@ def sample_states(
     per_cell: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.intp], Vector]:
-    """Return a sample of states, and how many times its own count each stands for.
+    """Return a subsample of states and their inverse inclusion probabilities.
 
-    A cell with at most so many states is kept whole. Of the others states are drawn in
-    proportion to count times (1 + frequency), systematically in the order of frequency, so
-    that each frequency is there as often as it should be; a state whose turn comes more
-    than once is kept for certain.
+    A cell with at most ``per_cell`` states is kept entirely. In other cells, states are
+    sampled with probability proportional to count times (1 + frequency), systematically in
+    the order of frequency, so that every frequency is represented. A state whose
+    probability would exceed 1 is always kept.
 
     Args:
         cell: Cell of each state, of shape (n_states,).
-        frequency: Repeat purchases of each state, same.
-        count: Rows that have each state, same.
-        per_cell: States to keep of each cell.
-        rng: Where the systematic samples begin.
+        frequency: Repeat purchases of each state, same shape.
+        count: Number of rows with each state, same shape.
+        per_cell: Number of states to keep in each cell.
+        rng: Draws the starts of the systematic samples.
 
     Examples:
         >>> cell = np.repeat([0, 1], [3, 1_000])
@@ -188,7 +187,7 @@ def sample_states(
 
 
 def _chances(size: Vector, n: int) -> Vector:
-    """Return the chance of each to be among n that are drawn in proportion to size, at most 1."""
+    """Return inclusion probabilities proportional to size, at most 1, that sum to n."""
     if len(size) <= n:
         return np.ones(len(size))
     certain = np.zeros(len(size), dtype=bool)

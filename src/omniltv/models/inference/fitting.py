@@ -1,30 +1,28 @@
-"""`fit`: from a model and a history to a posterior."""
+"""`fit`: from a model and its data to a posterior."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, overload
 from warnings import warn
 
-import numpy as np
-
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import ConfigError, DataError, DataWarning, FitError, FitWarning, expect
+from omniltv.data.log import PurchaseLog
+from omniltv.errors import FitWarning, expect
+from omniltv.models.inference.sampling import Method, Sampling, whole_number
+from omniltv.models.posterior._kinds import AnyFit, AnyModel, Kind, Parts, kind_of
+from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.posterior.priors import Prior
-from omniltv.models.processes.protocols import PurchaseModel, SpendModel
+from omniltv.models.processes.protocols import ChannelModel, PurchaseModel, SpendModel
 
 if TYPE_CHECKING:
     from pymc import Model as PymcModel
 
-__all__ = ["METHODS", "Method", "fit", "to_pymc"]
+__all__ = ["fit", "to_pymc"]
 
-type Method = Literal["nuts", "laplace", "map"]
-"""How the posterior is found."""
+type Data = PurchaseHistory | PurchaseLog[object]
 
-METHODS: tuple[Method, ...] = ("nuts", "laplace", "map")
-"""The methods of `fit`."""
 _COMPLETE = Pooling.complete()
-_FEW = 10
 
 
 @overload
@@ -34,13 +32,9 @@ def fit(
     *,
     seed: int,
     pooling: Pooling = ...,
-    method: Method = ...,
+    method: Method | Sampling = ...,
     covariates: Mapping[str, Sequence[str]] | None = ...,
     priors: Mapping[str, Prior] | None = ...,
-    spread_priors: Mapping[str, Prior] | None = ...,
-    draws: int = ...,
-    warmup: int = ...,
-    chains: int = ...,
     progress: bool = ...,
 ) -> PurchaseFit: ...
 @overload
@@ -50,195 +44,149 @@ def fit(
     *,
     seed: int,
     pooling: Pooling = ...,
-    method: Method = ...,
+    method: Method | Sampling = ...,
     covariates: Mapping[str, Sequence[str]] | None = ...,
     priors: Mapping[str, Prior] | None = ...,
-    spread_priors: Mapping[str, Prior] | None = ...,
-    draws: int = ...,
-    warmup: int = ...,
-    chains: int = ...,
     progress: bool = ...,
 ) -> SpendFit: ...
+@overload
 def fit(
-    model: PurchaseModel | SpendModel,
-    history: PurchaseHistory,
+    model: ChannelModel,
+    history: PurchaseLog[object],
+    *,
+    seed: int,
+    pooling: Pooling = ...,
+    method: Method | Sampling = ...,
+    covariates: Mapping[str, Sequence[str]] | None = ...,
+    priors: Mapping[str, Prior] | None = ...,
+    progress: bool = ...,
+) -> ChannelMixFit: ...
+def fit(
+    model: AnyModel,
+    history: Data,
     *,
     seed: int,
     pooling: Pooling = _COMPLETE,
-    method: Method = "nuts",
+    method: Method | Sampling = "nuts",
     covariates: Mapping[str, Sequence[str]] | None = None,
     priors: Mapping[str, Prior] | None = None,
-    spread_priors: Mapping[str, Prior] | None = None,
-    draws: int = 1000,
-    warmup: int = 400,
-    chains: int = 2,
     progress: bool = True,
-) -> PurchaseFit | SpendFit:
-    """Return the posterior of a model given a history.
+) -> AnyFit:
+    """Return the posterior of a model given its data.
 
-    The posterior is sampled on the distinct states of the history, each weighted by
-    how many rows have it: the same posterior as on the rows, at a fraction of the time.
-    Where there are very many states a sample of them does, next to the exact quadratic
-    around the mode; how far that is off is measured, see `Diagnostics.likelihood_error`, and
-    where it is by more than 0.02 all states are used.
+    The likelihood is computed on the distinct states of the history, each weighted by its
+    number of rows. The posterior is the same as on the rows, at a fraction of the time. If
+    there are very many states, the likelihood is estimated from a subsample of them, around
+    the exact quadratic approximation at the mode. The error is reported as
+    `Diagnostics.likelihood_error`; if it exceeds 0.02, all states are used.
 
     Args:
-        model: A purchase model such as `BgNbd`, or a spend model such as `GammaGamma`.
-        history: One row per customer, or per customer and channel.
+        model: A purchase model such as `BgNbd`, a spend model such as `GammaGamma`, or a
+            channel model such as `PolyaUrn`.
+        history: For a purchase or spend model, one row per customer, or per customer and
+            channel. For a channel model, the log.
         seed: The same seed and data give the same draws.
-        pooling: How the groups of a column of the history share strength.
+        pooling: How groups are pooled.
         method: ``"nuts"``, the no-U-turn sampler (Hoffman and Gelman 2014); ``"laplace"``,
-            the mode and curvature corrected by importance weights, which takes a fraction
-            of the time and hands over to the sampler, saying so, where its k-hat is bad;
-            ``"map"``, the mode alone, without uncertainty.
-        covariates: Which covariates of the history move which coordinates of the model:
-            ``{"log_rate": ["age", "member"]}``. They are standardised; their effects are
+            a Laplace approximation corrected by importance weights, which takes a fraction
+            of the time; ``"map"``, the mode alone, without uncertainty. If the k-hat of the
+            importance weights is too large, Laplace warns and the posterior is sampled by
+            NUTS. `Sampling` sets the numbers of draws, warm-up draws and chains.
+        covariates: Covariates of the history by the coordinate that they affect:
+            ``{"log_rate": ["age", "member"]}``. Covariates are standardised; effects are
             per standard deviation.
-        priors: Priors in the place of the model's own, by coordinate; for the effect of a
-            covariate by ``"coordinate:covariate"``. See `omniltv.models.posterior.priors`.
-        spread_priors: Priors of the spread between groups under partial pooling, by
-            coordinate.
-        draws: Draws per chain after warm-up; by Laplace as many times ``chains``.
-        warmup: Warm-up draws per chain.
-        chains: Chains, run in parallel where there are cores.
+        priors: Priors that replace the defaults, by name: ``"log_rate"`` for a coordinate,
+            ``"log_rate:age"`` for the effect of a covariate, ``"spread:log_rate"`` for the
+            standard deviation between groups under partial pooling. See
+            `omniltv.models.posterior.priors`.
         progress: Whether to show a progress bar.
 
     Raises:
-        FitError: If the history has no rows, or none with a repeat purchase (spend), or
-            the posterior has no mode.
-        DataError: If a group column is missing, or a mean value is not positive (spend).
-        ConfigError: If an argument is not one that is known.
+        FitError: If the data have no rows, or no paid repeat purchase (spend), or no
+            customer bought twice (channels), or the posterior has no mode.
+        DataError: If a group column or covariate is missing, or a mean value is not
+            positive (spend).
+        ConfigError: If an argument is invalid.
 
     Warns:
         DataWarning: If there are fewer than ten repeat purchases.
-        FitWarning: If the diagnostics say not to trust the posterior, or Laplace hands
-            over to the sampler.
+        FitWarning: If the diagnostics show a problem, or NUTS was used instead of Laplace.
 
     Examples:
+        >>> import numpy as np
         >>> from omniltv.models import BgNbd
-        >>> of_customers = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> truth = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
         >>> rng = np.random.default_rng(1)
-        >>> x, recency, T = BgNbd().simulate(of_customers, np.full(300, 40.0), rng)
+        >>> x, recency, T = BgNbd().simulate(truth, np.full(300, 40.0), rng)
         >>> history = PurchaseHistory(np.arange(300), x, recency, T, x * np.nan, "week")
         >>> fit(BgNbd(), history, seed=1, progress=False)
         PurchaseFit(bg_nbd, complete pooling, 2,000 draws)
+        >>> fit(BgNbd(), history, seed=1, method=Sampling("laplace", draws=250))
+        PurchaseFit(bg_nbd, complete pooling, 500 draws)
     """
-    _check_arguments(model, method, seed=seed, draws=draws, warmup=warmup, chains=chains)
-    _check_given(history, pooling)
-    rows = history if isinstance(model, PurchaseModel) else _spenders(history)
-    if not len(rows):
-        raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
-    _warn_if_few(int(rows.frequency.sum()))
-    from omniltv.models.inference import _problem  # noqa: PLC0415 - compiled code, slow to import
+    whole_number("seed", seed, 0)
+    sampling = method if isinstance(method, Sampling) else Sampling(method)
+    kind = _checked(model, history, pooling)
+    observed = kind.observe(model, history)
+    from omniltv.models.inference import _problem, _solve  # noqa: PLC0415 - compiled, slow to import
 
-    problem = _problem.Problem.of(
-        model, rows, pooling, covariates or {}, priors or {}, spread_priors or {}
-    )
-    found = _problem.solve(
-        problem, method, seed=seed, draws=draws, warmup=warmup, chains=chains, progress=progress
-    )
+    problem = _problem.Problem.of(model, observed, pooling, covariates or {}, priors or {})
+    found = _solve.solve(problem, sampling, seed=seed, progress=progress)
     if found.handed_over:
         warn(found.handed_over, FitWarning, stacklevel=2)
     found.diagnostics.warn()
-    if isinstance(model, PurchaseModel):
-        return PurchaseFit(
-            model, pooling, found.draws, found.diagnostics, history.unit, effects=problem.effects
-        )
-    return SpendFit(model, pooling, found.draws, found.diagnostics, effects=problem.effects)
+    unit = kind.unit_of(history)
+    parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit)
+    return kind.fit(model, parts)
 
 
 def to_pymc(
-    model: PurchaseModel | SpendModel,
-    history: PurchaseHistory,
+    model: AnyModel,
+    history: Data,
     *,
     pooling: Pooling = _COMPLETE,
     covariates: Mapping[str, Sequence[str]] | None = None,
     priors: Mapping[str, Prior] | None = None,
-    spread_priors: Mapping[str, Prior] | None = None,
 ) -> "PymcModel":
-    """Return the posterior that `fit` finds as a PyMC model, to look at or to extend.
+    """Return the posterior that `fit` computes as a PyMC model, to inspect or extend.
 
-    Its variables are the coordinates, by name, the effects of the terms of the pooling
-    (``"log_rate:channel"``), their spreads (``"spread:log_rate:channel"``) and the effects
-    of covariates (``"log_rate:age"``).
+    Its variables are the coordinates, the random effects of the terms of the pooling
+    (``"log_rate:channel"``), their standard deviations (``"spread:log_rate:channel"``) and
+    the effects of covariates (``"log_rate:age"``).
+
+    Args:
+        model: As in `fit`.
+        history: As in `fit`.
+        pooling: As in `fit`.
+        covariates: As in `fit`.
+        priors: As in `fit`.
 
     Raises:
         DataError: If a group column or covariate is missing.
-        ConfigError: If a prior is of nothing, or has no counterpart in PyMC.
+        ConfigError: If a prior belongs to no variable, or has no counterpart in PyMC.
 
     Examples:
         >>> from omniltv.models import BgNbd
-        >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.4, 0.0], [38.9, 38.9],
+        >>> history = PurchaseHistory(["a", "b"], [9, 2], [30.4, 8.0], [38.9, 38.9],
         ...                           [11.5, float("nan")], "week")
         >>> [variable.name for variable in to_pymc(BgNbd(), history).free_RVs]
         ['log_rate', 'log_shape', 'logit_dropout', 'log_concentration']
     """
-    from omniltv.models.inference import _pymc  # noqa: PLC0415 - brings in PyMC, seconds to import
+    kind = _checked(model, history, pooling)
+    observed = kind.observe(model, history)
+    from omniltv.models.inference import _problem, _pymc  # noqa: PLC0415 - brings in PyMC, seconds to import
 
-    _check_given(history, pooling)
-    rows = history if isinstance(model, PurchaseModel) else _spenders(history)
-    return _pymc.pymc_model(
-        model,
-        rows,
-        pooling=pooling,
-        covariates=covariates or {},
-        priors=priors or {},
-        spread_priors=spread_priors or {},
-    )
+    problem = _problem.Problem.of(model, observed, pooling, covariates or {}, priors or {})
+    return _pymc.pymc_model(problem, priors or {})
 
 
-def _check_arguments(
-    model: PurchaseModel | SpendModel,
-    method: str,
-    *,
-    seed: int,
-    draws: int,
-    warmup: int,
-    chains: int,
-) -> None:
-    if isinstance(model, type) or not isinstance(model, PurchaseModel | SpendModel):
-        raise ConfigError(f"not a model: {model!r}. Hint: fit(BgNbd(), history, seed=1)")
-    if method not in METHODS:
-        raise ConfigError(f"no such method: {method!r}. Hint: one of {', '.join(METHODS)}")
-    numbers: dict[str, tuple[object, int]] = {
-        "seed": (seed, 0),
-        "draws": (draws, 10),
-        "warmup": (warmup, 10),
-        "chains": (chains, 1),
-    }
-    for name, (value, least) in numbers.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}")
+def _checked(model: AnyModel, history: Data, pooling: Pooling) -> Kind:
+    """Return the kind of a model.
 
-
-def _check_given(history: PurchaseHistory, pooling: Pooling) -> None:
-    log = 'PurchaseLog.from_frame(frame).history(unit="week")'
-    expect("history", history, PurchaseHistory, log)
+    Raises:
+        ConfigError: If it is not a model, or an argument has the wrong type.
+    """
+    kind = kind_of(model)
+    expect("history", history, kind.data, kind.hint)
     expect("pooling", pooling, Pooling, 'Pooling.partial("channel")')
-
-
-def _warn_if_few(repeats: int) -> None:
-    if repeats < _FEW:
-        message = f"{repeats} repeat purchases in all: the posterior is mostly the prior"
-        hint = "more customers, or a longer observation"
-        warn(f"{message}. Hint: {hint}", DataWarning, stacklevel=3)
-
-
-def _spenders(history: PurchaseHistory) -> PurchaseHistory:
-    """Return the rows with paid repeat purchases: the only ones that tell of spend."""
-    repeat = history.frequency > 0
-    bad = repeat & ~(history.monetary_value >= 0)
-    if bad.any():
-        rows = history.customer_id[bad].tolist()
-        hint = "net refunds against their purchases"
-        problem = "mean value missing or below 0"
-        raise DataError(problem, column="monetary_value", rows=rows, hint=hint)
-    paid = repeat & (history.monetary_value > 0)
-    if not paid.any():
-        message = "no row has a repeat purchase that was paid for, so spend cannot be learnt"
-        raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
-    free = int(repeat.sum() - paid.sum())
-    if free:
-        message = f"{free:,} rows whose repeat purchases were all free"
-        warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=3)
-    return history.take(paid)
+    return kind

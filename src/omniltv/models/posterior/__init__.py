@@ -1,5 +1,8 @@
-"""Posteriors: draws, pooling, priors, diagnostics, fits and how they are saved."""
+"""Posteriors: draws, pooling, priors, diagnostics, fits and saved fits."""
 
+from omniltv.models.posterior.channel_mix import (
+    ChannelMixFit,
+)
 from omniltv.models.posterior.diagnostics import (
     Diagnostics,
 )
@@ -33,6 +36,7 @@ from omniltv.models.posterior.store import (
 )
 
 __all__ = [
+    "ChannelMixFit",
     "Diagnostics",
     "Effect",
     "Exponential",

@@ -1,9 +1,9 @@
 """Fits as files: one archive of plain arrays and a JSON header, without pickle.
 
-The file is a NumPy archive (``.npz``). Its header names the model, its version and
-the coordinates that the draws are of, and holds a checksum of the draws, so that a
-fit is never read as another model's. It is written to a temporary file beside its
-target and then moved there: a reader finds the old fit or the new one, never half of one.
+The file is a NumPy archive (``.npz``). Its header contains the name and version of the
+model, the names of its coordinates and a checksum of the draws, so a fit cannot be loaded
+as another model. The file is written under a temporary name in the same folder and then
+renamed: a reader finds the old fit or the new one, never a part of one.
 """
 
 import os
@@ -24,29 +24,43 @@ from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
-from omniltv.units import TimeUnit
+from omniltv.units import Span, TimeUnit
 
-__all__ = ["Saved", "damaged", "read_fit", "write_fit"]
+__all__ = ["Saved", "Settings", "damaged", "read_fit", "write_fit"]
 
 type Arrays = dict[str, NDArray[np.float64]]
 
-_FORMAT = 2
+_FORMAT = 3
 _HEADER = "header"
-_ARRAYS = ("theta", "mean", "spread", "new", "effects", "slopes")
+_ARRAYS = ("coordinates", "mean", "spread", "new", "effects", "slopes")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a model that its name does not determine.
+
+    Attributes:
+        channels: The channels of a channel model; empty for other models.
+        half_life: Its half-life, if it has one.
+    """
+
+    channels: tuple[str, ...] = ()
+    half_life: Span | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """What a file holds of a fit.
+    """The contents of a file with a fit.
 
     Attributes:
         model: Name of the model.
         version: Version of the model.
-        pooling: How groups shared strength.
-        draws: The sampled coordinates.
-        diagnostics: What the sampler reported.
-        effects: The covariates, and what they move.
-        unit: The unit of time; None for a model of spend.
+        pooling: How groups are pooled.
+        draws: Draws of the coordinates.
+        diagnostics: The diagnostics of the draws.
+        effects: The covariate effects.
+        unit: The unit of time; None if time does not matter to the model.
+        settings: The settings of the model.
     """
 
     model: str
@@ -56,10 +70,11 @@ class Saved:
     diagnostics: Diagnostics
     effects: tuple[Effect, ...]
     unit: TimeUnit | None
+    settings: Settings
 
 
 class _Origin(BaseModel):
-    """What a header of any format has."""
+    """The fields that a header of any format has."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,12 +94,13 @@ class _FitHeader(_Origin):
     levels: tuple[tuple[str, ...], ...]
     effects: tuple[Effect, ...]
     unit: TimeUnit | None
+    settings: Settings
     diagnostics: Diagnostics
     checksum: str
 
 
 def write_fit(saved: Saved, target: Path) -> None:
-    """Write a fit to one file, whole or not at all; an existing file is replaced.
+    """Write a fit to one file atomically; an existing file is replaced.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -105,7 +121,7 @@ def write_fit(saved: Saved, target: Path) -> None:
 
 
 def read_fit(path: Path) -> Saved:
-    """Return what a file holds.
+    """Return the contents of a file.
 
     Raises:
         StoreError: If the file is missing, damaged, not a fit, or of another format.
@@ -122,11 +138,12 @@ def read_fit(path: Path) -> Saved:
         diagnostics=header.diagnostics,
         effects=header.effects,
         unit=header.unit,
+        settings=header.settings,
     )
 
 
 def damaged(path: Path, why: str) -> StoreError:
-    """Return the error for a file that is not what was written."""
+    """Return the error for a file that is damaged or not a saved fit."""
     return StoreError(f"{path} is damaged or not a saved fit: {why}. Hint: fit again and save")
 
 
@@ -148,6 +165,7 @@ def _header(saved: Saved, arrays: Arrays) -> _FitHeader:
         levels=saved.draws.levels,
         effects=saved.effects,
         unit=saved.unit,
+        settings=saved.settings,
         diagnostics=saved.diagnostics,
         checksum=_checksum(arrays),
     )

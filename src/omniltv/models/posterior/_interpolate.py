@@ -49,7 +49,7 @@ class Cells:
 
     Attributes:
         model: Turns coordinates into parameters.
-        theta: Draws of the coordinates of the groups, (n_draws, n_groups, n_coordinates).
+        by_group: Draws of the coordinates of each group, (n_draws, n_groups, n_coordinates).
         group: Group of each row, of shape (n_rows,).
         slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
         target: Which coordinate each effect moves.
@@ -57,7 +57,7 @@ class Cells:
     """
 
     model: Model
-    theta: NDArray[np.float64]
+    by_group: NDArray[np.float64]
     group: NDArray[np.intp]
     slopes: NDArray[np.float64]
     target: tuple[int, ...]
@@ -69,15 +69,15 @@ class Cells:
 
     def coordinates(self, draws: slice | NDArray[np.intp]) -> NDArray[np.float64]:
         """Return coordinates of shape (n_coordinates, n_rows, n_draws asked for)."""
-        theta = self.theta[draws].transpose(2, 1, 0)[:, self.group]
+        found = self.by_group[draws].transpose(2, 1, 0)[:, self.group]
         for k, target in enumerate(self.target):
-            theta[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
-        return np.ascontiguousarray(theta)
+            found[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
+        return np.ascontiguousarray(found)
 
     def parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
         """Return the reported parameters, each of shape (n_rows, n_draws asked for)."""
         found = self.shared_parameters(draws)
-        shape = (len(self.group), len(self.theta[draws]))
+        shape = (len(self.group), len(self.by_group[draws]))
         return {name: np.broadcast_to(values, shape) for name, values in found.items()}
 
     def shared_parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
@@ -87,7 +87,7 @@ class Cells:
             moved = self.coordinates(draws)
             return self.model.parameters(NUMPY, dict(zip(names, moved, strict=True)))
         used, place = np.unique(self.group, return_inverse=True)
-        each = np.ascontiguousarray(self.theta[draws][:, used].transpose(2, 1, 0))
+        each = np.ascontiguousarray(self.by_group[draws][:, used].transpose(2, 1, 0))
         found = self.model.parameters(NUMPY, dict(zip(names, each, strict=True)))
         if len(used) > 1:
             return {name: values[place] for name, values in found.items()}
@@ -109,7 +109,7 @@ def over_draws(
 
     def group_values(group: int, rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
         if group not in made:
-            points = np.concatenate([cells.theta[:, group], cells.slopes], axis=1)
+            points = np.concatenate([cells.by_group[:, group], cells.slopes], axis=1)
             made[group] = _ladder(points.tobytes(), points.shape)
         values = _Climb(exact, cells, made[group], draws).start(rows)
         return np.clip(values, *within, out=values) if np.isfinite(within).any() else values

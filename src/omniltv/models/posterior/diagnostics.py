@@ -1,4 +1,4 @@
-"""What the sampler says of itself, and when not to trust it."""
+"""Diagnostics of a posterior: convergence, effective sample size, k-hat, error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,30 +9,37 @@ from omniltv.errors import FitWarning
 __all__ = ["Diagnostics"]
 
 _MAX_RHAT = 1.01
-_MIN_ESS = 200.0  # a mean is then known to 7 % of the posterior sd
+_MIN_ESS = 200.0  # the Monte Carlo error of a mean is then 7 % of the posterior standard deviation
 _MIN_BFMI = 0.3
 _MAX_DIVERGENT = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """Diagnostics of a sampled posterior (Vehtari et al. 2021, Bayesian Analysis 16(2)).
+    """Diagnostics of a posterior (Vehtari et al. 2021, Bayesian Analysis 16(2)).
 
     Attributes:
-        rhat: Rank-normalised split R-hat by quantity, the worst of its entries.
-        ess_bulk: Bulk effective sample size by quantity, the smallest of its entries.
-        ess_tail: Tail effective sample size by quantity, the smallest of its entries.
+        rhat: Rank-normalised split R-hat by quantity, the maximum over its entries.
+        ess_bulk: Bulk effective sample size by quantity, the minimum over its entries.
+        ess_tail: Tail effective sample size by quantity, the minimum over its entries.
         divergences: Divergent transitions after warm-up.
-        draws: Draws after warm-up, over all chains.
-        bfmi: Smallest energy Bayesian fraction of missing information of a chain.
+        draws: Draws after warm-up, in all chains.
+        bfmi: Bayesian fraction of missing information, the minimum over chains.
         steps: Mean leapfrog steps per draw.
-        seconds: Wall time, warm-up included.
+        seconds: Wall time, including warm-up.
         method: ``"nuts"``, ``"laplace"`` or ``"map"``.
-        khat: Pareto k-hat of the importance weights (Laplace); NaN elsewhere.
-        likelihood_error: Of very many customers a sample tells the likelihood, see `fit`:
-            standard deviation, over some of the draws, of its logarithm less the exact one.
-            Means are off, to first order, by no more than about so many of their posterior
-            standard deviations. 0 where it is exact, and of a mode.
+        khat: Pareto k-hat of the importance weights (Laplace); else NaN.
+        likelihood_error: Error of a subsampled likelihood, see `fit`: the standard deviation
+            over draws of the subsampled minus the exact log-likelihood. To first order, the
+            error of any posterior mean is at most this many posterior standard deviations.
+            It is 0 if the likelihood is exact, and for a mode.
+
+    Examples:
+        >>> found = Diagnostics.of_weights(khat=0.3, ess=90.0, draws=2000, seconds=0.4)
+        >>> found.ok
+        False
+        >>> found.problems
+        ('low effective sample size: bulk ESS importance weights 90',)
     """
 
     rhat: Mapping[str, float]
@@ -49,41 +56,41 @@ class Diagnostics:
 
     @classmethod
     def of_mode(cls, seconds: float) -> "Diagnostics":
-        """Return what is known of a mode: nothing but how long it took."""
+        """Return the diagnostics of a mode: only its time."""
         return cls({}, {}, {}, 0, 1, float("nan"), 0.0, seconds, "map")
 
     @classmethod
     def of_weights(cls, khat: float, ess: float, draws: int, seconds: float) -> "Diagnostics":
-        """Return what importance weights say of draws."""
+        """Return the diagnostics of draws with importance weights."""
         sizes = {"importance weights": ess}
         return cls({}, sizes, {}, 0, draws, float("nan"), 0.0, seconds, "laplace", khat)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, one sentence each; empty where the posterior can be trusted."""
+        """The problems found, one sentence each; empty if there are none."""
         found = []
         mixing = {name: value for name, value in self.rhat.items() if not value < _MAX_RHAT}
         if mixing:
-            found.append(f"chains disagree: R-hat {_named(mixing)}, wanted below {_MAX_RHAT}")
+            found.append(f"chains disagree: R-hat {_named(mixing)}, should be below {_MAX_RHAT}")
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
             few = {name: value for name, value in sizes.items() if not value > _MIN_ESS}
             if few:
-                found.append(f"few effective draws: {kind} ESS {_named(few, '.0f')}")
+                found.append(f"low effective sample size: {kind} ESS {_named(few, '.0f')}")
         if self.divergences > _MAX_DIVERGENT * self.draws:
             found.append(f"{self.divergences} of {self.draws} transitions diverged")
         if self.bfmi < _MIN_BFMI:
-            found.append(f"energy is explored slowly: BFMI {self.bfmi:.2f}")
+            found.append(f"slow exploration of the energy: BFMI {self.bfmi:.2f}")
         return tuple(found)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no problem was found."""
         return not self.problems
 
     def warn(self) -> None:
-        """Give one FitWarning that names every problem, or none."""
+        """Warn with one FitWarning that names all problems, if there are any."""
         if self.problems:
-            advice = "Hint: fit(..., draws=2000, warmup=2000), or pool groups with few customers"
+            advice = "Hint: method=Sampling(draws=2000, warmup=2000), or pool small groups"
             warn(f"{'; '.join(self.problems)}. {advice}", FitWarning, stacklevel=3)
 
     def __str__(self) -> str:
@@ -91,7 +98,7 @@ class Diagnostics:
         fewest = min(self.ess_bulk.values(), default=float("nan"))
         verdict = "no problem found" if self.ok else "; ".join(self.problems)
         if self.likelihood_error:
-            verdict = f"likelihood by a sample, off by {self.likelihood_error:.1g}: {verdict}"
+            verdict = f"subsampled likelihood, error {self.likelihood_error:.1g}: {verdict}"
         if self.method == "map":
             return f"the mode in {self.seconds:.1f} s, without uncertainty"
         if self.method == "laplace":

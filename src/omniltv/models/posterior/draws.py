@@ -11,25 +11,33 @@ __all__ = ["PosteriorDraws"]
 
 @dataclass(frozen=True, eq=False)
 class PosteriorDraws:
-    """Draws of the coordinates that were sampled.
+    """Posterior draws of the coordinates of each group.
 
     Attributes:
-        names: The coordinates, of length n_coordinates.
+        names: Names of the coordinates, of length n_coordinates.
         groups: The groups (combinations of the labels of all group columns), sorted;
             ``("",)`` under complete pooling.
-        theta: Draws of shape (chains, draws, n_groups, n_coordinates).
+        coordinates: Draws of shape (chains, draws, n_groups, n_coordinates).
         mean: Population means, of shape (chains, draws, n_coordinates); partial only.
-        spread: Spread of each term, (chains, draws, n_terms, n_coordinates); partial only.
-        new: Effect of a level not seen, drawn for each term, same shape; partial only.
+        spread: Standard deviation of the random effects of each term, of shape
+            (chains, draws, n_terms, n_coordinates); partial only.
+        new: Random effect of an unseen level of each term, same shape; partial only.
         levels: Labels of the levels of each term; partial only.
-        effects: Effects of the levels, term after term, of shape
-            (chains, draws, all levels, n_coordinates); partial only.
+        effects: Random effects of the levels of all terms, of shape
+            (chains, draws, n_levels, n_coordinates); partial only.
         slopes: Effects of the covariates, of shape (chains, draws, n_effects).
+
+    Examples:
+        >>> draws = PosteriorDraws(("log_rate",), ("ec", "store"), np.zeros((2, 500, 2, 1)))
+        >>> draws
+        PosteriorDraws(log_rate; 2 groups, 1,000 draws)
+        >>> draws.flat().shape
+        (1000, 2, 1)
     """
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
-    theta: NDArray[np.float64]
+    coordinates: NDArray[np.float64]
     mean: NDArray[np.float64] | None = None
     spread: NDArray[np.float64] | None = None
     new: NDArray[np.float64] | None = None
@@ -44,18 +52,18 @@ class PosteriorDraws:
 
     @property
     def n_draws(self) -> int:
-        """Draws over all chains."""
-        chains, draws = self.theta.shape[:2]
+        """Number of draws in all chains."""
+        chains, draws = self.coordinates.shape[:2]
         return int(chains * draws)
 
     def flat(self, unseen: Sequence[tuple[str, ...]] = ()) -> NDArray[np.float64]:
         """Return draws of shape (n_draws, n_groups + unseen, n_coordinates).
 
         Args:
-            unseen: Groups that were not seen, by their label in each term. A label that
-                was seen has its effect, one that was not the effect of a new level.
+            unseen: Groups that the fit did not see, by their label in each term. A known
+                label has its own effect, an unknown label the effect of a new level.
         """
-        parts = [self.theta, *(self._unseen(labels)[:, :, None] for labels in unseen)]
+        parts = [self.coordinates, *(self._unseen(labels)[:, :, None] for labels in unseen)]
         joined = np.concatenate(parts, axis=2)
         return joined.reshape(self.n_draws, *joined.shape[2:])
 

@@ -1,13 +1,13 @@
 """Fitted models: frozen posteriors that forecast without the sampler.
 
-Draws are kept per group; a forecast looks up each distinct state's group, works
-block by block, and is joined back to the rows.
+Draws are stored per group. A forecast looks up the group of each distinct state, is
+computed block by block, and is mapped back to the rows.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
 from omniltv.errors import ConfigError, DataError, UnitError, expect
-from omniltv.models.posterior._archive import Saved, write_fit
-from omniltv.models.posterior._groups import group_labels, term_labels
+from omniltv.models.posterior._archive import Saved, Settings, write_fit
+from omniltv.models.posterior._groups import Grouped, group_labels, term_labels
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
@@ -24,6 +24,7 @@ from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
+    ChannelModel,
     Parameters,
     PurchaseModel,
     PurchaseState,
@@ -36,27 +37,58 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["ProbAlive", "PurchaseFit", "SpendFit", "Unseen", "purchase_state", "spend_state"]
+__all__ = [
+    "Fit",
+    "ProbAlive",
+    "PurchaseFit",
+    "Rows",
+    "SpendFit",
+    "Unseen",
+    "purchase_state",
+    "spend_state",
+]
 
 type Unseen = Literal["error", "population"]
-"""What to do with a group that the fit did not see."""
+"""How to treat a group that the fit did not see."""
+
+
+class Rows(Grouped, Protocol):
+    """Rows to forecast: customers with group columns and covariates."""
+
+    @property
+    def customer_id(self) -> NDArray[np.object_]:
+        """The customers, of shape (n_rows,)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbAlive(RowDraws):
-    """Posterior draws of P(alive). Probabilities of customers do not add up to one."""
+    """Posterior draws of P(alive), which cannot be summed over customers.
+
+    Examples:
+        >>> import numpy as np
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> from omniltv.models import BgNbd, fit
+        >>> rng = np.random.default_rng(1)
+        >>> truth = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+        >>> x, recency, T = BgNbd().simulate(truth, np.full(300, 40.0), rng)
+        >>> history = PurchaseHistory(np.arange(300), x, recency, T, x * np.nan, "week")
+        >>> alive = fit(BgNbd(), history, seed=1, method="map").prob_alive(history)
+        >>> alive.mean().shape
+        (300,)
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Fit[Model: (PurchaseModel, SpendModel)]:
-    """What fits of purchases and of spend have in common.
+class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
+    """The members that fits of all kinds of models have.
 
     Attributes:
-        model: The model that was fitted.
-        pooling: How its groups shared strength.
-        draws: The sampled coordinates.
-        diagnostics: What the sampler said of itself.
-        effects: The covariates, and what they move.
+        model: The fitted model.
+        pooling: How groups are pooled.
+        draws: Posterior draws of the coordinates.
+        diagnostics: The diagnostics of the draws.
+        effects: The covariate effects.
     """
 
     model: Model
@@ -86,16 +118,16 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
     def parameters(self) -> Mapping[str, NDArray[np.float64]]:
         """Reported parameters by name, each of shape (n_draws, n_groups).
 
-        Where there are covariates, those of a customer at their means.
+        With covariates, they are the parameters of a customer whose covariates have their means.
         """
         return self._reported(self.draws.flat())
 
     @property
     def population(self) -> Mapping[str, NDArray[np.float64]]:
-        """Reported parameters of a group not seen, each of shape (n_draws,).
+        """Reported parameters of a group that the fit did not see, each of shape (n_draws,).
 
-        Drawn from the population of groups, so they carry both how uncertain it is and
-        how much groups differ. Empty unless pooling is partial.
+        They are drawn from the population of groups, so they include both its uncertainty
+        and the variation between groups. Empty unless pooling is partial.
         """
         if self.draws.new is None:
             return {}
@@ -109,10 +141,10 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
 
     @property
     def posterior(self) -> "xr.DataTree":
-        """The posterior as ArviZ reads it: reported parameters by chain, draw and group."""
-        import xarray as xr  # noqa: PLC0415 - slow to import, and only looked at by people
+        """The posterior as an ArviZ DataTree: reported parameters by chain, draw and group."""
+        import xarray as xr  # noqa: PLC0415 - slow to import
 
-        chains, draws = self.draws.theta.shape[:2]
+        chains, draws = self.draws.coordinates.shape[:2]
         dims = ("chain", "draw", "group")
         variables = {
             name: (dims, values.reshape(chains, draws, -1))
@@ -122,8 +154,12 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         return xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coordinates)})
 
     def summary(self, *, level: float = 0.9) -> "pd.DataFrame":
-        """Return mean, sd and equal-tailed interval of each reported parameter and group."""
-        import pandas as pd  # noqa: PLC0415 - slow to import, and only looked at by people
+        """Return mean, sd and equal-tailed interval of each reported parameter and group.
+
+        Raises:
+            ConfigError: If the level is not between 0 and 1.
+        """
+        import pandas as pd  # noqa: PLC0415 - slow to import
 
         if not 0 < level < 1:
             raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
@@ -141,18 +177,18 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
             }
         )
 
-    def cells(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> Cells:
-        """Return where each row of a history finds its parameters.
+    def cells(self, history: Rows, *, unseen: Unseen = "error") -> Cells:
+        """Return the group and covariates of each row, with the draws of all groups.
 
         Args:
-            history: With the group columns and covariates that the fit was made with.
-            unseen: What to do with a group that the fit did not see: refuse it, or
-                forecast it from the population of groups. Labels that were seen in other
+            history: Rows with the group columns and covariates of the fit.
+            unseen: How to treat a group that the fit did not see: raise an error, or
+                forecast it from the population of groups. Labels that the fit saw in other
                 combinations keep their effects.
 
         Raises:
             DataError: If a group column or covariate is missing, or a group was not seen.
-            ConfigError: If the population is asked for and pooling was not partial.
+            ConfigError: If ``unseen="population"`` and pooling is not partial.
         """
         labels = group_labels(history, self.pooling)
         known = np.asarray(self.groups)
@@ -170,7 +206,7 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
         columns = [effect.values(history) for effect in self.effects]
         return Cells(
             model=self.model,
-            theta=self.draws.flat(others),
+            by_group=self.draws.flat(others),
             group=place,
             slopes=slopes.reshape(self.n_draws, -1),
             target=tuple(self.draws.names.index(effect.coordinate) for effect in self.effects),
@@ -179,7 +215,7 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
 
     def _refuse(
         self,
-        history: PurchaseHistory,
+        history: Rows,
         labels: NDArray[np.str_],
         strange: NDArray[np.bool_],
         unseen: Unseen,
@@ -198,14 +234,14 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
     def _distinct(
         self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
     ) -> tuple[DistinctStates, Cells]:
-        """Return the states of a history and the cell of each; errors name all its rows."""
+        """Return the distinct states of a history and their cells; errors name all its rows."""
         distinct = history.distinct(spend=spend)
         row = np.empty(len(distinct.count), dtype=np.intp)
         row[distinct.index] = np.arange(len(history))
         return distinct, self.cells(history, unseen=unseen).take(row)
 
     def save(self, path: str | Path) -> None:
-        """Write the fit to one file, whole or not at all; no pickle inside.
+        """Write the fit to one file, atomically and without pickle.
 
         Raises:
             StoreError: If the file cannot be written.
@@ -218,21 +254,36 @@ class _Fit[Model: (PurchaseModel, SpendModel)]:
             diagnostics=self.diagnostics,
             effects=self.effects,
             unit=self._unit,
+            settings=self.settings,
         )
         write_fit(saved, Path(path))
 
     @property
+    def settings(self) -> Settings:
+        """The settings of the model, which are saved with the fit."""
+        return Settings()
+
+    @property
     def _unit(self) -> TimeUnit | None:
-        """The unit of time of the histories it was fitted to, if time matters to the model."""
+        """The unit of time of the history of the fit; None if time does not matter."""
         return None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PurchaseFit(_Fit[PurchaseModel]):
+class PurchaseFit(Fit[PurchaseModel]):
     """The posterior of a purchase model; made by `fit` or `load_fit`.
 
     Attributes:
-        unit: The unit of time of the histories it was fitted to.
+        unit: The unit of time of the history of the fit.
+
+    Examples:
+        >>> import numpy as np
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> from omniltv.models import BgNbd, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
+        >>> fit(BgNbd(), history, seed=1, method="map")
+        PurchaseFit(bg_nbd, complete pooling, 1 draws)
     """
 
     unit: TimeUnit
@@ -244,12 +295,12 @@ class PurchaseFit(_Fit[PurchaseModel]):
     def expected_purchases(
         self, history: PurchaseHistory, horizon: Span, *, unseen: Unseen = "error"
     ) -> Draws:
-        """Return draws of each row's expected purchases within ``horizon`` from now.
+        """Return draws of each row's expected purchases within ``horizon`` after its observation.
 
         Raises:
-            UnitError: If the history counts in another unit.
+            UnitError: If the history has another unit of time.
             DataError: If a group was not seen.
-            ConfigError: If the horizon is not a span of time.
+            ConfigError: If the horizon is not a Span.
         """
         expect("horizon", horizon, Span, f"{self.unit}s(26)")
         distinct, cells = self._states(history, unseen)
@@ -296,8 +347,18 @@ class PurchaseFit(_Fit[PurchaseModel]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpendFit(_Fit[SpendModel]):
-    """The posterior of a spend model; made by `fit` or `load_fit`."""
+class SpendFit(Fit[SpendModel]):
+    """The posterior of a spend model; made by `fit` or `load_fit`.
+
+    Examples:
+        >>> import numpy as np
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> from omniltv.models import GammaGamma, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
+        >>> fit(GammaGamma(), history, seed=1, method="map")
+        SpendFit(gamma_gamma, complete pooling, 1 draws)
+    """
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of each row's expected value per purchase."""

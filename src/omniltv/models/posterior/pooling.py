@@ -1,4 +1,4 @@
-"""How groups of customers share strength."""
+"""Pooling: how groups of customers share information."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,12 @@ __all__ = ["JOIN", "Pooling", "PoolingKind"]
 
 
 class PoolingKind(StrEnum):
-    """Whether groups share all, nothing, or a common prior."""
+    """Whether groups share all parameters, none, or a common prior.
+
+    Examples:
+        >>> Pooling.none("channel").kind
+        <PoolingKind.NONE: 'none'>
+    """
 
     COMPLETE = "complete"
     NONE = "none"
@@ -19,21 +24,21 @@ class PoolingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How the groups of one or several columns share strength in a fit.
+    """How the groups of one or several columns share information in a fit.
 
-    Make one with `complete`, `none` or `partial`. Under partial pooling each coordinate
-    of a customer is a population mean plus one effect per term, an effect of a term's
-    level being Normal(0, spread of the term), all of it estimated: a channel with thirty
-    buyers leans on the others, a channel with thirty thousand speaks for itself (Gelman
-    and Hill 2007, chapters 12 and 13).
+    Make one with `complete`, `none` or `partial`. Under partial pooling, each coordinate is
+    a population mean plus a random effect for each term. The random effects of a term are
+    Normal(0, spread), and the means and spreads are estimated. The estimates of a channel
+    with thirty buyers are close to those of the other channels; a channel with thirty
+    thousand buyers is estimated from its own data (Gelman and Hill 2007, chapters 12, 13).
 
-    A term is a group column, or columns joined by ``|``: the combinations of their labels.
-    ``partial("channel", "region")`` is crossed: a channel's effect is the same in every
-    region. ``partial("region", "region|store")`` is nested: stores around their region.
-    ``partial("channel|region")`` is neither: each combination for itself, around one mean.
+    A term is a group column, or several columns joined by ``|``: the combinations of their
+    labels. ``partial("channel", "region")`` is crossed: the effect of a channel is the same
+    in every region. ``partial("region", "region|store")`` is nested: stores vary around
+    their region. ``partial("channel|region")`` has one effect for each combination.
 
     Attributes:
-        kind: Complete, none or partial.
+        kind: Complete, none or partial pooling.
         by: The terms; empty under complete pooling.
 
     Examples:
@@ -48,22 +53,22 @@ class Pooling:
 
     @classmethod
     def complete(cls) -> Self:
-        """Return: every customer comes from one population."""
+        """Return complete pooling: all customers share the same parameters."""
         return cls(PoolingKind.COMPLETE)
 
     @classmethod
     def none(cls, *by: str) -> Self:
-        """Return: each group (each combination of several columns) for itself."""
+        """Return no pooling: each group, or combination of groups, is estimated separately."""
         return cls(PoolingKind.NONE, _terms(by))
 
     @classmethod
     def partial(cls, *by: str) -> Self:
-        """Return: a common mean, and an effect with a spread of its own for each term."""
+        """Return partial pooling: a common mean, and random effects for each term."""
         return cls(PoolingKind.PARTIAL, _terms(by))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The group columns that the terms are made of, each once."""
+        """The group columns in the terms, each once."""
         return tuple(dict.fromkeys(name for term in self.by for name in term.split(JOIN)))
 
 

@@ -1,8 +1,8 @@
-"""Priors that a user may put in the place of a model's own.
+"""Priors that replace the default priors of a model.
 
-Names and arguments are PyMC's. A prior of a coordinate is of the coordinate itself, in
-the history's own unit of time and money: ``Normal(mu=-3, sigma=1)`` of ``log_rate`` says
-that the log of the purchases per day (or week …) is around -3.
+Names and arguments are those of PyMC. The prior of a coordinate is on the scale of the
+coordinate, in the units of time and money of the history: ``Normal(mu=-3, sigma=1)`` for
+``log_rate`` means that the log of the purchases per day (or week) is around -3.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,12 @@ __all__ = ["Exponential", "Flat", "HalfNormal", "LogNormal", "Normal", "Prior", 
 
 @runtime_checkable
 class Prior(Protocol):
-    """A density of one number. Every prior of PyMC's that has these three can be written so."""
+    """The density of one number: its logarithm, its score and its draws.
+
+    Examples:
+        >>> isinstance(Normal(mu=0.0, sigma=1.0), Prior)
+        True
+    """
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density of each value, up to a constant."""
@@ -29,13 +34,13 @@ class Prior(Protocol):
         ...
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
-        """Return draws; refused where the prior is no density."""
+        """Return draws; an error if the prior is improper."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """All values alike: the mode of the posterior is then the maximum of the likelihood.
+    """A flat prior: the mode of the posterior is then the maximum of the likelihood.
 
     Examples:
         >>> Flat().score(np.array([3.0]))
@@ -51,12 +56,12 @@ class Flat:
         return np.zeros_like(value)
 
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:  # noqa: ARG002
-        """Refuse.
+        """Raise an error: a flat prior has no draws.
 
         Raises:
-            ConfigError: Always: nothing can be drawn from a flat prior.
+            ConfigError: Always.
         """
-        raise ConfigError("nothing can be drawn from a flat prior. Hint: Normal(mu, sigma)")
+        raise ConfigError("a flat prior has no draws. Hint: Normal(mu, sigma)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class StudentT:
-    """Student's t distribution: like the normal, and forgiving of surprise.
+    """Student's t distribution: like the normal distribution, with heavier tails.
 
     Examples:
         >>> StudentT(nu=4, mu=0.0, sigma=1.0).score(np.array([0.0, 2.0]))
@@ -121,7 +126,7 @@ class StudentT:
 
 @dataclass(frozen=True, slots=True)
 class LogNormal:
-    """A log-normal distribution, for spreads: none is nought.
+    """A log-normal distribution, for standard deviations between groups.
 
     Examples:
         >>> LogNormal(mu=0.0, sigma=0.5).logp(np.array([1.0]))
@@ -150,7 +155,7 @@ class LogNormal:
 
 @dataclass(frozen=True, slots=True)
 class HalfNormal:
-    """The positive half of a normal distribution around 0, for spreads.
+    """A half-normal distribution, for standard deviations between groups.
 
     Examples:
         >>> HalfNormal(sigma=2.0).score(np.array([4.0]))
@@ -177,7 +182,7 @@ class HalfNormal:
 
 @dataclass(frozen=True, slots=True)
 class Exponential:
-    """An exponential distribution, for spreads.
+    """An exponential distribution, for standard deviations between groups.
 
     Examples:
         >>> Exponential(lam=2.0).score(np.array([1.0]))

@@ -1,4 +1,4 @@
-"""The plug-in points of the models, the models that come with omniltv, and their maths."""
+"""The protocols of models, the built-in models, and their maths."""
 
 from omniltv.models.processes.bg_bb import (
     BgBb,
@@ -30,8 +30,13 @@ from omniltv.models.processes.numpy_namespace import (
 from omniltv.models.processes.pareto_nbd import (
     ParetoNbd,
 )
+from omniltv.models.processes.polya_urn import (
+    PolyaUrn,
+)
 from omniltv.models.processes.protocols import (
     ArrayNamespace,
+    ChannelModel,
+    ChannelState,
     Coordinate,
     Future,
     Model,
@@ -56,6 +61,8 @@ __all__ = [
     "ArrayNamespace",
     "BgBb",
     "BgNbd",
+    "ChannelModel",
+    "ChannelState",
     "CnbdK",
     "Coordinate",
     "Future",
@@ -66,6 +73,7 @@ __all__ = [
     "NumpyNamespace",
     "Parameters",
     "ParetoNbd",
+    "PolyaUrn",
     "PurchaseModel",
     "PurchaseState",
     "ShiftedBetaGeometric",

@@ -1,6 +1,7 @@
-"""What the models with a beta coin share: gamma rate, coin after a purchase, coordinates.
+"""Beta dropout: the maths of models with gamma purchase rates and beta dropout probabilities.
 
-Times of purchase differ between these models; the coin, and what is sampled, do not.
+These models differ in the times between purchases. They share the dropout after a purchase
+and the sampled coordinates.
 """
 
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ def log_survived(xp: ArrayNamespace, a: Array, b: Array, tosses: Array) -> Array
 def log_alive(
     xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState, tosses: Array
 ) -> Array:
-    """Return the log-likelihood of x Poisson purchases and of surviving so many tosses."""
+    """Return the log-likelihood of x Poisson purchases and of surviving ``tosses`` purchases."""
     r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
     x, _, T = state
     of_frequency = xp.gammaln(r + x) - xp.gammaln(r) + r * xp.log(alpha)
@@ -73,7 +74,7 @@ def log_alive(
 def log_odds_dead(
     xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState, passed: Array
 ) -> Array:
-    """Return the log odds of having dropped out at t_x, having passed so many tosses before."""
+    """Return the log odds of dropout at t_x, after surviving ``passed`` purchases before."""
     r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
     x, recency, T = state
     silence = xp.log(alpha + T) - xp.log(alpha + recency)
@@ -89,8 +90,8 @@ def histories(
 ) -> PurchaseState:
     """Return histories of new customers observed for ``T``, of the shape of ``T``.
 
-    Of M arrivals, uniform over (0, T), the first min(M, N) are purchases where the
-    coin ends the customer after N; the last of them is a scaled beta variate.
+    Of M arrivals, uniform over (0, T), the first min(M, N) are purchases if the customer
+    drops out after N; the time of the last one is a scaled beta variate.
     """
     T = np.asarray(T, dtype=np.float64)
     rate = rng.gamma(np.broadcast_to(parameters["r"], T.shape)) / parameters["alpha"]
@@ -111,15 +112,15 @@ def future(
     alive: NDArray[np.float64],
     passed: NDArray[np.int64],
 ) -> Future:
-    """Return Poisson purchases within ``horizon`` of one draw of each customer.
+    """Return simulated Poisson purchases of each customer within ``horizon``.
 
     Args:
         parameters: r, alpha, a and b; scalars or of shape (n,).
         state: The customers, of shape (n,).
-        horizon: In the unit of the history.
-        rng: Source of chance.
+        horizon: Time ahead, in the unit of the history.
+        rng: Random generator.
         alive: P(alive) of each customer.
-        passed: How many tosses a living customer has passed.
+        passed: Number of purchases that an active customer has survived.
     """
     x = np.asarray(state.frequency)
     still = np.flatnonzero(rng.random(x.shape) < alive)  # nothing is drawn of the others
@@ -153,21 +154,21 @@ def entries(values: ArrayLike, places: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def tosses(dropout: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return at which purchase the coin ends the customer: geometric, infinite where p is 0."""
+    """Return the number of the purchase after which a customer drops out; infinite if p is 0."""
     waits = rng.exponential(size=dropout.shape)
-    with np.errstate(over="ignore", divide="ignore"):  # who never drops out waits for ever
+    with np.errstate(over="ignore", divide="ignore"):  # customers with p = 0 never drop out
         return 1 + np.floor(-waits / np.log1p(-dropout))
 
 
 def mean_purchases(
     shape: ArrayLike, scale: ArrayLike, a: ArrayLike, b: ArrayLike, horizon: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the mean purchases within a horizon of customers who are alive.
+    """Return the mean purchases of active customers within a horizon.
 
-    That is E[(1 - exp(-lambda p t)) / p] with lambda ~ Gamma(shape, scale) and
+    It is E[(1 - exp(-lambda p t)) / p] with lambda ~ Gamma(shape, scale) and
     p ~ Beta(a, b). The hypergeometric function of Fader, Hardie and Lee (2005), eqs. 9 and
-    10, is used after Euler's transformation (Abramowitz and Stegun 15.3.3): as printed it
-    overflows from about x = 400 on, transformed its arguments stay small however large x is.
+    10, is used after Euler's transformation (Abramowitz and Stegun 15.3.3). As printed, it
+    overflows for x above about 400; after the transformation its arguments stay small.
     """
     shape, scale, a, b, horizon = np.broadcast_arrays(
         *(np.asarray(value, dtype=np.float64) for value in (shape, scale, a, b, horizon))
@@ -191,8 +192,8 @@ def _by_quadrature(
 ) -> NDArray[np.float64]:
     """Return E[f(p)], f(p) = (1 - (1 + p ratio)^-shape) / p, p ~ Beta(a, b), shape (n,).
 
-    The trapezoidal rule in logit p, which converges geometrically, on f less the line
-    through its ends: what is left vanishes at both ends even where the density does not.
+    It uses the trapezoidal rule in logit p, which converges geometrically, on f minus the
+    line through its ends. The difference is 0 at both ends even if the density is not.
     """
     at_0 = shape * ratio
     at_1 = -np.expm1(-shape * np.log1p(ratio))

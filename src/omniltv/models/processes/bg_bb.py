@@ -1,11 +1,11 @@
-"""The BG/BB model: opportunities to buy that a living customer takes by a beta coin.
+"""The BG/BB model: beta purchase and dropout probabilities at discrete opportunities.
 
 Fader, Hardie and Shang (2010), Customer-Base Analysis in a Discrete-Time
 Noncontractual Setting, Marketing Science 29(6), 1086-1108. Equation numbers are theirs.
 
 At the start of each opportunity a customer drops out with probability theta ~ Beta(gamma,
-delta); who is alive buys with probability p ~ Beta(alpha, beta). So the lifetime is that of
-the shifted beta-geometric model, and x and T count opportunities after the first purchase.
+delta). An active customer buys with probability p ~ Beta(alpha, beta). The lifetime is that
+of the shifted beta-geometric model; x and T count opportunities after the first purchase.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ __all__ = ["BgBb"]
 class BgBb:
     """The BG/BB model, with reported parameters alpha, beta, gamma, delta.
 
-    It is sampled in the logits of the mean purchase probability alpha/(alpha+beta) and of
-    the mean dropout probability gamma/(gamma+delta), and in the logs of the concentrations
-    alpha+beta and gamma+delta.
+    The sampled coordinates are the logits of the mean purchase probability alpha/(alpha+beta)
+    and of the mean dropout probability gamma/(gamma+delta), and the logs of the
+    concentrations alpha+beta and gamma+delta.
 
-    The default priors are weak: per opportunity a mean purchase probability between 5 and
-    95 percent and a mean dropout probability between 2 and 87 (both with 95 % probability),
-    and little of how customers differ.
+    The default priors are weak. With 95 % probability, the mean purchase probability per
+    opportunity is between 5 and 95 %, and the mean dropout probability between 2 and 87 %.
+    The priors of the variation between customers are vague.
 
     Examples:
         >>> names = ("alpha", "beta", "gamma", "delta")
@@ -80,9 +80,10 @@ class BgBb:
     def loglik(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
     ) -> Array:
-        """Return the log-probability of one sequence of each state (eq. 5).
+        """Return the log probability of one sequence of purchases of each state (eq. 5).
 
-        What happened up to t_x, times what can have happened after it (`_silent`).
+        It is the probability of the sequence up to t_x, times that of no purchase after it
+        (`_silent`).
         """
         alpha, beta, gamma, delta = (parameters[key] for key in ("alpha", "beta", "gamma", "delta"))
         x, recency, _ = (np.asarray(values) for values in state)
@@ -95,8 +96,8 @@ class BgBb:
     def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
         """Return P(alive) at the end of observation: the share of the first term of eq. 5.
 
-        The P(alive) that the paper prints is of the next opportunity, before which the
-        customer may drop out: (delta + T)/(gamma + delta + T) times this one.
+        The paper reports P(alive) at the next opportunity, before which the customer may drop
+        out. It is (delta + T)/(gamma + delta + T) times this one.
         """
         beta = parameters["beta"] + np.asarray(state.recency) - state.frequency
         silence = np.asarray(state.T) - state.recency
@@ -124,7 +125,7 @@ class BgBb:
     ) -> NDArray[np.float64]:
         """Return a new customer's expected purchases at the first floor(``horizon``) opportunities.
 
-        That is `expected_purchases` without a history, x = T = 0.
+        It equals `expected_purchases` with x = T = 0.
         """
         alpha, beta = parameters["alpha"], parameters["beta"]
         ahead = expected_renewals(parameters["gamma"], parameters["delta"], horizon)
@@ -135,8 +136,8 @@ class BgBb:
     ) -> PurchaseState:
         """Return histories of new customers with ``T`` opportunities, of the shape of ``T``.
 
-        Counted backwards from the last living opportunity, the last purchase is the first
-        success of p; before it, purchases are binomial.
+        Counting backwards from the last opportunity while active, the last purchase is the
+        first success; before it, purchases are binomial.
         """
         lived = simulate_renewals(parameters["gamma"], parameters["delta"], T, rng)
         p = rng.beta(np.broadcast_to(parameters["alpha"], lived.shape), parameters["beta"])
@@ -152,9 +153,9 @@ class BgBb:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return purchases of one draw of each customer, at 1, 2 ... floor(``horizon``).
+        """Return simulated purchases of each customer, at 1, 2 ... floor(``horizon``).
 
-        p and theta are drawn from the customer's own posterior, see `expected_purchases`.
+        p and theta are drawn from the customer's posterior, see `expected_purchases`.
         """
         x, T = np.asarray(state.frequency), np.asarray(state.T)
         alive = rng.random(x.shape) < self.prob_alive(parameters, state)
@@ -168,11 +169,11 @@ class BgBb:
 
 
 def _silent(xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState) -> Array:
-    """Return the probability of no purchase after t_x given what happened up to it.
+    """Return the probability of no purchase after t_x given the history up to t_x.
 
-    Eq. 5 divided by its first factor, as a recurrence from the last opportunity back:
-    before each, the customer drops out, or is alive, does not buy and stays silent. All
-    terms are positive and at most 1, so that nothing overflows or cancels.
+    It is eq. 5 divided by its first factor, as a backward recurrence from the last
+    opportunity: at each one, the customer drops out, or is active, does not buy and does
+    not buy later. All terms are positive and at most 1, so nothing overflows or cancels.
     """
     alpha, beta, gamma, delta = (parameters[key] for key in ("alpha", "beta", "gamma", "delta"))
     recency = np.asarray(state.recency)

@@ -1,4 +1,4 @@
-"""The BG/NBD model: buying at a gamma rate, dropping out by a beta coin after a purchase.
+"""The BG/NBD model: gamma purchase rates, beta dropout after a repeat purchase.
 
 Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way: An Alternative
 to the Pareto/NBD Model, Marketing Science 24(2), 275-284. Equation numbers are theirs.
@@ -39,12 +39,13 @@ __all__ = ["BgNbd"]
 class BgNbd:
     """The BG/NBD model of repeat purchases, with reported parameters r, alpha, a, b.
 
-    It is sampled in the log mean rate log(r/alpha), log r, the logit of the mean dropout
-    probability a/(a+b) and the log concentration log(a+b): nearly independent a posteriori.
+    The sampled coordinates are the log mean rate log(r/alpha), log r, the logit of the mean
+    dropout probability a/(a+b) and the log concentration log(a+b). They are nearly
+    independent in the posterior.
 
-    The default priors are weak: they say that the mean rate is within a factor of 20 of
-    one purchase per mean observation time, the mean dropout probability between 2 and 87
-    percent (both with 95 % probability), and little of how customers differ.
+    The default priors are weak. With 95 % probability, the mean rate is within a factor of
+    20 of one purchase per mean observation time, and the mean dropout probability is
+    between 2 and 87 %. The priors of the variation between customers are vague.
 
     Examples:
         >>> parameters = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}  # Table 2
@@ -77,8 +78,8 @@ class BgNbd:
         """Return P(alive) at the end of observation (eq. 4 of the note).
 
         Fader and Hardie (2008), Computing P(alive) Using the BG/NBD Model,
-        http://www.brucehardie.com/notes/021/. It is 1 where x = 0: the coin is only
-        tossed after a repeat purchase.
+        http://www.brucehardie.com/notes/021/. It is 1 where x = 0: a
+        customer can drop out only after a repeat purchase.
         """
         x = np.asarray(state.frequency)
         return np.where(x > 0, special.expit(-self._log_odds_dead(NUMPY, parameters, state)), 1.0)
@@ -121,10 +122,9 @@ class BgNbd:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the purchases within ``horizon`` of one draw of each customer.
+        """Return simulated purchases of each customer within ``horizon``.
 
-        Rate and dropout are drawn from the customer's own posterior, see
-        `expected_purchases`.
+        Rate and dropout are drawn from the customer's posterior, see `expected_purchases`.
         """
         alive = self.prob_alive(parameters, state)
         passed = np.asarray(state.frequency)
@@ -133,6 +133,6 @@ class BgNbd:
     def _log_odds_dead(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
     ) -> Array:
-        """Return the log odds that the customer dropped out at the last purchase, x > 0."""
+        """Return the log odds of dropout at the last purchase, x > 0."""
         before = xp.maximum(state.frequency, 1) - 1  # keeps the branch of x = 0 finite
         return log_odds_dead(xp, parameters, state, before)

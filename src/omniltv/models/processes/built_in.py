@@ -1,6 +1,6 @@
-"""The models that come with omniltv: one line each.
+"""The built-in purchase and spend models.
 
-Saved fits are found by these names, and the laws and the calibration are run on all of them.
+Saved fits are found by their names. The laws and the calibration are run on all of them.
 """
 
 from omniltv.models.processes.bg_bb import BgBb
@@ -24,12 +24,12 @@ PURCHASE_MODELS: tuple[PurchaseModel, ...] = (
     BgBb(),
     ShiftedBetaGeometric(),
 )
-"""Purchase models, of the regular ones a few."""
+"""The purchase models, with a few of the regular ones."""
 
 SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(), LogNormalSpend())
-"""Models of the value of a purchase."""
+"""The spend models."""
 
 _REGULAR = tuple(CnbdK(k, modified=modified) for k in range(2, 13) for modified in (True, False))
 
 BUILT_IN: tuple[PurchaseModel | SpendModel, ...] = (*PURCHASE_MODELS, *SPEND_MODELS, *_REGULAR)
-"""All models that a saved fit is found by."""
+"""All models whose saved fits are found by name."""

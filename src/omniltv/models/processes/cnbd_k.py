@@ -5,9 +5,10 @@ customer behavior the easy way, International Journal of Research in Marketing 3
 194-215; the regularity as in Platzer and Reutterer (2016), Ticking Away the Moments,
 Marketing Science 35(5), 779-799.
 
-While alive a customer passes stages at rate lambda ~ Gamma(r, alpha) and buys at every
-k-th: times between purchases are Erlang-k, for k = 1 exponential. The coin p ~ Beta(a, b)
-is that of the BG/NBD model or, modified, that of the MBG/NBD model.
+While active, a customer passes stages at rate lambda ~ Gamma(r, alpha) and buys at every
+k-th stage. The times between purchases are Erlang-k; for k = 1 they are exponential. The
+dropout probability p ~ Beta(a, b) applies as in the BG/NBD model or, if modified, as in the
+MBG/NBD model.
 """
 
 from collections.abc import Mapping
@@ -37,8 +38,8 @@ from omniltv.models.processes.protocols import (
 
 __all__ = ["CnbdK"]
 
-_MOST_STAGES = 20  # with many more the sum over stages would leave the range of floats
-_LEFT_OUT = 1e-13  # of the series of expected purchases, relative to its sum
+_MOST_STAGES = 20  # with many more, the sum over stages would overflow
+_LEFT_OUT = 1e-13  # remainder of the series of expected purchases, relative to its sum
 _CELLS = 2**16
 _NARROWEST, _WIDEST = 16, 4_096  # terms of the series at once
 _CUSTOMERS = 2**11
@@ -48,13 +49,13 @@ _CUSTOMERS = 2**11
 class CnbdK:
     """The (M)BG/CNBD-k model of repeat purchases, with reported parameters r, alpha, a, b.
 
-    Coordinates and default priors are those of `BgNbd`: the log mean rate is that of
+    Coordinates and default priors are those of `BgNbd`. The log mean rate is that of
     purchases, log(r / (alpha k)).
 
     Attributes:
         k: Regularity, a whole number from 1 to 20: 1 is the BG/NBD or MBG/NBD model, 2 or
             3 is common for groceries.
-        modified: Whether the coin is also tossed at the first purchase.
+        modified: Whether the customer can drop out at the first purchase.
 
     Raises:
         ConfigError: If k is not a whole number from 1 to 20.
@@ -83,7 +84,7 @@ class CnbdK:
 
     @property
     def name(self) -> str:
-        """Such as mbg_cnbd_3: k is part of what a saved fit is checked against."""
+        """The name, such as mbg_cnbd_3; it includes k, so a saved fit keeps its k."""
         return f"{'mbg' if self.modified else 'bg'}_cnbd_{self.k}"
 
     def parameters(
@@ -98,8 +99,8 @@ class CnbdK:
     ) -> Array:
         """Return the log-likelihood of each state, of their broadcast shape.
 
-        The times between the first and the last purchase are integrated out: only x and
-        t_x are known of them.
+        The times of the purchases before the last one are integrated out: the state has
+        only x and t_x.
         """
         x = state.frequency
         log_idle = self._log_idle(xp, parameters, state)
@@ -109,7 +110,7 @@ class CnbdK:
         return if_alive + tossed + _log_volume(self.k, state)
 
     def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
-        """Return P(alive) at the end of observation; 1 where no coin has been tossed."""
+        """Return P(alive) at the end of observation; 1 if the customer cannot have dropped out."""
         log_idle = self._log_idle(NUMPY, parameters, state)
         alive = special.expit(-self._log_odds_dead(NUMPY, parameters, state, log_idle))
         return np.where(np.asarray(state.frequency) + self.modified > 0, alive, 1.0)
@@ -119,7 +120,7 @@ class CnbdK:
     ) -> NDArray[np.float64]:
         """Return the expected purchases within ``horizon`` after T.
 
-        Exact but for rounding: a series, whose length grows with the purchases expected.
+        It is a series, exact up to rounding, whose length grows with the expected purchases.
         """
         if_alive = _mean_purchases(
             self.k,
@@ -168,10 +169,10 @@ class CnbdK:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the purchases within ``horizon`` of one draw of each customer.
+        """Return simulated purchases of each customer within ``horizon``.
 
-        Stages passed since the last purchase, rate and dropout are drawn from the
-        customer's own posterior.
+        The stages passed since the last purchase, the rate and the dropout are drawn from the
+        customer's posterior.
         """
         x = np.asarray(state.frequency)
         scale = parameters["alpha"] + state.T
@@ -192,13 +193,13 @@ class CnbdK:
         return Future(row[counts], time[counts])
 
     def _stages(self, state: PurchaseState) -> PurchaseState:
-        """Return histories in stages: by the last purchase k x of them were passed."""
+        """Return histories in stages: k x stages were passed by the last purchase."""
         return PurchaseState(self.k * state.frequency, state.recency, state.T)
 
     def _log_idle(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
     ) -> Array:
-        """Return log of P(fewer than k stages since t_x) / P(none), while alive."""
+        """Return log of P(fewer than k stages since t_x) / P(none), while active."""
         if self.k == 1:
             return 0.0
         x, recency, T = state
@@ -212,14 +213,14 @@ class CnbdK:
         state: PurchaseState,
         log_idle: Array,
     ) -> Array:
-        """Return the log odds that the customer dropped out at t_x, where a coin was tossed."""
+        """Return the log odds of dropout at t_x, where dropout was possible."""
         passed = np.maximum(np.asarray(state.frequency) + self.modified, 1) - 1
         return log_odds_dead(xp, parameters, self._stages(state), passed) - log_idle
 
     def _draw_passed(
         self, shape: NDArray[np.float64], part: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Return how many of the k stages were passed since the last purchase."""
+        """Return simulated numbers of stages passed since the last purchase, below k."""
         left = rng.random(shape.shape) * _idle(self.k, shape, part)
         passed = np.zeros(shape.shape, dtype=np.int64)
         weight = np.ones(shape.shape)
@@ -231,15 +232,15 @@ class CnbdK:
 
 
 class _Ahead(NamedTuple):
-    """Living customers at the end of observation; arrays that broadcast.
+    """Active customers at the end of observation; arrays that broadcast.
 
     Attributes:
-        shape: Of the gamma posterior of the rate, had no stage passed since t_x.
-        scale: Of the same, alpha + T.
+        shape: Shape of the gamma posterior of the rate if no stage was passed since t_x.
+        scale: Its inverse scale, alpha + T.
         since: Time since the last purchase.
-        a: Of the beta posterior of the dropout probability.
-        b: Of the same.
-        horizon: How far ahead.
+        a: First parameter of the beta posterior of the dropout probability.
+        b: Its second parameter.
+        horizon: Time ahead.
     """
 
     shape: ArrayLike
@@ -267,12 +268,12 @@ def _log_volume(k: int, state: PurchaseState) -> NDArray[np.float64]:
 
 
 def _mean_purchases(k: int, ahead: _Ahead) -> NDArray[np.float64]:
-    """Return the mean purchases within the horizon of customers who are alive.
+    """Return the mean purchases of active customers within the horizon.
 
-    Let M be the stages between t_x and the end of the horizon. Given that fewer than k
-    of them fell before T, a purchase happens at the k-th, 2k-th … while the coin allows:
-    the mean is the sum over M of P(M) G(M // k), where G(n) is the sum of E[(1 - p)^i]
-    over i < n. Customers go through in chunks that stay in the processor's cache.
+    Let M be the number of stages between t_x and the end of the horizon. Given that fewer
+    than k of them were before T, purchases happen at the k-th, 2k-th … stage until dropout.
+    The mean is the sum over M of P(M) G(M // k), where G(n) is the sum of E[(1 - p)^i] over
+    i < n. Customers are processed in chunks that fit in the processor's cache.
     """
     arrays = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in ahead))
     flat = np.stack(arrays).reshape(len(ahead), -1)
@@ -284,11 +285,11 @@ def _mean_purchases(k: int, ahead: _Ahead) -> NDArray[np.float64]:
 
 
 def _series(k: int, ahead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean purchases of a chunk, ahead of shape (6, n): one block of M after another.
+    """Return the mean purchases of a chunk, ahead of shape (6, n), block by block of M.
 
-    A customer is done when what is left of the series, were it geometric, is next to nothing.
-    How many terms a block has does not depend on how many customers are left, so that a
-    customer's sum is rounded in one way whoever is beside.
+    A customer is finished when the remainder of the series, bounded by a geometric series,
+    is negligible. The number of terms in a block does not depend on how many customers are
+    left, so the sum of a customer is rounded in the same way in any batch.
     """
     shape, scale, since, _, _, horizon = ahead
     stages_ahead = shape * horizon / scale
@@ -319,8 +320,8 @@ def _block(
     """Return the terms of first, first + 1 … purchases, shape (n, width), and G at the last.
 
     P(M) is (s)_M / M! q^M (1 - q)^s times the sum of C(M, j) (since / horizon)^j over
-    j < k, with q = horizon / (scale + horizon); powers are shared out between the factors
-    so that none leaves the range of floats.
+    j < k, with q = horizon / (scale + horizon). Powers are split between the factors so
+    that none overflows or underflows.
     """
     shape, scale, since, a, b, horizon = (part[:, None] for part in ahead)
     stages = np.arange(k * first, k * (first + width))

@@ -3,8 +3,8 @@
 Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value,
 http://www.brucehardie.com/notes/025/. Equation numbers are theirs.
 
-A purchase is worth z ~ Gamma(p, nu) with the customer's own rate nu ~ Gamma(q, v),
-independent of how often the customer buys. (The note calls v gamma.)
+The value of a purchase is z ~ Gamma(p, nu), with the customer's rate nu ~ Gamma(q, v), and
+independent of the purchase frequency. (The note calls v gamma.)
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ __all__ = ["GammaGamma"]
 class GammaGamma:
     """The gamma-gamma model of value per purchase, with reported parameters p, q, v.
 
-    It is sampled in the log of the population's mean value p v / (q - 1), log p and
-    log(q - 1): the mean exists for every draw. The default priors are weak: the mean is
-    within a factor of 7 of the mean value in the data with 95 % probability.
+    The sampled coordinates are the log of the population mean p v / (q - 1), log p and
+    log(q - 1), so the mean exists for every draw. The default priors are weak: with 95 %
+    probability, the mean is within a factor of 7 of the mean value in the data.
 
     Examples:
         >>> parameters = {"p": 6.25, "q": 3.74, "v": 15.44}
@@ -76,12 +76,12 @@ class GammaGamma:
     def expected_value(self, parameters: Parameters, state: SpendState) -> NDArray[np.float64]:
         """Return the customer's expected value per purchase given the history (eq. 5).
 
-        A weighted mean of the customer's own mean and the population's; the
-        population's alone, p v / (q - 1), where there is no repeat purchase.
+        It is a weighted mean of the customer's mean and the population mean; without repeat
+        purchases it is the population mean p v / (q - 1).
         """
         p, q, v = (parameters[name] for name in ("p", "q", "v"))
         x, total = self._seen(state)
-        value = np.asarray(v + total)  # most of the work of a lifetime value: few passes
+        value = np.asarray(v + total)  # most of the time of a lifetime value is spent here
         value /= x + (q - 1) / p
         return value
 
@@ -118,6 +118,6 @@ class GammaGamma:
 
     @staticmethod
     def _seen(state: SpendState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return how many values were seen, and their sum."""
+        """Return the number of observed values and their sum."""
         x = np.asarray(state.frequency, dtype=np.float64)
         return x, np.where(x > 0, x * np.asarray(state.monetary_value), 0.0)

@@ -1,11 +1,12 @@
-"""The log-normal model of the value of a purchase, for tails that a gamma does not have.
+"""The log-normal model of the value of a purchase, with heavier tails than a gamma.
 
-A customer's own mean value zeta is log-normal over customers, and a purchase is log-normal
-around it with mean zeta: the log-normal hierarchy (Gelman et al. 2013, Bayesian Data
-Analysis, section 5.4) on the log scale. What is known of a customer is the mean of x
-purchases. It is taken as log-normal with the right mean and variance (Fenton 1960, IRE
-Transactions on Communications Systems 8(1)): log m ~ Normal(log zeta - s^2/2, s^2), with
-s^2 = log(1 + (exp(sigma^2) - 1) / x), exact where x = 1.
+The mean value zeta of a customer is log-normal over customers, and the value of a purchase
+is log-normal with mean zeta: a normal hierarchy on the log scale (Gelman et al. 2013,
+Bayesian Data Analysis, section 5.4). The statistic of a customer is the mean of x
+purchases. It is approximated by a log-normal distribution with the same mean and variance
+(Fenton 1960, IRE Transactions on Communications Systems 8(1)):
+log m ~ Normal(log zeta - s^2/2, s^2), with s^2 = log(1 + (exp(sigma^2) - 1) / x). The
+approximation is exact for x = 1.
 """
 
 from collections.abc import Mapping
@@ -32,15 +33,15 @@ _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 class LogNormalSpend:
     """The log-normal model of value per purchase, with reported parameters mu, omega, sigma.
 
-    Customers' log mean values are Normal(mu, omega); a purchase's log has the standard
-    deviation sigma within a customer. It is sampled in the log of the population's mean
-    value, mu + omega^2 / 2, the log of the standard deviation of one purchase's log,
-    sqrt(omega^2 + sigma^2), and the logit of the share omega^2 has in that variance:
-    single purchases tell the second, only repeated ones the third.
+    The log mean values of customers are Normal(mu, omega). The log values of a customer's
+    purchases have standard deviation sigma. The sampled coordinates are the log of the
+    population mean, mu + omega^2 / 2; the log of the standard deviation of the log of a
+    purchase, sqrt(omega^2 + sigma^2); and the logit of the share of omega^2 in that
+    variance. Single purchases inform the second; only repeated purchases inform the third.
 
-    The default priors are weak: the mean is within a factor of 7 of the mean value in the
-    data, the standard deviation between 0.3 and 2.2, and customers' share of the variance
-    between 5 and 95 percent, each with 95 % probability.
+    The default priors are weak. With 95 % probability each, the mean is within a factor of
+    7 of the mean value in the data, the standard deviation is between 0.3 and 2.2, and the
+    share of the variance between customers is between 5 and 95 %.
 
     Examples:
         >>> parameters = {"mu": 3.4, "omega": 0.5, "sigma": 0.6}
@@ -82,7 +83,7 @@ class LogNormalSpend:
     def expected_value(self, parameters: Parameters, state: SpendState) -> NDArray[np.float64]:
         """Return the customer's expected value per purchase given the history.
 
-        The population's mean, exp(mu + omega^2 / 2), where there is no repeat purchase.
+        Without repeat purchases it is the population mean, exp(mu + omega^2 / 2).
         """
         mean, variance = self._posterior(parameters, state)
         return np.exp(mean + variance / 2)

@@ -1,4 +1,4 @@
-"""The MBG/NBD model: the BG/NBD model with a coin that is also tossed at the first purchase.
+"""The MBG/NBD model: the BG/NBD model with possible dropout at the first purchase.
 
 Batislam, Denizel and Filiztekin (2007), Empirical validation and comparison of models
 for customer base analysis, International Journal of Research in Marketing 24(3),
@@ -7,7 +7,8 @@ of the betageometric/NBD model, Marketing JRM 3(2), 75-90.
 
 A customer buys at rate lambda ~ Gamma(r, alpha) while alive, and drops out with
 probability p ~ Beta(a, b) at the first purchase, at time 0, and after every later one.
-So a customer who never came back may be gone, who under the BG/NBD model is alive.
+A customer without repeat purchases may be inactive, who is always active under the BG/NBD
+model.
 """
 
 from collections.abc import Mapping
@@ -42,8 +43,8 @@ __all__ = ["MbgNbd"]
 class MbgNbd:
     """The MBG/NBD model of repeat purchases, with reported parameters r, alpha, a, b.
 
-    Coordinates and default priors are those of `BgNbd`; a/(a+b) is now also the mean
-    probability of never coming back.
+    Coordinates and default priors are those of `BgNbd`. Here a/(a+b) is also the mean
+    probability of dropout at the first purchase.
 
     Examples:
         >>> parameters = {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614}
@@ -68,7 +69,7 @@ class MbgNbd:
     ) -> Array:
         """Return the log-likelihood of each state, of their broadcast shape.
 
-        That of surviving x + 1 tosses, plus that of losing the last of them.
+        The customer survived x + 1 purchases, or survived x and dropped out at the last.
         """
         if_alive = log_alive(xp, parameters, state, state.frequency + 1)
         odds_dead = log_odds_dead(xp, parameters, state, state.frequency)
@@ -85,7 +86,7 @@ class MbgNbd:
         """Return the expected purchases within ``horizon`` after T.
 
         Given that the customer is alive, lambda ~ Gamma(r + x, alpha + T) and
-        p ~ Beta(a, b + x + 1): one toss more than under the BG/NBD model was survived.
+        p ~ Beta(a, b + x + 1): the customer survived one purchase more than in the BG/NBD model.
         """
         shape = parameters["r"] + state.frequency
         scale = parameters["alpha"] + state.T
@@ -98,7 +99,7 @@ class MbgNbd:
     ) -> NDArray[np.float64]:
         """Return the expected repeat purchases of a new customer within ``horizon``.
 
-        The coin at time 0 is survived with probability b / (a + b).
+        The customer survives the first purchase with probability b / (a + b).
         """
         r, alpha, a, b = (parameters[key] for key in ("r", "alpha", "a", "b"))
         return np.asarray(b / (a + b) * mean_purchases(r, alpha, a, b + 1, horizon))
@@ -116,10 +117,9 @@ class MbgNbd:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the purchases within ``horizon`` of one draw of each customer.
+        """Return simulated purchases of each customer within ``horizon``.
 
-        Rate and dropout are drawn from the customer's own posterior, see
-        `expected_purchases`.
+        Rate and dropout are drawn from the customer's posterior, see `expected_purchases`.
         """
         alive = self.prob_alive(parameters, state)
         survived = np.asarray(state.frequency) + 1

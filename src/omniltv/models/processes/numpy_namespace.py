@@ -1,4 +1,4 @@
-"""NumPy as the array namespace of the models: what forecasts and laws are computed with."""
+"""NumPy as the array namespace of models, used by forecasts and laws."""
 
 import numpy as np
 from scipy import special
@@ -41,11 +41,11 @@ class NumpyNamespace:
         return np.logaddexp(x, y)
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:
-        """Return x where the condition holds, else y."""
+        """Return x where the condition holds and y elsewhere."""
         return np.where(condition, x, y)
 
     def maximum(self, x: Array, y: Array) -> Array:
-        """Return the larger of the two, entry by entry."""
+        """Return the elementwise maximum."""
         return np.maximum(x, y)
 
 

@@ -1,4 +1,4 @@
-"""The Pareto/NBD model: buying at a gamma rate during an exponential lifetime.
+"""The Pareto/NBD model: gamma purchase rates during exponential lifetimes.
 
 Schmittlein, Morrison and Colombo (1987), Counting Your Customers: Who Are They and What
 Will They Do Next? Management Science 33(1), 1-24; Fader and Hardie (2005), A Note on
@@ -6,8 +6,8 @@ Deriving the Pareto/NBD Model and Related Expressions,
 http://www.brucehardie.com/notes/009/. Equation numbers are those of the note as of
 2005-11-05.
 
-A customer buys at rate lambda ~ Gamma(r, alpha) while alive, and drops out at any time,
-unseen, at rate mu ~ Gamma(s, beta).
+A customer buys at rate lambda ~ Gamma(r, alpha) while active, and drops out, unobserved and
+at any time, at rate mu ~ Gamma(s, beta).
 """
 
 from collections.abc import Mapping
@@ -42,11 +42,12 @@ _NODES = [
 class ParetoNbd:
     """The Pareto/NBD model of repeat purchases, with reported parameters r, alpha, s, beta.
 
-    It is sampled in the log mean rate of buying log(r/alpha), log r, the log mean rate of
-    dropping out log(s/beta) and log s: nearly independent a posteriori.
+    The sampled coordinates are the log mean purchase rate log(r/alpha), log r, the log mean
+    dropout rate log(s/beta) and log s. They are nearly independent in the posterior.
 
-    The default priors are weak: they say that both mean rates are within a factor of 20 of
-    one per mean observation time (with 95 % probability), and little of how customers differ.
+    The default priors are weak. With 95 % probability, both mean rates are within a factor of
+    20 of one per mean observation time. The priors of the variation between customers are
+    vague.
 
     Examples:
         >>> parameters = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}
@@ -125,8 +126,8 @@ class ParetoNbd:
     ) -> PurchaseState:
         """Return histories of new customers observed for ``T``, of the shape of ``T``.
 
-        Of x purchases, uniform over the part of T that was lived, the last is a scaled
-        beta variate.
+        The x purchases are uniform over the lifetime within T; the time of the last one is a
+        scaled beta variate.
         """
         T = np.asarray(T, dtype=np.float64)
         lived = np.minimum(T, _lifetimes(parameters["s"], parameters["beta"], T.shape, rng))
@@ -142,10 +143,10 @@ class ParetoNbd:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the purchases within ``horizon`` of one draw of each customer.
+        """Return simulated purchases of each customer within ``horizon``.
 
-        Rates of buying and of dropping out are drawn from the customer's own posterior,
-        see `expected_purchases`.
+        Purchase and dropout rates are drawn from the customer's posterior, see
+        `expected_purchases`.
         """
         x = np.asarray(state.frequency)
         alive = np.flatnonzero(rng.random(x.shape) < self.prob_alive(parameters, state))
@@ -161,14 +162,14 @@ class ParetoNbd:
 def _alive_and_dead(
     xp: ArrayNamespace, parameters: Mapping[str, Array], state: PurchaseState
 ) -> tuple[Array, Array]:
-    """Return the likelihoods of being alive at T, and of having dropped out after t_x.
+    """Return the likelihoods of being active at T, and of dropout after t_x.
 
-    Both are over f(t_x), where f(t) = (alpha + t)^-(r + x) (beta + t)^-s, so that neither
-    overflows: f(T), and the integral of s f(t) / (beta + t) from t_x to T.
+    Both are divided by f(t_x), where f(t) = (alpha + t)^-(r + x) (beta + t)^-s, so that
+    neither overflows. They are f(T), and the integral of s f(t) / (beta + t) from t_x to T.
 
-    In place of t the integral runs over u in (0, 1) with log(1 + per_time (t - t_x)) =
-    stretch u / (1 - bend u). The logarithm takes long tails; the bend follows from how many
-    folds the integrand falls by: then few nodes do, however many purchases there are.
+    The integral is transformed to u in (0, 1) by log(1 + per_time (t - t_x)) =
+    stretch u / (1 - bend u). The logarithm handles long tails. The bend is set from the
+    decay of the integrand, so a few nodes are enough for any number of purchases.
     """
     r, alpha, s, beta = (parameters[key] for key in ("r", "alpha", "s", "beta"))
     x, recency, T = state
@@ -194,10 +195,10 @@ def _alive_and_dead(
 
 
 def _mean_lived(shape: ArrayLike, scale: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:
-    """Return the mean part of a horizon that is lived, E[(1 - exp(-mu h)) / mu].
+    """Return the mean lifetime within a horizon, E[(1 - exp(-mu h)) / mu].
 
-    With mu ~ Gamma(shape, scale) that is (scale - scale (scale / (scale + h))^(shape - 1)) /
-    (shape - 1), here without the pole at shape = 1.
+    With mu ~ Gamma(shape, scale) it is (scale - scale (scale / (scale + h))^(shape - 1)) /
+    (shape - 1), computed here without the pole at shape = 1.
     """
     shape, scale = np.asarray(shape), np.asarray(scale)
     folds = np.log1p(np.asarray(horizon) / scale)
@@ -207,7 +208,7 @@ def _mean_lived(shape: ArrayLike, scale: ArrayLike, horizon: ArrayLike) -> NDArr
 def _lifetimes(
     shape: ArrayLike, scale: ArrayLike, size: tuple[int, ...], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return lifetimes, exponential at rates from Gamma(shape, scale), infinite where rate 0."""
+    """Return exponential lifetimes, rates from Gamma(shape, scale); infinite if a rate is 0."""
     dropout = rng.gamma(np.broadcast_to(shape, size))
     with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(rng.exponential(size=size) * np.asarray(scale) / dropout)

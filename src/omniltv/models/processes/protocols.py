@@ -1,9 +1,8 @@
-"""What a model has to say for itself: the plug-in points of the models room.
+"""The protocols of models: what a purchase, spend or channel model must implement.
 
-A purchase or spend model is maths only. It knows neither tables, nor pooling,
-nor the sampler: those are written once and work for every model. One
-log-likelihood serves NumPy and PyTensor, because the array functions that it
-may use are handed to it (`ArrayNamespace`).
+A model is mathematics only. Tables, pooling and sampling are implemented once and work
+for every model. One log-likelihood serves the kernel, NumPy and PyTensor, because the
+array functions that it uses are passed in (`ArrayNamespace`).
 """
 
 from collections.abc import Hashable, Mapping
@@ -13,8 +12,12 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.units import Span
+
 __all__ = [
     "ArrayNamespace",
+    "ChannelModel",
+    "ChannelState",
     "Coordinate",
     "Future",
     "Model",
@@ -26,14 +29,25 @@ __all__ = [
 ]
 
 type Array = Any
-"""A NumPy array or a PyTensor variable: whatever the namespace works on."""
+"""A NumPy array, a traced value or a PyTensor variable, depending on the namespace."""
 
 type Parameters = Mapping[str, NDArray[np.float64]]
 """Reported parameters by name; arrays that broadcast against the states."""
 
 
 class ArrayNamespace(Protocol):
-    """The array functions that a log-likelihood may use, with NumPy's or PyTensor's inside."""
+    """The array functions that a log-likelihood may use.
+
+    `NUMPY` implements them on NumPy arrays. The fit passes in a namespace that records the
+    operations.
+
+    Examples:
+        >>> from omniltv.models.processes import NUMPY
+        >>> def log_odds(xp: ArrayNamespace, share: Array) -> Array:
+        ...     return xp.log(share) - xp.log1p(-share)
+        >>> log_odds(NUMPY, np.array([0.5]))
+        array([0.])
+    """
 
     def exp(self, x: Array) -> Array:
         """Return e to the x."""
@@ -48,7 +62,7 @@ class ArrayNamespace(Protocol):
         ...
 
     def gammaln(self, x: Array) -> Array:
-        """Return log of the gamma function; fast where x depends on no statistic but frequency."""
+        """Return log of the gamma function; fast if x depends on no statistic but frequency."""
         ...
 
     def sigmoid(self, x: Array) -> Array:
@@ -60,33 +74,37 @@ class ArrayNamespace(Protocol):
         ...
 
     def where(self, condition: Array, x: Array, y: Array) -> Array:
-        """Return x where the condition holds, else y; both must be finite."""
+        """Return x where the condition holds and y elsewhere; both must be finite."""
         ...
 
     def maximum(self, x: Array, y: Array) -> Array:
-        """Return the larger of the two, entry by entry."""
+        """Return the elementwise maximum."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Coordinate:
-    """One unconstrained coordinate that is sampled, with its default prior.
+    """An unconstrained coordinate that is sampled, with its default prior.
 
     The prior of the coordinate (of its population mean under partial pooling) is
-    Normal(mean, sd), where ``mean`` is understood in the data's own scale: a
-    coordinate with ``scale="time"`` is shifted by -log of the mean observation
-    time, one with ``scale="value"`` by +log of the mean value, so that the prior
-    says the same in days as in years, in yen as in euro.
+    Normal(mean, sd). The mean is relative to the scale of the data: a coordinate with
+    ``scale="time"`` is shifted by -log of the mean observation time, and one with
+    ``scale="value"`` by +log of the mean value. The prior therefore means the same in days
+    and in years, in yen and in euros.
 
     Attributes:
         name: Such as ``log_rate``.
         mean: Prior mean.
         sd: Prior standard deviation.
-        group_sd: Prior median of the spread between groups under partial pooling. The
-            prior is log-normal, a factor of 4.4 either way at 95 %: groups differ
-            somewhat, and a spread of nought, where hierarchies are hard to sample and
-            real channels are not, is left out (Chung et al. 2013).
-        scale: How the coordinate moves with the units of the data.
+        group_sd: Prior median of the standard deviation between groups under partial
+            pooling. The prior is log-normal; its 95 % interval is a factor of 4.4 in both
+            directions. It excludes a standard deviation of zero, where a hierarchy is hard
+            to sample and which real channels do not have (Chung et al. 2013).
+        scale: How the coordinate changes with the units of the data.
+
+    Examples:
+        >>> Coordinate("log_rate", mean=0.0, sd=1.5, scale="time").group_sd
+        0.3
     """
 
     name: str
@@ -97,12 +115,16 @@ class Coordinate:
 
 
 class PurchaseState(NamedTuple):
-    """What a purchase model knows of customers: equal shapes, one entry per state.
+    """The statistics that a purchase model uses: one entry per state, all of the same shape.
 
     Attributes:
-        frequency: Repeat purchases x, shape (n,).
-        recency: Time of the last one t_x, counted from the first purchase, shape (n,).
-        T: Observation length from the first purchase, shape (n,).
+        frequency: Repeat purchases x, of shape (n,).
+        recency: Time of the last one t_x, counted from the first purchase, of shape (n,).
+        T: Observation time since the first purchase, of shape (n,).
+
+    Examples:
+        >>> PurchaseState(np.array([2.0]), np.array([30.4]), np.array([38.9])).frequency
+        array([2.])
     """
 
     frequency: Array
@@ -111,10 +133,38 @@ class PurchaseState(NamedTuple):
 
 
 class SpendState(NamedTuple):
-    """What a spend model knows: repeat purchases and their mean value, shape (n,) each."""
+    """The statistics that a spend model uses: one entry per state, all of the same shape.
+
+    Attributes:
+        frequency: Repeat purchases, of shape (n,).
+        monetary_value: Their mean value, of shape (n,); NaN where there are none.
+
+    Examples:
+        >>> SpendState(np.array([2.0]), np.array([11.5])).monetary_value
+        array([11.5])
+    """
 
     frequency: Array
     monetary_value: Array
+
+
+class ChannelState(NamedTuple):
+    """The statistics that a channel model uses: one entry per purchase after a customer's first.
+
+    Attributes:
+        channel: Position of the channel of the purchase, of shape (n,).
+        own: Weight of the customer's earlier purchases on that channel, of shape (n,); the
+            first purchase does not count.
+        total: Weight of the customer's earlier purchases on all channels, of shape (n,).
+
+    Examples:
+        >>> ChannelState(np.array([1.0]), np.array([2.0]), np.array([3.0])).total
+        array([3.])
+    """
+
+    channel: Array
+    own: Array
+    total: Array
 
 
 class Future(NamedTuple):
@@ -122,7 +172,13 @@ class Future(NamedTuple):
 
     Attributes:
         row: Which state (position in the simulated batch) bought.
-        time: When, counted from the end of observation, in the unit of the history.
+        time: Time of the purchase, counted from the end of observation, in the unit of the
+            history.
+
+    Examples:
+        >>> future = Future(row=np.array([0, 0, 2]), time=np.array([0.5, 3.0, 1.0]))
+        >>> np.bincount(future.row, minlength=3)
+        array([2, 0, 1])
     """
 
     row: NDArray[np.intp]
@@ -130,21 +186,28 @@ class Future(NamedTuple):
 
 
 class Model(Hashable, Protocol):
-    """What purchase and spend models have in common: a name, and what is sampled."""
+    """The members that all models have: a name, coordinates and a log-likelihood.
+
+    Examples:
+        >>> from omniltv.models import BgNbd
+        >>> model: Model = BgNbd()
+        >>> model.name, [item.name for item in model.coordinates]
+        ('bg_nbd', ['log_rate', 'log_shape', 'logit_dropout', 'log_concentration'])
+    """
 
     @property
     def name(self) -> str:
-        """Stable name that a saved fit is checked against."""
+        """Stable name; checked when a saved fit is loaded."""
         ...
 
     @property
     def version(self) -> int:
-        """Raised whenever the meaning of the parameters changes."""
+        """Version; increased when the meaning of a parameter changes."""
         ...
 
     @property
     def coordinates(self) -> tuple[Coordinate, ...]:
-        """What is sampled, in near-independent unconstrained coordinates."""
+        """The sampled coordinates: unconstrained and nearly independent."""
         ...
 
     def parameters(
@@ -153,14 +216,24 @@ class Model(Hashable, Protocol):
         """Return the reported parameters from the sampled coordinates."""
         ...
 
+    def loglik(self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: Array) -> Array:
+        """Return the log-likelihood of each state; parameters broadcast against it."""
+        ...
+
 
 @runtime_checkable
 class PurchaseModel(Model, Protocol):
-    """A process of purchases and dropout. `omniltv.testing` has the laws it must keep."""
+    """A model of purchases and dropout; `omniltv.testing` has the laws that it must satisfy.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma
+        >>> isinstance(BgNbd(), PurchaseModel), isinstance(GammaGamma(), PurchaseModel)
+        (True, False)
+    """
 
     @property
     def discrete(self) -> bool:
-        """Whether time runs in whole opportunities to buy, rather than continuously."""
+        """Whether time is discrete (opportunities to buy) instead of continuous."""
         ...
 
     def loglik(
@@ -170,7 +243,7 @@ class PurchaseModel(Model, Protocol):
         ...
 
     def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
-        """Return the probability that the customer has not dropped out."""
+        """Return the probability that the customer is still active."""
         ...
 
     def expected_purchases(
@@ -188,7 +261,7 @@ class PurchaseModel(Model, Protocol):
     def simulate(
         self, parameters: Parameters, T: NDArray[np.float64], rng: np.random.Generator
     ) -> PurchaseState:
-        """Return histories of new customers observed for ``T``, of the shape of ``T``."""
+        """Return simulated histories of new customers observed for ``T``, in the shape of ``T``."""
         ...
 
     def simulate_future(
@@ -198,17 +271,23 @@ class PurchaseModel(Model, Protocol):
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the purchases within ``horizon`` of one draw of each customer.
+        """Return simulated purchases of each customer within ``horizon``.
 
-        Latent rate and dropout are drawn from each customer's own posterior given
-        the parameters. Parameters have the shape of the states, or are scalars.
+        The customer's rate and dropout are drawn from their posterior given the parameters.
+        Parameters have the shape of the states, or are scalars.
         """
         ...
 
 
 @runtime_checkable
 class SpendModel(Model, Protocol):
-    """A model of the value of a purchase, independent of how often it happens."""
+    """A model of the value of a purchase, independent of the purchase frequency.
+
+    Examples:
+        >>> from omniltv.models import GammaGamma
+        >>> isinstance(GammaGamma(), SpendModel)
+        True
+    """
 
     def loglik(
         self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: SpendState
@@ -219,8 +298,8 @@ class SpendModel(Model, Protocol):
     def expected_value(self, parameters: Parameters, state: SpendState) -> NDArray[np.float64]:
         """Return the customer's expected value per purchase given the history.
 
-        A customer without repeat purchases (frequency 0; monetary value NaN) gets the
-        population's mean.
+        For a customer without repeat purchases (frequency 0, monetary value NaN) it is the
+        population mean.
         """
         ...
 
@@ -239,7 +318,51 @@ class SpendModel(Model, Protocol):
     ) -> NDArray[np.float64]:
         """Return the value of each future purchase of customer ``row``, shape of ``row``.
 
-        The customer's own mean is drawn once per customer from the posterior given
-        the parameters, then each purchase around it.
+        The customer's mean is drawn once from its posterior given the parameters. Each
+        purchase is then drawn around that mean.
+        """
+        ...
+
+
+@runtime_checkable
+class ChannelModel(Model, Protocol):
+    """A model of the channel of each purchase, given the customer's earlier purchases.
+
+    Examples:
+        >>> from omniltv.models import PolyaUrn
+        >>> isinstance(PolyaUrn(("ec", "store")), ChannelModel)
+        True
+    """
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels, sorted."""
+        ...
+
+    @property
+    def half_life(self) -> Span | None:
+        """Time after which a purchase counts half; None if all purchases count fully."""
+        ...
+
+    def loglik(
+        self, xp: ArrayNamespace, parameters: Mapping[str, Array], state: ChannelState
+    ) -> Array:
+        """Return the log probability of the channel of each purchase."""
+        ...
+
+    def expected_share(
+        self,
+        parameters: Parameters,
+        own: NDArray[np.float64],
+        total: NDArray[np.float64],
+        channel: str,
+    ) -> NDArray[np.float64]:
+        """Return the expected share of a channel in a customer's next purchases.
+
+        Args:
+            parameters: Reported parameters; they broadcast against the weights.
+            own: Weight of the customer's purchases on that channel.
+            total: Weight of the customer's purchases on all channels.
+            channel: The channel.
         """
         ...

@@ -1,11 +1,11 @@
-"""The shifted beta-geometric model: subscriptions that are renewed until they are not.
+"""The shifted beta-geometric model of subscription renewals.
 
 Fader and Hardie (2007), How to Project Customer Retention, Journal of Interactive
 Marketing 21(1), 76-90. Equation numbers are theirs.
 
-At each opportunity to renew, a subscriber churns with probability theta ~ Beta(alpha,
-beta), and is gone for good. As a purchase model: x counts the renewals made, t_x = x, and
-T the opportunities that have come up. Who made them all is alive, who missed one is not.
+At each opportunity to renew, a subscriber churns permanently with probability theta ~
+Beta(alpha, beta). As a purchase model, x is the number of renewals, t_x = x, and T is the
+number of opportunities. A subscriber is active if and only if x = T.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from omniltv.models.processes.protocols import (
 __all__ = ["ShiftedBetaGeometric", "expected_renewals", "simulate_renewals", "whole"]
 
 _IMPOSSIBLE = -1e30
-_NEAR_POLE = 0.25  # how far alpha is from 1, where the closed form of the mean is 0/0
+_NEAR_POLE = 0.25  # distance of alpha from 1, where the closed form of the mean is 0/0
 _NODES = 4
 _ROUNDING = 1e-9
 
@@ -38,12 +38,13 @@ _ROUNDING = 1e-9
 class ShiftedBetaGeometric:
     """The shifted beta-geometric model of retention, with reported parameters alpha and beta.
 
-    It is sampled in the logit of the mean churn probability alpha/(alpha+beta) and the log
-    concentration log(alpha+beta). The default priors are weak: a mean churn between 2 and
-    87 percent per opportunity (95 % probability), and little of how subscribers differ.
+    The sampled coordinates are the logit of the mean churn probability alpha/(alpha+beta)
+    and the log concentration log(alpha+beta). The default priors are weak: with 95 %
+    probability, the mean churn per opportunity is between 2 and 87 %. The prior of the
+    variation between subscribers is vague.
 
-    A history with t_x other than x, or with x above T, cannot happen and has
-    log-likelihood -1e30.
+    A history with t_x other than x, or with x above T, is impossible and has log-likelihood
+    -1e30.
 
     Examples:
         >>> parameters = {"alpha": np.asarray(0.668), "beta": np.asarray(3.806)}
@@ -86,13 +87,13 @@ class ShiftedBetaGeometric:
         return np.asarray(np.exp(log))
 
     def retention_rate(self, parameters: Parameters, t: ArrayLike) -> NDArray[np.float64]:
-        """Return the share who make renewal ``t`` of those who made ``t - 1`` (eq. 8)."""
+        """Return the share of subscribers with ``t - 1`` renewals who renew again (eq. 8)."""
         alpha, beta = parameters["alpha"], parameters["beta"]
         before = np.asarray(t) - 1
         return np.asarray((beta + before) / (alpha + beta + before))
 
     def prob_alive(self, parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
-        """Return 1 where every renewal was made, else 0, of the broadcast shape."""
+        """Return 1 if every renewal was made, else 0, of the broadcast shape."""
         alive = np.asarray(state.frequency) >= np.asarray(state.T)
         return alive + 0.0 * np.asarray(parameters["alpha"])
 
@@ -101,7 +102,7 @@ class ShiftedBetaGeometric:
     ) -> NDArray[np.float64]:
         """Return the expected renewals at the next floor(``horizon``) opportunities.
 
-        Who has made T renewals has theta ~ Beta(alpha, beta + T).
+        A subscriber with T renewals has theta ~ Beta(alpha, beta + T).
         """
         beta = parameters["beta"] + state.T
         alive = self.prob_alive(parameters, state)
@@ -127,9 +128,9 @@ class ShiftedBetaGeometric:
         horizon: float,
         rng: np.random.Generator,
     ) -> Future:
-        """Return the renewals at the next floor(``horizon``) opportunities, at 1, 2 ... of them.
+        """Return simulated renewals at the next 1, 2 ... floor(``horizon``) opportunities.
 
-        Theta is drawn from the subscriber's own posterior, see `expected_purchases`.
+        Theta is drawn from the subscriber's posterior, see `expected_purchases`.
         """
         limit = self.prob_alive(parameters, state) * whole(horizon)
         made = simulate_renewals(parameters["alpha"], parameters["beta"] + state.T, limit, rng)
@@ -139,9 +140,9 @@ class ShiftedBetaGeometric:
 
 
 def whole(horizon: ArrayLike) -> NDArray[np.float64]:
-    """Return how many opportunities come up within a horizon: all whole ones.
+    """Return the number of opportunities within a horizon: its whole part.
 
-    A horizon that rounding has put a billionth below a whole number counts as that number.
+    A horizon that is less than 1e-9 below a whole number counts as that number.
 
     Examples:
         >>> whole([0.5, 3.0, 0.1 + 0.7 + 0.2])
@@ -153,13 +154,13 @@ def whole(horizon: ArrayLike) -> NDArray[np.float64]:
 def simulate_renewals(
     alpha: ArrayLike, beta: ArrayLike, limit: ArrayLike, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return how many opportunities are survived, of at most ``limit``, of the limit's shape.
+    """Return simulated numbers of renewals, at most ``limit``, in the shape of ``limit``.
 
     Args:
         alpha: First parameter of the beta distribution of churn.
         beta: Second parameter.
-        limit: How many opportunities there are.
-        rng: Source of chance.
+        limit: Number of opportunities.
+        rng: Random generator.
 
     Examples:
         >>> rng = np.random.default_rng(1)
@@ -172,12 +173,13 @@ def simulate_renewals(
 
 
 def expected_renewals(alpha: ArrayLike, beta: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:
-    """Return how many of the next floor(``horizon``) opportunities are survived on average.
+    """Return the expected renewals at the next floor(``horizon``) opportunities.
 
-    That is the sum of the survival function (eq. 6) over them, which telescopes to
+    It is the sum of the survival function (eq. 6) over them, which telescopes to
     beta/(alpha-1) (1 - G(horizon)/G(0)) with G(t) = Gamma(beta+1+t)/Gamma(alpha+beta+t),
-    as in eq. 13 of Fader, Hardie and Shang (2010), Marketing Science 29(6). Near alpha = 1,
-    compared with beta, that cancels; there the log of the ratio is integrated from digammas.
+    as in eq. 13 of Fader, Hardie and Shang (2010), Marketing Science 29(6). Near
+    alpha = 1, relative to beta, this cancels; there the log of the ratio is integrated from
+    digamma functions.
 
     Args:
         alpha: First parameter of the beta distribution of churn.
@@ -208,7 +210,7 @@ def _near_pole(
     """Return the mean for alpha = 1 + above: beta (1 - exp(-above q)) / above, shape (n,).
 
     q is the mean of digamma(c + horizon) - digamma(c) over c from beta + 1 to beta + alpha,
-    by Gauss and Legendre: the pole at c = 0 is far from that interval.
+    by Gauss-Legendre quadrature: the pole at c = 0 is far from that interval.
     """
     q = np.zeros(above.shape)
     for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):

@@ -5,7 +5,6 @@ from omniltv.models.value.acquisition import (
     acquisition_value,
 )
 from omniltv.models.value.channel_mix import (
-    ChannelMix,
     fit_channel_mix,
 )
 from omniltv.models.value.imputed_value import (
@@ -20,7 +19,6 @@ from omniltv.models.value.lifetime_value import (
 
 __all__ = [
     "AcquisitionValue",
-    "ChannelMix",
     "ImputedValue",
     "LifetimeValue",
     "ValuePerRow",

@@ -1,0 +1,140 @@
+"""Kinds of models: which data a kind of model takes, and which fit comes out.
+
+This is the only module that tells kinds of models apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.data.log import PurchaseLog
+from omniltv.errors import ConfigError
+from omniltv.models.posterior._choices import Choices
+from omniltv.models.posterior._observations import (
+    Observations,
+    channels_observed,
+    purchases_observed,
+    spend_observed,
+)
+from omniltv.models.posterior.channel_mix import ChannelMixFit
+from omniltv.models.posterior.diagnostics import Diagnostics
+from omniltv.models.posterior.draws import PosteriorDraws
+from omniltv.models.posterior.effects import Effect
+from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.pooling import Pooling
+from omniltv.models.processes.protocols import ChannelModel, PurchaseModel, SpendModel
+from omniltv.units import TimeUnit
+
+__all__ = ["AnyFit", "AnyModel", "Kind", "Parts", "kind_of"]
+
+type AnyModel = PurchaseModel | SpendModel | ChannelModel
+type AnyFit = PurchaseFit | SpendFit | ChannelMixFit
+
+_HISTORY = 'PurchaseLog.from_frame(frame).history(unit="week")'
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a fit of any kind is made of, next to its model.
+
+    Attributes:
+        pooling: How groups are pooled.
+        draws: Draws of the coordinates.
+        diagnostics: How good the draws are.
+        effects: The covariate effects.
+        unit: The unit of time; None if time does not matter to the model.
+    """
+
+    pooling: Pooling
+    draws: PosteriorDraws
+    diagnostics: Diagnostics
+    effects: tuple[Effect, ...]
+    unit: TimeUnit | None
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What fitting and loading need to know of a kind of model.
+
+    Attributes:
+        data: The class of the data.
+        hint: The line that makes such data.
+        observe: From a model and data to the rows that inform it, as distinct states.
+        unit_of: From data to their unit of time; None if time does not matter.
+        fit: From a model and the parts of a fit to the fit.
+    """
+
+    data: type
+    hint: str
+    observe: Callable[[Any, Any], Observations]
+    unit_of: Callable[[Any], TimeUnit | None]
+    fit: Callable[[Any, Parts], AnyFit]
+
+
+def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
+    if parts.unit is None:
+        raise ConfigError("the fit of a purchase model needs a unit of time")
+    return PurchaseFit(
+        model, parts.pooling, parts.draws, parts.diagnostics, parts.unit, effects=parts.effects
+    )
+
+
+def _spend_fit(model: SpendModel, parts: Parts) -> SpendFit:
+    return SpendFit(model, parts.pooling, parts.draws, parts.diagnostics, effects=parts.effects)
+
+
+def _channel_fit(model: ChannelModel, parts: Parts) -> ChannelMixFit:
+    return ChannelMixFit(
+        model, parts.pooling, parts.draws, parts.diagnostics, effects=parts.effects
+    )
+
+
+def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observations:
+    return channels_observed(Choices.of(log, model.channels), model.half_life)
+
+
+_KINDS: tuple[tuple[type, Kind], ...] = (
+    (
+        PurchaseModel,
+        Kind(
+            data=PurchaseHistory,
+            hint=_HISTORY,
+            observe=lambda _, history: purchases_observed(history),
+            unit_of=lambda history: TimeUnit(history.unit),
+            fit=_purchase_fit,
+        ),
+    ),
+    (
+        SpendModel,
+        Kind(
+            data=PurchaseHistory,
+            hint=_HISTORY,
+            observe=lambda _, history: spend_observed(history),
+            unit_of=lambda _: None,
+            fit=_spend_fit,
+        ),
+    ),
+    (
+        ChannelModel,
+        Kind(
+            data=PurchaseLog,
+            hint="PurchaseLog.from_frame(frame)",
+            observe=_channels_observed,
+            unit_of=lambda _: None,
+            fit=_channel_fit,
+        ),
+    ),
+)
+
+
+def kind_of(model: object) -> Kind:
+    """Return the kind of a model, by the members that it has.
+
+    Raises:
+        ConfigError: If it is not a model.
+    """
+    for protocol, kind in _KINDS:
+        if isinstance(model, protocol) and not isinstance(model, type):
+            return kind
+    raise ConfigError(f"not a model: {model!r}. Hint: fit(BgNbd(), history, seed=1)")

@@ -1,0 +1,137 @@
+"""What a likelihood is computed from: distinct states, their counts, groups and covariates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv._arrays import Vector
+from omniltv.data.history import DistinctStates, PurchaseHistory
+from omniltv.errors import DataError, DataWarning, FitError
+from omniltv.models.posterior._choices import Choices
+from omniltv.models.processes.protocols import PurchaseState, SpendState
+from omniltv.units import Span
+
+__all__ = [
+    "Observations",
+    "channels_observed",
+    "purchases_observed",
+    "spend_observed",
+]
+
+type State = Any
+"""A named tuple of statistics of equal shape, the discrete one first."""
+
+_FEW = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """The data of a fit, in the form that every kind of model shares.
+
+    Attributes:
+        state: Statistics of the distinct states, each of shape (n_states,).
+        count: Number of rows with each state, of shape (n_states,).
+        purchases: Repeat purchases of each state, of shape (n_states,); states with more
+            of them are more likely to be in a subsample.
+        groups: Group columns by name, each of shape (n_states,).
+        covariates: Covariates by name, each of shape (n_states,).
+        shift: Shift of the prior means of coordinates, by `Coordinate.scale`.
+    """
+
+    state: State
+    count: Vector
+    purchases: Vector
+    groups: Mapping[str, NDArray[np.str_]]
+    covariates: Mapping[str, Vector]
+    shift: Mapping[str, float]
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+
+def purchases_observed(history: PurchaseHistory) -> Observations:
+    """Return the observations of a purchase model: all rows of a history.
+
+    Raises:
+        FitError: If the history has no rows.
+    """
+    if not len(history):
+        raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
+    _warn_if_few(history)
+    distinct = history.distinct()
+    states = distinct.states
+    state = PurchaseState(states.frequency.astype(np.float64), states.recency, states.T)
+    return _observed(distinct, state, {"time": -_log_mean(states.T, distinct.count)})
+
+
+def spend_observed(history: PurchaseHistory) -> Observations:
+    """Return the observations of a spend model: the rows with paid repeat purchases.
+
+    Raises:
+        DataError: If a mean value is missing or negative.
+        FitError: If no row has a paid repeat purchase.
+    """
+    rows = _spenders(history)
+    _warn_if_few(rows)
+    distinct = rows.distinct(spend=True)
+    states = distinct.states
+    state = SpendState(states.frequency.astype(np.float64), states.monetary_value)
+    purchases = distinct.count * states.frequency
+    return _observed(distinct, state, {"value": _log_mean(states.monetary_value, purchases)})
+
+
+def channels_observed(choices: Choices, half_life: Span | None) -> Observations:
+    """Return the observations of a channel model: each purchase after a customer's first."""
+    state = choices.states(half_life)
+    n = len(state.channel)
+    return Observations(
+        state, np.ones(n), np.zeros(n), choices.groups_of_purchases, {}, {"none": 0.0}
+    )
+
+
+def _observed(distinct: DistinctStates, state: State, shift: Mapping[str, float]) -> Observations:
+    return Observations(
+        state=state,
+        count=distinct.count.astype(np.float64),
+        purchases=distinct.states.frequency.astype(np.float64),
+        groups=distinct.states.groups,
+        covariates=distinct.states.covariates,
+        shift={"none": 0.0, **shift},
+    )
+
+
+def _log_mean(values: Vector, weight: NDArray[np.int64]) -> float:
+    total = float(values @ weight)
+    return float(np.log(total / weight.sum())) if total > 0 else 0.0
+
+
+def _warn_if_few(history: PurchaseHistory) -> None:
+    repeats = int(history.frequency.sum())
+    if repeats < _FEW:
+        message = f"only {repeats} repeat purchases: the posterior is mostly the prior"
+        hint = "more customers, or a longer observation"
+        warn(f"{message}. Hint: {hint}", DataWarning, stacklevel=5)
+
+
+def _spenders(history: PurchaseHistory) -> PurchaseHistory:
+    """Return the rows with paid repeat purchases: only these inform a spend model."""
+    repeat = history.frequency > 0
+    bad = repeat & ~(history.monetary_value >= 0)
+    if bad.any():
+        rows = history.customer_id[bad].tolist()
+        hint = "net refunds against their purchases"
+        problem = "mean value missing or below 0"
+        raise DataError(problem, column="monetary_value", rows=rows, hint=hint)
+    paid = repeat & (history.monetary_value > 0)
+    if not paid.any():
+        message = "no row has a paid repeat purchase, so spend cannot be estimated"
+        raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
+    free = int(repeat.sum() - paid.sum())
+    if free:
+        message = f"{free:,} rows whose repeat purchases were all free"
+        warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=5)
+    return history.take(paid)
