@@ -9,7 +9,7 @@ from omniltv.identity.records.normalise._contact import card_number, email, phon
 from omniltv.identity.records.normalise._date import birth_date
 from omniltv.identity.records.normalise._name import gender, reading, written_name
 from omniltv.identity.records.normalise._spelling import Spelling
-from omniltv.identity.records.normalise._text import key, plain, text
+from omniltv.identity.records.normalise._text import key, plain, text, written
 
 __all__ = [
     "Spelling",
@@ -24,5 +24,6 @@ __all__ = [
     "postcode",
     "reading",
     "text",
+    "written",
     "written_name",
 ]
