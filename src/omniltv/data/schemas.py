@@ -144,9 +144,7 @@ def _misspelt(column: TableColumn, others: Sequence[str]) -> bool:
     return bool(get_close_matches(column.name, alike, cutoff=0.8))
 
 
-def _missing(
-    name: str, names: Sequence[str], others: Mapping[str, str], table: str
-) -> DataError:
+def _missing(name: str, names: Sequence[str], others: Mapping[str, str], table: str) -> DataError:
     """Return the error that a column is missing; the hint renames none that the table needs."""
     near = get_close_matches(name, others, n=1, cutoff=0.5)
     rename = f'rename it: frame.rename(columns={{"{others[near[0]]}": "{name}"}})' if near else ""

@@ -3,21 +3,21 @@
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from narwhals.typing import IntoFrameT
 
+from omniltv._frames import Eager, read_frame, require
+from omniltv.data._read import read
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import read
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import MISSING, Column
 from omniltv.identity.records.intake import (
     FIELDS,
     NORMAL_COLUMNS,
-    NOT_ONE_VALUE,
+    Rows,
     normalise_records,
-    take_in,
+    rows_of,
     without_values,
 )
 from omniltv.identity.records.normalise import Spelling
@@ -68,21 +68,30 @@ def pseudonymise(
         'q_znCKoDC_fJWG26Mnp9Qw'
     """
     _check(key, fields)
-    table, kind = read(records, "records")
-    kept = [name for name in table.columns if name in {"source", "record_id", *fields}]
-    intake = take_in({name: table[name].to_list() for name in kept}, fields)
-    nested = [row for row, reason in enumerate(intake.reason) if NOT_ONE_VALUE in reason]
-    if nested:
-        raise DataError("not one value", rows=nested, hint="one value in each field")
-    n = len(intake.reason)
+    table, kind = read_frame(records, "records")
+    require(table.columns, ["source", "record_id"], "records")
+    names = [name for name in fields if name in table.columns]
+    if not names:
+        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
+    _refuse_nested(table, ("source", "record_id", *names))
+    rows, n = rows_of(table, names), len(table)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
-    every = replace(intake, source=nothing, record_id=number, reason=nothing)
+    every = Rows(nothing, number, rows.raw)
     columns = without_values(normalise_records(every, spelling or Spelling()), {}).columns
-    keys = {"source": intake.source, "record_id": intake.record_id}
+    keys = {"source": rows.source, "record_id": rows.record_id}
     data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
     for name in NORMAL_COLUMNS:
         data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
-    return kind.build(data, {})
+    return kind.build(data)
+
+
+def _refuse_nested(table: Eager, names: Sequence[str]) -> None:
+    """Raise DataError if a field holds a list, a table or the like."""
+    for name in names:
+        for fault, rows in read(table[name], "field").faults.items():
+            if rows.any():
+                hint = "give one value per field"
+                raise DataError(fault, column=name, rows=np.flatnonzero(rows).tolist(), hint=hint)
 
 
 def _hashed(column: Column, name: str, key: bytes) -> list[str | None]:

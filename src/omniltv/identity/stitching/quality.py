@@ -1,7 +1,6 @@
-"""How good a crosswalk and its probabilities are where the truth is known."""
+"""Accuracy of a crosswalk and of its probabilities, given the true people."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +10,7 @@ from scipy.sparse import coo_array
 
 from omniltv._frames import Table, Tabular
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import read
-from omniltv.identity.records import normalise
+from omniltv.identity.customers.attachment import customers_of, ids_of
 from omniltv.identity.stitching.resolution import Resolution
 
 __all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
@@ -167,7 +165,7 @@ def reliability[FrameT](
         >>> reliability(found, others.truth.records).expected_error < 0.1
         True
     """
-    person = _labels(truth, id_column, "truth")
+    person = ids_of(truth, "truth", ("source", "record_id", id_column))
     who = [person.get(key) for key in found.records.ids()]
     code = np.unique([name or "" for name in who], return_inverse=True)[1]
     known = np.array([name is not None for name in who], dtype=np.bool_)
@@ -203,8 +201,8 @@ def linkage_quality(
         0       ec       ec       1     0
         1       ec    store       0     1
     """
-    found = _labels(crosswalk, "customer_id", "crosswalk")
-    true = _labels(truth, id_column, "truth")
+    found = customers_of(crosswalk, "crosswalk")
+    true = ids_of(truth, "truth", ("source", "record_id", id_column))
     both = sorted(found.keys() & true.keys())
     if not both:
         hint = "source and record_id must be spelt alike in both tables"
@@ -291,23 +289,3 @@ def _pairs(size: NDArray[np.intp]) -> int:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
-
-
-def _labels(frame: IntoFrame, column: str, what: str) -> dict[tuple[str, str], str]:
-    table, _ = read(frame, what)
-    for name in ("source", "record_id", column):
-        if name not in table.columns:
-            hint = f"the {what} needs source, record_id and {column}"
-            raise DataError("the column is missing", column=name, hint=hint)
-    keys = list(
-        zip(_texts(table["source"].to_list()), _texts(table["record_id"].to_list()), strict=True)
-    )
-    labels = dict(zip(keys, _texts(table[column].to_list()), strict=True))
-    if len(labels) < len(keys):
-        twice = [key for key, count in Counter(keys).items() if count > 1]
-        raise DataError(f"a record stands twice in the {what}", column="record_id", rows=twice)
-    return labels
-
-
-def _texts(values: Sequence[object]) -> list[str]:
-    return [normalise.key(value) for value in values]

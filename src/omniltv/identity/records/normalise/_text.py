@@ -1,6 +1,6 @@
 """Widths, case, old characters and placeholders: what every field needs first."""
 
-# ruff: noqa: RUF002 - the look-alike characters are what this file is about
+
 
 import unicodedata
 
