@@ -4,6 +4,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omniltv.errors import DataError
 from omniltv.identity import stitch
 
 KEYS = st.one_of(st.none(), st.sampled_from(["ec", "store", "", " 1 ", "1"]), st.integers(0, 3))
@@ -31,7 +32,12 @@ ROWS = st.fixed_dictionaries(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_valid_and_rejected_make_all(rows: list[dict[str, object]]) -> None:
     frame = pd.DataFrame(rows).astype(object)
-    found = stitch(frame)
+    try:
+        found = stitch(frame)
+    except DataError as error:  # a key column of which no value can be read
+        assert error.column in {"source", "record_id"}
+        assert error.rows == tuple(range(len(frame)))
+        return
     assert len(found.crosswalk) + len(found.rejected) == len(frame)
     assert (found.rejected["reason"].astype(str) != "").all()
     assert not found.crosswalk.duplicated(["source", "record_id"]).any()
