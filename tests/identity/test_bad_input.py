@@ -258,12 +258,20 @@ REFUSED: dict[str, tuple[Any, str | None, str]] = {
         "('a', 'source')",
         "is not text",
     ),
-    "columns with names that are numbers": (pd.DataFrame(GOOD | {3: [1, 2, 3]}), "3", "is not text"),
+    "columns with names that are numbers": (
+        pd.DataFrame(GOOD | {3: [1, 2, 3]}),
+        "3",
+        "is not text",
+    ),
     "a field of lists only": (
-        pd.DataFrame(GOOD | {"phone": [["1"], ["2"], ["3"]]}), "phone", "not a single value",
+        pd.DataFrame(GOOD | {"phone": [["1"], ["2"], ["3"]]}),
+        "phone",
+        "not a single value",
     ),
     "a field of structs only": (
-        pa.table(GOOD | {"phone": [{"a": "1"}] * 3}), "phone", "not a single value",
+        pa.table(GOOD | {"phone": [{"a": "1"}] * 3}),
+        "phone",
+        "not a single value",
     ),
 }
 

@@ -295,9 +295,15 @@ def test_numbers_and_dates_as_values() -> None:
 def test_rejected_rows_are_kept_as_they_came() -> None:
     untidy = pd.concat([FAMILY, FAMILY.iloc[[0]], FAMILY.iloc[[5]].assign(source=None)])
     found = stitch(untidy)
-    assert found.rejected["reason"].tolist() == ["record_id: copy of an earlier row", "source: missing"]
+    assert found.rejected["reason"].tolist() == [
+        "record_id: copy of an earlier row",
+        "source: missing",
+    ]
     assert len(found.crosswalk) + len(found.rejected) == len(untidy)
-    assert found.summary().rejected == {"source: missing": 1, "record_id: copy of an earlier row": 1}
+    assert found.summary().rejected == {
+        "source: missing": 1,
+        "record_id: copy of an earlier row": 1,
+    }
 
 
 def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:

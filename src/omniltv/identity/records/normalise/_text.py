@@ -1,7 +1,5 @@
 """Widths, case, old characters and placeholders: what every field needs first."""
 
-
-
 import unicodedata
 
 from omniltv.data._text import key, text, written
