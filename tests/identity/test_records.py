@@ -51,8 +51,12 @@ def test_rejected_rows_have_a_reason() -> None:
     found = stitch(frame)
     differ = "record_id: rows of one id differ"
     assert found.rejected["reason"].tolist() == [
-        "source: missing", "record_id: missing", "record_id: copy of an earlier row", differ, differ,
-    ]  # fmt: skip
+        "source: missing",
+        "record_id: missing",
+        "record_id: copy of an earlier row",
+        differ,
+        differ,
+    ]
     assert found.crosswalk["source"].tolist() == ["ec", "ec", "store"]
 
 

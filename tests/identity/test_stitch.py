@@ -236,7 +236,7 @@ def test_unique_sources_hold_one_record_of_a_person() -> None:
 
 
 def test_an_unseen_unique_source_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"unique_sources names web.*Hint"):
+    with pytest.raises(ConfigError, match=r"source web of unique_sources.*Hint"):
         stitch(FAMILY, spec=LinkSpec(unique_sources=("web",)))
 
 
@@ -295,15 +295,10 @@ def test_numbers_and_dates_as_values() -> None:
 def test_rejected_rows_are_kept_as_they_came() -> None:
     untidy = pd.concat([FAMILY, FAMILY.iloc[[0]], FAMILY.iloc[[5]].assign(source=None)])
     found = stitch(untidy)
-    assert found.rejected["reason"].tolist() == [
-        "record_id: copy of an earlier row",
-        "source: missing",
-    ]
+    copy, missing = "record_id: copy of an earlier row", "source: missing"
+    assert found.rejected["reason"].tolist() == [copy, missing]
     assert len(found.crosswalk) + len(found.rejected) == len(untidy)
-    assert found.summary().rejected == {
-        "source: missing": 1,
-        "record_id: copy of an earlier row": 1,
-    }
+    assert found.summary().rejected == {missing: 1, copy: 1}
 
 
 def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:
