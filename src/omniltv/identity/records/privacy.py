@@ -1,4 +1,4 @@
-"""Customer lists that can be linked without plain values: every value a keyed hash."""
+"""Pseudonymous customer lists: every value is a keyed hash, and lists can still be linked."""
 
 import hmac
 from base64 import urlsafe_b64encode
@@ -37,23 +37,23 @@ def pseudonymise(
 ) -> IntoFrameT:
     """Return a customer list whose personal values are normalised and then hashed with a key.
 
-    Parties who share the key get the same pseudonym for the same value, however each writes
-    it, and can link their lists with ``stitch(..., spec=LinkSpec(normalised=True))``. What is
-    alike without being the same (slips of the pen, one character of a name) is lost. Each
-    value is HMAC-SHA-256 (RFC 2104) of its field and itself, cut to 128 bits. Whoever has no
-    key cannot test guesses; how common a value is remains to be seen.
+    Parties who share the key get the same pseudonym for the same value in any spelling, and
+    can link their lists with ``stitch(..., spec=LinkSpec(normalised=True))``. Similarity
+    (misspellings, one character of a name) is lost. A pseudonym is the HMAC-SHA-256 (RFC 2104)
+    of the field and the value, truncated to 128 bits. Guesses cannot be tested without the
+    key, but the frequency of a value stays visible.
 
     Args:
-        records: Customer lists as `stitch` takes them.
+        records: Customer lists as `stitch` reads them.
         key: At least 16 secret bytes, such as ``secrets.token_bytes(32)``.
-        fields: The personal columns to keep; all others go.
-        spelling: How telephone numbers and e-mail addresses are read: alike by all parties.
+        fields: The personal columns to keep; other columns are removed.
+        spelling: How telephone numbers and e-mail addresses are read; the same for all parties.
 
     Returns:
-        ``source`` and ``record_id`` as they are, and `NORMAL_COLUMNS`: every row, in order.
+        ``source`` and ``record_id`` as text, and `NORMAL_COLUMNS`: every row, in order.
 
     Raises:
-        ConfigError: If the key is no bytes, or too short, or a field is not known.
+        ConfigError: If the key is not bytes or is too short, or a field is unknown.
         DataError: If a key column, or every personal column, is missing, or a field has a list.
 
     Examples:
@@ -109,7 +109,7 @@ def _pseudonym(message: str, key: bytes) -> str:
 def _check(key: bytes, fields: Sequence[str]) -> None:
     given: object = key
     if not isinstance(given, bytes) or len(given) < _SHORTEST_KEY:
-        hint = "secrets.token_bytes(32), kept where secrets are kept"
+        hint = "secrets.token_bytes(32), kept in a secret store"
         raise ConfigError(f"key is at least {_SHORTEST_KEY} bytes. Hint: {hint}")
     strange = [name for name in fields if name not in FIELDS]
     if strange:

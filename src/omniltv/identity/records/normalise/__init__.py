@@ -1,7 +1,7 @@
-"""One spelling for each thing: every function takes one raw value and returns text or None.
+"""Normalised field values: every function takes one raw value and returns text or None.
 
-None means that the value says nothing: it is empty, a placeholder (不明, 0000000000,
-1900-01-01 …) or unreadable. The raw value itself stays in the caller's table.
+None means that there is no usable value: it is empty, a placeholder (不明, 0000000000,
+1900-01-01 …) or unreadable. The raw value stays in the caller's table.
 """
 
 from omniltv.identity.records.normalise._address import address, postcode

@@ -1,4 +1,4 @@
-"""Widths, case, old characters and placeholders: what every field needs first."""
+"""Text in one width and case, with modern characters and without placeholders."""
 
 import unicodedata
 
