@@ -98,21 +98,19 @@ class FrameKind[FrameT]:
         return None if self.eager.is_pandas_like() and None in values else nw.String
 
     def extend(
-        self, rows: Eager, name: str, values: Sequence[object], keep: NDArray[np.bool_]
+        self, rows: Eager, name: str, values: NDArray[np.object_], keep: NDArray[np.bool_]
     ) -> FrameT:
         """Return the rows to keep, with one more column of text.
 
         Args:
             rows: A frame in memory.
             name: Name of the column; a column of this name is replaced.
-            values: One text per row, or None.
+            values: One text per row, or None; of shape (n_rows,).
             keep: Which rows to keep, of shape (n_rows,).
         """
         chosen = np.flatnonzero(keep)
-        texts = np.empty(len(rows), dtype=object)
-        texts[:] = values
         part = rows[chosen, :]
-        return self.native(part.with_columns(self._series(part, name, texts[chosen])))
+        return self.native(part.with_columns(self._series(part, name, values[chosen])))
 
     def _series(self, part: Eager, name: str, texts: NDArray[np.object_]) -> nw.Series[Any]:
         """Return a column of text that fits some rows, in pandas with the index of these."""
@@ -302,7 +300,7 @@ def as_numbers(
     bad = ~(known | np.array([v is None or v is pd.NA for v in flat], dtype=bool))
     if bad.any():
         named = ids if len(ids) == len(bad) else range(len(bad))
-        rows = [named[row] for row in np.flatnonzero(bad)]
+        rows = [named[row] for row in np.flatnonzero(bad).tolist()]
         raise DataError("not numbers", column=column, rows=rows, hint=hint)
     numeric = np.full(len(flat), np.nan)
     numeric[known] = flat[known].astype(np.float64)

@@ -102,8 +102,9 @@ def joint_codes(columns: Sequence[Codes]) -> Codes:
 def _codes(values: NDArray[Any]) -> Codes:
     # Among texts only, pandas compares up to the first NUL; None among them prevents this.
     if values.dtype == object:
-        values = np.append(values, None)
-        return pd.factorize(values)[0][:-1].astype(np.int64)
+        ended = np.empty(len(values) + 1, dtype=object)
+        ended[:-1] = values
+        return pd.factorize(ended)[0][:-1].astype(np.int64)
     return pd.factorize(values)[0].astype(np.int64)
 
 

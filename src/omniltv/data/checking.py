@@ -71,7 +71,10 @@ class Checked[FrameT]:
             >>> check(records, "records").summary().values.tolist()
             [['source: missing', 1]]
         """
-        data = {"reason": list(self.reasons), "rows": list(self.reasons.values())}
+        data: dict[str, list[object]] = {
+            "reason": [*self.reasons],
+            "rows": [*self.reasons.values()],
+        }
         return self._kind.build(data, {"rows": nw.Int64})
 
     def require_all(self) -> FrameT:

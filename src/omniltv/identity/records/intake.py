@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -163,7 +164,7 @@ def read_records(
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
-    checked: Checked[object] = check(table.to_native(), "records")
+    checked: Checked[Any] = check(table.to_native(), "records")
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)

@@ -109,9 +109,9 @@ def profiles(
     }
     for name in fields:
         raw = [normalise.written(value) for value in table[name].to_list()]
-        rows = order.survivors(name, raw, rules.fields.get(name, rules.otherwise))
-        columns[name] = [raw[row] if row >= 0 else None for row in rows]
-        columns[f"{name}_from"] = ["/".join(order.keys[row]) if row >= 0 else None for row in rows]
+        taken = order.survivors(name, raw, rules.fields.get(name, rules.otherwise))
+        columns[name] = [raw[row] if row >= 0 else None for row in taken]
+        columns[f"{name}_from"] = ["/".join(order.keys[row]) if row >= 0 else None for row in taken]
     return kind.build(columns, {"n_records": nw.Int64})
 
 
