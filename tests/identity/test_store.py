@@ -80,7 +80,7 @@ def test_an_update_links_what_is_new_and_leaves_the_others(store: IdentityStore)
     assert found.changes["change"].tolist() == ["new record", "new record"]
     assert found.changes["reason"].tolist()[0].startswith("linked by email")
     assert found.changes["reason"].tolist()[1] == "update"
-    assert found.summary() == "run 2: changes: 2 new record; rows set aside: none"
+    assert found.summary() == "run 2: changes: 2 new record; rejected rows: none"
     assert store.audit.to_frame()["record_id"].tolist() == ["A1", "E2"]
 
 
