@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv.data import _text
-from omniltv.data._text import is_blank
+from omniltv.data import text as as_text
+from omniltv.data.text import is_blank
 
 __all__ = ["Reading", "content_codes", "id_codes", "joint_codes", "missing_values", "read"]
 
@@ -80,15 +80,15 @@ def id_codes(column: _Column) -> Codes:
         return _codes(column.cast(nw.Int64).to_numpy())
     ids = column.to_list()
     if not set(map(type, ids)) <= {str}:
-        return _codes(_array(map(_text.key, ids)))
+        return _codes(_array(map(as_text.key, ids)))
     joined = "".join(ids)
-    whole = joined.isascii() or not _text.BROKEN.search(joined)
-    return _codes(_array(map(str.strip if whole else _text.key, ids)))
+    whole = joined.isascii() or not as_text.BROKEN.search(joined)
+    return _codes(_array(map(str.strip if whole else as_text.key, ids)))
 
 
 def content_codes(column: _Column) -> Codes:
     """Return one number per distinct value, compared as text of one width."""
-    return _codes(_array(map(_text.text, column.to_list())))
+    return _codes(_array(map(as_text.text, column.to_list())))
 
 
 def joint_codes(columns: Sequence[Codes]) -> Codes:
@@ -200,7 +200,7 @@ class _Values:
         types = np.empty(len(raw), dtype=object)
         types[:] = list(map(type, raw))
         for row in [row for row, kind in enumerate(types) if decode and kind is bytes]:
-            raw[row], types[row] = _text.written(raw[row]), str
+            raw[row], types[row] = as_text.written(raw[row]), str
         kind, distinct = pd.factorize(types)
         return cls(raw, kind.astype(np.intp), tuple(distinct))
 

@@ -1,6 +1,6 @@
 """Tables checked row by row: valid rows, and rejected rows with the reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -23,7 +23,7 @@ from omniltv.data._read import (
 from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Checked", "check"]
+__all__ = ["Checked", "check", "refuse_nested"]
 
 type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
@@ -153,6 +153,15 @@ def check(
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     _note_across_rows(faults, clean, schema, table)
     return _divide(rows, clean, faults, table, kind)
+
+
+def refuse_nested(table: Eager, names: Sequence[str]) -> None:
+    """Raise DataError if a field of some columns holds a list, a table or the like."""
+    for name in names:
+        for fault, rows in read(table[name], "field").faults.items():
+            if rows.any():
+                where = np.flatnonzero(rows).tolist()
+                raise DataError(fault, column=name, rows=where, hint=_HINTS["field"])
 
 
 @dataclass(eq=False)

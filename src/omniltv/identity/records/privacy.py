@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import Eager, read_frame, require
-from omniltv.data._read import read
+from omniltv._frames import read_frame, require
+from omniltv.data.checking import refuse_nested
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import MISSING, Column
@@ -73,7 +73,7 @@ def pseudonymise(
     names = [name for name in fields if name in table.columns]
     if not names:
         raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
-    _refuse_nested(table, ("source", "record_id", *names))
+    refuse_nested(table, ("source", "record_id", *names))
     rows, n = rows_of(table, names), len(table)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
     every = Rows(nothing, number, rows.raw)
@@ -83,15 +83,6 @@ def pseudonymise(
     for name in NORMAL_COLUMNS:
         data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
     return kind.build(data)
-
-
-def _refuse_nested(table: Eager, names: Sequence[str]) -> None:
-    """Raise DataError if a field holds a list, a table or the like."""
-    for name in names:
-        for fault, rows in read(table[name], "field").faults.items():
-            if rows.any():
-                hint = "give one value per field"
-                raise DataError(fault, column=name, rows=np.flatnonzero(rows).tolist(), hint=hint)
 
 
 def _hashed(column: Column, name: str, key: bytes) -> list[str | None]:

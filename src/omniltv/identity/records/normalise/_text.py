@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from omniltv.data._text import key, text, written
+from omniltv.data.text import key, text, written
 
 __all__ = ["is_placeholder", "key", "one_digit_only", "plain", "text", "written"]
 
