@@ -1,15 +1,20 @@
-"""Columns out of any frame that Narwhals reads, and frames out of columns."""
+"""Any frame that Narwhals reads: columns in, and frames of the same kind back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast, overload, runtime_checkable
+from decimal import Decimal
+from itertools import count
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload, runtime_checkable
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from narwhals.typing import IntoDataFrame, IntoFrame
-from numpy.typing import NDArray
+from narwhals.exceptions import DuplicateError
+from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import ArrayLike, NDArray
 
 from omniltv.errors import DataError
 
@@ -20,26 +25,148 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "Eager",
+    "FrameKind",
     "IntoTable",
     "SupportsToFrame",
     "Table",
     "Tabular",
+    "as_numbers",
     "check_ids",
     "collect",
     "first_rows",
     "labels",
+    "missing_column",
     "numbers",
     "positions",
+    "read_frame",
     "read_ids",
     "repeated",
     "require",
+    "unused_name",
 ]
 
 type Backend = Literal["pandas", "polars", "pyarrow"]
 """The kinds of frame that a result can be turned into."""
 
-type Eager = nw.DataFrame[IntoDataFrame]
+type Eager = nw.DataFrame[Any]
 """A frame in memory, whatever its kind."""
+
+type DataType = type[nw.dtypes.DType] | nw.dtypes.DType
+
+
+@dataclass(frozen=True)
+class FrameKind[FrameT]:
+    """The kind of frame that a caller uses; makes frames of this kind.
+
+    `read_frame` returns one with every frame that it reads.
+
+    Attributes:
+        eager: Library that holds the frame in memory.
+        lazy: Library of a lazy frame; None if the frame was in memory.
+        session: Session of a lazy frame that has one (Spark).
+
+    Examples:
+        >>> rows, kind = read_frame(pd.DataFrame({"a": [1, 2]}), "a table")
+        >>> kind.build({"b": ["x", None]})
+              b
+        0     x
+        1  None
+    """
+
+    eager: nw.Implementation
+    lazy: nw.Implementation | None = None
+    session: object = None
+
+    def native(self, rows: Eager) -> FrameT:
+        """Return a frame in memory as a frame of the caller's kind."""
+        if self.lazy is None:
+            return cast("FrameT", rows.to_native())
+        lazy = rows.lazy(backend=cast("Any", self.lazy), session=self.session)
+        return cast("FrameT", lazy.to_native())
+
+    def build(
+        self, data: Mapping[str, Sequence[object]], types: Mapping[str, DataType] | None = None
+    ) -> FrameT:
+        """Return plain columns as a frame of the caller's kind; text if no type is given."""
+        known = types or {}
+        schema: dict[str, DataType | None] = {
+            name: known.get(name, self._text(values)) for name, values in data.items()
+        }
+        backend = cast("Any", self.eager)
+        return self.native(nw.from_dict(dict(data), cast("Any", schema), backend=backend))
+
+    def _text(self, values: Sequence[object]) -> DataType | None:
+        """Return the type of a column of text; pandas would write a missing value as "None"."""
+        return None if self.eager.is_pandas_like() and None in values else nw.String
+
+    def extend(
+        self, rows: Eager, name: str, values: NDArray[np.object_], keep: NDArray[np.bool_]
+    ) -> FrameT:
+        """Return the rows to keep, with one more column of text.
+
+        Args:
+            rows: A frame in memory.
+            name: Name of the column; a column of this name is replaced.
+            values: One text per row, or None; of shape (n_rows,).
+            keep: Which rows to keep, of shape (n_rows,).
+        """
+        chosen = np.flatnonzero(keep)
+        part = rows[chosen, :]
+        return self.native(part.with_columns(self._series(part, name, values[chosen])))
+
+    def _series(self, part: Eager, name: str, texts: NDArray[np.object_]) -> nw.Series[Any]:
+        """Return a column of text that fits some rows, in pandas with the index of these."""
+        if self.eager.is_pandas():
+            index = cast("pd.DataFrame", part.to_native()).index
+            series = pd.Series(texts, index=index, name=name, dtype=object)
+            return nw.from_native(series, series_only=True)
+        return nw.new_series(name, texts.tolist(), nw.String, backend=cast("Any", self.eager))
+
+
+def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrameT]]:
+    """Return any frame in memory, and its kind.
+
+    Args:
+        frame: A frame of any library that Narwhals supports; a lazy frame is collected.
+        what: What the frame is, for error messages.
+
+    Raises:
+        DataError: If this is no frame, two columns have the same name, or the name of a
+            column is not text.
+
+    Examples:
+        >>> rows, kind = read_frame(pd.DataFrame({"a": [1, 2]}), "a table")
+        >>> rows["a"].to_list()
+        [1, 2]
+        >>> type(kind.native(rows))
+        <class 'pandas.core.frame.DataFrame'>
+    """
+    wrapped = _wrapped(frame, what)
+    lazy = wrapped if isinstance(wrapped, nw.LazyFrame) else None
+    eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
+    names: Sequence[object] = eager.columns
+    unnamed = [name for name in names if not isinstance(name, str)]
+    if unnamed:
+        hint = "frame.columns = [str(name) for name in frame.columns]"
+        problem = f"the name of a column of {what} is not text"
+        raise DataError(problem, column=str(unnamed[0]), hint=hint)
+    if lazy is None:
+        return eager, FrameKind(eager.implementation)
+    session = getattr(lazy.to_native(), "sparkSession", None)
+    return eager, FrameKind(eager.implementation, lazy.implementation, session)
+
+
+def _wrapped(frame: object, what: str) -> Eager | nw.LazyFrame[Any]:
+    try:
+        return cast("Eager | nw.LazyFrame[Any]", nw.from_native(cast("Any", frame)))
+    except TypeError as error:
+        problem = f"{what} must be a dataframe, got {type(frame).__name__}"
+        raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
+    except DuplicateError as error:
+        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
+        twice = next((str(name) for name, n in Counter(names).items() if n > 1), None)
+        problem = f"{what} has two columns of the same name"
+        raise DataError(problem, column=twice, hint="rename one of them") from error
 
 
 @runtime_checkable
@@ -60,36 +187,47 @@ type IntoTable = IntoFrame | SupportsToFrame
 
 
 def collect(frame: IntoTable, what: str) -> Eager:
-    """Return any frame in memory, under Narwhals' names.
+    """Return any frame, or a result that can be written as one, in memory; see `read_frame`."""
+    if isinstance(frame, SupportsToFrame) and callable(frame.columns):
+        return read_frame(frame.to_frame(), what)[0]
+    return read_frame(cast("Any", frame), what)[0]
 
-    Raises:
-        DataError: If it is neither a frame nor a result that can be written as one.
+
+def unused_name(names: Collection[str], wanted: str) -> str:
+    """Return a name that no column has: the wanted one, or this with a number.
+
+    Examples:
+        >>> unused_name(["reason", "value"], "reason")
+        'reason_1'
     """
-    try:
-        wrapped = nw.from_native(cast("IntoFrame", frame))
-    except TypeError as error:
-        if isinstance(frame, SupportsToFrame) and callable(frame.columns):
-            return collect(frame.to_frame(), what)
-        problem = f"{what} is a dataframe, got {type(frame).__name__}"
-        raise DataError(problem, hint="pandas.DataFrame(...) or polars.DataFrame(...)") from error
-    eager: Eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
-    return eager
+    numbered = (f"{wanted}_{number}" for number in count(1))
+    return wanted if wanted not in names else next(n for n in numbered if n not in names)
 
 
-def require(columns: Sequence[str], needed: Sequence[str], what: str) -> None:
-    """Raise DataError where a column is missing, naming those that are there."""
+def missing_column(name: str, columns: Sequence[str], what: str, hint: str) -> DataError:
+    """Return the error that a column is missing, naming the columns that there are."""
+    problem = f"{what} has no such column; it has: {', '.join(columns) or 'none'}"
+    return DataError(problem, column=name, hint=hint)
+
+
+def require(
+    columns: Sequence[str],
+    needed: Sequence[str],
+    what: str,
+    hint: str = "rename the column, or name it",
+) -> None:
+    """Raise DataError if a column is missing, naming the columns that there are."""
     missing = [name for name in needed if name not in columns]
     if missing:
-        problem = f"{what} has no such column; it has: {', '.join(columns) or 'none'}"
-        raise DataError(problem, column=missing[0], hint="rename the column, or name it")
+        raise missing_column(missing[0], columns, what, hint)
 
 
 def read_ids(frame: Eager, column: str, what: str) -> NDArray[np.object_]:
-    """Return a column of ids as they are, of shape (n_rows,).
+    """Return a column of ids unchanged, of shape (n_rows,).
 
     Raises:
-        DataError: If the column is absent, has missing ids, or holds floats (a float
-            has lost digits of long ids and prints as another text).
+        DataError: If the column is absent, ids are missing, or ids are floats (floats lose
+            digits of long ids).
     """
     require(frame.columns, [column], what)
     return check_ids(frame[column].to_list(), column)
@@ -101,7 +239,7 @@ def check_ids(values: Sequence[object], column: str) -> NDArray[np.object_]:
     ids[:] = values
     missing = np.flatnonzero(pd.isna(ids))
     if len(missing):
-        hint = "leave out or repair these rows (row positions shown)"
+        hint = "remove or repair these rows (row positions shown)"
         raise DataError("missing ids", column=column, rows=missing.tolist(), hint=hint)
     floats = [row for row, value in enumerate(values) if isinstance(value, float)]
     if floats:
@@ -111,7 +249,7 @@ def check_ids(values: Sequence[object], column: str) -> NDArray[np.object_]:
 
 
 def repeated(ids: NDArray[np.object_]) -> list[object]:
-    """Return the ids that stand in more than one row, each once."""
+    """Return the ids that more than one row has, each once."""
     index = pd.Index(ids, dtype=object)
     return list(index[index.duplicated()].unique())
 
@@ -124,7 +262,7 @@ def first_rows(ids: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def positions(ids: NDArray[np.object_], among: NDArray[np.object_]) -> NDArray[np.intp]:
-    """Return where each id stands among unique ids, -1 where it does not; shape of ``ids``."""
+    """Return the position of each id among unique ids, -1 if it is not one; shape of ``ids``."""
     index = pd.Index(among, dtype=object)
     return index.get_indexer(pd.Index(ids, dtype=object)).astype(np.intp)
 
@@ -140,21 +278,54 @@ def numbers(
     """Return a column of finite numbers, of shape (n_rows,); missing ones as NaN if allowed.
 
     Raises:
-        DataError: If the column is absent or no number, or if rows are missing or infinite.
+        DataError: If the column is absent or not numeric, or if values are missing or infinite.
     """
     require(frame.columns, [column], what)
     series = frame[column]
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
-        hint = f"convert it first; {column!r} is {series.dtype}"
+        hint = f"the type is {series.dtype}; convert it to numbers, or to 0/1 columns"
         raise DataError("not a column of numbers", column=column, hint=hint)
     values = np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     bad = np.isinf(values) if allow_missing else ~np.isfinite(values)
     if bad.any():
-        hint = "leave these rows out, or say what they are worth"
+        hint = "remove these rows, or fill in the values"
         raise DataError(
             "missing or infinite numbers", column=column, rows=list(ids[bad]), hint=hint
         )
     return values
+
+
+def as_numbers(
+    values: ArrayLike, column: str, *, ids: Sequence[object] | NDArray[np.object_], hint: str
+) -> NDArray[np.float64]:
+    """Return values as floats, missing ones as NaN, in their shape.
+
+    Args:
+        values: Numbers; text and times are refused, even text that looks like a number.
+        column: Name of the column, for the error.
+        ids: Id of each value; positions are reported if there are fewer or more.
+        hint: What to do instead.
+
+    Raises:
+        DataError: If a value is not a number.
+
+    Examples:
+        >>> as_numbers([1, None, 2.5], "age", ids=["a", "b", "c"], hint="").tolist()
+        [1.0, nan, 2.5]
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+    objects = np.asarray(values, dtype=object)
+    flat = objects.ravel()
+    known = np.array([isinstance(v, Real | Decimal | np.bool_) for v in flat], dtype=bool)
+    bad = ~(known | np.array([v is None or v is pd.NA for v in flat], dtype=bool))
+    if bad.any():
+        named = ids if len(ids) == len(bad) else range(len(bad))
+        rows = [named[row] for row in np.flatnonzero(bad).tolist()]
+        raise DataError("not numbers", column=column, rows=rows, hint=hint)
+    numeric = np.full(len(flat), np.nan)
+    numeric[known] = flat[known].astype(np.float64)
+    return numeric.reshape(objects.shape)
 
 
 def labels(frame: Eager, column: str, what: str, *, ids: NDArray[np.object_]) -> NDArray[np.str_]:
@@ -168,7 +339,7 @@ def labels(frame: Eager, column: str, what: str, *, ids: NDArray[np.object_]) ->
     values[:] = frame[column].to_list()
     missing = np.asarray(pd.isna(values), dtype=bool)
     if missing.any():
-        hint = "fill it with a label of its own, such as 'unknown'"
+        hint = "fill in a label, such as 'unknown'"
         raise DataError("missing labels", column=column, rows=list(ids[missing]), hint=hint)
     return values.astype(np.str_)
 
@@ -187,7 +358,7 @@ class Tabular(ABC):
     @overload
     def to_frame(self, backend: Literal["pyarrow"]) -> "pa.Table": ...
     def to_frame(self, backend: Backend = "pandas") -> "pd.DataFrame | pl.DataFrame | pa.Table":
-        """Return the result as a frame of the kind asked for."""
+        """Return the result as a frame of the given kind."""
         data = {name: values.tolist() for name, values in self.columns().items()}
         return nw.from_dict(data, backend=backend).to_native()
 

@@ -14,8 +14,8 @@ SHORTEST = 6
 # Blocks that stand twice, by the two modules and their first line, each with the reason.
 TWICE = {
     (
+        "data/schemas.py",
         "data/simulate/_config.py",
-        "identity/records/intake.py",
         "FIELDS = (",
     ): "the simulator writes what identity reads: were the list shared, a slip would hide",
     (

@@ -86,7 +86,7 @@ def test_the_same_customer_may_stand_once_per_group() -> None:
     twice = {**STATISTICS, "customer_id": [1, 1, 3]}
     read = PurchaseHistory.from_frame(pd.DataFrame(twice), unit="week", groups=["channel"])
     assert read.customer_id.tolist() == [1, 1, 3]
-    with pytest.raises(DataError, match="again"):
+    with pytest.raises(DataError, match="repeated customers"):
         PurchaseHistory.from_frame(pd.DataFrame(twice), unit="week")
 
 

@@ -1,9 +1,12 @@
 """Whatever comes in, every row is either in the crosswalk or rejected with a reason."""
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from omniltv.data import check
+from omniltv.errors import DataError
 from omniltv.identity import stitch
 
 KEYS = st.one_of(st.none(), st.sampled_from(["ec", "store", "", " 1 ", "1"]), st.integers(0, 3))
@@ -31,7 +34,14 @@ ROWS = st.fixed_dictionaries(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_valid_and_rejected_make_all(rows: list[dict[str, object]]) -> None:
     frame = pd.DataFrame(rows).astype(object)
+    try:
+        checked = check(frame, "records")
+    except DataError:  # no value of a key column can be read: the export is wrong as a whole
+        with pytest.raises(DataError, match="no value can be read"):
+            stitch(frame)
+        return
     found = stitch(frame)
+    assert len(found.crosswalk) == checked.n_valid
     assert len(found.crosswalk) + len(found.rejected) == len(frame)
     assert (found.rejected["reason"].astype(str) != "").all()
     assert not found.crosswalk.duplicated(["source", "record_id"]).any()

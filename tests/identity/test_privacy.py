@@ -113,7 +113,7 @@ def test_an_unknown_field_is_refused() -> None:
 
 
 def test_nothing_is_normalised_twice_or_not_at_all() -> None:
-    with pytest.raises(DataError, match=r"normalised already.*LinkSpec\(normalised=True\)"):
+    with pytest.raises(DataError, match=r"already normalised.*LinkSpec\(normalised=True\)"):
         stitch(pseudonymise(PEOPLE, key=KEY))
     with pytest.raises(DataError, match=r"not normalised.*LinkSpec\(normalised=False\)"):
         stitch(PEOPLE, spec=HASHED)
@@ -123,7 +123,7 @@ def test_exact_links_are_those_of_the_plain_lists() -> None:
     found = stitch(pseudonymise(PEOPLE, key=KEY), spec=HASHED)
     same = found.crosswalk.groupby("customer_id")["record_id"].agg(set).tolist()
     assert sorted(map(sorted, same)) == [["A1"], ["E1", "S1"], ["E2"]]
-    assert found.rejected["reason"].tolist() == ["no record_id"]
+    assert found.rejected["reason"].tolist() == ["record_id: missing"]
     assert found.why(("store", "S1"), ("ec", "E1")).levels["phone"] == "same"
 
 

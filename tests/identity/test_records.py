@@ -1,12 +1,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from omniltv.errors import DataError
+from omniltv.identity import Spelling, stitch
 from omniltv.identity.records.columns import MISSING, Records
-from omniltv.identity.records.intake import Masked, mask_shared, normalise_records, take_in
-from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.intake import Masked, mask_shared, read_records
 
 
 def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:
@@ -15,7 +16,9 @@ def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:
         "source": ["ec"] * n,
         "record_id": [f"r{k:03d}" for k in range(n)],
     }
-    return mask_shared(normalise_records(take_in(keys | columns), Spelling()), max_sharing=30)
+    frame = pd.DataFrame(keys | columns, dtype=object)
+    _, records = read_records(frame, normalised=False, spelling=Spelling())
+    return mask_shared(records, max_sharing=30)
 
 
 def _values(records: Records, name: str) -> list[str | None]:
@@ -27,28 +30,34 @@ def _values(records: Records, name: str) -> list[str | None]:
 def test_key_columns_are_needed(missing: str) -> None:
     columns = {"source": ["a"], "record_id": ["1"], "email": ["x@y.jp"]}
     del columns[missing]
-    with pytest.raises(DataError, match="Hint: rename") as error:
-        take_in(columns)
+    with pytest.raises(DataError, match="no such column") as error:
+        stitch(pd.DataFrame(columns))
     assert error.value.column == missing
 
 
 def test_some_personal_column_is_needed() -> None:
-    with pytest.raises(DataError, match=r"no column says who anybody is.*Hint"):
-        take_in({"source": ["a"], "record_id": ["1"], "colour": ["red"]})
+    with pytest.raises(DataError, match=r"no personal column.*Hint"):
+        stitch(pd.DataFrame({"source": ["a"], "record_id": ["1"], "colour": ["red"]}))
 
 
-def test_unusable_rows_have_a_reason() -> None:
-    intake = take_in(
+def test_rejected_rows_have_a_reason() -> None:
+    frame = pd.DataFrame(
         {
             "source": ["ec", None, "ec", "ec", "ec", "ec", "store", "ec"],
             "record_id": ["1", "2", float("nan"), "3", "3", "4", "4", "4"],
             "email": ["a@b.jp", "a@b.jp", "a@b.jp", "c@d.jp", "c@d.jp", "e@f.jp", None, "g@h.jp"],
         }
     )
-    twice = "two contents for one record_id"
-    assert intake.reason.tolist() == ["", "no source", "no record_id", "", "the same row again",
-                                      twice, "", twice]  # fmt: skip
-    assert [intake.source[row] for row in intake.usable] == ["ec", "ec", "store"]
+    found = stitch(frame)
+    differ = "record_id: rows of one id differ"
+    assert found.rejected["reason"].tolist() == [
+        "source: missing",
+        "record_id: missing",
+        "record_id: copy of an earlier row",
+        differ,
+        differ,
+    ]
+    assert found.crosswalk["source"].tolist() == ["ec", "ec", "store"]
 
 
 def test_a_full_name_in_one_field_is_split() -> None:

@@ -163,8 +163,8 @@ def test_attach_gives_customers_and_sets_guests_aside() -> None:
     reasons = dict(
         zip(attached.rejected["transaction_id"], attached.rejected["reason"], strict=True)
     )
-    unknown = "no such record in the crosswalk"
-    assert reasons == {"t2": "no record_id (a guest)", "t3": unknown, "t4": unknown}
+    unknown = "record_id: not in the crosswalk"
+    assert reasons == {"t2": "record_id: missing", "t3": unknown, "t4": unknown}
     assert "1 rows attached" in attached.summary()
     with pytest.raises(DataError, match="record_id"):
         found.attach(tickets.drop(columns="record_id"))
@@ -236,7 +236,7 @@ def test_unique_sources_hold_one_record_of_a_person() -> None:
 
 
 def test_an_unseen_unique_source_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"unique_sources names web.*Hint"):
+    with pytest.raises(ConfigError, match=r"source web of unique_sources.*Hint"):
         stitch(FAMILY, spec=LinkSpec(unique_sources=("web",)))
 
 
@@ -295,9 +295,10 @@ def test_numbers_and_dates_as_values() -> None:
 def test_rejected_rows_are_kept_as_they_came() -> None:
     untidy = pd.concat([FAMILY, FAMILY.iloc[[0]], FAMILY.iloc[[5]].assign(source=None)])
     found = stitch(untidy)
-    assert found.rejected["reason"].tolist() == ["the same row again", "no source"]
+    copy, missing = "record_id: copy of an earlier row", "source: missing"
+    assert found.rejected["reason"].tolist() == [copy, missing]
     assert len(found.crosswalk) + len(found.rejected) == len(untidy)
-    assert found.summary().rejected == {"no source": 1, "the same row again": 1}
+    assert found.summary().rejected == {missing: 1, copy: 1}
 
 
 def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:
@@ -305,7 +306,7 @@ def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:
         stitch([1, 2])  # type: ignore[type-var]  # on purpose
     with pytest.raises(DataError, match="source"):
         stitch(FAMILY.drop(columns="source"))
-    with pytest.raises(DataError, match="no column says who"):
+    with pytest.raises(DataError, match="no personal column"):
         stitch(FAMILY[["source", "record_id"]])
     with pytest.raises(DataError, match="customer_id"):
         stitch(FAMILY, previous=FAMILY)

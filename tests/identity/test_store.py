@@ -80,7 +80,7 @@ def test_an_update_links_what_is_new_and_leaves_the_others(store: IdentityStore)
     assert found.changes["change"].tolist() == ["new record", "new record"]
     assert found.changes["reason"].tolist()[0].startswith("linked by email")
     assert found.changes["reason"].tolist()[1] == "update"
-    assert found.summary() == "run 2: changes: 2 new record; rows set aside: none"
+    assert found.summary() == "run 2: changes: 2 new record; rejected rows: none"
     assert store.audit.to_frame()["record_id"].tolist() == ["A1", "E2"]
 
 
@@ -276,8 +276,8 @@ def test_frames_come_back_in_kind(store: IdentityStore) -> None:
 def test_bad_rows_of_an_update_come_back(store: IdentityStore) -> None:
     bad = pd.concat([by_id("A1"), by_id("A1").assign(record_id=None)])
     found = store.update(bad)
-    assert found.rejected["reason"].tolist() == ["no record_id"]
-    assert "1 no record_id" in found.summary()
+    assert found.rejected["reason"].tolist() == ["record_id: missing"]
+    assert "1 record_id: missing" in found.summary()
 
 
 def test_errors_name_the_records(store: IdentityStore, tmp_path: Path) -> None:
@@ -287,10 +287,10 @@ def test_errors_name_the_records(store: IdentityStore, tmp_path: Path) -> None:
     assert caught.value.rows == (("ec", "E77"),)
     with pytest.raises(DataError, match="no such record"):
         store.update(by_id("A1"), gone=nobody)
-    with pytest.raises(DataError, match="come and go") as both:
+    with pytest.raises(DataError, match="both given and gone") as both:
         store.update(by_id("S1"), gone=by_id("S1"))
     assert both.value.rows == (("store", "S1"),)
-    with pytest.raises(DataError, match="the column is missing"):
+    with pytest.raises(DataError, match="no such column"):
         store.forget(nobody[["source"]])
     with pytest.raises(StoreError, match="already"):
         IdentityStore.create(tmp_path / "ids", stitch(PEOPLE))

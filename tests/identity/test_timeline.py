@@ -56,15 +56,15 @@ def test_one_person_over_all_channels_in_the_order_of_time() -> None:
     bob = told.of("bob").iloc[0]
     assert (bob["kind"], bob["what"], bob["ref"]) == ("contact", "complaint", "k3")
     assert len(told) == 4
-    assert repr(told) == "Timeline(4 events of 2 customers; 2 set aside)"
+    assert repr(told) == "Timeline(4 events of 2 customers; 2 rejected)"
 
 
 def test_guests_strangers_and_bad_rows_are_set_aside_with_the_reason() -> None:
     bad = pd.concat([BOUGHT, BOUGHT.iloc[:1].assign(transaction_id="t9", value="n.a.")])
     told = timeline(CROSSWALK, transactions=bad, behaviour=SEEN)
     reasons = told.rejected["transactions"]["reason"].tolist()
-    assert reasons == ["value: not a number", "no record_id (a guest)"]
-    assert told.rejected["behaviour"]["reason"].tolist() == ["no such record in the crosswalk"]
+    assert reasons == ["record_id: missing", "value: not a number"]
+    assert told.rejected["behaviour"]["reason"].tolist() == ["record_id: not in the crosswalk"]
     assert len(told) + 3 == len(bad) + len(SEEN)
 
 
@@ -87,7 +87,7 @@ def test_zones_are_not_mixed() -> None:
 
 
 def test_no_table_is_refused() -> None:
-    with pytest.raises(DataError, match="no table"):
+    with pytest.raises(DataError, match="no table is given"):
         timeline(CROSSWALK)
 
 

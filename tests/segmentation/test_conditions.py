@@ -157,7 +157,7 @@ def test_a_missing_column_names_those_that_are_there(build: Build) -> None:
 
 
 def test_an_object_that_is_no_frame_is_refused() -> None:
-    with pytest.raises(DataError, match="is a dataframe, got dict"):
+    with pytest.raises(DataError, match="must be a dataframe, got dict"):
         Condition.where("a", "eq", 1).mask({"a": [1]})  # type: ignore[arg-type]  # on purpose
 
 

@@ -1,4 +1,4 @@
-"""Tables in: checking, the purchase log, the history, simulators and sample data."""
+"""Tables: checking, the purchase log, the history, simulators and sample data."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

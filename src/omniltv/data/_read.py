@@ -1,8 +1,8 @@
-"""Columns of ids, labels, times and numbers, read as far as they can be."""
+"""Columns of ids, labels, times, numbers and personal fields: values read, faults by row."""
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Reading", "missing_values", "read"]
+from omniltv.data import text as as_text
+from omniltv.data.text import is_blank
+
+__all__ = ["Reading", "content_codes", "id_codes", "joint_codes", "missing_values", "read"]
 
 type Mask = NDArray[np.bool_]
+type Codes = NDArray[np.int64]
 type _Objects = NDArray[np.object_]
 type _Types = type | tuple[type, ...]
 type _Column = nw.Series[Any]
 
-_NOTHING = frozenset(("", "nan", "none", "null", "<na>", "nat"))
 _EXACT = 2.0**53
 _LONG = 2**63
 _TIME = re.compile(
@@ -29,6 +32,7 @@ _TIME = re.compile(
 )
 _NO_TIME = np.datetime64("NaT", "us")
 _NOT_WHOLE = "not an exact whole number"
+_NOT_ONE = "not a single value"
 _UNZONED = "without a time zone, among times that have one"
 _SIGN = "[-+\u2212\u25b2\u25b3]"
 _AMOUNT = (
@@ -39,14 +43,14 @@ _AMOUNT = (
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a column says.
+    """The values of a column, and the rows that could not be read.
 
     Attributes:
+        missing: Rows without a value, of shape (n_rows,).
         faults: Rows that could not be read, by reason, each of shape (n_rows,).
-        missing: Rows without a value, shape (n_rows,).
-        values: What the column reads as, where that differs from what it is.
-        view: Floats or times without zone, for range checks; ids and labels have none.
-        aware: Whether these are times with a zone.
+        values: The values, if they differ from those given.
+        view: Floats, or times without a time zone, for range checks; None for ids and labels.
+        aware: Whether the values are times with a time zone.
     """
 
     missing: Mask
@@ -57,13 +61,55 @@ class Reading:
 
 
 def read(column: _Column, kind: str) -> Reading:
-    """Return what a column of a kind (id, label, time, number) says."""
+    """Return the reading of a column of a kind: id, label, time, number or field."""
     return _READERS[kind](column)
 
 
 def missing_values(column: _Column) -> Mask:
-    """Return which rows of a column have no value, or text that says so."""
+    """Return which rows of a column have no value, or text for a missing value."""
     return _Values.of(column).missing()
+
+
+def id_codes(column: _Column) -> Codes:
+    """Return one number per distinct id, of shape (n_rows,); blanks around ids do not count.
+
+    Args:
+        column: Ids as `read` returns them, none missing.
+    """
+    if column.dtype.is_integer():
+        return _codes(column.cast(nw.Int64).to_numpy())
+    ids = column.to_list()
+    if not set(map(type, ids)) <= {str}:
+        return _codes(_array(map(as_text.key, ids)))
+    joined = "".join(ids)
+    whole = joined.isascii() or not as_text.BROKEN.search(joined)
+    return _codes(_array(map(str.strip if whole else as_text.key, ids)))
+
+
+def content_codes(column: _Column) -> Codes:
+    """Return one number per distinct value, compared as text of one width."""
+    return _codes(_array(map(as_text.text, column.to_list())))
+
+
+def joint_codes(columns: Sequence[Codes]) -> Codes:
+    """Return one number per distinct row of some columns of codes, of shape (n_rows,)."""
+    joint, *others = columns
+    for codes in others:
+        joint = _codes(joint * (codes.max(initial=0) + 1) + codes)
+    return joint
+
+
+def _codes(values: NDArray[Any]) -> Codes:
+    # Among texts only, pandas compares up to the first NUL; None among them prevents this.
+    if values.dtype == object:
+        ended = np.empty(len(values) + 1, dtype=object)
+        ended[:-1] = values
+        return pd.factorize(ended)[0][:-1].astype(np.int64)
+    return pd.factorize(values)[0].astype(np.int64)
+
+
+def _array(texts: Iterable[str]) -> _Objects:
+    return np.fromiter(texts, dtype=object)
 
 
 def _read_id(column: _Column) -> Reading:
@@ -71,13 +117,13 @@ def _read_id(column: _Column) -> Reading:
         return Reading(_null(column))
     if column.dtype.is_float():
         return _whole(_floats(column))
-    return _read_text(column) if _is_text(column) else _mixed_ids(_Values.of(column))
+    return _read_text(column) if _is_text(column) else _mixed_ids(_Values.of(column, decode=True))
 
 
 def _read_label(column: _Column) -> Reading:
     if _is_text(column):
         return _read_text(column)
-    values = _Values.of(column)
+    values = _Values.of(column, decode=True)
     missing = values.missing()
     text, whole = values.are(str), values.are((int, np.integer), but=bool)
     known = _where(values.raw, text & ~missing)
@@ -109,21 +155,38 @@ def _read_time(column: _Column) -> Reading:
     return Reading(np.isnat(view), {}, pd.Series(view) if day else None, view, aware)
 
 
+def _read_field(column: _Column) -> Reading:
+    """Return the reading of a personal field: any single value; it stays as it is."""
+    nothing = np.zeros(len(column), dtype=bool)
+    if isinstance(column.dtype, nw.List | nw.Array | nw.Struct):
+        return Reading(nothing, {_NOT_ONE: ~_null(column)})
+    mixed = isinstance(column.dtype, nw.String | nw.Object | nw.Unknown) and not _is_text(column)
+    if not mixed:
+        return Reading(nothing)
+    values = _Values.of(column)
+    return Reading(nothing, {_NOT_ONE: values.are(tuple(filter(_is_nested, values.types)))})
+
+
+def _is_nested(kind: type) -> bool:
+    return issubclass(kind, tuple) or not issubclass(kind, Hashable)
+
+
 _READERS: dict[str, Callable[[_Column], Reading]] = {
     "id": _read_id,
     "label": _read_label,
     "number": _read_number,
     "time": _read_time,
+    "field": _read_field,
 }
 
 
 @dataclass(frozen=True, eq=False)
 class _Values:
-    """A column as objects, whose types are looked at once each.
+    """A column as objects, with the distinct types of its values.
 
     Attributes:
         raw: The values, of shape (n_rows,).
-        kind: Which of ``types`` each value is of, same shape.
+        kind: Position of each value's type in ``types``, same shape.
         types: The distinct types.
     """
 
@@ -132,10 +195,12 @@ class _Values:
     types: tuple[type, ...]
 
     @classmethod
-    def of(cls, column: _Column) -> "_Values":
+    def of(cls, column: _Column, *, decode: bool = False) -> "_Values":
         raw = _objects(column)
         types = np.empty(len(raw), dtype=object)
         types[:] = list(map(type, raw))
+        for row in [row for row, kind in enumerate(types) if decode and kind is bytes]:
+            raw[row], types[row] = as_text.written(raw[row]), str
         kind, distinct = pd.factorize(types)
         return cls(raw, kind.astype(np.intp), tuple(distinct))
 
@@ -145,23 +210,23 @@ class _Values:
         return np.array([*found, False])[self.kind]
 
     def missing(self) -> Mask:
-        """Return which values are missing, or text that says so."""
-        text, exact = self.are(str), self.are(Decimal)
+        """Return which values are missing, or text for a missing value."""
+        is_text, exact = self.are(str), self.are(Decimal)
         missing = np.array(pd.isna(_where(self.raw, ~exact)), dtype=bool)
         missing[exact] = [value.is_nan() for value in self.raw[exact]]
-        codes, written = pd.factorize(self.raw[text])
-        missing[text] = np.array([*map(_says_nothing, written), False])[codes]
+        codes, texts = pd.factorize(self.raw[is_text])
+        missing[is_text] = np.array([*map(is_blank, texts), False])[codes]
         return missing
 
 
 def _read_text(column: _Column) -> Reading:
-    text = column if column.dtype == nw.String else column.cast(nw.String)
-    null = _null(text)
-    blank = [v for v in text.unique().to_list() if isinstance(v, str) and _says_nothing(v)]
+    texts = column if column.dtype == nw.String else column.cast(nw.String)
+    null = _null(texts)
+    blank = [v for v in texts.unique().to_list() if isinstance(v, str) and is_blank(v)]
     if not blank:
         return Reading(null)
-    missing: Mask = null | np.array(text.fill_null("").is_in(blank).to_numpy(), dtype=bool)
-    return Reading(missing, values=pd.Series(_where(_objects(text), ~missing), dtype=object))
+    missing: Mask = null | np.array(texts.fill_null("").is_in(blank).to_numpy(), dtype=bool)
+    return Reading(missing, values=pd.Series(_where(_objects(texts), ~missing), dtype=object))
 
 
 def _mixed_ids(values: _Values) -> Reading:
@@ -258,12 +323,13 @@ def _utc(values: pd.Series, *, written: str | None = None) -> NDArray[np.datetim
     return np.array(times.dt.tz_localize(None), dtype="datetime64[us]")
 
 
-def _says_nothing(text: str) -> bool:
-    return text.strip().lower() in _NOTHING
-
-
 def _is_text(column: _Column) -> bool:
-    return isinstance(column.dtype, nw.String | nw.Categorical | nw.Enum)
+    if not isinstance(column.dtype, nw.String | nw.Categorical | nw.Enum):
+        return False
+    # Narwhals judges a pandas column of objects by its first hundred values.
+    native = column.to_native()
+    plain = not isinstance(native, pd.Series) or native.dtype != object
+    return plain or pd.api.types.infer_dtype(native, skipna=True) in ("string", "empty")
 
 
 def _floats(column: _Column) -> NDArray[np.float64]:

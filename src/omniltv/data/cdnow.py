@@ -1,4 +1,4 @@
-"""The CDNOW purchases: the data set that buy-till-you-die models are compared on."""
+"""The CDNOW purchases: the standard data set of buy-till-you-die models."""
 
 import hashlib
 import os
@@ -23,8 +23,8 @@ def load_cdnow(*, sample: bool = True) -> pd.DataFrame:
     Customers who first bought at CDNOW in the first quarter of 1997 (Fader and Hardie
     2001, Forecasting Repeat Sales at CDNOW: A Case Study, Interfaces 31(3), S94-S107).
 
-    The file is taken from the folder that the environment variable ``OMNILTV_DATA``
-    names; where there is none it is downloaded once, which needs the extra ``data``.
+    The file is read from the folder in the environment variable ``OMNILTV_DATA``. If the
+    variable is not set, the file is downloaded once, which needs the extra ``data``.
 
     Args:
         sample: Whether to return the 1/10 sample of the literature (2,357 customers),
@@ -36,7 +36,7 @@ def load_cdnow(*, sample: bool = True) -> pd.DataFrame:
 
     Raises:
         DataError: If the file is not the one that was published.
-        ConfigError: If it is not there and cannot be downloaded.
+        ConfigError: If the file is not found and cannot be downloaded.
     """
     frame = pd.read_csv(
         _find(),
@@ -60,10 +60,9 @@ def load_cdnow(*, sample: bool = True) -> pd.DataFrame:
 
 
 def _sample_ids() -> list[int]:
-    """Return which customers make up the published sample.
+    """Return the ids of the customers in the published sample.
 
-    The sample has no rule that the ids show, so they are listed: as gaps between
-    successive ids, from http://www.brucehardie.com/datasets/CDNOW_sample.zip.
+    The sample follows no rule, so the ids are listed, as gaps between successive ids, from http://www.brucehardie.com/datasets/CDNOW_sample.zip.
     """
     gaps = files("omniltv.data").joinpath("_cdnow_sample.txt").read_text("ascii").split()
     return list(accumulate(int(gap) for gap in gaps))

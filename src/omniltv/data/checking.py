@@ -1,6 +1,5 @@
-"""Tables checked row by row: usable rows on, the others kept with the reason."""
+"""Tables checked row by row: valid rows, and rejected rows with the reason."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,16 +8,22 @@ from typing import Any, cast
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from narwhals.exceptions import DuplicateError
 from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, collect
-from omniltv.data._read import Reading, missing_values, read
+from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv.data._read import (
+    Reading,
+    content_codes,
+    id_codes,
+    joint_codes,
+    missing_values,
+    read,
+)
 from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Checked", "Moment", "check"]
+__all__ = ["Checked", "Moment", "check", "refuse_nested"]
 
 type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
@@ -29,49 +34,65 @@ _HINTS = {
     "id": "read the column as text or as whole numbers",
     "label": "fill it with text, such as 'store'",
     "number": "write amounts as 1200 or '1,200'",
-    "time": "pandas.to_datetime(column), with unit= for numbers, or ISO 8601 text",
+    "time": "ISO 8601 text, or pandas.to_datetime(column, format='%m/%d/%Y'); unit= for numbers",
+    "field": "give one value per field",
 }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Checked[FrameT]:
-    """A checked table: every row is in one of two frames, in the order it came.
+    """A checked table: every row is in one of two frames, in the given order.
 
     Attributes:
-        valid: The rows that can be used, their checked columns in proper types.
-        rejected: The other rows as they came, with ``reason``.
-        table: Which table it is.
-        reasons: Rejected rows by reason, the most frequent first.
-        rows: Ids of the rejected rows (row positions where there are no transaction ids).
-        n_valid: How many rows can be used.
+        valid: The rows that can be used, with checked columns converted to proper types.
+        rejected: The other rows as given, with one more column, ``reason`` (``reason_1`` if
+            the table has a column ``reason``).
+        table: Name of the table.
+        reasons: Number of rejected rows by reason, the most frequent first.
+        rows: Ids of the rejected rows; row positions if there are no transaction ids.
+        n_valid: Number of valid rows.
+        row_reasons: Reason of each row of the table, ``""`` for valid rows, of shape (n_rows,).
     """
 
     valid: FrameT
     rejected: FrameT
     table: str
     reasons: Mapping[str, int]
-    rows: tuple[object, ...] = field(default=())
-    n_valid: int = 0
+    rows: tuple[object, ...]
+    n_valid: int
+    row_reasons: NDArray[np.object_]
+    _kind: FrameKind[FrameT]
 
     def summary(self) -> FrameT:
-        """Return the rejected rows by reason: ``reason`` and ``rows``, most frequent first."""
-        _, home = _take_in(cast("Any", self.rejected), self.table)
-        data = {"reason": list(self.reasons), "rows": list(self.reasons.values())}
-        types = {"reason": nw.String(), "rows": nw.Int64()}
-        frame: Eager = nw.from_dict(data, types, backend=cast("Any", home.eager))
-        return cast("FrameT", home.send_back(frame))
+        """Return the number of rejected rows by reason: columns ``reason`` and ``rows``.
+
+        Examples:
+            >>> records = pd.DataFrame({"source": ["ec", None], "record_id": [1, 2]})
+            >>> check(records, "records").summary().values.tolist()
+            [['source: missing', 1]]
+        """
+        data: dict[str, list[object]] = {
+            "reason": [*self.reasons],
+            "rows": [*self.reasons.values()],
+        }
+        return self._kind.build(data, {"rows": nw.Int64})
 
     def require_all(self) -> FrameT:
-        """Return the valid rows if there are no others.
+        """Return the valid rows if no row is rejected.
 
         Raises:
-            DataError: If a row was rejected.
+            DataError: If a row is rejected.
+
+        Examples:
+            >>> records = pd.DataFrame({"source": ["ec", "ec"], "record_id": [1, 2]})
+            >>> len(check(records, "records").require_all())
+            2
         """
         if not self.rows:
             return self.valid
         column, _, fault = next(iter(self.reasons)).partition(": ")
-        hint = "see .summary(), repair the rows of .rejected, or go on with .valid"
-        problem = f"{self.table} has rows that cannot be used, most often: {fault}"
+        hint = "see .summary(); repair the rows in .rejected, or use .valid"
+        problem = f"{self.table} has rejected rows, most often: {fault}"
         raise DataError(problem, column=column, rows=self.rows, hint=hint)
 
     def __repr__(self) -> str:
@@ -84,21 +105,26 @@ class Checked[FrameT]:
 def check(
     frame: IntoFrameT, table: TableName = "transactions", *, now: Moment | None = None
 ) -> Checked[IntoFrameT]:
-    """Return the usable rows of a table, and the others with the reason.
+    """Return the valid rows of a table, and the rejected rows with the reason.
 
-    Columns that the table does not know are let through. Text that is clearly an amount
-    ("1,200", "¥1,200", full width) or a time (ISO 8601) is converted in ``valid``.
+    Columns that are not in the schema of the table are not checked. Text that is clearly an
+    amount ("1,200", "¥1,200", full width) or a time (ISO 8601) is converted in ``valid``.
+
+    Among valid rows with the same id and the same contents, the first is kept and the others
+    are rejected as copies. If the contents differ, the first row is kept, except for
+    records: all rows of the id are rejected, since nothing says which one is right. Ids are
+    compared without surrounding blanks, and contents as text of one width.
 
     Args:
-        frame: The table, as any frame; a lazy one is collected.
-        table: Which table it is: transactions, purchases, records, assignment, behaviour
+        frame: The table, as any frame; a lazy frame is collected.
+        table: Name of the table: transactions, purchases, records, assignment, behaviour
             or contacts.
-        now: Times after it are in the future. The clock's time and a day, if not given.
+        now: Later times are rejected as future times; one day after the current time if None.
 
     Raises:
-        DataError: If this is no frame, if a needed column is missing, if two columns have
-            one name, or if no value of a column can be read.
-        ConfigError: If there is no such table, or ``now`` has no time zone and times have.
+        DataError: If this is no frame, a needed column is missing, two columns have the same
+            name, the name of a column is not text, or no value of a column can be read.
+        ConfigError: If there is no such table, or times have a time zone and ``now`` has none.
 
     Examples:
         >>> import pandas as pd
@@ -117,21 +143,30 @@ def check(
         [['n.a.', 'value: not a number'], ['300', 'customer_id: missing']]
     """
     schema = schema_of(table)
-    rows, home = _take_in(frame, table)
+    rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
     readings = {column.name: read(rows[column.name], column.kind) for column in columns}
     faults = _Faults(len(rows))
     for column in columns:
         _note(faults, column, readings[column.name], rows)
     _note_ranges(faults, readings, now)
-    clean = rows.with_columns(_converted(readings, rows, home.eager))
+    clean = rows.with_columns(_converted(readings, rows, kind.eager))
     _note_across_rows(faults, clean, schema, table)
-    return _divide(rows, clean, faults, table, home)
+    return _divide(rows, clean, faults, table, kind)
+
+
+def refuse_nested(table: Eager, names: Sequence[str]) -> None:
+    """Raise DataError if a field of some columns holds a list, a table or the like."""
+    for name in names:
+        for fault, rows in read(table[name], "field").faults.items():
+            if rows.any():
+                where = np.flatnonzero(rows).tolist()
+                raise DataError(fault, column=name, rows=where, hint=_HINTS["field"])
 
 
 @dataclass(eq=False)
 class _Faults:
-    """Rows at fault by reason, gathered as they are found."""
+    """Rows with a fault, by reason."""
 
     n_rows: int
     found: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
@@ -162,35 +197,8 @@ class _Faults:
         return which.astype(np.intp), texts
 
 
-@dataclass(frozen=True)
-class _Home[FrameT]:
-    """Which kind of frame the caller uses."""
-
-    eager: nw.Implementation
-    lazy: nw.Implementation | None
-
-    def send_back(self, frame: Eager) -> FrameT:
-        """Return a frame in memory as one of the caller's kind."""
-        if self.lazy is None:
-            return cast("FrameT", frame.to_native())
-        return cast("FrameT", frame.lazy(backend=cast("Any", self.lazy)).to_native())
-
-
-def _take_in(frame: IntoFrameT, table: str) -> tuple[Eager, _Home[IntoFrameT]]:
-    try:
-        rows = collect(frame, table)
-        given: object = nw.from_native(cast("Any", frame))
-    except DuplicateError as error:
-        names = getattr(frame, "column_names", getattr(frame, "columns", ()))
-        twice = next((name for name, count in Counter(names).items() if count > 1), None)
-        problem = f"{table} has two columns of one name"
-        raise DataError(problem, column=twice, hint="rename one of them") from error
-    lazy = given.implementation if isinstance(given, nw.LazyFrame) else None
-    return rows, _Home(rows.implementation, lazy)
-
-
 def _note(faults: _Faults, column: TableColumn, reading: Reading, rows: Eager) -> None:
-    """Note what could not be read in a column.
+    """Add the values of a column that could not be read.
 
     Raises:
         DataError: If no row could be read.
@@ -219,7 +227,7 @@ def _note_ranges(faults: _Faults, readings: Mapping[str, Reading], now: Moment |
 
 
 def _latest(now: Moment | None, *, aware: bool) -> datetime:
-    """Return the last time that is not in the future, as times without zone are compared."""
+    """Return the last time that is not in the future, without a time zone."""
     if now is None:
         return datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
     moment = _moment(now)
@@ -234,7 +242,7 @@ def _latest(now: Moment | None, *, aware: bool) -> datetime:
 def _moment(now: Moment) -> datetime:
     moment = pd.to_datetime(now, errors="coerce")
     if pd.isna(moment):
-        raise ConfigError(f"now is no time: {now!r}. Hint: now='2026-04-01'")
+        raise ConfigError(f"now is not a time: {now!r}. Hint: now='2026-04-01'")
     return moment.to_pydatetime(warn=False)
 
 
@@ -264,7 +272,7 @@ def _series(
 
 
 def _note_across_rows(faults: _Faults, clean: Eager, schema: TableSchema, table: str) -> None:
-    """Note what is wrong with rows that are right each by itself."""
+    """Add the faults between rows that have no fault themselves."""
     names = [column.name for column in schema.columns if column.name in clean.columns]
     numbered = clean.select(names).with_row_index(_ROW)
     if set(names) >= {"transaction_id", "refund_of"}:
@@ -272,7 +280,7 @@ def _note_across_rows(faults: _Faults, clean: Eager, schema: TableSchema, table:
     if table == "assignment":
         _note_two_arms(faults, _good(numbered, faults))
     if set(schema.key) <= set(names) and schema.key:
-        _note_repeats(faults, _good(numbered, faults), schema.key)
+        _note_repeats(faults, _good(numbered, faults), schema)
 
 
 def _good(numbered: Eager, faults: _Faults) -> Eager:
@@ -292,38 +300,46 @@ def _note_two_arms(faults: _Faults, good: Eager) -> None:
     faults.add_rows("customer_id", "in two arms", rows)
 
 
-def _note_repeats(faults: _Faults, good: Eager, key: Sequence[str]) -> None:
-    keyed = good.drop_nulls(list(key))
-    kept = keyed.unique(list(key), keep="first")[_ROW].to_numpy()
-    if len(kept) == len(keyed):
+def _note_repeats(faults: _Faults, good: Eager, schema: TableSchema) -> None:
+    """Add rows of one id: copies, and those whose contents differ."""
+    keyed = good.drop_nulls(list(schema.key))
+    key = joint_codes([id_codes(keyed[name]) for name in schema.key])
+    repeated = np.flatnonzero(pd.Series(key).duplicated(keep=False))
+    if not len(repeated):
         return
-    copy = keyed.drop(_ROW).is_duplicated().to_numpy()
-    again = ~np.isin(keyed[_ROW].to_numpy(), kept)
-    name = key[-1]
-    faults.add_rows(name, "stands in an earlier row", keyed[np.flatnonzero(again & ~copy), :])
-    faults.add_rows(name, "a copy of another row", keyed[np.flatnonzero(again & copy), :])
+    rows, key = keyed[repeated, :], key[repeated]
+    fields = [name for name in rows.columns if name not in (*schema.key, _ROW)]
+    content = joint_codes([key, *(content_codes(rows[name]) for name in fields)])
+    copy = pd.Series(content).duplicated().to_numpy()
+    if schema.repeats == "first":
+        other, text = pd.Series(key).duplicated().to_numpy() & ~copy, "same id as an earlier row"
+    else:
+        contents = pd.Series(content).groupby(key).transform("nunique").to_numpy()
+        other, text = contents > 1, "rows of one id differ"
+    for reason, mask in ((text, other), ("copy of an earlier row", copy & ~other)):
+        faults.add_rows(schema.key[-1], reason, rows[np.flatnonzero(mask), :])
 
 
 def _divide[FrameT](
-    rows: Eager, clean: Eager, faults: _Faults, table: str, home: _Home[FrameT]
+    rows: Eager, clean: Eager, faults: _Faults, table: str, kind: FrameKind[FrameT]
 ) -> Checked[FrameT]:
     which, texts = faults.reasons()
+    reason = texts[which]
     good = texts[which] == ""
-    bad = np.flatnonzero(~good)
-    aside = rows[bad, :]
-    reason = _series("reason", pd.Series(texts[which[bad]], dtype=object), aside, home.eager)
     counts = {
         text: int(n)
         for text, n in zip(texts, np.bincount(which, minlength=len(texts)), strict=True)
         if text
     }
     return Checked(
-        valid=home.send_back(clean[np.flatnonzero(good), :]),
-        rejected=home.send_back(aside.with_columns(reason)),
+        valid=kind.native(clean[np.flatnonzero(good), :]),
+        rejected=kind.extend(rows, unused_name(rows.columns, "reason"), reason, ~good),
         table=table,
         reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        rows=_row_ids(rows, bad),
+        rows=_row_ids(rows, np.flatnonzero(~good)),
         n_valid=int(good.sum()),
+        row_reasons=reason,
+        _kind=kind,
     )
 
 

@@ -1,4 +1,4 @@
-"""The purchase history: what purchases come down to, and its distinct states."""
+"""The purchase history: sufficient statistics of purchases, and its distinct states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import Backend, Table, collect, labels, numbers, read_ids
+from omniltv._frames import Backend, Table, as_numbers, collect, labels, numbers, read_ids
 from omniltv.errors import DataError
 from omniltv.units import TimeUnit
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DistinctStates", "PurchaseHistory"]
 
+_NUMBERS = "give numbers, of shape (n_rows,)"
+_ZERO_ONE = "code a label as 0/1 columns, one per value: (region == 'north').astype(float)"
 _STATISTICS = ("frequency", "recency", "T", "monetary_value")
 
 
@@ -27,27 +29,26 @@ _STATISTICS = ("frequency", "recency", "T", "monetary_value")
 class PurchaseHistory:
     """Sufficient statistics of purchases, one row per customer or per customer and channel.
 
-    The convention is that of Fader, Hardie and Lee (2005): everything is counted from the
-    first purchase, which opens the account and is not itself a repeat purchase.
+    The convention is that of Fader, Hardie and Lee (2005): time and purchases are counted from
+    the first purchase, which opens the account and is not itself a repeat purchase.
 
     Attributes:
         customer_id: Shape (n_rows,); unique among the rows of one combination of groups.
         frequency: Repeat purchases x.
         recency: Time of the last purchase t_x, from the first, in ``unit``.
         T: Observation length from the first purchase, in ``unit``.
-        monetary_value: Mean value of the repeat purchases; NaN where there are none.
+        monetary_value: Mean value of the repeat purchases; NaN if there are none.
         unit: The unit of ``recency`` and ``T``.
         groups: Group columns by name (``channel``, ``arm`` …), each of shape (n_rows,).
         counts: Purchases per channel by name, each of shape (n_rows,).
-        covariates: What else is known of customers, as numbers, by name, each of shape
-            (n_rows,).
+        covariates: Numeric covariates of customers by name, each of shape (n_rows,).
         start: Moment at which all accounts opened, if they opened together; all purchases are
             then repeat purchases. None if each account opened with its first purchase.
 
     Raises:
-        DataError: If columns differ in length, ids are missing or repeated, or a row
-            cannot be: negative or infinite times, recency beyond T, a repeat purchase
-            at time 0, or a recency without a repeat purchase.
+        DataError: If columns differ in length, values are not numbers, ids are missing or
+            repeated, or a row is impossible: negative or infinite times, recency beyond T, a
+            repeat purchase at time 0, or a recency without a repeat purchase.
 
     Examples:
         >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.43, 0.0], [38.86, 38.86],
@@ -73,7 +74,7 @@ class PurchaseHistory:
         columns: dict[str, object] = {"customer_id": ids, "unit": TimeUnit(self.unit)}
         columns["frequency"] = _whole(self.frequency, "frequency", ids)
         for name in ("recency", "T", "monetary_value"):
-            columns[name] = np.asarray(getattr(self, name), dtype=np.float64)
+            columns[name] = as_numbers(getattr(self, name), name, ids=ids, hint=_NUMBERS)
         groups = {name: np.asarray(values).astype(str) for name, values in self.groups.items()}
         counts = {name: _whole(values, name, ids) for name, values in self.counts.items()}
         known = {name: _finite(values, name, ids) for name, values in self.covariates.items()}
@@ -102,17 +103,17 @@ class PurchaseHistory:
         groups: Sequence[str] = (),
         covariates: Sequence[str] = (),
     ) -> "PurchaseHistory":
-        """Return a history from a frame that holds the statistics already.
+        """Return a history from a frame of the statistics.
 
         Args:
-            frame: With ``customer_id``, ``frequency``, ``recency``, ``T``, the group columns
-                and, if spend is to be fitted, ``monetary_value``.
+            frame: A frame with ``customer_id``, ``frequency``, ``recency``, ``T``, the group
+                columns and, to fit spend, ``monetary_value``.
             unit: The unit of ``recency`` and ``T``.
             groups: Names of the group columns.
-            covariates: Names of the columns of covariates; numbers, none missing.
+            covariates: Names of the covariate columns: numbers without missing values.
 
         Raises:
-            DataError: If a column is missing or holds what cannot be.
+            DataError: If a column is missing, or its values are not numbers or impossible.
 
         Examples:
             >>> import pandas as pd
@@ -163,14 +164,20 @@ class PurchaseHistory:
 
         Raises:
             DataError: If there is not one label per row.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...                           [11.5, float("nan")], TimeUnit.WEEK)
+            >>> history.with_group("arm", ["control", "treated"])
+            PurchaseHistory(2 rows by arm, 2 repeat purchases, in weeks)
         """
         return replace(self, groups={**self.groups, name: np.asarray(values).astype(str)})
 
     def with_covariate(self, name: str, values: ArrayLike) -> "PurchaseHistory":
-        """Return the history with one more covariate: numbers, one per row, none missing.
+        """Return the history with one more covariate: one number per row, none missing.
 
-        A covariate does not change while a customer is observed: an age group, a first
-        order's size, a 0/1 for membership. Put what has no order (a region) in 0/1 columns.
+        A covariate is constant while a customer is observed, such as the size of the first
+        order, or 1 for members and 0 for others. Code labels (a region) as 0/1 columns.
 
         Raises:
             DataError: If there is not one finite number per row.
@@ -181,11 +188,18 @@ class PurchaseHistory:
             >>> history.with_covariate("member", [1, 0]).covariates["member"]
             array([1., 0.])
         """
-        column = np.asarray(values, dtype=np.float64)
+        column = as_numbers(values, name, ids=self.customer_id, hint=_ZERO_ONE)
         return replace(self, covariates={**self.covariates, name: column})
 
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
-        """Return some rows, by position or by boolean mask."""
+        """Return some rows, by position or by boolean mask.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...                           [11.5, float("nan")], TimeUnit.WEEK)
+            >>> history.take(history.frequency > 0).customer_id.tolist()
+            ['a']
+        """
         pick = np.asarray(rows)
         return _unchecked(
             self,
@@ -197,10 +211,10 @@ class PurchaseHistory:
         )
 
     def distinct(self, *, spend: bool = False) -> "DistinctStates":
-        """Return the distinct states with their counts and the way back.
+        """Return the distinct states, their counts, and the state of each row.
 
         Args:
-            spend: Whether rows also differ by their mean value; else only by groups,
+            spend: Whether the mean value is part of the state, in addition to groups,
                 covariates, frequency, recency and T.
         """
         groups = [np.unique(values, return_inverse=True)[1] for values in self.groups.values()]
@@ -220,12 +234,19 @@ class PurchaseHistory:
 
 @dataclass(frozen=True, eq=False)
 class DistinctStates:
-    """The distinct states of a history, how often each occurs, and the way back.
+    """The distinct states of a history, their counts, and the state of each row.
 
     Attributes:
-        states: One row per distinct state, under the id of one customer who has it.
-        count: How many rows of the history have the state, shape (n_states,).
-        index: State of each row of the history, shape (n_rows,).
+        states: One row per distinct state, with the id of one of its customers.
+        count: Number of rows of the history with the state, of shape (n_states,).
+        index: State of each row of the history, of shape (n_rows,).
+
+    Examples:
+        >>> history = PurchaseHistory(["a", "b", "c"], [0, 1, 0], [0.0, 3.0, 0.0],
+        ...                           [9.0, 9.0, 9.0], [float("nan")] * 3, TimeUnit.WEEK)
+        >>> distinct = history.distinct()
+        >>> sorted(distinct.count.tolist()), len(distinct.expand(distinct.count))
+        ([1, 2], 3)
     """
 
     states: PurchaseHistory
@@ -238,7 +259,7 @@ class DistinctStates:
 
 
 def _unchecked(history: PurchaseHistory, **columns: object) -> PurchaseHistory:
-    """Return a copy with other columns that need no second look."""
+    """Return a copy with other columns, without checking them again."""
     copy = object.__new__(PurchaseHistory)
     for name, value in {**vars(history), **columns}.items():
         object.__setattr__(copy, name, value)
@@ -249,7 +270,7 @@ def _whole(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np
     array = np.asarray(values)
     if array.dtype.kind in "iub":
         return array.astype(np.int64)
-    numeric = array.astype(np.float64)
+    numeric = as_numbers(values, name, ids=ids, hint=_NUMBERS)
     bad = ~np.isfinite(numeric) | (numeric != np.floor(numeric))
     if bad.any():
         rows = ids[bad].tolist() if len(ids) == len(bad) else ()
@@ -258,11 +279,11 @@ def _whole(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np
 
 
 def _finite(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
+    array = as_numbers(values, name, ids=ids, hint=_ZERO_ONE)
     bad = ~np.isfinite(array)
     if bad.any():
         rows = ids[bad].tolist() if len(ids) == len(bad) else ()
-        hint = "fill what is missing, and add a 0/1 column that says where it was"
+        hint = "fill in missing values, and add a 0/1 column that marks them"
         raise DataError("missing or infinite covariates", column=name, rows=rows, hint=hint)
     return array
 
@@ -305,6 +326,6 @@ def _check_ids(history: PurchaseHistory) -> None:
         key = np.unique(key * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
     again = pd.Series(key).duplicated().to_numpy()
     if again.any():
-        hint = "one row per customer, or name the group columns that divide customers"
+        hint = "give one row per customer, or name the group columns: groups=['channel']"
         rows = history.customer_id[again].tolist()
-        raise DataError("the same customer again", column="customer_id", rows=rows, hint=hint)
+        raise DataError("repeated customers", column="customer_id", rows=rows, hint=hint)

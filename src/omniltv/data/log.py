@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
@@ -12,7 +12,17 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import Backend, Eager, Table, check_ids, collect, positions, repeated
+from omniltv._frames import (
+    Backend,
+    Eager,
+    Table,
+    check_ids,
+    collect,
+    positions,
+    read_frame,
+    repeated,
+    unused_name,
+)
 from omniltv.data.checking import Moment, check
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
@@ -29,7 +39,6 @@ type Refunds = Literal["net", "set_aside"]
 type UnitName = TimeUnit | Literal["day", "week", "month", "year"]
 
 _CENT = 1e-9
-_ROW = "_row"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,7 +96,8 @@ class PurchaseLog[FrameT]:
             frame: With the columns ``customer_id``, ``channel``, ``time`` and ``value`` and,
                 if there are refunds, ``transaction_id`` and ``refund_of``. A refund is a row
                 with a negative value. A row with value 0 (paid with points or a coupon) is a
-                purchase.
+                purchase. Without ``channel``, all purchases are on one channel, ``"all"``;
+                without ``value``, values are NaN.
             timezone: Time zone of the calendar, such as ``"Asia/Tokyo"``. Required if times
                 have an offset. Times without an offset are taken as local times.
             refunds: ``"net"`` subtracts a refund from the purchase it names; a purchase that
@@ -116,14 +126,16 @@ class PurchaseLog[FrameT]:
         """
         if refunds not in ("net", "set_aside"):
             raise ConfigError(f'unknown rule for refunds: {refunds!r}. Hint: refunds="net"')
-        given = collect(frame, "purchases").with_row_index(_ROW)
+        given, kind = read_frame(frame, "purchases")
         checked = check(given.to_native(), "purchases", now=now)
         table = _local_time(collect(checked.valid, "purchases"), timezone)
         value, bought, reason = _settle(table, refunds)
         customer, ids = _codes(table, "customer_id", bought)
         channel, names = _codes(table, "channel", bought)
         order = np.argsort(names.astype(str), kind="stable")
-        aside = _set_aside(given, collect(checked.rejected, "rows"), table, reason)
+        why = checked.row_reasons.copy()
+        why[why == ""] = reason
+        rejected = kind.extend(given, unused_name(given.columns, "reason"), why, why != "")
         return PurchaseLog(
             customer_id=ids,
             channels=tuple(str(names[place]) for place in order),
@@ -131,8 +143,8 @@ class PurchaseLog[FrameT]:
             channel=np.argsort(order)[channel],
             time=table["time"].to_numpy().astype("datetime64[us]")[bought],
             value=value[bought],
-            rejected=cast("IntoFrameT", aside.to_native()),
-            n_rejected=len(aside),
+            rejected=rejected,
+            n_rejected=int((why != "").sum()),
             timezone=timezone,
         )
 
@@ -744,8 +756,10 @@ def _local_time(table: Eager, timezone: str | None) -> Eager:
 def _settle(
     table: Eager, refunds: Refunds
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.object_]]:
-    """Return the value after refunds, whether a row is a purchase, and why it is rejected."""
-    value = table["value"].to_numpy().astype(np.float64)
+    """Return value after refunds, whether a row is a purchase, and why it is rejected."""
+    value = np.full(len(table), np.nan)
+    if "value" in table.columns:
+        value = table["value"].to_numpy().astype(np.float64)
     reason = np.full(len(value), "", dtype=object)
     refund = value < 0
     if refunds == "set_aside":
@@ -786,17 +800,8 @@ def _refunded(table: Eager, refund: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _codes(
     table: Eager, column: str, rows: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    values = np.array(table[column].to_list(), dtype=object)[rows]
+    everything = ["all"] * len(table)  # of a table without channels
+    given = table[column].to_list() if column in table.columns else everything
+    values = np.array(given, dtype=object)[rows]
     codes, labels = pd.factorize(values)
     return codes.astype(np.intp), np.asarray(labels, dtype=object)
-
-
-def _set_aside(given: Eager, rejected: Eager, table: Eager, reason: NDArray[np.object_]) -> Eager:
-    """Return the rows rejected by the check or the log, as given, with the reason."""
-    why = np.full(len(given), "", dtype=object)
-    why[rejected[_ROW].to_numpy()] = rejected["reason"].to_list()
-    why[table[_ROW].to_numpy()] = reason
-    rows = np.flatnonzero(why != "")
-    backend = nw.get_native_namespace(given)
-    text = nw.new_series("reason", why[rows].tolist(), nw.String, backend=backend)
-    return given[rows.tolist()].drop(_ROW).with_columns(text)

@@ -1,6 +1,6 @@
-"""The tables that omniltv takes in: their columns, and what a value may be."""
+"""The tables that omniltv reads: their columns, and the values that are allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 import pandas as pd
 
+from omniltv._frames import missing_column
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SCHEMAS", "TableColumn", "TableName", "TableSchema", "out_of_range", "schema_of"]
+__all__ = [
+    "FIELDS",
+    "NORMAL_COLUMNS",
+    "SCHEMAS",
+    "TableColumn",
+    "TableName",
+    "TableSchema",
+    "out_of_range",
+    "schema_of",
+]
 
 type TableName = Literal[
     "transactions", "purchases", "records", "assignment", "behaviour", "contacts"
@@ -22,7 +32,34 @@ type TableName = Literal[
 """The tables that can be checked."""
 
 EARLIEST = "1900-01-01"
-"""Times before this day are slips or fillers."""
+"""Times before this day are errors or placeholders."""
+
+FIELDS = (
+    "family_name",
+    "given_name",
+    "family_name_kana",
+    "given_name_kana",
+    "email",
+    "phone",
+    "postcode",
+    "address",
+    "birth_date",
+    "gender",
+    "card_number",
+)
+"""The personal columns of customer records; all of them are optional."""
+
+NORMAL_COLUMNS = (
+    "family_written",
+    "given_written",
+    "family_reading",
+    "given_reading",
+    "full_reading",
+    "mailbox",
+    "phone_tail",
+    *FIELDS[4:],
+)
+"""The columns that normalising makes of the personal columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +67,56 @@ class TableColumn:
     """A column of a table.
 
     Attributes:
-        name: Its name.
-        kind: An id (text or whole number), a label (text), a time or a number.
-        needed: Whether the table must have it.
-        may_miss: Whether a row may go without a value.
+        name: Name of the column.
+        kind: An id (text or whole number), a label (text), a time, a number, or a personal
+            field (any single value).
+        needed: Whether the table must have the column.
+        may_miss: Whether a row may lack a value.
+
+    Examples:
+        >>> TableColumn("channel", "label", needed=False).may_miss
+        False
     """
 
     name: str
-    kind: Literal["id", "label", "time", "number"]
+    kind: Literal["id", "label", "time", "number", "field"]
     needed: bool = True
     may_miss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TableSchema:
-    """The columns that are checked in a table; any other column is let through.
+    """The columns of a table that are checked; other columns are left as they are.
+
+    If several valid rows have the same id and the same contents, the first is valid and the
+    others are copies. If the contents differ, ``repeats`` decides.
 
     Attributes:
-        columns: The columns, in the order in which their faults are told.
-        key: The columns that tell one row from another, if there are such.
+        columns: The columns, in the order in which faults are reported.
+        key: The columns that identify a row; empty if there are none.
+        repeats: Which rows of one id are valid if their contents differ: the first, or none.
+
+    Examples:
+        >>> SCHEMAS["records"].key, SCHEMAS["records"].repeats
+        (('source', 'record_id'), 'none')
     """
 
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...] = ()
+    repeats: Literal["first", "none"] = "first"
 
     def present(self, names: Sequence[str], table: str) -> tuple[TableColumn, ...]:
         """Return the columns of the schema that a frame has.
 
         Raises:
-            DataError: If a needed column is missing.
+            DataError: If a needed column is missing, or the name of an optional one seems
+                to be misspelt.
         """
+        known = {column.name for column in self.columns}
+        others = {name.strip().lower(): name for name in names if name not in known}
         for column in self.columns:
-            if column.needed and column.name not in names:
-                raise _missing(column.name, names, table)
+            if column.name not in names and (column.needed or _misspelt(column, [*others])):
+                raise _missing(column.name, names, others, table)
         return tuple(column for column in self.columns if column.name in names)
 
 
@@ -71,6 +125,10 @@ def schema_of(table: str) -> TableSchema:
 
     Raises:
         ConfigError: If there is no such table.
+
+    Examples:
+        >>> [column.name for column in schema_of("behaviour").columns if column.needed]
+        ['source', 'record_id', 'time', 'event']
     """
     if table not in SCHEMAS:
         known = ", ".join(SCHEMAS)
@@ -78,23 +136,35 @@ def schema_of(table: str) -> TableSchema:
     return SCHEMAS[table]
 
 
-def _missing(name: str, names: Sequence[str], table: str) -> DataError:
-    spelt = {str(known).lower(): str(known) for known in names}
-    near = get_close_matches(name.lower(), spelt, n=1, cutoff=0.5)
-    rename = f'rename it: frame.rename(columns={{"{spelt[near[0]]}": "{name}"}})' if near else ""
-    problem = f"{table} has no such column; it has: {', '.join(spelt.values()) or 'none'}"
-    return DataError(problem, column=name, hint=rename or "add it")
+def _misspelt(column: TableColumn, others: Sequence[str]) -> bool:
+    """Return whether an unknown column seems to be an optional column of the table."""
+    if column.kind == "field":
+        return column.name in others
+    alike = [other for other in others if other.count("_") == column.name.count("_")]
+    return bool(get_close_matches(column.name, alike, cutoff=0.8))
+
+
+def _missing(name: str, names: Sequence[str], others: Mapping[str, str], table: str) -> DataError:
+    """Return the error that a column is missing; the hint renames none that the table needs."""
+    near = get_close_matches(name, others, n=1, cutoff=0.5)
+    rename = f'rename it: frame.rename(columns={{"{others[near[0]]}": "{name}"}})' if near else ""
+    return missing_column(name, names, table, rename or f"add the column {name!r}")
 
 
 def out_of_range(
     view: pd.DataFrame, latest: datetime
 ) -> list[tuple[str, str, "NDArray[np.bool_]"]]:
-    """Return column, reason and rows of numbers and times that cannot be.
+    """Return column, reason and rows of numbers and times outside the allowed range.
 
     Args:
-        view: What the columns read as: floats, and times without a zone; missing where
-            they could not be read.
+        view: The values read: floats, and times without a time zone; missing where a value
+            could not be read.
         latest: The last time that is not in the future.
+
+    Examples:
+        >>> found = out_of_range(pd.DataFrame({"value": [1.0, np.inf]}), datetime(2026, 1, 1))
+        >>> [(column, reason, rows.tolist()) for column, reason, rows in found]
+        [('value', 'infinite', [False, True])]
     """
     import pandera.pandas as pa  # noqa: PLC0415  # takes a second, and few need it
 
@@ -136,7 +206,8 @@ def _time_checks(latest: datetime) -> list[object]:
 
 
 _PERSON = (TableColumn("source", "label"), TableColumn("record_id", "id", may_miss=True))
-_WHERE_WHEN = (TableColumn("channel", "label"), TableColumn("time", "time"))
+_WHERE_WHEN = (TableColumn("channel", "label", needed=False), TableColumn("time", "time"))
+_VALUE = TableColumn("value", "number", needed=False)
 _REFUND = TableColumn("refund_of", "id", needed=False, may_miss=True)
 
 SCHEMAS: dict[str, TableSchema] = {
@@ -146,7 +217,7 @@ SCHEMAS: dict[str, TableSchema] = {
             *_PERSON,
             TableColumn("customer_id", "id", needed=False, may_miss=True),
             *_WHERE_WHEN,
-            TableColumn("value", "number"),
+            _VALUE,
             _REFUND,
         ),
         key=("transaction_id",),
@@ -156,14 +227,22 @@ SCHEMAS: dict[str, TableSchema] = {
             TableColumn("transaction_id", "id", needed=False, may_miss=True),
             TableColumn("customer_id", "id"),
             *_WHERE_WHEN,
-            TableColumn("value", "number"),
+            _VALUE,
             _REFUND,
         ),
         key=("transaction_id",),
     ),
     "records": TableSchema(
-        (TableColumn("source", "label"), TableColumn("record_id", "id")),
+        (
+            TableColumn("source", "label"),
+            TableColumn("record_id", "id"),
+            *(
+                TableColumn(name, "field", needed=False, may_miss=True)
+                for name in dict.fromkeys((*FIELDS, *NORMAL_COLUMNS))
+            ),
+        ),
         key=("source", "record_id"),
+        repeats="none",
     ),
     "assignment": TableSchema(
         (
@@ -184,4 +263,4 @@ SCHEMAS: dict[str, TableSchema] = {
         )
     ),
 }
-"""What is known of each table, by name."""
+"""The schema of each table, by name."""

@@ -1,4 +1,4 @@
-"""From scored pairs to customers: clusters, ids, households, the crosswalk."""
+"""Customers from scored pairs: clusters, ids, households, the crosswalk."""
 
 from omniltv.identity.customers.attachment import (
     Attached,

@@ -1,4 +1,4 @@
-"""How well customers hang together: what a customer made of two people shows."""
+"""Cohesion of customers: signs that a customer is two people."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ _FROM = 4  # records: of fewer, no two groups of two can be told apart
 
 @dataclass(frozen=True, eq=False)
 class Cohesion:
-    """How customers hang together, shape (n_customers,) each.
+    """Cohesion of customers, of shape (n_customers,) each.
 
     Attributes:
-        agreeing: Share of all pairs of its records that speak for one person.
-        weakest: Probability of the link at which it would fall apart first; 1 if alone.
-        across: Pairs that speak for one person between the two parts into which it would fall.
-        flag: Why it is worth a look, "" where it is not.
+        agreeing: Share of all pairs of its records with evidence for one person.
+        weakest: Probability of the weakest link that holds it together; 1 for one record.
+        across: Pairs with evidence for one person between the two parts without this link.
+        flag: Why the customer needs review, "" if it does not.
     """
 
     agreeing: NDArray[np.float64]
@@ -37,12 +37,12 @@ class Cohesion:
 
 
 def cohesion(pairs: ScoredPairs, customer: Codes, *, many: int) -> Cohesion:
-    """Return how customers hang together.
+    """Return the cohesion of customers.
 
     Args:
         pairs: Scored pairs.
         customer: Number of each record's customer, from 0 without gaps.
-        many: Records from which a customer is too large to be believed.
+        many: Number of records from which a customer is flagged as too large.
     """
     found = pairs.candidates
     inside = (customer[found.left] == customer[found.right]) & (pairs.weight > 0)
@@ -66,9 +66,9 @@ def cohesion(pairs: ScoredPairs, customer: Codes, *, many: int) -> Cohesion:
 def _weakest(
     left: Codes, right: Codes, p: NDArray[np.float64], customer: Codes
 ) -> tuple[NDArray[np.float64], Codes]:
-    """Return each customer's weakest needed link, and the parts of all without these."""
+    """Return the weakest link of each customer, and the parts without it."""
     n = len(customer)
-    # Of the pairs of a customer, the surest that still join it: a spanning tree.
+    # The spanning tree of the most probable pairs that connect a customer.
     cost = coo_array((2.0 - p, (left, right)), shape=(n, n))
     tree = minimum_spanning_tree(cost.tocsr()).tocoo()
     ends, sure = (tree.row.astype(np.int64), tree.col.astype(np.int64)), 2.0 - tree.data
@@ -82,7 +82,7 @@ def _weakest(
 
 
 def _smaller_part(part: Codes, customer: Codes) -> Codes:
-    """Return how many records the smaller part of each customer has."""
+    """Return the number of records in the smaller part of each customer."""
     _, place, size = np.unique(part, return_index=True, return_counts=True)
     smaller = np.full(int(customer.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(smaller, customer[place], size)
@@ -90,7 +90,7 @@ def _smaller_part(part: Codes, customer: Codes) -> Codes:
 
 
 def _flags(reasons: dict[str, Flags]) -> tuple[str, ...]:
-    """Return the reasons that hold for each customer, in one text."""
+    """Return the reasons for each customer, as one text."""
     holding: dict[int, list[str]] = {}
     for reason, holds in reasons.items():
         for row in np.flatnonzero(holds).tolist():

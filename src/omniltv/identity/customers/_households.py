@@ -1,4 +1,4 @@
-"""Customers who live together: households, from what the records of two customers share."""
+"""Households: customers who live together, from the values that their records share."""
 
 import numpy as np
 
@@ -15,16 +15,16 @@ _SURE = 1e-9
 def households_of(
     pairs: ScoredPairs, customer: Codes, *, clusterer: Clusterer, threshold: float
 ) -> Codes:
-    """Return the number of each customer's household, shape (n_customers,).
+    """Return the number of each customer's household, of shape (n_customers,).
 
-    Two records are of one household if they are one person or two of a family. Two customers
-    are so as much as their compared records are on average; who is joined is up to the clusterer.
+    Two records are of one household if they are one person or two people of a family. The
+    evidence for two customers is the mean over their compared records. The clusterer joins.
 
     Args:
         pairs: Scored pairs of records.
         customer: Number of each record's customer, from 0 without gaps.
-        clusterer: Makes households of pairs of customers.
-        threshold: Probability from which two customers are joined.
+        clusterer: Clusters pairs of customers into households.
+        threshold: Minimum probability to join two customers.
     """
     n = int(customer.max(initial=-1)) + 1
     found = pairs.candidates

@@ -1,4 +1,4 @@
-"""Customer ids that depend on the records alone and survive the next run."""
+"""Customer ids that depend only on the records and are stable over runs."""
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -30,18 +30,18 @@ def customer_ids(
     *,
     prefix: str = "c",
 ) -> Texts:
-    """Return the customer id of each record, shape (n_records,).
+    """Return the customer id of each record, of shape (n_records,).
 
-    A cluster keeps the previous id that most of its records had; where two clusters
-    claim one id the larger overlap has it, then the smaller first key. A new customer
-    is named after its first record.
+    A cluster keeps the previous id of most of its records. If two clusters claim one id,
+    the larger overlap gets it, then the smaller first key. The id of a new customer is
+    derived from its first record.
 
     Args:
         keys: Source and id within it of each record, of shape (n_records,) each, sorted.
         clusters: Cluster of each record.
-        previous: Customer id of each record in the run before, None where it had none.
-        taken: All ids of the run before: nobody new is given one.
-        prefix: What a new id begins with.
+        previous: Customer id of each record in the previous run, None if it had none.
+        taken: All ids of the previous run, which new customers cannot get.
+        prefix: Prefix of new ids.
     """
     number = pd.factorize(clusters)[0].astype(np.int64)
     first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
@@ -62,7 +62,7 @@ def customer_ids(
 
 
 def _kept(number: Codes, first: NDArray[np.intp], previous: Texts) -> Texts:
-    """Return the previous id that each cluster keeps, None where it keeps none."""
+    """Return the previous id that each cluster keeps, None if it keeps none."""
     names = np.full(len(first), None, dtype=object)
     code, known = factorized(previous)
     had = code >= 0
@@ -80,13 +80,13 @@ def _kept(number: Codes, first: NDArray[np.intp], previous: Texts) -> Texts:
 
 
 def _more(keys: Sequence[Texts], prefix: str) -> Iterator[str]:
-    """Yield names after one record of a customer after the other, and so on without end."""
+    """Yield names from the records of a customer in turn, without end."""
     for number in count():
         yield from _names(keys, prefix, number).tolist()
 
 
 def _names(keys: Sequence[Texts], prefix: str, number: int = 0) -> Texts:
-    """Return a name after each of some records: a hash of its key in base 32."""
+    """Return a name for each of some records: a hash of its key in base 32."""
     end = str(number) if number else ""
     written = ("\x1f".join((*key, end)) for key in zip(*keys, strict=True))
     digests = b"".join(map(_digest, written))

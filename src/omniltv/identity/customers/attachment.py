@@ -1,16 +1,28 @@
 """Transactions to customers: the crosswalk, read and applied."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
+from numpy.typing import NDArray
 
+from omniltv._frames import Eager, read_frame, require, unused_name
 from omniltv.errors import DataError
-from omniltv.identity._frames import read
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import RecordKey
 
-__all__ = ["Attached", "attach", "attached", "customers_of", "ids_of"]
+__all__ = [
+    "Attached",
+    "attach",
+    "attached",
+    "customers_of",
+    "customers_of_rows",
+    "ids_of",
+    "keys_of",
+]
 
 
 _CUSTOMER = ("source", "record_id", "customer_id")
@@ -22,7 +34,14 @@ class Attached[FrameT]:
 
     Attributes:
         valid: The rows of known records, with ``customer_id``.
-        rejected: The other rows as they came, with ``reason``.
+        rejected: The other rows as given, with ``reason``.
+
+    Examples:
+        >>> import pandas as pd
+        >>> crosswalk = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "customer_id": ["a"]})
+        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["1", "2"]})
+        >>> attach(bought, crosswalk).rejected["reason"].tolist()
+        ['record_id: not in the crosswalk']
     """
 
     valid: FrameT
@@ -31,24 +50,27 @@ class Attached[FrameT]:
     _attached: int
 
     def summary(self) -> str:
-        """Return how many rows were attached and why the others were not."""
+        """Return the number of attached rows, and of rejected rows by reason."""
         why = "; ".join(f"{n:,} {reason}" for reason, n in self._reasons.items()) or "none"
-        return f"{self._attached:,} rows attached; set aside: {why}"
+        return f"{self._attached:,} rows attached; rejected: {why}"
 
     def __repr__(self) -> str:
         return f"Attached({self.summary()})"
 
 
 def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrameT]:
-    """Return transactions with the ``customer_id`` of a crosswalk; the others set aside.
+    """Return transactions with the ``customer_id`` of a crosswalk; rows without one are rejected.
+
+    A ``customer_id`` that the transactions have already is replaced.
 
     Args:
-        transactions: A frame with ``source`` and ``record_id``.
-        crosswalk: A frame with these and ``customer_id``: that of a resolution, one of its
-            draws, or one that was stored.
+        transactions: A frame with ``source`` and ``record_id``. Guests have no record id.
+        crosswalk: A frame with these columns and ``customer_id``: the crosswalk of a
+            resolution, one of its draws, or a stored one.
 
     Raises:
-        DataError: If a column is missing.
+        DataError: If a column is missing, or the crosswalk has missing values or two rows for
+            one record.
 
     Examples:
         >>> import pandas as pd
@@ -56,7 +78,7 @@ def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrame
         >>> stored = pd.DataFrame(keys | {"customer_id": ["a", "a"]})
         >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["E1", None]})
         >>> attach(bought, stored).summary()
-        '1 rows attached; set aside: 1 no record_id (a guest)'
+        '1 rows attached; rejected: 1 record_id: missing'
     """
     return attached(transactions, customers_of(crosswalk, "crosswalk"))
 
@@ -65,7 +87,7 @@ def customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, str]:
     """Return the customer id of each record of a crosswalk.
 
     Raises:
-        DataError: If a column is missing.
+        DataError: As `ids_of`.
     """
     return {
         (key[0], key[1]): customer for key, customer in ids_of(crosswalk, what, _CUSTOMER).items()
@@ -73,42 +95,63 @@ def customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, str]:
 
 
 def ids_of(frame: IntoFrame, what: str, names: Sequence[str]) -> dict[tuple[str, ...], str]:
-    """Return the last of some columns by the others."""
-    table, _ = read(frame, what)
-    for name in names:
-        if name not in table.columns:
-            hint = f"{what} has {', '.join(names[:-1])} and {names[-1]}"
-            raise DataError(f"the column is missing from {what}", column=name, hint=hint)
-    texts = ([normalise.key(value) for value in table[name].to_list()] for name in names)
-    return {row[:-1]: row[-1] for row in zip(*texts, strict=True)}
+    """Return the last of some columns by the others.
+
+    Raises:
+        DataError: If a column is missing, an id is missing, or two rows have the same key.
+    """
+    table, _ = read_frame(frame, what)
+    require(table.columns, names, what, f"{what} needs the columns {', '.join(names)}")
+    texts = [list(map(normalise.key, table[name].to_list())) for name in names]
+    keys = list(zip(*texts[:-1], strict=True))
+    for name, values in zip(names, texts, strict=True):
+        if "" in values:
+            lacking = [row for row, value in enumerate(values) if not value]
+            rows = [keys[row] for row in lacking] if name == names[-1] else lacking
+            hint = f"remove the rows of {what} without {name}, or fill it in"
+            raise DataError(f"missing ids in {what}", column=name, rows=rows, hint=hint)
+    found = dict(zip(keys, texts[-1], strict=True))
+    if len(found) < len(keys):
+        again = [key for key, n in Counter(keys).items() if n > 1]
+        hint = f"keep one row per {' and '.join(names[:-1])}"
+        raise DataError(f"repeated rows in {what}", column=names[-2], rows=again, hint=hint)
+    return found
+
+
+def keys_of(table: Eager, what: str) -> list[RecordKey]:
+    """Return (source, record_id) of each row as text, missing ids as ``""``.
+
+    Raises:
+        DataError: If a column is missing.
+    """
+    names = ("source", "record_id")
+    require(table.columns, names, what, f"{what} needs source and record_id of every row")
+    source, record_id = (list(map(normalise.key, table[name].to_list())) for name in names)
+    return list(zip(source, record_id, strict=True))
+
+
+def customers_of_rows(
+    table: Eager, what: str, customer_of: Mapping[RecordKey, str]
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Return the customer of each row, and the reason why a row has none, ``""`` if it has one."""
+    keys = keys_of(table, what)
+    customer, reason = np.empty(len(keys), dtype=object), np.full(len(keys), "", dtype=object)
+    customer[:] = [customer_of.get(key) for key in keys]
+    for row in np.flatnonzero(pd.isna(customer)).tolist():
+        reason[row] = "record_id: not in the crosswalk" if keys[row][1] else "record_id: missing"
+    return customer, reason
 
 
 def attached(
     transactions: IntoFrameT, customer_of: Mapping[RecordKey, str]
 ) -> Attached[IntoFrameT]:
-    """Return transactions with their customer, by the customer of each record."""
-    table, kind = read(transactions, "transactions")
-    for name in ("source", "record_id"):
-        if name not in table.columns:
-            hint = "transactions carry the id that their own source knows the customer by"
-            raise DataError("the column is missing", column=name, hint=hint)
-    columns = {name: table[name].to_list() for name in ("source", "record_id")}
-    keys = [
-        (normalise.key(source), normalise.key(record))
-        for source, record in zip(columns["source"], columns["record_id"], strict=True)
-    ]
-    customer = [customer_of.get(key) for key in keys]
-    reasons = [_why_not(key, customer_of) for key in keys]
-    unknown = [reason for reason in reasons if reason]
+    """Return transactions with their customer, given the customer of each record."""
+    table, kind = read_frame(transactions, "transactions")
+    customer, reason = customers_of_rows(table, "transactions", customer_of)
+    known = reason == ""
     return Attached(
-        kind.extend(table, "customer_id", customer, [not reason for reason in reasons]),
-        kind.extend(table, "reason", reasons, [bool(reason) for reason in reasons]),
-        {reason: unknown.count(reason) for reason in sorted(set(unknown))},
-        len(keys) - len(unknown),
+        kind.extend(table, "customer_id", customer, known),
+        kind.extend(table, unused_name(table.columns, "reason"), reason, ~known),
+        Counter(sorted(reason[~known].tolist())),
+        int(known.sum()),
     )
-
-
-def _why_not(key: RecordKey, customer_of: Mapping[RecordKey, str]) -> str:
-    if key in customer_of:
-        return ""
-    return "no record_id (a guest)" if not key[1] else "no such record in the crosswalk"

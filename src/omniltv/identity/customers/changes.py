@@ -1,11 +1,11 @@
-"""What became of customers between two crosswalks: new, gone, merged, split."""
+"""Changes of customers between two crosswalks: new, gone, merged, split."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from omniltv.identity._frames import read
+from omniltv._frames import read_frame
 from omniltv.identity.customers.attachment import customers_of
 from omniltv.identity.records.columns import RecordKey
 
@@ -16,20 +16,21 @@ _COLUMNS = ("source", "record_id", "before", "after", "change")
 
 
 def crosswalk_changes(before: IntoFrame, after: IntoFrameT) -> IntoFrameT:
-    """Return one row for each record whose customer is another one now, and why.
+    """Return one row per record whose customer changed, with the kind of change.
 
     Args:
         before: The crosswalk of one run: ``source``, ``record_id``, ``customer_id``.
-        after: That of a later one.
+        after: The crosswalk of a later run.
 
     Returns:
-        ``source``, ``record_id``, ``before``, ``after`` (None where there is none) and
-        ``change``: ``"new record"``, ``"record gone"``, ``"merged"`` (all that is left of the
-        customer went to another), ``"split"`` (some of it stayed, or went elsewhere), ordered
-        by source and record. A frame of the kind of ``after``.
+        ``source``, ``record_id``, ``before``, ``after`` (None if there is none) and
+        ``change``: ``"new record"``, ``"record gone"``, ``"merged"`` (all remaining records of
+        the customer moved to one other customer) or ``"split"`` (some stayed, or moved
+        elsewhere), ordered by source and record. A frame of the kind of ``after``.
 
     Raises:
-        DataError: If a column is missing.
+        DataError: If a column is missing, or a crosswalk has missing values or two rows for
+            one record.
 
     Examples:
         >>> import pandas as pd
@@ -40,15 +41,15 @@ def crosswalk_changes(before: IntoFrame, after: IntoFrameT) -> IntoFrameT:
           record_id before after  change
         0         1      b     a  merged
     """
-    changes = changes_between(customers_of(before, "before"), customers_of(after, "after"))
-    _, kind = read(after, "after")
-    return kind.build(changes, {})
+    rows, kind = read_frame(after, "after")
+    now = customers_of(rows.to_native(), "after")
+    return kind.build(changes_between(customers_of(before, "before"), now))
 
 
 def changes_between(
     before: Mapping[RecordKey, str], after: Mapping[RecordKey, str]
 ) -> dict[str, list[object]]:
-    """Return the columns of `crosswalk_changes`, of customer ids by record."""
+    """Return the columns of `crosswalk_changes`, given customer ids by record."""
     moved = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     went = _went(before, after)
     rows = [
@@ -58,7 +59,7 @@ def changes_between(
 
 
 def _went(old: Mapping[RecordKey, str], new: Mapping[RecordKey, str]) -> Mapping[str, set[str]]:
-    """Return to which customers the records of each customer went."""
+    """Return the customers that the records of each customer moved to."""
     both: Iterable[RecordKey] = old.keys() & new.keys()
     went: dict[str, set[str]] = defaultdict(set)
     for key in both:

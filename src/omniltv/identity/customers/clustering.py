@@ -1,4 +1,4 @@
-"""From scored pairs to customers: best link first, and never against the evidence."""
+"""Clustering of scored pairs into customers: best link first, never against the evidence."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,12 +19,21 @@ _CLIP = 20.0
 
 @dataclass(frozen=True)
 class BestFirstClusterer:
-    """Joins the surest pairs first and refuses a join that contradicts what is known.
+    """Joins the most probable pairs first and rejects joins that contradict the evidence.
 
-    Two clusters are joined by a link if together they hold at most one record of each
-    unique source, and if the evidence of all compared pairs across them, not only of
-    the link, speaks for one person. So a record without a given name cannot tie a
-    husband to his wife. What was decided by hand comes first, unique sources or not.
+    A link joins two clusters if together they have at most one record of each unique
+    source, and if the total evidence of all compared pairs between them is for one person.
+    A record without a given name therefore cannot join a husband and his wife. Manual
+    decisions come first and override unique sources.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.identity import LinkSpec, stitch
+        >>> records = pd.DataFrame({"source": ["ec", "pos"], "record_id": ["1", "2"],
+        ...     "given_name": ["Ann", "Ann"], "phone": ["03-1234-5678", "03-1234-5678"]})
+        >>> spec = LinkSpec(clusterer=BestFirstClusterer())
+        >>> len(stitch(records, spec=spec).crosswalk)
+        2
     """
 
     def cluster(
@@ -40,7 +49,7 @@ class BestFirstClusterer:
         component = components(left[links], right[links], n_records)
         inside = np.flatnonzero(component[left] == component[right])
         contested = _contested(component, component[left[inside]], pairs.weight[inside], unique)
-        # Where nothing speaks against it, a component is one customer.
+        # A component without contrary evidence is one customer.
         open_ = inside[contested[component[left[inside]]]]
         if not len(open_):
             return component
@@ -67,7 +76,7 @@ def _contested(
     weight: NDArray[np.float64],
     unique: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Return in which components anything speaks against one customer."""
+    """Return which components have evidence against one customer."""
     against = np.zeros(int(component.max(initial=0)) + 1, dtype=np.bool_)
     against[where[weight <= 0]] = True
     visits = joint(component, unique)
@@ -77,7 +86,7 @@ def _contested(
 
 
 class _Forest:
-    """Union-find that knows the evidence and the unique sources between its clusters."""
+    """Union-find with the evidence and the unique sources between its clusters."""
 
     def __init__(self, n: int, unique: NDArray[np.int64]) -> None:
         self._parent = list(range(n))

@@ -1,4 +1,4 @@
-"""Which pairs are worth comparing: several independent views, each with a name."""
+"""Blocking: named rules that propose pairs of records to compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _NONE = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class KeyBlocker:
-    """Proposes the records that have the same values in all of some columns.
+    """Proposes pairs of records with equal values in some columns.
 
     Args:
         name: Name of the rule.
-        columns: The columns; a record that lacks one of them is in no block.
-        decides: Comparisons that agreement in these columns forces.
+        columns: The columns; a record without a value in one of them is in no block.
+        decides: Comparisons that are decided by agreement in these columns.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
@@ -52,15 +52,15 @@ class KeyBlocker:
     def blocks(
         self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
-        """Return the number of each record's block, and the records of those too large to pair.
+        """Return the number of each record's block, and the records of blocks too large to pair.
 
         Args:
             records: The records.
-            max_block: Records that one block may hold.
-            new: Of the records, of shape (n_records,); then blocks without a new one are none.
+            max_block: Maximum number of records in a block.
+            new: Which records are new, of shape (n_records,); other blocks are left out.
 
         Returns:
-            Shape (n_records,), `MISSING` for none; and the large blocks, largest first.
+            Shape (n_records,), `MISSING` if there is none; and the large blocks, largest first.
         """
         block = _blocks(records, self.columns)
         if new is not None:
@@ -89,7 +89,7 @@ def candidates(
 def united(proposals: Mapping[str, Proposal], *, n_records: int) -> Candidates:
     """Return the union of proposals by rule, and which rule proposed which pair."""
     n, rules = max(1, n_records), max(1, len(proposals))
-    # One number for pair and rule: sorted once, the rules of a pair stand together.
+    # One number per pair and rule: after sorting, the rules of a pair are adjacent.
     parts = [
         (found.left * n + found.right) * rules + rule
         for rule, found in enumerate(proposals.values())
@@ -148,4 +148,4 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("mailbox+given", ("mailbox", "given_reading"), ("email", "given_name")),
     KeyBlocker("phone tail+given", ("phone_tail", "given_reading"), ("phone", "given_name")),
 )
-"""The rules that `stitch` uses unless told otherwise."""
+"""The default rules of `stitch`."""

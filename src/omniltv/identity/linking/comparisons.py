@@ -1,4 +1,4 @@
-"""How alike two records are in one respect: ordered levels, and a missing one of its own."""
+"""Comparisons of two records: ordered levels of agreement, and a level for missing values."""
 
 import re
 from collections.abc import Callable
@@ -31,14 +31,14 @@ _SAME_STREET = 0.9
 
 @dataclass(frozen=True)
 class ValueComparison:
-    """Grades one field as same, one slip apart (if asked for), or different.
+    """Grades one field as same, one slip apart (optional), or different.
 
     Args:
         name: Name of the comparison.
         column: The field.
-        shared: Whether people of one household have it in common.
-        coincidence: How often strangers agree; 0 for an identifier.
-        slips: Whether one wrong, lost or swapped character is a level of its own.
+        shared: Whether people of one household share the value.
+        coincidence: Probability that unrelated people agree; 0 for an identifier.
+        slips: Whether one wrong, lost or swapped character is a separate level.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
@@ -67,7 +67,7 @@ class ValueComparison:
 
     @property
     def frequency(self) -> tuple[str | None, ...]:
-        """No level is adjusted for how rare the value is."""
+        """No level is adjusted for the frequency of the value."""
         return (None,) * len(self.levels)
 
     def grade(self, pairs: Pairs) -> Levels:
@@ -89,16 +89,16 @@ class ValueComparison:
 
 @dataclass(frozen=True)
 class NameComparison:
-    """Grades a name by its characters and by its sound, also where two fields were swapped.
+    """Grades a name by its characters and its reading, also if the two name fields are swapped.
 
-    ``other characters`` sound the same: a slip of the pen, or a namesake by ear.
+    ``other characters`` have the same reading: a misspelling, or another name.
 
     Args:
         name: ``family_name`` or ``given_name``.
         written: Column of the name in kanji.
-        reading: Column of its sound.
-        swapped: The other name's two columns, in which it may stand by mistake.
-        shared: Whether people of one household have it in common.
+        reading: Column of the reading.
+        swapped: The two columns of the other name, which may hold this name by mistake.
+        shared: Whether people of one household share the value.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
@@ -131,7 +131,7 @@ class NameComparison:
 
     @property
     def frequency(self) -> tuple[str | None, ...]:
-        """Common characters and sounds are weaker evidence than rare ones."""
+        """Common characters and readings are weaker evidence than rare ones."""
         return (self.written, self.reading, self.reading, None, None)
 
     def grade(self, pairs: Pairs) -> Levels:
@@ -217,7 +217,7 @@ class BirthDateComparison:
 
 @dataclass(frozen=True)
 class AddressComparison:
-    """Grades where two people live: same house, alike, same postcode only, elsewhere.
+    """Grades two addresses: same house, alike, same postcode only, elsewhere.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
@@ -259,7 +259,7 @@ class AddressComparison:
 
 
 def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
-    """Return the first condition that holds, `MISSING` where none does."""
+    """Return the first condition that holds, `MISSING` if none holds."""
     levels = np.full(len(conditions[0]), MISSING, dtype=np.int8)
     for level, holds in reversed([*enumerate(conditions)]):
         levels[holds] = level
@@ -271,12 +271,12 @@ def _likeness(left: list[str], right: list[str]) -> Scores:
 
 
 def _slips(left: list[str], right: list[str]) -> Scores:
-    """Return edits between two texts, 2 where there are more than one."""
+    """Return the number of edits between two texts, 2 if it is more than one."""
     return _pairwise(left, right, OSA.distance, cutoff=1)
 
 
 def _identifier_slips(left: list[str], right: list[str]) -> Scores:
-    """Return edits between two identifiers; taro1@ and taro2@ are two, not a slip."""
+    """Return edits between two identifiers; taro1@ and taro2@ are different, not a slip."""
     slips = _slips(left, right)
     for row in np.flatnonzero(slips <= 1).tolist():
         if "@" in left[row] and _unnumbered(left[row]) == _unnumbered(right[row]):
@@ -298,13 +298,13 @@ def _unnumbered(value: str) -> str:
 
 
 def _one_character_of_three(left: list[str], right: list[str]) -> Scores:
-    """Return 1 where one kanji differs in a name of three or more, else 0."""
+    """Return 1 if one kanji differs in a name of three or more, else 0."""
     longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
     return ((longest >= 3) & (_slips(left, right) <= 1)).astype(np.float32)
 
 
 def _date_slips(left: list[str], right: list[str]) -> Scores:
-    """Return edits between two dates, 1 where day and month are swapped."""
+    """Return edits between two dates, 1 if day and month are swapped."""
     swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
     return np.where(swapped, np.float32(1), _slips(left, right))
 
@@ -330,4 +330,4 @@ DEFAULT_COMPARISONS: tuple[Comparison, ...] = (
     AddressComparison(),
     ValueComparison("gender", "gender", coincidence=0.5),
 )
-"""What `stitch` compares unless told otherwise."""
+"""The default comparisons of `stitch`."""

@@ -1,8 +1,8 @@
-"""Decisions by hand: these two records are one person, those two are not, whatever the evidence.
+"""Manual decisions: two records are, or are not, one person, whatever the evidence.
 
-A decision outlives every run: it is a row of a table that `stitch` is given each time. It
-counts `DECIDED` bits of evidence, which no pair of records comes near, so it acts before
-customers are made, and `Resolution.why` shows it.
+Decisions are rows of a table that is passed to `stitch` in every run. A decision counts as
+`DECIDED` bits of evidence, far more than any pair of records has. It therefore takes effect
+before clustering, and `Resolution.why` shows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
+from omniltv._frames import read_frame, require
 from omniltv.errors import DataError
-from omniltv.identity._frames import read
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.protocols import DECIDED, Candidates, ScoredPairs
 from omniltv.identity.records import normalise
@@ -24,7 +24,7 @@ __all__ = ["DECISION_COLUMNS", "Decisions", "decide", "decisions_about", "read_d
 
 
 DECISION_COLUMNS = ("source_a", "record_id_a", "source_b", "record_id_b", "same")
-"""What a table of decisions has: two records, and whether they are one person."""
+"""The columns of a table of decisions: two records, and whether they are one person."""
 
 _ENDS = DECISION_COLUMNS[:4]
 _RULE = "decision"
@@ -32,7 +32,7 @@ _RULE = "decision"
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Decisions about records that are there, each pair once.
+    """Decisions about known records, each pair once.
 
     Attributes:
         left: Positions of the left records, shape (n_decisions,); below ``right``.
@@ -57,15 +57,13 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
         frame: Columns `DECISION_COLUMNS`; ``same`` is true or false.
 
     Raises:
-        DataError: If a column is missing, or ``same`` is no truth value.
+        DataError: If a column is missing, or ``same`` is not true or false.
     """
     if frame is None:
         return {name: [] for name in DECISION_COLUMNS}
-    table, _ = read(frame, "decisions")
-    for name in DECISION_COLUMNS:
-        if name not in table.columns:
-            hint = f"decisions have the columns {', '.join(DECISION_COLUMNS)}"
-            raise DataError("the column is missing from decisions", column=name, hint=hint)
+    table, _ = read_frame(frame, "decisions")
+    hint = f"decisions need the columns {', '.join(DECISION_COLUMNS)}"
+    require(table.columns, DECISION_COLUMNS, "decisions", hint)
     columns: dict[str, list[object]] = {
         name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS
     }
@@ -74,11 +72,11 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
 
 
 def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
-    """Return the decisions about records that are there, and the others with the reason.
+    """Return the decisions about known records, and the other decisions with the reason.
 
     Args:
-        columns: What `read_decisions` gave.
-        records: The records that there are.
+        columns: The result of `read_decisions`.
+        records: The known records.
 
     Raises:
         DataError: If decisions contradict each other.
@@ -102,7 +100,7 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
 
 
 def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
-    """Return the pairs with the decisions among them, as evidence that nothing outweighs."""
+    """Return the pairs with the decisions added, as evidence that nothing outweighs."""
     if not len(decisions):
         return pairs
     found = pairs.candidates
@@ -136,7 +134,7 @@ def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPa
 def _spread[T: np.generic](
     values: NDArray[T], place: NDArray[np.intp], n: int, otherwise: float
 ) -> NDArray[T]:
-    """Return values at their places among n, something else at the others."""
+    """Return an array of n entries with values at some places, and a constant elsewhere."""
     result = np.full(n, otherwise, dtype=values.dtype)
     result[place] = values
     return result
@@ -145,7 +143,7 @@ def _spread[T: np.generic](
 def _truth(values: Sequence[object]) -> list[bool]:
     strange = [row for row, v in enumerate(values) if not isinstance(v, bool | np.bool_)]
     if strange:
-        hint = "True: one person, False: two"
+        hint = "True for one person, False for two"
         raise DataError("not true or false", column="same", rows=strange, hint=hint)
     return [bool(value) for value in values]
 
@@ -158,12 +156,12 @@ def _unusable(row: tuple[str, ...], position: Mapping[RecordKey, int]) -> str:
 
 
 def _check_agreement(left: Codes, right: Codes, same: NDArray[np.bool_], records: Records) -> None:
-    """Refuse decisions that together say that two records are and are not one person."""
+    """Raise DataError if decisions together say that two records are and are not one person."""
     person = components(left[same], right[same], len(records))
     wrong = np.flatnonzero(~same & (person[left] == person[right]))
     if len(wrong):
         keys = records.ids()
         rows = [keys[end] for row in wrong for end in (left[row], right[row])]
-        hint = "of decisions that contradict each other, keep one"
-        problem = "decided to be two people and, by other decisions, one"
+        hint = "keep one of the contradicting decisions"
+        problem = "contradicting decisions: two people by one, one person by others"
         raise DataError(problem, column="same", rows=list(dict.fromkeys(rows)), hint=hint)

@@ -1,10 +1,10 @@
-"""The plug-in points of the identity room, and the values that pass between them.
+"""The plug-in points of record linkage, and the values that pass between them.
 
 Records are normalised once into integer-coded columns. A *blocker* proposes pairs
 of them, a *comparison* grades each pair, a *link engine* turns blockers and
 comparisons into scored pairs, and a *clusterer* turns scored pairs into customers.
-Which blocker proposed a pair is never forgotten: the scorer is trained rule by
-rule, leaving out what the rule itself decides, and the link says it for ever.
+Every pair keeps the rules that proposed it. The scorer is trained rule by rule,
+without the comparisons that the rule decides, and links name their rules.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,12 +36,12 @@ __all__ = [
 
 
 DECIDED = 1_000_000.0
-"""Bits of evidence that a decision by hand counts, for or against."""
+"""Bits of evidence of a manual decision, for or against."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pairs:
-    """Pairs of records as a comparison sees them: the codes of some columns, left and right.
+    """Pairs of records as input of a comparison: the codes of some columns, left and right.
 
     Attributes:
         columns: The columns by name.
@@ -73,21 +73,21 @@ class Pairs:
         return next((len(codes) for codes in self.left.values()), 0)
 
     def has(self, column: str) -> bool:
-        """Return whether any record has the column."""
+        """Return whether the records have the column."""
         return column in self.columns
 
     def known(self, column: str) -> NDArray[np.bool_]:
-        """Return where both records have the value, shape (n_pairs,)."""
+        """Return which pairs have a value in both records, of shape (n_pairs,)."""
         if not self.has(column):
             return np.zeros(len(self), dtype=np.bool_)
         return np.asarray((self.left[column] != MISSING) & (self.right[column] != MISSING))
 
     def equal(self, column: str) -> NDArray[np.bool_]:
-        """Return where both records have the same value, shape (n_pairs,)."""
+        """Return which pairs have the same value in both records, of shape (n_pairs,)."""
         return self.crossed(column, column)
 
     def crossed(self, left: str, right: str) -> NDArray[np.bool_]:
-        """Return where the left record's one column equals the right record's other one.
+        """Return which pairs have equal values in a column of the left and one of the right record.
 
         The two columns must share their distinct values.
         """
@@ -101,15 +101,15 @@ class Pairs:
         function: Callable[[list[str], list[str]], NDArray[np.float32]],
         among: Flags | None = None,
     ) -> NDArray[np.float32]:
-        """Return a symmetric function of both values, worked out once per distinct pair.
+        """Return a symmetric function of both values, computed once per distinct pair.
 
         Args:
-            column: Which column.
+            column: Name of the column.
             function: Takes the left and right values of the distinct pairs.
-            among: The pairs it is wanted of, shape (n_pairs,); all if None.
+            among: The pairs to compute, of shape (n_pairs,); all if None.
 
         Returns:
-            Shape (n_pairs,); NaN where a value is missing or it is not wanted.
+            Shape (n_pairs,); NaN if a value is missing or the pair is not computed.
         """
         result = np.full(len(self), np.nan, dtype=np.float32)
         wanted = self.known(column) if among is None else self.known(column) & among
@@ -132,6 +132,11 @@ class Proposal:
         left: Positions of the left records, shape (n_pairs,); always below ``right``.
         right: Positions of the right records.
         oversized: Records of each block that was too large to pair, largest first.
+
+    Examples:
+        >>> proposal = Proposal(np.array([0, 0]), np.array([1, 2]))
+        >>> len(proposal), proposal.oversized
+        (2, ())
     """
 
     left: Codes
@@ -152,6 +157,11 @@ class Candidates:
         rules: Names of the blockers.
         proposed: Which rule proposed which pair, shape (n_pairs, n_rules).
         oversized: Blocks left out, by rule.
+
+    Examples:
+        >>> pairs = Candidates(np.array([0]), np.array([2]), ("phone",), np.array([[True]]), {})
+        >>> len(pairs), pairs.rules
+        (1, ('phone',))
     """
 
     left: Codes
@@ -166,17 +176,24 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinkModel:
-    """What an engine learnt from records, and what it scores later ones by.
+    """The parameters that an engine estimates from records and scores later records with.
 
     Attributes:
         m: Probability of each level for two records of one person, by comparison.
-        household: The same for two people of one household.
-        u: The same for strangers.
-        sources: The sources that there were.
+        household: Probability of each level for two people of one household.
+        u: Probability of each level for unrelated people.
+        sources: The sources of the records.
         match_share: Share of pairs that are one person, by the sources of both; the last row and
             column are for any other source. Shape (n_sources + 1, n_sources + 1), symmetric.
-        household_share: Share of pairs that are two people of one household, likewise.
-        factors: How much each kind of evidence counts, by name; 1 where it is not there.
+        household_share: Share of pairs that are two people of one household, in the same form.
+        factors: Weight of each kind of evidence by name; 1 if it is not given.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> model = stitch(simulate_retailer(150, seed=1).records).model
+        >>> bool(model.m["phone"][0] > model.u["phone"][0])
+        True
     """
 
     m: Mapping[str, Floats]
@@ -194,12 +211,19 @@ class ScoredPairs:
 
     Attributes:
         candidates: The pairs and the rules that proposed them.
-        probability: That both records are one person, shape (n_pairs,).
-        bits: Evidence by name (``prior``, each comparison, ``household``), shape
-            (n_pairs,) each; its sum is the log2 odds.
-        grades: Level of each pair by comparison, shape (n_pairs,) each.
+        probability: Probability that both records are one person, of shape (n_pairs,).
+        bits: Evidence by name (``prior``, each comparison, ``household``), of shape
+            (n_pairs,) each; the sum is the log2 odds.
+        grades: Level of each pair by comparison, of shape (n_pairs,) each.
         levels: Names of the levels by comparison.
-        model: What they were scored by.
+        model: The model that scored the pairs.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> pairs = stitch(simulate_retailer(150, seed=1).records).compared
+        >>> bool(np.allclose(pairs.probability, 1 / (1 + np.exp2(-pairs.weight))))
+        True
     """
 
     candidates: Candidates
@@ -218,27 +242,33 @@ class ScoredPairs:
     def family(self) -> NDArray[np.float64]:
         """Probability that the records are two people of one household, shape (n_pairs,).
 
-        Zero where an engine has no ``household`` among its evidence.
+        Zero if the engine has no ``household`` evidence.
         """
         taken = self.bits.get("household", np.zeros(len(self.probability)))
         with np.errstate(divide="ignore"):
-            odds = np.log2(np.expm1(-taken * np.log(2.0)))  # against strangers
+            odds = np.log2(np.expm1(-taken * np.log(2.0)))  # against unrelated people
         person = self.weight - taken
         return np.asarray(np.exp2(odds - np.logaddexp2(np.logaddexp2(0.0, odds), person)))
 
 
 @runtime_checkable
 class Blocker(Protocol):
-    """A rule that proposes pairs worth comparing. `omniltv.testing` has its laws."""
+    """A rule that proposes pairs to compare. `omniltv.testing` has its laws.
+
+    Examples:
+        >>> from omniltv.identity import KeyBlocker
+        >>> isinstance(KeyBlocker("phone", ("phone",)), Blocker)
+        True
+    """
 
     @property
     def name(self) -> str:
-        """Short name that the links carry."""
+        """Short name, used in links."""
         ...
 
     @property
     def decides(self) -> tuple[str, ...]:
-        """Comparisons whose outcome the rule forces: left out when training on its pairs."""
+        """Comparisons that the rule decides: left out when training on its pairs."""
         ...
 
     def propose(self, records: Records, *, max_block: int, new: Flags | None = None) -> Proposal:
@@ -246,20 +276,26 @@ class Blocker(Protocol):
 
         Args:
             records: The records.
-            max_block: Records that one block may hold.
-            new: Of the records, of shape (n_records,); then only pairs (and blocks) with a
-                new one are returned.
+            max_block: Maximum number of records in a block.
+            new: Which records are new, of shape (n_records,); only pairs (and blocks) with a
+                new record are returned.
         """
         ...
 
 
 @runtime_checkable
 class Comparison(Protocol):
-    """Grades pairs of records in one respect. `omniltv.testing` has its laws."""
+    """Grades pairs of records by one kind of evidence. `omniltv.testing` has its laws.
+
+    Examples:
+        >>> from omniltv.identity import BirthDateComparison
+        >>> isinstance(BirthDateComparison(), Comparison)
+        True
+    """
 
     @property
     def name(self) -> str:
-        """Short name that the evidence carries."""
+        """Short name, used for the evidence."""
         ...
 
     @property
@@ -274,40 +310,45 @@ class Comparison(Protocol):
 
     @property
     def agreement(self) -> int:
-        """How many of the first levels count as agreement."""
+        """Number of levels, from the first, that count as agreement."""
         ...
 
     @property
     def shared(self) -> bool:
-        """Whether people of one household have it in common."""
+        """Whether people of one household share the value."""
         ...
 
     @property
     def coincidence(self) -> float:
-        """How often strangers agree, before the data say more; 0 for an identifier."""
+        """Prior probability that unrelated people agree; 0 for an identifier."""
         ...
 
     @property
     def frequency(self) -> tuple[str | None, ...]:
-        """Per level, the column in which a rare common value is stronger evidence."""
+        """Per level, the column in which a rare shared value is stronger evidence, or None."""
         ...
 
     def grade(self, pairs: Pairs) -> NDArray[np.int8]:
-        """Return each pair's level by position, `MISSING` where there is nothing to compare."""
+        """Return the level of each pair by position, `MISSING` if there is nothing to compare."""
         ...
 
 
 @runtime_checkable
 class SqlComparison(Comparison, Protocol):
-    """A comparison that can also say its levels in SQL, for engines that work on a database.
+    """A comparison that also has its levels in SQL, for engines that work on a database.
 
-    `omniltv.testing` has the law that both ways give the same levels. A comparison
+    `omniltv.testing` has the law that SQL and Python give the same levels. A comparison
     without SQL is evaluated in Python by every engine.
+
+    Examples:
+        >>> from omniltv.identity import ValueComparison
+        >>> isinstance(ValueComparison("email", "email"), SqlComparison)
+        True
     """
 
     @property
     def sql(self) -> tuple[str, ...]:
-        """One condition a level; a pair's is the first that holds, `MISSING` where none does.
+        """One condition per level; the first that holds is the level, `MISSING` if none holds.
 
         In the dialect of DuckDB. ``"<column>_l"`` and ``"<column>_r"`` are the values of the
         left and the right record, NULL where missing. ``jaro_winkler_similarity`` and
@@ -318,7 +359,13 @@ class SqlComparison(Comparison, Protocol):
 
 @runtime_checkable
 class LinkEngine(Protocol):
-    """Proposes, compares and scores pairs: records in, evidence out."""
+    """Proposes, compares and scores pairs of records.
+
+    Examples:
+        >>> from omniltv.identity.stitching.stitch import default_engine
+        >>> isinstance(default_engine(), LinkEngine)
+        True
+    """
 
     def link(
         self,
@@ -336,31 +383,37 @@ class LinkEngine(Protocol):
         Args:
             records: The records.
             blockers: The rules that propose pairs.
-            comparisons: What is compared.
-            max_block: Records that one block may hold.
-            seed: Of random pairs.
-            model: What to score by; learnt from the records if None.
-            new: Of the records, of shape (n_records,); then only pairs with a new one are
-                looked at. Takes a ``model``.
+            comparisons: The comparisons.
+            max_block: Maximum number of records in a block.
+            seed: Seed of the random pairs.
+            model: Model to score with; estimated from the records if None.
+            new: Which records are new, of shape (n_records,); only pairs with a new record are
+                compared. Needs a ``model``.
         """
         ...
 
 
 @runtime_checkable
 class Clusterer(Protocol):
-    """Turns scored pairs into customers."""
+    """Turns scored pairs into customers.
+
+    Examples:
+        >>> from omniltv.identity import BestFirstClusterer
+        >>> isinstance(BestFirstClusterer(), Clusterer)
+        True
+    """
 
     def cluster(self, pairs: ScoredPairs, *, n_records: int, links: Flags, unique: Codes) -> Codes:
         """Return the cluster of each record, shape (n_records,).
 
-        A cluster holds only records that links tie together, so that what is tied to nothing
-        new need not be clustered again.
+        A cluster contains only records that are connected by links, so records that are not
+        connected to new ones need not be clustered again.
 
         Args:
             pairs: Scored candidate pairs.
-            n_records: How many records there are.
-            links: Which pairs are sure enough to join two records, shape (n_pairs,).
-            unique: Code of each record's source where a person has at most one record
-                in it, `MISSING` elsewhere; shape (n_records,).
+            n_records: Number of records.
+            links: Which pairs link two records, of shape (n_pairs,).
+            unique: Code of each record's source if a person has at most one record in it,
+                else `MISSING`; of shape (n_records,).
         """
         ...

@@ -2,22 +2,22 @@ r"""Unsupervised Fellegi-Sunter scores with a class for the household.
 
 Fellegi and Sunter (1969, eq. 10 and 12) weigh each comparison by
 :math:`\log_2 m/u`: how much likelier its level is for one person (m) than for
-strangers (u). Lists of customers break that: members of a family share phone,
-e-mail, address and family name, which together outvote a different given name.
-So there are three classes here, one person (m), one household (h) and strangers
-(u), and a pair's odds are
+unrelated people (u). Lists of customers violate this: members of a family share phone,
+e-mail, address and family name, which together outweigh a different given name.
+So there are three classes here, one person (m), one household (h) and unrelated
+people (u), and the odds of a pair are
 
 .. math:: \lambda_m \prod m / (\lambda_h \prod h + \lambda_u \prod u).
 
-What people share has an h of its own; what is personal (given name, birth date)
-agrees within a household as rarely as among strangers.
+Shared fields have their own h. Personal fields (given name, birth date) agree within a
+household as rarely as among unrelated people.
 
-u comes from pairs that chance brings together (`omniltv.identity.linking._chance`). m and h
-come from EM over the pairs of one rule at a time, without the comparisons that the
-rule decides, expected counts pooled over the rules (Enamorado, Fifield and Imai 2019
-give the EM with missing levels left out). The priors, one for each pair of sources,
-are the numbers of pairs that are one person, or one household, beyond doubt, divided
-by the share of such pairs that would show it given the fields that the sources fill in.
+u is estimated from random pairs (`omniltv.identity.linking._chance`). m and h are estimated
+by EM over the pairs of one rule at a time, without the comparisons that the rule decides,
+with expected counts pooled over the rules (Enamorado, Fifield and Imai 2019 give the EM
+with missing levels left out). The prior of each pair of sources is the number of pairs
+that are certainly one person, or one household, divided by the share of such pairs that
+would be certain given the fields of the two sources.
 """
 
 from collections.abc import Sequence
@@ -63,9 +63,9 @@ class Classes:
     """Probability of each level by comparison in the three classes.
 
     Attributes:
-        m: For two records of one person; one array of shape (n_levels,) a comparison.
+        m: For two records of one person; one array of shape (n_levels,) per comparison.
         household: For two people of one household.
-        u: For strangers.
+        u: For unrelated people.
     """
 
     m: tuple[Floats, ...]
@@ -81,13 +81,13 @@ def learn(
     *,
     rules: Sequence[Blocker],
 ) -> LinkModel:
-    """Return how records of one person, of one household and of strangers compare.
+    """Return the level probabilities of one person, one household and unrelated people.
 
     Args:
         records: The records.
         found: The candidate pairs.
         vectors: Their levels.
-        chance: How pairs compare that chance brings together.
+        chance: Comparisons of random pairs.
         rules: The blockers, in the order of ``found.rules``.
     """
     u = strangers(chance, len(records))
@@ -124,12 +124,12 @@ def train(
     u: tuple[Floats, ...],
     rules: Sequence[Blocker],
 ) -> Classes:
-    """Return the level probabilities learnt by EM, rule by rule.
+    """Return the level probabilities estimated by EM, rule by rule.
 
     Args:
         vectors: Levels of the candidate pairs.
         proposed: Which rule proposed which pair, shape (n_pairs, n_rules).
-        u: Level probabilities among strangers.
+        u: Level probabilities of unrelated people.
         rules: The blockers, in the order of ``proposed``.
     """
     comparisons = vectors.comparisons
@@ -168,7 +168,7 @@ def _expect(
     """Return expected numbers of matches and household pairs of each pattern, by EM."""
     m, h = list(start.m), list(start.household)
     decided = set(range(len(comparisons))) - set(used)
-    # Agreeing in something personal is what a household does not do: no such class then.
+    # People of one household do not agree in personal fields: then there is no such class.
     relatives = all(comparisons[k].shared for k in decided)
     share = np.array([0.3, 0.3 if relatives else 0.0, 0.4])
     share /= share.sum()
@@ -212,7 +212,7 @@ def _posterior(prior: Floats, levels: NDArray[np.int8], weight: Floats) -> Float
 
 
 def _personal(comparison: Comparison, level: Floats, u: Floats) -> Floats:
-    """Return h: as learnt if people share it, else agreeing as rarely as strangers do."""
+    """Return h: as estimated for shared fields, else agreement as rare as by chance."""
     if comparison.shared:
         return level
     agreement = comparison.agreement
@@ -221,7 +221,7 @@ def _personal(comparison: Comparison, level: Floats, u: Floats) -> Floats:
 
 
 def _default_classes(comparisons: Sequence[Comparison], u: tuple[Floats, ...]) -> Classes:
-    """Return where EM starts, and what stands where there is nothing to learn from."""
+    """Return the starting values of EM, which are kept if there are no data."""
     m = tuple(spread_levels(c, *((0.6, 0.1) if c.shared else (0.85, 0.1))) for c in comparisons)
     shared = tuple(spread_levels(c, 0.6, 0.05) for c in comparisons)
     h = tuple(_personal(c, shared[k], u[k]) for k, c in enumerate(comparisons))
@@ -327,7 +327,7 @@ class _Cells:
 
 @dataclass(frozen=True, eq=False)
 class _Kinds:
-    """Which comparisons are identifiers and which tell a person from the family."""
+    """Which comparisons are identifiers, and which separate a person from the family."""
 
     identifier: NDArray[np.bool_]
     personal: NDArray[np.bool_]
@@ -343,7 +343,7 @@ class _Kinds:
 def _beyond_doubt(
     vectors: ComparisonVectors, kinds: _Kinds
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which pairs are one person, and which one household, beyond doubt."""
+    """Return which pairs are certainly one person, and which certainly one household."""
     distinct, pattern = vectors.patterns
     agree, differ = distinct.agree(), distinct.differ()
     own = (agree & kinds.personal).sum(axis=1)
@@ -356,9 +356,9 @@ def _beyond_doubt(
 def _would_show(
     vectors: ComparisonVectors, kinds: _Kinds, classes: Classes
 ) -> tuple[Floats, Floats]:
-    """Return how likely each pair, given the fields it has, would be beyond doubt.
+    """Return the probability that each pair would be certain, given the fields it has.
 
-    As one person were it one, and as one household were it one; shape (n_pairs,) each.
+    If it is one person, and if it is one household; of shape (n_pairs,) each.
     """
     known = vectors.levels != MISSING
     comparisons = vectors.comparisons
@@ -380,7 +380,7 @@ def _would_show(
 def _without(
     vectors: ComparisonVectors, kind: NDArray[np.bool_], levels: tuple[Floats, ...], outcome: str
 ) -> Floats:
-    """Return how likely each pair shows an outcome in none of some comparisons it has."""
+    """Return the probability that a pair shows an outcome in none of its comparisons."""
     result = np.ones(len(vectors.levels))
     for k in np.flatnonzero(kind):
         agree, differ = levels[k][: vectors.comparisons[k].agreement].sum(), levels[k][-1]

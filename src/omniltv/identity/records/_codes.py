@@ -1,4 +1,4 @@
-"""Values as integer codes, and keys in order: what is done for all records at once."""
+"""Integer codes of values, and the order of keys."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,11 +12,11 @@ __all__ = ["MISSING", "distinct_rows", "factorized", "in_order", "joint", "objec
 
 
 MISSING = -1
-"""Code of a missing value and level of a pair of which one value is missing."""
+"""Code of a missing value, and level of a pair with a missing value."""
 
 
 def objects(values: Iterable[object]) -> Objects:
-    """Return values as an array of objects, whatever they are.
+    """Return values of any type as an array of objects.
 
     Examples:
         >>> objects(["a", None, (1, 2)]).shape
@@ -35,7 +35,7 @@ def factorized(values: Iterable[object]) -> tuple[Codes, Objects]:
         >>> codes.tolist(), distinct.tolist()
         ([0, -1, 1, 0], ['b', 'a'])
     """
-    # With something in it that is no text pandas compares whole texts, past a NUL as well.
+    # Among texts only, pandas compares up to the first NUL; None among them prevents this.
     codes, distinct = pd.factorize(
         np.concatenate([objects(values), np.array([None], dtype=object)])
     )
@@ -43,7 +43,7 @@ def factorized(values: Iterable[object]) -> tuple[Codes, Objects]:
 
 
 def joint(first: Codes, second: Codes) -> Codes:
-    """Return one number for each pair of codes, `MISSING` where one of them is.
+    """Return one number per distinct pair of codes, `MISSING` if one of them is missing.
 
     Examples:
         >>> joint(np.array([0, 0, 1, -1, 0]), np.array([5, 6, 5, 5, 5])).tolist()
@@ -71,7 +71,7 @@ def in_order(source: Sequence[str] | Objects, record_id: Sequence[str] | Objects
 
 
 def distinct_rows(flags: NDArray[np.bool_]) -> tuple[Codes, NDArray[np.intp]]:
-    """Return the number of each row among the distinct rows, and where each comes first.
+    """Return the number of each row among the distinct rows, and the first place of each.
 
     Examples:
         >>> number, first = distinct_rows(np.array([[True, False], [True, True], [True, False]]))

@@ -21,9 +21,9 @@ class Column:
     """One field of all records as codes into its distinct values.
 
     Attributes:
-        codes: Shape (n_records,); `MISSING` where the record has no value.
+        codes: Shape (n_records,); `MISSING` if the record has no value.
         values: The distinct normalised values, shape (n_values,), str.
-        counted: How many records of a longer list have each value, if it is part of one.
+        counted: Number of records with each value in the longer list that this is part of.
 
     Examples:
         >>> column = Column.of(["a", None, "a"])
@@ -46,7 +46,7 @@ class Column:
         return cls(rank[codes], distinct[order])
 
     def derive(self, function: Callable[[str], str | None]) -> "Column":
-        """Return a column of a function of the values, worked out once per distinct value.
+        """Return a column of a function of the values, computed once per distinct value.
 
         Examples:
             >>> Column.of(["taro@a.jp", None, "taro@b.jp"]).derive(lambda v: v[:4]).codes.tolist()
@@ -57,13 +57,13 @@ class Column:
         return Column(place[self.codes], column.values)
 
     def rows_of(self, codes: Codes) -> list[NDArray[np.intp]]:
-        """Return which records have each of some values."""
+        """Return the positions of the records with each of some values."""
         order = np.argsort(self.codes, kind="stable")
         ends = [np.searchsorted(self.codes[order], codes, side) for side in ("left", "right")]
         return [order[low:high] for low, high in zip(*ends, strict=True)]
 
     def taken(self, rows: Codes) -> "Column":
-        """Return the column of some of the records, as common as its values are among all.
+        """Return the column of some records; the counts of values stay those of all records.
 
         Examples:
             >>> Column.of(["a", None, "a"]).taken(np.array([1, 2])).count.tolist()
@@ -73,7 +73,7 @@ class Column:
 
     @cached_property
     def count(self) -> Codes:
-        """How many records have each value, shape (n_values,)."""
+        """Number of records with each value, of shape (n_values,)."""
         if self.counted is not None:
             return self.counted
         known = self.codes[self.codes != MISSING]
@@ -88,9 +88,15 @@ class Records:
     """Normalised source records, sorted by (source, record_id).
 
     Attributes:
-        source: Which system each record is from, shape (n_records,), str.
-        record_id: Its id there, shape (n_records,), str.
-        columns: Normalised fields by name. Fields that nobody filled are absent.
+        source: Source of each record, of shape (n_records,), str.
+        record_id: Id of each record in its source, of shape (n_records,), str.
+        columns: Normalised fields by name. Fields without any value are absent.
+
+    Examples:
+        >>> phone = Column.of(["1", None])
+        >>> records = Records(np.array(["ec", "pos"]), np.array(["7", "9"]), {"phone": phone})
+        >>> records.ids()
+        [('ec', '7'), ('pos', '9')]
     """
 
     source: NDArray[np.object_]
@@ -105,7 +111,7 @@ class Records:
         return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
 
     def taken(self, rows: Codes) -> "Records":
-        """Return some of the records; `Column.count` stays that of all."""
+        """Return some of the records; `Column.count` stays that of all records."""
         columns = {name: column.taken(rows) for name, column in self.columns.items()}
         return Records(self.source[rows], self.record_id[rows], columns)
 

@@ -1,66 +1,40 @@
-"""From a customer list to normalised records: read, check, normalise, mask."""
+"""Customer lists to normalised records: read, check, normalise, mask shared values."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._arrays import Codes
+from omniltv._frames import Eager, FrameKind, read_frame
+from omniltv.data.checking import Checked, check
+from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
-from omniltv.identity.records.columns import MISSING, Column, Records
+from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
 
 __all__ = [
     "FIELDS",
     "NORMAL_COLUMNS",
-    "NOT_ONE_VALUE",
     "Intake",
     "Known",
     "Masked",
+    "Rows",
     "mask_shared",
     "masked_values",
     "normal_values",
     "normalise_records",
     "read_records",
-    "take_in",
+    "rows_of",
     "without_values",
 ]
-
-FIELDS = (
-    "family_name",
-    "given_name",
-    "family_name_kana",
-    "given_name_kana",
-    "email",
-    "phone",
-    "postcode",
-    "address",
-    "birth_date",
-    "gender",
-    "card_number",
-)
-"""The personal columns that are read; any of them may be missing."""
-
-NORMAL_COLUMNS = (
-    "family_written",
-    "given_written",
-    "family_reading",
-    "given_reading",
-    "full_reading",
-    "mailbox",
-    "phone_tail",
-    *FIELDS[4:],
-)
-"""What the personal columns become: columns that are compared as they are."""
-
-NOT_ONE_VALUE = "not one value"
-"""What the reason says where a field has a list, a table or the like."""
 
 type Values = NDArray[np.object_]
 """A text per record, None where there is none."""
@@ -76,35 +50,58 @@ _DERIVED: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Intake:
-    """A list as it came in, with the rows that can be used.
+@dataclass(frozen=True, eq=False, repr=False)
+class Rows:
+    """Rows of customer lists, in the given order.
 
     Attributes:
-        source: Source of each row, shape (n_rows,), "" where missing.
+        source: Source of each row, of shape (n_rows,).
         record_id: Id of each row within its source.
-        raw: The personal columns that there are, as they came.
-        reason: Why a row cannot be used, "" where it can; shape (n_rows,).
+        raw: The personal columns that the list has, as given.
     """
 
     source: Values
     record_id: Values
     raw: Mapping[str, Values]
-    reason: Values
 
     @cached_property
-    def usable(self) -> NDArray[np.int64]:
-        """The usable rows in the order of (source, record_id), not of the file."""
-        rows = np.flatnonzero(self.reason == "").astype(np.int64)
-        return rows[in_order(self.source[rows], self.record_id[rows])]
+    def order(self) -> NDArray[np.int64]:
+        """Positions of the rows in the order of (source, record_id)."""
+        return in_order(self.source, self.record_id)
+
+    def keys(self) -> list[RecordKey]:
+        """Return (source, record_id) of each row."""
+        return list(zip(self.source.tolist(), self.record_id.tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Intake[FrameT]:
+    """A customer list: its valid rows, and the rejected rows with the reason.
+
+    Attributes:
+        rows: The valid rows.
+        rejected: The rejected rows as given, with ``reason``.
+        reasons: Number of rejected rows by reason.
+        kind: Kind of frame that the list was.
+    """
+
+    rows: Rows
+    rejected: FrameT
+    reasons: Mapping[str, int]
+    kind: FrameKind[FrameT]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows given."""
+        return len(self.rows.source) + sum(self.reasons.values())
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """A value that too many records share to say who they are.
+    """A value that too many records share to identify a person.
 
     Attributes:
-        column: Of which field.
+        column: Name of the field.
         value: The value.
         rows: Positions of the records that had it.
     """
@@ -116,11 +113,11 @@ class Masked:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Known:
-    """What records that are already there tell about the names of new ones.
+    """Names of known records, which help to read the names of new records.
 
     Attributes:
         names: Values of each name column, of records that have both names.
-        readings: Usual reading of each written name, for ``family`` and ``given``.
+        readings: Most common reading of each written name, for ``family`` and ``given``.
     """
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -128,7 +125,7 @@ class Known:
 
     @classmethod
     def of(cls, columns: Mapping[str, Column]) -> "Known":
-        """Return what the columns of records tell."""
+        """Return the names in the columns of records."""
         names: dict[str, frozenset[str]] = {}
         for kind in ("written", "reading"):
             if f"family_{kind}" in columns:
@@ -147,70 +144,57 @@ class Known:
 
 
 def read_records(
-    columns: Mapping[str, Sequence[object]],
+    records: IntoFrameT,
     *,
     normalised: bool,
     spelling: Spelling,
     known: Known | None = None,
-) -> tuple[Intake, Records]:
-    """Return a list as it came in, and its usable rows as records.
+) -> tuple[Intake[IntoFrameT], Records]:
+    """Return a customer list as checked rows, and its valid rows as normalised records.
 
     Args:
-        columns: The list.
-        normalised: Whether it has `NORMAL_COLUMNS`, that are to be left as they are.
-        spelling: How values are read where it is not.
-        known: What is known of names from other records.
+        records: The list, as any frame.
+        normalised: Whether the list has `NORMAL_COLUMNS`, which stay as they are.
+        spelling: How values are read if the list is not normalised.
+        known: Names of other records; only those of the list are used if None.
 
     Raises:
-        DataError: As `take_in`, or if the list is normalised and should not be, or the reverse.
+        DataError: As `omniltv.data.check`; also if every personal column is missing, or the
+            list is normalised and ``normalised`` is false, or the reverse.
     """
-    _check_kind(columns, normalised=normalised)
+    table, kind = read_frame(records, "records")
+    names = _personal(table.columns, normalised=normalised)
+    checked: Checked[Any] = check(table.to_native(), "records")
+    rejected, _ = read_frame(checked.rejected, "records")
+    valid, _ = read_frame(checked.valid, "records")
+    rows = rows_of(valid, names)
+    intake = Intake(rows, kind.native(rejected), checked.reasons, kind)
     if not normalised:
-        intake = take_in(columns)
-        return intake, normalise_records(intake, spelling, known)
-    intake = take_in(columns, NORMAL_COLUMNS)
-    rows = intake.usable
-    fields = {name: _nothing(len(rows)) for name in NORMAL_COLUMNS}
-    for name, values in intake.raw.items():
-        fields[name] = _each(lambda value: normalise.key(value) or None, values[rows])
-    return intake, _records(intake, fields)
+        return intake, normalise_records(rows, spelling, known)
+    fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
+    for name, values in rows.raw.items():
+        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
+    return intake, _records(rows, fields)
 
 
-def take_in(columns: Mapping[str, Sequence[object]], fields: Sequence[str] = FIELDS) -> Intake:
-    """Return the rows of a list with the reason why some cannot be used.
-
-    Raises:
-        DataError: If the key columns, or all personal columns, are missing.
-    """
-    for name in ("source", "record_id"):
-        if name not in columns:
-            have = ", ".join(columns) or "none"
-            hint = f"rename the column to {name!r}; the columns are: {have}"
-            raise DataError("the column is missing", column=name, hint=hint)
-    raw = [name for name in fields if name in columns]
-    if not raw:
-        hint = f"give at least one of {', '.join(fields)}"
-        raise DataError("no column says who anybody is", hint=hint)
-    given = {name: objects(columns[name]) for name in ("source", "record_id", *raw)}
-    unreadable = _unreadable(given)
-    source, record_id = (_each(normalise.key, given[k], "") for k in ("source", "record_id"))
-    fields_given = {name: given[name] for name in raw}
-    reasons = _reasons(source, record_id, fields_given, unreadable)
-    return Intake(source, record_id, fields_given, reasons)
+def rows_of(table: Eager, names: Iterable[str]) -> Rows:
+    """Return the rows of a list with some of its personal columns."""
+    source, record_id = (
+        _each(normalise.key, objects(table[name].to_list()), "") for name in ("source", "record_id")
+    )
+    return Rows(source, record_id, {name: objects(table[name].to_list()) for name in names})
 
 
-def normalise_records(intake: Intake, spelling: Spelling, known: Known | None = None) -> Records:
-    """Return the usable rows normalised.
+def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None) -> Records:
+    """Return rows as normalised records, sorted by (source, record_id).
 
     Args:
-        intake: The rows.
+        rows: Valid rows.
         spelling: How values are read.
-        known: What is known of names from other records; from these alone if None.
+        known: Names of other records; only those of these rows are used if None.
     """
-    rows = intake.usable
-    raw = {name: values[rows] for name, values in intake.raw.items()}
-    fields = _fields(raw, len(rows), spelling) | _names(raw, len(rows), known or Known())
-    return _records(intake, fields)
+    n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
+    return _records(rows, _fields(raw, n, spelling) | _names(raw, n, known or Known()))
 
 
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
@@ -276,63 +260,24 @@ def _put_aside(
     return {name: Column(shown[column.codes], column.values), aside: Column(taken, values)}
 
 
-def _check_kind(columns: Mapping[str, Sequence[object]], *, normalised: bool) -> None:
-    """Refuse to normalise twice, or not at all."""
+def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
+    """Return the personal columns of a list, or refuse to normalise it twice or not at all."""
     raw, normal = set(FIELDS), set(NORMAL_COLUMNS)
-    wrong = sorted(columns.keys() & (raw - normal if normalised else normal - raw))
+    wrong = sorted({*columns} & (raw - normal if normalised else normal - raw))
     if wrong:
-        state = "not normalised" if normalised else "normalised already"
+        state = "not normalised" if normalised else "already normalised"
         hint = f"LinkSpec(normalised={not normalised})"
         raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
+    fields = NORMAL_COLUMNS if normalised else FIELDS
+    found = [name for name in fields if name in columns]
+    if not found and {"source", "record_id"} <= {*columns}:
+        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
+    return found
 
 
-def _records(intake: Intake, fields: Mapping[str, Values]) -> Records:
-    rows = intake.usable
-    return Records(intake.source[rows], intake.record_id[rows], _columns(fields))
-
-
-def _unreadable(columns: dict[str, Values]) -> Values:
-    """Return why no single value can be read of some field of a row, "" where all can be.
-
-    Such values are taken out of the columns.
-    """
-    reasons = np.full(len(columns["source"]), "", dtype=object)
-    for name, values in columns.items():
-        kinds = {kind for kind in set(map(type, values.tolist())) if _is_nested(kind)}
-        if kinds:
-            nested = np.array([type(value) in kinds for value in values], dtype=np.bool_)
-            reasons[nested] = f"{name}: {NOT_ONE_VALUE}"
-            columns[name] = values.copy()
-            columns[name][nested] = None
-    return reasons
-
-
-def _is_nested(kind: type) -> bool:
-    return issubclass(kind, tuple) or not issubclass(kind, Hashable)
-
-
-def _reasons(
-    source: Values, record_id: Values, raw: Mapping[str, Values], unreadable: Values
-) -> Values:
-    """Return why each row cannot be used, "" where it can."""
-    reasons = unreadable.copy()
-    reasons[(reasons == "") & (record_id == "")] = "no record_id"
-    reasons[(unreadable == "") & (source == "")] = "no source"
-    rows = np.flatnonzero(reasons == "")
-    key = joint(factorized(source[rows])[0], factorized(record_id[rows])[0])
-    again = np.bincount(key, minlength=1)[key] > 1
-    twice = rows[again]
-    reasons[twice] = _repeats(key[again], {name: values[twice] for name, values in raw.items()})
-    return reasons
-
-
-def _repeats(key: Codes, raw: Mapping[str, Values]) -> Values:
-    """Return why rows whose keys come more than once cannot be used; one of equal ones can."""
-    texts = [factorized(_each(normalise.text, values, ""))[0] for values in raw.values()]
-    contents = pd.Series(reduce(joint, texts)).groupby(key).transform("nunique").to_numpy()
-    first = ~pd.Series(key).duplicated().to_numpy()
-    once = np.where(first, "", "the same row again")
-    return np.where(contents == 1, once, "two contents for one record_id").astype(object)
+def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:
+    source, record_id = rows.source[rows.order], rows.record_id[rows.order]
+    return Records(source, record_id, _columns(fields))
 
 
 def _each(

@@ -1,23 +1,23 @@
-"""Customer lists that can be linked without plain values: every value a keyed hash."""
+"""Pseudonymous customer lists: every value is a keyed hash, and lists can still be linked."""
 
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from narwhals.typing import IntoFrameT
 
+from omniltv._frames import read_frame, require
+from omniltv.data.checking import refuse_nested
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import read
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import MISSING, Column
 from omniltv.identity.records.intake import (
     FIELDS,
     NORMAL_COLUMNS,
-    NOT_ONE_VALUE,
+    Rows,
     normalise_records,
-    take_in,
+    rows_of,
     without_values,
 )
 from omniltv.identity.records.normalise import Spelling
@@ -37,23 +37,23 @@ def pseudonymise(
 ) -> IntoFrameT:
     """Return a customer list whose personal values are normalised and then hashed with a key.
 
-    Parties who share the key get the same pseudonym for the same value, however each writes
-    it, and can link their lists with ``stitch(..., spec=LinkSpec(normalised=True))``. What is
-    alike without being the same (slips of the pen, one character of a name) is lost. Each
-    value is HMAC-SHA-256 (RFC 2104) of its field and itself, cut to 128 bits. Whoever has no
-    key cannot test guesses; how common a value is remains to be seen.
+    Parties who share the key get the same pseudonym for the same value in any spelling, and
+    can link their lists with ``stitch(..., spec=LinkSpec(normalised=True))``. Similarity
+    (misspellings, one character of a name) is lost. A pseudonym is the HMAC-SHA-256 (RFC 2104)
+    of the field and the value, truncated to 128 bits. Guesses cannot be tested without the
+    key, but the frequency of a value stays visible.
 
     Args:
-        records: Customer lists as `stitch` takes them.
+        records: Customer lists as `stitch` reads them.
         key: At least 16 secret bytes, such as ``secrets.token_bytes(32)``.
-        fields: The personal columns to keep; all others go.
-        spelling: How telephone numbers and e-mail addresses are read: alike by all parties.
+        fields: The personal columns to keep; other columns are removed.
+        spelling: How telephone numbers and e-mail addresses are read; the same for all parties.
 
     Returns:
-        ``source`` and ``record_id`` as they are, and `NORMAL_COLUMNS`: every row, in order.
+        ``source`` and ``record_id`` as text, and `NORMAL_COLUMNS`: every row, in order.
 
     Raises:
-        ConfigError: If the key is no bytes, or too short, or a field is not known.
+        ConfigError: If the key is not bytes or is too short, or a field is unknown.
         DataError: If a key column, or every personal column, is missing, or a field has a list.
 
     Examples:
@@ -68,21 +68,21 @@ def pseudonymise(
         'q_znCKoDC_fJWG26Mnp9Qw'
     """
     _check(key, fields)
-    table, kind = read(records, "records")
-    kept = [name for name in table.columns if name in {"source", "record_id", *fields}]
-    intake = take_in({name: table[name].to_list() for name in kept}, fields)
-    nested = [row for row, reason in enumerate(intake.reason) if NOT_ONE_VALUE in reason]
-    if nested:
-        raise DataError("not one value", rows=nested, hint="one value in each field")
-    n = len(intake.reason)
+    table, kind = read_frame(records, "records")
+    require(table.columns, ["source", "record_id"], "records")
+    names = [name for name in fields if name in table.columns]
+    if not names:
+        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
+    refuse_nested(table, ("source", "record_id", *names))
+    rows, n = rows_of(table, names), len(table)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
-    every = replace(intake, source=nothing, record_id=number, reason=nothing)
+    every = Rows(nothing, number, rows.raw)
     columns = without_values(normalise_records(every, spelling or Spelling()), {}).columns
-    keys = {"source": intake.source, "record_id": intake.record_id}
+    keys = {"source": rows.source, "record_id": rows.record_id}
     data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
     for name in NORMAL_COLUMNS:
         data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
-    return kind.build(data, {})
+    return kind.build(data)
 
 
 def _hashed(column: Column, name: str, key: bytes) -> list[str | None]:
@@ -100,7 +100,7 @@ def _pseudonym(message: str, key: bytes) -> str:
 def _check(key: bytes, fields: Sequence[str]) -> None:
     given: object = key
     if not isinstance(given, bytes) or len(given) < _SHORTEST_KEY:
-        hint = "secrets.token_bytes(32), kept where secrets are kept"
+        hint = "secrets.token_bytes(32), kept in a secret store"
         raise ConfigError(f"key is at least {_SHORTEST_KEY} bytes. Hint: {hint}")
     strange = [name for name in fields if name not in FIELDS]
     if strange:

@@ -1,4 +1,4 @@
-"""One row per person: of each field the value that survives."""
+"""One row per customer: for each field, the surviving value."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from omniltv._frames import Eager, read_frame, require
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import Table, read
-from omniltv.identity.customers.attachment import attach
+from omniltv.identity.customers.attachment import customers_of, customers_of_rows, keys_of
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING
 from omniltv.identity.records.intake import FIELDS, normal_values
@@ -23,23 +23,23 @@ from omniltv.identity.records.normalise import Spelling
 __all__ = ["ProfileRules", "Survivor", "profiles"]
 
 type Survivor = Literal["newest", "trusted", "complete", "frequent"]
-"""Which value survives: the last written, that of the best source, the longest, the commonest."""
+"""Which value survives: the newest, of the most trusted source, the longest, the most frequent."""
 
 type _Ranks = NDArray[np.float64]
 
 
 class ProfileRules(BaseModel):
-    """Which record of a person each field is taken from.
+    """Rules for the record of a customer that each field is taken from.
 
-    Where a rule leaves several, the other rules decide in the order trusted, newest,
-    frequent, complete, and last the record's key. Missing values and placeholders never
-    survive where there is another.
+    Ties are broken by the other rules in the order trusted, newest, frequent, complete, and
+    finally by the key of the record. Missing values and placeholders survive only if there
+    is no other value.
 
     Attributes:
-        otherwise: The rule of fields that are not in ``fields``.
+        otherwise: The rule for fields that are not in ``fields``.
         fields: The rule by field.
-        trusted: Sources from the best on; any other comes after them.
-        updated: The column that says when a row was written, if there is one.
+        trusted: Sources, the most trusted first; other sources come last.
+        updated: The column with the time at which a row was written, if there is one.
         spelling: How telephone numbers and e-mail addresses are read, as in `LinkSpec`.
 
     Examples:
@@ -60,7 +60,7 @@ class ProfileRules(BaseModel):
 def profiles(
     crosswalk: IntoFrame, records: IntoFrameT, *, rules: ProfileRules | None = None
 ) -> IntoFrameT:
-    """Return one row per customer: the best value of each personal field, as it was written.
+    """Return one row per customer: the surviving value of each personal field, as written.
 
     Args:
         crosswalk: ``source``, ``record_id``, ``customer_id``.
@@ -69,12 +69,13 @@ def profiles(
 
     Returns:
         ``customer_id``, ``n_records``, ``sources`` (joined by commas), each personal field
-        that the lists have, and ``<field>_from`` (``source/record_id`` it was taken from).
+        of the lists, and ``<field>_from`` (``source/record_id`` of the record it comes from).
         Ordered by customer id; records that are not in the crosswalk are left out.
 
     Raises:
-        DataError: If a column is missing, or ``rules`` name one that is not there.
-        ConfigError: If the newest shall survive and ``rules.updated`` is not given.
+        DataError: If a column is missing, the crosswalk has missing values or two rows for
+            one record, or ``rules`` name a column that is missing.
+        ConfigError: If a rule is "newest" and ``rules.updated`` is None.
 
     Examples:
         >>> import pandas as pd
@@ -86,18 +87,18 @@ def profiles(
         [['090-1234-5678', 'ec/E1']]
     """
     rules = rules or ProfileRules()
-    known = attach(records, crosswalk)
-    table, kind = read(known.valid, "records")
+    everything, kind = read_frame(records, "records")
+    known = customers_of(crosswalk, "crosswalk")
+    names, reason = customers_of_rows(everything, "records", known)
+    rows = np.flatnonzero(reason == "")
+    table = everything[rows, :]
     fields = [name for name in FIELDS if name in table.columns]
     _check(table, rules, fields)
-    ids, customer = np.unique(
-        np.array([str(value) for value in table["customer_id"].to_list()], dtype=object),
-        return_inverse=True,
-    )
+    ids, customer = np.unique(names[rows], return_inverse=True)
     order = _Order(
         customer=customer.astype(np.int64),
         n_customers=len(ids),
-        keys=_keys(table),
+        keys=keys_of(table, "records"),
         newest=_newest(table, rules.updated),
         rules=rules,
     )
@@ -107,22 +108,22 @@ def profiles(
         "sources": order.sources(),
     }
     for name in fields:
-        raw = [normalise.key(value) for value in table[name].to_list()]
-        rows = order.survivors(name, raw, rules.fields.get(name, rules.otherwise))
-        columns[name] = [raw[row] if row >= 0 else None for row in rows]
-        columns[f"{name}_from"] = ["/".join(order.keys[row]) if row >= 0 else None for row in rows]
+        raw = [normalise.written(value) for value in table[name].to_list()]
+        taken = order.survivors(name, raw, rules.fields.get(name, rules.otherwise))
+        columns[name] = [raw[row] if row >= 0 else None for row in taken]
+        columns[f"{name}_from"] = ["/".join(order.keys[row]) if row >= 0 else None for row in taken]
     return kind.build(columns, {"n_records": nw.Int64})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Order:
-    """The rows of customers, and what is known of how good each is.
+    """The rows of customers, and their rank by each rule.
 
     Attributes:
-        customer: Which customer each row is of, shape (n_rows,).
-        n_customers: How many there are.
+        customer: Position of each row's customer, of shape (n_rows,).
+        n_customers: Number of customers.
         keys: (source, record_id) of each row.
-        newest: How late each row was written, shape (n_rows,); the greater, the later.
+        newest: Rank of each row by time, of shape (n_rows,); the latest has the highest rank.
         rules: Which sources are trusted, and how values are read.
     """
 
@@ -133,14 +134,14 @@ class _Order:
     rules: ProfileRules
 
     def sources(self) -> list[str]:
-        """Return the sources that know each customer."""
+        """Return the sources with a record of each customer."""
         found: list[set[str]] = [set() for _ in range(self.n_customers)]
         for customer, key in zip(self.customer.tolist(), self.keys, strict=True):
             found[customer].add(key[0])
         return [", ".join(sorted(names)) for names in found]
 
     def survivors(self, name: str, raw: Sequence[str], rule: Survivor) -> list[int]:
-        """Return the row that a field is taken from by customer, `MISSING` for none."""
+        """Return the row that a field is taken from, by customer; `MISSING` if there is none."""
         normal = normal_values(name, raw, self.rules.spelling).tolist()
         rank = {source: place for place, source in enumerate(self.rules.trusted)}
         by: dict[Survivor, _Ranks] = {
@@ -162,34 +163,29 @@ class _Order:
         return chosen
 
     def _frequency(self, normal: Sequence[str | None]) -> _Ranks:
-        """Return how many rows of the same customer say the same."""
+        """Return how many rows of the same customer have the same value."""
         pairs = list(zip(self.customer.tolist(), normal, strict=True))
         count = Counter(pairs)
         return np.array([count[pair] for pair in pairs], dtype=float)
 
 
-def _keys(table: Table) -> list[tuple[str, str]]:
-    texts = [[normalise.key(v) for v in table[name].to_list()] for name in ("source", "record_id")]
-    return list(zip(*texts, strict=True))
-
-
-def _newest(table: Table, updated: str | None) -> _Ranks:
-    """Return how late each row was written; rows that do not say so come first."""
+def _newest(table: Eager, updated: str | None) -> _Ranks:
+    """Return the rank of each row by time; rows without a time come first."""
     if updated is None:
         return np.zeros(len(table))
     times = pd.to_datetime(pd.Series(table[updated].to_list()), errors="coerce", utc=True)
     return np.asarray(times.rank(method="dense").fillna(0.0), dtype=float)
 
 
-def _check(table: Table, rules: ProfileRules, fields: Sequence[str]) -> None:
+def _check(table: Eager, rules: ProfileRules, fields: Sequence[str]) -> None:
     for name in rules.fields:
         if name not in fields:
             have = ", ".join(fields) or "none"
             hint = f"the personal columns are: {have}"
-            raise DataError("a rule names a column that is not there", column=name, hint=hint)
-    if rules.updated is not None and rules.updated not in table.columns:
-        hint = "rules.updated names the column that says when a row was written"
-        raise DataError("the column is missing", column=rules.updated, hint=hint)
+            raise DataError("a rule names a column that is missing", column=name, hint=hint)
+    if rules.updated is not None:
+        hint = "rules.updated is the column with the time at which a row was written"
+        require(table.columns, [rules.updated], "records", hint)
     if rules.updated is None and "newest" in {rules.otherwise, *rules.fields.values()}:
         hint = "ProfileRules(updated='updated_at')"
-        raise ConfigError(f"which is the newest row cannot be told. Hint: {hint}")
+        raise ConfigError(f"the rule 'newest' needs the time of each row. Hint: {hint}")

@@ -1,7 +1,6 @@
-"""How good a crosswalk and its probabilities are where the truth is known."""
+"""Accuracy of a crosswalk and of its probabilities, given the true people."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +10,7 @@ from scipy.sparse import coo_array
 
 from omniltv._frames import Table, Tabular
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import read
-from omniltv.identity.records import normalise
+from omniltv.identity.customers.attachment import customers_of, ids_of
 from omniltv.identity.stitching.resolution import Resolution
 
 __all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
@@ -34,10 +32,17 @@ class LinkageQuality:
         records: Records in both tables.
         customers: Customers among them.
         people: People among them.
-        by_source: The same by pair of sources: ``source_a``, ``source_b``, ``linked`` and
+        by_source: Scores by pair of sources: ``source_a``, ``source_b``, ``linked`` and
             ``true`` (numbers of pairs), ``precision``, ``recall``, ``f1``.
-        sizes: How many customers, and how many people, have how many records: ``records``,
+        sizes: Number of customers and of people by number of records: ``records``,
             ``customers``, ``people``.
+
+    Examples:
+        >>> import pandas as pd
+        >>> keys = {"source": ["ec", "store"], "record_id": ["1", "1"]}
+        >>> found = pd.DataFrame(keys | {"customer_id": ["a", "a"]})
+        >>> print(linkage_quality(found, pd.DataFrame(keys | {"person_id": ["p", "p"]})))
+        2 records of 1 people as 1 customers: precision 1.000, recall 1.000, F1 1.000
     """
 
     precision: float
@@ -60,7 +65,7 @@ class LinkageQuality:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reliability(Tabular):
-    """Stated probabilities beside how often they were right, in bins of equal width.
+    """Stated probabilities and observed frequencies, in bins of equal width.
 
     Its repr is the table of `to_frame`; bins without pairs are left out.
 
@@ -83,12 +88,12 @@ class Reliability(Tabular):
         """Return the reliability of the probabilities of any pairs.
 
         Args:
-            probability: That a pair is one person, of shape (n_pairs,).
-            same: Whether it is, of shape (n_pairs,).
-            bins: How many there are between 0 and 1.
+            probability: Probability that a pair is one person, of shape (n_pairs,).
+            same: Whether the pair is one person, of shape (n_pairs,).
+            bins: Number of bins between 0 and 1.
 
         Raises:
-            DataError: If there are no pairs, the shapes differ, or a probability is none.
+            DataError: If there are no pairs, the shapes differ, or a probability is not in [0, 1].
             ConfigError: If ``bins`` is below 1.
 
         Examples:
@@ -119,10 +124,9 @@ class Reliability(Tabular):
 
     @property
     def expected_error(self) -> float:
-        """Expected calibration error: how far stated is from seen, in the mean over pairs.
+        """Expected calibration error: mean difference of stated and observed over the pairs.
 
-        Pairs that are surely none make up most of any candidates and pull it down: look at
-        the bins, too.
+        Most candidate pairs are clear non-matches, which lower it, so look at the bins, too.
         """
         return float(np.abs(self.stated - self.seen) @ self.count / self.count.sum())
 
@@ -144,19 +148,20 @@ def reliability[FrameT](
 ) -> Reliability:
     """Return how well the match probabilities of compared pairs are calibrated.
 
-    By the evidence alone, decisions by hand left out. The records teach the probabilities,
-    not the truth; to judge them on records that taught nothing, stitch these with
+    Only the evidence counts, not manual decisions. The probabilities are estimated from the
+    records without the truth. To assess them on other records, stitch these with
     ``LinkSpec(model=learnt.model)``.
 
     Args:
-        found: What came of stitching.
-        truth: Columns ``source``, ``record_id`` and ``id_column``; pairs with a record that
-            is not in it are left out.
+        found: The result of stitching.
+        truth: Columns ``source``, ``record_id`` and ``id_column``; pairs with a record
+            that is not in it are left out.
         id_column: The person's id in ``truth``.
-        bins: Bins of probability.
+        bins: Number of bins.
 
     Raises:
-        DataError: If a column is missing, a record stands twice, or no pair is in the truth.
+        DataError: If a column or an id is missing, a record is repeated, or no pair is in the
+            truth.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -167,7 +172,7 @@ def reliability[FrameT](
         >>> reliability(found, others.truth.records).expected_error < 0.1
         True
     """
-    person = _labels(truth, id_column, "truth")
+    person = ids_of(truth, "truth", ("source", "record_id", id_column))
     who = [person.get(key) for key in found.records.ids()]
     code = np.unique([name or "" for name in who], return_inverse=True)[1]
     known = np.array([name is not None for name in who], dtype=np.bool_)
@@ -188,7 +193,8 @@ def linkage_quality(
         id_column: The person's id in ``truth``.
 
     Raises:
-        DataError: If a column is missing, a key stands twice, or no record is in both.
+        DataError: If a column or an id is missing, a record is repeated, or no record is in
+            both.
 
     Examples:
         >>> import pandas as pd
@@ -203,8 +209,8 @@ def linkage_quality(
         0       ec       ec       1     0
         1       ec    store       0     1
     """
-    found = _labels(crosswalk, "customer_id", "crosswalk")
-    true = _labels(truth, id_column, "truth")
+    found = customers_of(crosswalk, "crosswalk")
+    true = ids_of(truth, "truth", ("source", "record_id", id_column))
     both = sorted(found.keys() & true.keys())
     if not both:
         hint = "source and record_id must be spelt alike in both tables"
@@ -291,23 +297,3 @@ def _pairs(size: NDArray[np.intp]) -> int:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
-
-
-def _labels(frame: IntoFrame, column: str, what: str) -> dict[tuple[str, str], str]:
-    table, _ = read(frame, what)
-    for name in ("source", "record_id", column):
-        if name not in table.columns:
-            hint = f"the {what} needs source, record_id and {column}"
-            raise DataError("the column is missing", column=name, hint=hint)
-    keys = list(
-        zip(_texts(table["source"].to_list()), _texts(table["record_id"].to_list()), strict=True)
-    )
-    labels = dict(zip(keys, _texts(table[column].to_list()), strict=True))
-    if len(labels) < len(keys):
-        twice = [key for key, count in Counter(keys).items() if count > 1]
-        raise DataError(f"a record stands twice in the {what}", column="record_id", rows=twice)
-    return labels
-
-
-def _texts(values: Sequence[object]) -> list[str]:
-    return [normalise.key(value) for value in values]

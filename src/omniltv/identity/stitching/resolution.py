@@ -1,4 +1,4 @@
-"""What came of stitching: crosswalk, evidence, what was set aside, and how sure it is."""
+"""The result of stitching: crosswalk, evidence, rejected rows, and expected accuracy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv._frames import FrameKind
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity._frames import Kind
 from omniltv.identity.customers._households import households_of
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
@@ -39,17 +39,22 @@ _HOUSEHOLD = ("customer_id", "household_id")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why two records are, or are not, one customer. Holds no personal values.
+    """The evidence on whether two records are one customer. Holds no personal values.
 
     Attributes:
-        first: (source, record_id) of the one record.
-        second: Of the other.
-        same_customer: Whether they ended up as one customer.
-        probability: That they are one person on their own evidence; NaN where no rule
-            proposed the pair.
+        first: (source, record_id) of the first record.
+        second: (source, record_id) of the second record.
+        same_customer: Whether they belong to one customer.
+        probability: Probability that they are one person, by their own evidence; NaN if no
+            rule proposed the pair.
         rules: The rules that proposed the pair.
-        levels: The level reached in each comparison.
+        levels: The level of each comparison.
         bits: Evidence in bits by name; the sum is the log2 odds.
+
+    Examples:
+        >>> evidence = Evidence(("ec", "1"), ("store", "7"), True, float("nan"), (), {}, {})
+        >>> print(evidence)
+        ec/1 and store/7: one customer; no rule proposed the pair, other records connect them
     """
 
     first: RecordKey
@@ -64,7 +69,8 @@ class Evidence:
         verdict = "one customer" if self.same_customer else "two customers"
         head = f"{'/'.join(self.first)} and {'/'.join(self.second)}: {verdict}"
         if not self.rules:
-            return f"{head}; no rule proposed the pair, so what ties them is other records"
+            others = ", other records connect them" if self.same_customer else ""
+            return f"{head}; no rule proposed the pair{others}"
         lines = [f"{head}, probability {self.probability:.4f}, proposed by {', '.join(self.rules)}"]
         for name, bits in self.bits.items():
             lines.append(f"  {name:<14}{self.levels.get(name, ''):<18}{bits:+8.2f} bits")
@@ -74,24 +80,31 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ResolutionSummary:
-    """The numbers of a resolution.
+    """The counts and expected accuracy of a resolution.
 
     Attributes:
-        rows: Rows given.
-        records: Rows used.
-        rejected: Rows set aside, by reason.
-        customers: Customers found.
-        sizes: Customers by how many records they have.
-        flagged: Customers worth a look, by reason.
-        candidates: Pairs compared.
-        links: Links kept.
-        links_by_rule: Links that each rule proposed (a link may have several).
+        rows: Number of rows given.
+        records: Number of valid rows.
+        rejected: Number of rejected rows by reason.
+        customers: Number of customers.
+        sizes: Number of customers by number of records.
+        flagged: Number of customers to review, by reason.
+        candidates: Number of pairs compared.
+        links: Number of links kept.
+        links_by_rule: Number of links proposed by each rule; a link may have several rules.
         false_links: Expected number of wrong links, the sum of 1 - p over the links.
-        precision: Expected share of right links, by the model's own probabilities.
-        recall: Expected share of the matches among the compared pairs that became one
-            customer; pairs that no rule proposed are not counted. Errs on the low side.
-        masked: Values masked, by column.
-        oversized: Blocks too large to pair, by rule.
+        precision: Expected share of links that are right, by the model's probabilities.
+        recall: Expected share of the matches among the compared pairs that belong to one
+            customer; pairs that no rule proposed are not counted. A conservative estimate.
+        masked: Number of masked values by column.
+        oversized: Number of blocks too large to pair, by rule.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> summary = stitch(simulate_retailer(150, seed=1).records).summary()
+        >>> sum(summary.sizes.values()) == summary.customers
+        True
     """
 
     rows: int
@@ -115,12 +128,12 @@ class ResolutionSummary:
         return (
             f"{self.records:,} records -> {self.customers:,} customers "
             f"({self.links:,} links among {self.candidates:,} pairs)\n"
-            f"how sure: about {self.false_links:,.0f} wrong links; expected precision "
-            f"{self.precision:.3f}, recall of what was compared {self.recall:.3f}\n"
+            f"expected accuracy: about {self.false_links:,.0f} wrong links; precision "
+            f"{self.precision:.3f}, recall among compared pairs {self.recall:.3f}\n"
             f"links by rule: {rules}\n"
             f"customers by records: {sizes}\n"
-            f"customers worth a look: {_counted(self.flagged)}\n"
-            f"rows set aside: {_counted(self.rejected)}\n"
+            f"customers to review: {_counted(self.flagged)}\n"
+            f"rejected rows: {_counted(self.rejected)}\n"
             f"values shared by too many and masked: {_counted(self.masked)}\n"
             f"blocks too large to pair: {_counted(self.oversized)}"
         )
@@ -132,16 +145,16 @@ def _counted(numbers: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LinkageState:
-    """What a resolution was made of, and what the next run needs.
+    """The inputs of a resolution that the next run needs.
 
     Attributes:
         spec: How records were linked.
         records: The normalised records.
-        masked: Values that too many share.
+        masked: Values that too many records share.
         compared: The pairs with their evidence.
-        judged: The same with the decisions by hand among it.
+        judged: The pairs with manual decisions added.
         decisions: All decisions, as columns.
-        unique: Code of each record's source where a person has at most one record in it.
+        unique: Code of each record's source, if a person has at most one record in it.
     """
 
     spec: LinkSpec
@@ -155,26 +168,36 @@ class LinkageState:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resolution[FrameT]:
-    """One person, one id.
+    """The customers found by `stitch`: one id per person.
 
     All frames are of the kind that was given to `stitch`.
 
     Attributes:
         crosswalk: ``source``, ``record_id``, ``customer_id`` and ``probability`` (that the
-            record belongs with its customer), one row per used record, in the order given.
+            record belongs to its customer), one row per valid record, in the order given.
         links: Linked pairs: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``,
-            ``probability``, ``rules``, ``kept`` (false where the link contradicted the rest
-            of its customer and was cut) and ``bits_…`` of evidence, one column a comparison.
-        clusters: ``customer_id``, ``n_records``, ``n_sources``, ``probability`` (the weakest
-            of its records'), ``agreeing`` (share of all pairs of its records that speak for
-            one person), ``weakest_link`` (probability at which it would fall apart first),
-            ``across`` (pairs that speak for one person between the two parts it would fall
-            into) and ``flag`` (why it is worth a look, or nothing).
-        rejected: The rows that were not used, as they came, with ``reason``.
-        masked_values: One row per record that lost a value too many share: ``column``,
-            ``group`` (number of the shared value), ``shared_by``, ``source``, ``record_id``.
+            ``probability``, ``rules``, ``kept`` (false if the link contradicted the rest
+            of its customer and was cut) and ``bits_…`` of evidence, one per comparison.
+        clusters: ``customer_id``, ``n_records``, ``n_sources``, ``probability`` (the lowest
+            of its records), ``agreeing`` (share of all pairs of its records with evidence for
+            one person), ``weakest_link`` (probability of the link whose removal splits it
+            first), ``across`` (pairs with evidence for one person between the two parts of
+            this split) and ``flag`` (why to review it, or empty).
+        rejected: The rejected rows as given, with ``reason``.
+        masked_values: One row per record and masked value that too many records share:
+            ``column``, ``group`` (number of the value), ``shared_by``, ``source``,
+            ``record_id``.
         oversized: Blocks too large to pair: ``rule``, ``n_records``.
         unused_decisions: Decisions that could not be used, with ``reason``.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.identity import stitch
+        >>> records = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["1", None],
+        ...                         "phone": ["090-1234-5678", "090-1234-5678"]})
+        >>> found = stitch(records)
+        >>> found.rejected["reason"].tolist()
+        ['record_id: missing']
     """
 
     crosswalk: FrameT
@@ -188,7 +211,7 @@ class Resolution[FrameT]:
     _state: LinkageState
     _customer: NDArray[np.object_]
     _order: NDArray[np.intp]
-    _kind: Kind[FrameT]
+    _kind: FrameKind[FrameT]
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
@@ -200,24 +223,24 @@ class Resolution[FrameT]:
 
     @property
     def compared(self) -> ScoredPairs:
-        """The pairs of `records` that were compared, by the evidence alone, without decisions."""
+        """The compared pairs of `records` with their evidence, without manual decisions."""
         return self._state.compared
 
     @property
     def model(self) -> LinkModel:
-        """What pairs were scored by: give it to score other records, ``LinkSpec(model=…)``."""
+        """The model that scored the pairs; ``LinkSpec(model=…)`` scores other records with it."""
         return self._state.compared.model
 
     def summary(self) -> ResolutionSummary:
-        """Return the numbers: records to customers, links by rule, how sure it is."""
+        """Return counts of records, customers and links, and the expected accuracy."""
         return self._summary
 
     def why(self, a: RecordKey, b: RecordKey) -> Evidence:
-        """Return the evidence for or against two records being one person.
+        """Return the evidence on whether two records are one person.
 
         Args:
-            a: (source, record_id) of the one record.
-            b: Of the other.
+            a: (source, record_id) of the first record.
+            b: (source, record_id) of the second record.
 
         Raises:
             DataError: If a record is not in the crosswalk.
@@ -241,14 +264,14 @@ class Resolution[FrameT]:
         )
 
     def review(self, n: int) -> FrameT:
-        """Return the pairs that are most worth a look, the least sure first.
+        """Return the pairs that are most useful to review, the most uncertain first.
 
-        Somebody looks at them and writes ``same``; the table is then one of decisions, from
-        which ``LinkSpec(learn_from_decisions=True)`` learns how much evidence counts. They
-        are a sample of all pairs, the unsure ones more often.
+        Add a column ``same`` by hand to make the table one of decisions. With
+        ``LinkSpec(learn_from_decisions=True)`` the weights of evidence are learned from it.
+        The pairs are a sample of all pairs; uncertain pairs are drawn more often.
 
         Args:
-            n: How many, at most.
+            n: Maximum number of pairs.
 
         Returns:
             ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``, ``probability``.
@@ -271,21 +294,23 @@ class Resolution[FrameT]:
         return self._kind.build({name: columns[name] for name in names}, _NUMBERS)
 
     def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
-        """Return the household of each customer: who shares phone, address, family name.
+        """Return the household of each customer, from shared phone, address and family name.
 
-        Customers are of one household as much as their compared records are, on average, of
-        one person or one family. Ids do not depend on the order of records.
+        The evidence that two customers share a household is the mean evidence that their
+        compared records belong to one person or one family. Ids do not depend on the order
+        of records.
 
         Args:
-            threshold: Probability from which two customers are of one household.
-            previous: Households of the run before, whose ids are kept.
+            threshold: Minimum probability that two customers share a household.
+            previous: Households of the previous run, whose ids are kept.
 
         Returns:
             ``customer_id`` and ``household_id``, one row per customer, as in `clusters`.
 
         Raises:
-            ConfigError: If the threshold is no probability.
-            DataError: If a column of ``previous`` is missing.
+            ConfigError: If the threshold is not between 0 and 1.
+            DataError: If a column of ``previous`` is missing, ids in it are missing, or a
+                customer is repeated.
 
         Examples:
             >>> from omniltv.data import simulate_retailer
@@ -308,10 +333,10 @@ class Resolution[FrameT]:
         names = customer.values
         before = objects(known.get((name,)) for name in names.tolist())
         ids = customer_ids((names,), labels, before, {*known.values()}, prefix="h")
-        return self._kind.build({"customer_id": names.tolist(), "household_id": ids.tolist()}, {})
+        return self._kind.build({"customer_id": names.tolist(), "household_id": ids.tolist()})
 
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
-        """Return transactions with ``customer_id``; guests and strangers set aside.
+        """Return transactions with ``customer_id``; rows of unknown records are rejected.
 
         Args:
             transactions: A frame with ``source`` and ``record_id``.
@@ -322,14 +347,14 @@ class Resolution[FrameT]:
         return attached(transactions, self._by_key)
 
     def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
-        """Return crosswalks drawn from what the evidence leaves open.
+        """Return random crosswalks drawn from the match probabilities.
 
-        Where two records are one person with probability 0.7, they are so in about 70 of
-        100. Whatever is computed from each of them, and put together, carries what is not
-        known of who is who. Customers keep the ids of `crosswalk` as far as they can.
+        Two records that are one person with probability 0.7 are one customer in about 70 of
+        100 crosswalks. Results computed from each crosswalk and combined include identity
+        uncertainty. Customers keep the ids of `crosswalk` where possible.
 
         Args:
-            k: How many.
+            k: Number of crosswalks.
             seed: The same seed gives the same crosswalks.
 
         Returns:
@@ -343,7 +368,7 @@ class Resolution[FrameT]:
             >>> from omniltv.identity import stitch
             >>> found = stitch(simulate_retailer(150, seed=1).records)
             >>> customers = {drawn["customer_id"].nunique() for drawn in found.draws(10, seed=1)}
-            >>> len(customers) > 1  # how many there are is not known to one
+            >>> len(customers) > 1  # the number of customers is uncertain
             True
         """
         if k < 1:
@@ -362,7 +387,7 @@ class Resolution[FrameT]:
             ids = customer_ids(keys, labels, self._customer, taken)
             shown = columns | {"customer_id": ids[self._order]}
             plain = {name: values.tolist() for name, values in shown.items()}
-            frames.append(self._kind.build(plain, {}))
+            frames.append(self._kind.build(plain))
         return tuple(frames)
 
     @cached_property
@@ -373,13 +398,13 @@ class Resolution[FrameT]:
     def _find(self, key: RecordKey) -> RecordKey:
         known = (normalise.key(key[0]), normalise.key(key[1]))
         if known not in self._state.records.position:
-            hint = "give (source, record_id) as they stand in the crosswalk"
+            hint = "give (source, record_id) as in the crosswalk"
             raise DataError("no such record", column="record_id", rows=[key], hint=hint)
         return known
 
 
 def previous_of(records: Records, customer_of: Mapping[RecordKey, str]) -> NDArray[np.object_]:
-    """Return the customer id that a crosswalk gives each record, None where it gives none."""
+    """Return the customer id of each record in a crosswalk, None if it has none."""
     if not customer_of:
         return np.full(len(records), None, dtype=object)
     return objects(customer_of.get(key) for key in records.ids())

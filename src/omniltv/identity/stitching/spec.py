@@ -1,4 +1,4 @@
-"""How to link: the settings of `stitch`, the same in Python as the docs spell them."""
+"""The settings of `stitch`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,27 +28,27 @@ class LinkSpec(BaseModel):
     """Settings of `stitch`.
 
     Attributes:
-        threshold: Probability from which two records are linked. The default says that a
-            wrong merge costs over twice as much as a missed one.
-        family_threshold: The same where the question is only whether it is one person or
-            two of a household. The default says that merging a family costs over eleven
-            times as much as a missed link.
-        unique_sources: Sources in which a person has at most one record. None by
-            default: most lists have duplicates, and a wrong claim splits customers.
-        max_block: Records that one block may hold; larger ones are listed, not paired.
-        max_sharing: Records that may share a phone, e-mail, card or birth date; a value
-            shared by more says nothing and is masked.
-        many_records: Records from which a customer is flagged as too large to be believed.
-        seed: Of the random pairs from which chance agreement is learnt.
-        learn_from_decisions: Whether pairs decided by hand also say how much each kind of
-            evidence counts. For decisions about the pairs of `Resolution.review`.
-        normalised: Whether the lists are normalised already, as by `pseudonymise`.
+        threshold: Minimum probability of a link. The default means that a wrong merge costs
+            over twice as much as a missed link.
+        family_threshold: Minimum probability of a link given that the records are one person
+            or two people of one household. The default means that merging two people of a
+            family costs over eleven times as much as a missed link.
+        unique_sources: Sources in which a person has at most one record. Empty by default,
+            since most lists have duplicates, and a wrong entry splits customers.
+        max_block: Maximum number of records in a block; larger blocks are listed, not paired.
+        max_sharing: Maximum number of records that share a phone, e-mail, card or birth date;
+            a value shared by more does not identify a person and is masked.
+        many_records: Number of records from which a customer is flagged as too large.
+        seed: Seed of the random pairs that estimate agreement by chance.
+        learn_from_decisions: Whether manual decisions also train the weight of each kind of
+            evidence. For decisions about the pairs of `Resolution.review`.
+        normalised: Whether the lists are already normalised, as by `pseudonymise`.
         spelling: How telephone numbers and e-mail addresses are read.
         blockers: Rules that propose pairs.
-        comparisons: What is compared.
-        model: What pairs are scored by: what another run has learnt (`Resolution.model`), for
-            lists too small to learn from. Learnt from the records themselves where None.
-        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores where None.
+        comparisons: Comparisons of pairs.
+        model: Model to score pairs with, from another run (`Resolution.model`), for lists too
+            small to train on. Trained on the records themselves if None.
+        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores if None.
         clusterer: Makes customers of the scored pairs.
 
     Examples:
@@ -75,13 +75,13 @@ class LinkSpec(BaseModel):
     clusterer: Clusterer = BestFirstClusterer()
 
     def links(self, pairs: ScoredPairs) -> NDArray[np.bool_]:
-        """Return which pairs are sure enough to join two records, shape (n_pairs,)."""
+        """Return which pairs link two records, of shape (n_pairs,)."""
         sure = pairs.probability >= self.threshold
         apart = self.family_threshold * (pairs.probability + pairs.family)
         return np.asarray(sure & (pairs.probability >= apart))
 
 
 def unique_codes(source: NDArray[np.object_], sources: Sequence[str]) -> NDArray[np.int64]:
-    """Return the code of each record's source if a person is in it once, else `MISSING`."""
+    """Return the code of each record's source if a person is in it at most once, else `MISSING`."""
     code = {name: number for number, name in enumerate(sources)}
     return np.array([code.get(name, MISSING) for name in source.tolist()], dtype=np.int64)

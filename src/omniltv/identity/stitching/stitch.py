@@ -12,7 +12,6 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv.errors import ConfigError
-from omniltv.identity._frames import Kind, Table, columns_of, read
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
@@ -54,26 +53,29 @@ def stitch(
     previous: IntoFrame | None = None,
     decisions: IntoFrame | None = None,
 ) -> Resolution[IntoFrameT]:
-    """Return which source records are one person.
+    """Return which source records belong to one person.
 
-    The result depends on the records only, not on their order. A record that nobody
-    can be recognised by is a customer of its own.
+    Rows are checked as by `omniltv.data.check`. If several rows have one id, one of them is
+    used if their contents are equal, and none if the contents differ. The result does not
+    depend on the order of the rows. A record without any identifying value becomes a
+    customer of its own.
 
     Args:
         records: Customer lists, one row per source record: ``source``, ``record_id`` and
             any of ``family_name, given_name, family_name_kana, given_name_kana, email,
             phone, postcode, address, birth_date, gender, card_number``.
         spec: How to link.
-        previous: The crosswalk of the run before, whose customer ids are kept.
-        decisions: Pairs of records that are one person, or two, whatever the evidence:
+        previous: The crosswalk of the previous run, whose customer ids are kept.
+        decisions: Pairs of records that are, or are not, one person, whatever the evidence:
             ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and ``same`` (true or
-            false). Those about records that are not there are in `Resolution.unused_decisions`.
+            false). Decisions about unknown records are in `Resolution.unused_decisions`.
 
     Raises:
-        DataError: If a key column, or every personal column, is missing, or decisions
-            contradict each other.
+        DataError: If a key column or every personal column is missing, no value of a column
+            can be read, ``previous`` has missing values or two rows for one record, or
+            decisions contradict each other.
         ConfigError: If ``spec`` names a unique source that is not in the records, or a model
-            that does not know its comparisons.
+            that lacks one of its comparisons.
 
     Examples:
         >>> import pandas as pd
@@ -92,10 +94,7 @@ def stitch(
         True
     """
     spec = spec or LinkSpec()
-    table, kind = read(records, "records")
-    intake, normal = read_records(
-        columns_of(table), normalised=spec.normalised, spelling=spec.spelling
-    )
+    intake, normal = read_records(records, normalised=spec.normalised, spelling=spec.spelling)
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
@@ -118,15 +117,14 @@ def stitch(
     )
     state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
     known = {} if previous is None else customers_of(previous, "previous")
-    return _resolution(_Found(table, intake, state, clusters, decided), kind, known)
+    return _resolution(_Found(intake, state, clusters, decided), intake, known)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Found:
-    """All that the resolution is made of."""
+    """The parts of a resolution."""
 
-    table: Table
-    intake: Intake
+    intake: Intake[object]
     state: LinkageState
     clusters: NDArray[np.int64]
     decisions: Decisions
@@ -150,14 +148,14 @@ class _Found:
 
     @cached_property
     def shown(self) -> NDArray[np.intp]:
-        """The records in the order in which they were given."""
-        return np.argsort(self.intake.usable, kind="stable")
+        """Positions of the records in the order in which they were given."""
+        return np.argsort(self.intake.rows.order, kind="stable")
 
 
 def _resolution[FrameT](
-    found: _Found, kind: Kind[FrameT], previous: Mapping[RecordKey, str]
+    found: _Found, intake: Intake[FrameT], previous: Mapping[RecordKey, str]
 ) -> Resolution[FrameT]:
-    records, reason = found.records, found.intake.reason
+    records, kind = found.records, intake.kind
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
@@ -174,10 +172,10 @@ def _resolution[FrameT](
         crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
         links=kind.build(link, numbers),
         clusters=kind.build(clusters, numbers),
-        rejected=kind.extend(found.table, "reason", reason.tolist(), (reason != "").tolist()),
+        rejected=intake.rejected,
         masked_values=kind.build(_masked(found.state.masked, records), numbers),
         oversized=kind.build(_oversized(found.pairs), numbers),
-        unused_decisions=kind.build(found.decisions.unused, {}),
+        unused_decisions=kind.build(found.decisions.unused),
         _summary=_summary(found, links[kept], clusters),
         _state=found.state,
         _customer=customer,
@@ -187,9 +185,10 @@ def _resolution[FrameT](
 
 
 def _belonging(found: _Found) -> NDArray[np.float64]:
-    """Return the probability that each record belongs with its customer.
+    """Return the probability that each record belongs to its customer.
 
-    With company: that of its best link inside. Alone: that its best link is none.
+    For a record among others, this is the probability of its best link to one of them; for a
+    record alone, the probability that its best link is wrong.
     """
     candidates, together = found.pairs.candidates, found.together
     inside, outside = np.zeros(len(found.records)), np.zeros(len(found.records))
@@ -262,13 +261,13 @@ def _summary(
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     joined = found.together
-    right_pairs = precision * joined.sum()  # of one customer, linked or not
+    right_pairs = precision * joined.sum()  # pairs of one customer, linked or not
     matches = right_pairs + float(pairs.probability[~joined].sum())
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return ResolutionSummary(
-        rows=len(found.intake.reason),
+        rows=found.intake.n_rows,
         records=len(found.records),
-        rejected=Counter(sorted(filter(None, found.intake.reason.tolist()))),
+        rejected=found.intake.reasons,
         customers=len(clusters["customer_id"]),
         sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
         flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
@@ -283,26 +282,26 @@ def _summary(
     )
 
 
-def _check_sources(sources: Sequence[str], intake: Intake) -> None:
-    known = {*factorized(intake.source)[1].tolist()}
+def _check_sources(sources: Sequence[str], intake: Intake[object]) -> None:
+    known = {*factorized(intake.rows.source)[1].tolist()}
     unseen = [source for source in sources if source not in known]
     if unseen:
-        have = ", ".join(sorted(known - {""})) or "none"
-        message = f"unique_sources names {', '.join(unseen)}, which no record has"
+        have = ", ".join(sorted(known)) or "none"
+        message = f"no valid record has the source {', '.join(unseen)} of unique_sources"
         raise ConfigError(f"{message}. Hint: the sources are {have}")
 
 
 def _check_model(spec: LinkSpec) -> None:
-    """Raise ConfigError where the model to score by does not know what is compared."""
+    """Raise ConfigError if the model to score with lacks a comparison."""
     names = [comparison.name for comparison in spec.comparisons]
     unknown = [name for name in names if spec.model and name not in spec.model.m]
     if unknown:
-        message = f"the model was learnt without the comparisons {', '.join(unknown)}"
-        raise ConfigError(f"{message}. Hint: learn it by stitch with the same comparisons")
+        message = f"the model lacks the comparisons {', '.join(unknown)}"
+        raise ConfigError(f"{message}. Hint: train it by stitch with the same comparisons")
 
 
 def default_engine() -> LinkEngine:
-    """Return the engine that `stitch` uses unless told otherwise."""
+    """Return the default engine of `stitch`."""
     from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
         RecordLinkageEngine,
     )

@@ -1,4 +1,4 @@
-"""Everything a person did, over all channels, in the order of time."""
+"""The events of each customer over all channels, in the order of time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
+from omniltv._frames import Eager, FrameKind, read_frame, unused_name
 from omniltv.data.checking import check
+from omniltv.data.schemas import TableName
 from omniltv.errors import DataError
-from omniltv.identity._frames import Kind, Table, read
-from omniltv.identity.customers.attachment import attach, customers_of
+from omniltv.identity.customers.attachment import customers_of, customers_of_rows
+from omniltv.identity.records.columns import RecordKey
 
 __all__ = ["Timeline", "timeline"]
 
@@ -30,31 +32,39 @@ _TABLES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Timeline[FrameT]:
-    """What customers did, ordered by customer and time.
+    """The events of customers, ordered by customer and time.
 
     Attributes:
         events: ``customer_id``, ``time``, ``kind`` (purchase, behaviour or contact), ``what``
             (the event or the kind of contact), ``channel``, ``source``, ``record_id``,
             ``value`` (of purchases, refunds below 0) and ``ref`` (id of the transaction, or
             of the staff).
-        rejected: By table, the rows that could not be used, as they came, with ``reason``.
+        rejected: By table, the rejected rows as given, with ``reason``.
+
+    Examples:
+        >>> import pandas as pd
+        >>> keys = {"source": ["ec"], "record_id": ["E1"]}
+        >>> crosswalk = pd.DataFrame(keys | {"customer_id": ["ann"]})
+        >>> seen = pd.DataFrame(keys | {"time": ["2024-05-02"], "event": ["cart"]})
+        >>> timeline(crosswalk, behaviour=seen)
+        Timeline(1 events of 1 customers; 0 rejected)
     """
 
     events: FrameT
     rejected: Mapping[str, FrameT]
     _rows: Mapping[str, tuple[int, int]]
     _customers: frozenset[str]
-    _table: Table
-    _kind: Kind[FrameT]
+    _table: Eager
+    _kind: FrameKind[FrameT]
 
     def of(self, customer_id: str) -> FrameT:
-        """Return the events of one customer, the earliest first; it takes microseconds.
+        """Return the events of one customer, the earliest first.
 
         Raises:
             DataError: If there is no such customer.
         """
         if customer_id not in self._customers:
-            hint = "ids are those of the crosswalk"
+            hint = "use the ids of the crosswalk"
             raise DataError("no such customer", column="customer_id", rows=[customer_id], hint=hint)
         first, last = self._rows.get(customer_id, (0, 0))
         return self._kind.native(self._table[first:last])
@@ -67,7 +77,7 @@ class Timeline[FrameT]:
             len(nw.from_native(cast("Any", f)).lazy().collect()) for f in self.rejected.values()
         )
         return (
-            f"Timeline({len(self):,} events of {len(self._rows):,} customers; {aside:,} set aside)"
+            f"Timeline({len(self):,} events of {len(self._rows):,} customers; {aside:,} rejected)"
         )
 
 
@@ -78,7 +88,7 @@ def timeline(
     behaviour: IntoFrameT | None = None,
     contacts: IntoFrameT | None = None,
 ) -> Timeline[IntoFrameT]:
-    """Return what customers bought, looked at and asked, over all channels, in one order.
+    """Return purchases, behaviour and contacts of each customer, ordered by time.
 
     Args:
         crosswalk: ``source``, ``record_id``, ``customer_id``.
@@ -88,8 +98,8 @@ def timeline(
         contacts: ``source``, ``record_id``, ``channel``, ``time``, ``kind``.
 
     Raises:
-        DataError: If no table is given, a needed column is missing, or some tables have times
-            with a zone and others without.
+        DataError: If no table is given, a needed column is missing, the crosswalk has missing
+            values or two rows for one record, or only some tables have times with a zone.
 
     Examples:
         >>> import pandas as pd
@@ -103,29 +113,40 @@ def timeline(
         [['behaviour', 'store'], ['behaviour', 'ec'], ['purchase', 'ec']]
     """
     given = {"transactions": transactions, "behaviour": behaviour, "contacts": contacts}
-    parts: dict[str, Table] = {}
+    customer_of = customers_of(crosswalk, "crosswalk")
+    parts: dict[str, Eager] = {}
     rejected: dict[str, IntoFrameT] = {}
-    kind: Kind[IntoFrameT] | None = None
+    kinds: list[FrameKind[IntoFrameT]] = []
     for name, (label, columns) in _TABLES.items():
         frame = given[name]
-        if frame is None:
-            continue
-        kind = kind or read(frame, name)[1]
-        checked = check(frame, name)
-        attached = attach(checked.valid, crosswalk)
-        parts[name] = _part(read(attached.valid, name)[0], label, columns)
-        rejected[name] = _both(checked.rejected, attached.rejected, kind)
-    if kind is None:
-        raise DataError(
-            "no table of what customers did", hint="timeline(crosswalk, transactions=…)"
-        )
+        if frame is not None:
+            table, aside, kind = _attached(frame, name, customer_of)
+            parts[name], rejected[name] = _part(table, label, columns), aside
+            kinds.append(kind)
+    if not kinds:
+        raise DataError("no table is given", hint="timeline(crosswalk, transactions=…)")
     _check_zones(parts)
     events = nw.concat([*parts.values()], how="vertical").sort("customer_id", "time", "kind")
-    customers = frozenset(customers_of(crosswalk, "crosswalk").values())
-    return Timeline(kind.native(events), rejected, _rows(events), customers, events, kind)
+    customers = frozenset(customer_of.values())
+    return Timeline(kinds[0].native(events), rejected, _rows(events), customers, events, kinds[0])
 
 
-def _part(table: Table, label: str, columns: Mapping[str, str]) -> Table:
+def _attached(
+    frame: IntoFrameT, name: TableName, customer_of: Mapping[RecordKey, str]
+) -> tuple[Eager, IntoFrameT, FrameKind[IntoFrameT]]:
+    """Return the valid rows of a table with their customer, the rejected rows, and the kind."""
+    rows, kind = read_frame(frame, name)
+    checked = check(rows.to_native(), name)
+    valid, valid_kind = read_frame(checked.valid, name)
+    customer, why = customers_of_rows(valid, name, customer_of)
+    reason = checked.row_reasons.copy()
+    reason[reason == ""] = why
+    known: Any = valid_kind.extend(valid, "customer_id", customer, why == "")
+    column = unused_name(rows.columns, "reason")
+    return read_frame(known, name)[0], kind.extend(rows, column, reason, reason != ""), kind
+
+
+def _part(table: Eager, label: str, columns: Mapping[str, str]) -> Eager:
     """Return the rows of one table as events."""
     found = {
         name: nw.col(columns.get(name, name)).cast(nw.Float64 if name == "value" else nw.String)
@@ -146,14 +167,7 @@ def _part(table: Table, label: str, columns: Mapping[str, str]) -> Table:
     return events.with_columns(kind=nw.lit(label, nw.String)).select(*_COLUMNS)
 
 
-def _both[FrameT](first: FrameT, second: FrameT, kind: Kind[FrameT]) -> FrameT:
-    """Return the rows that were set aside, by whatever they were."""
-    tables = [read(cast("Any", frame), "rejected")[0] for frame in (first, second)]
-    texts = [table.select(nw.all().cast(nw.String)) for table in tables]
-    return kind.native(nw.concat(texts, how="vertical"))
-
-
-def _check_zones(parts: Mapping[str, Table]) -> None:
+def _check_zones(parts: Mapping[str, Eager]) -> None:
     aware = {
         name: getattr(table["time"].dtype, "time_zone", None) is not None
         for name, table in parts.items()
@@ -166,8 +180,8 @@ def _check_zones(parts: Mapping[str, Table]) -> None:
         )
 
 
-def _rows(events: Table) -> dict[str, tuple[int, int]]:
-    """Return the first row of each customer, and that after the last."""
+def _rows(events: Eager) -> dict[str, tuple[int, int]]:
+    """Return the first row of each customer, and the row after the last."""
     ids = np.array(events["customer_id"].to_list(), dtype=object)
     if not len(ids):
         return {}

@@ -1,4 +1,4 @@
-"""Customer ids to live with for years: a folder that is brought up to date run by run."""
+"""Stable customer ids over many runs: a folder of records that is updated run by run."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,10 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Table
+from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
 from omniltv.errors import DataError, StoreError
-from omniltv.identity._frames import Kind, columns_of
-from omniltv.identity._frames import Table as FrameTable
-from omniltv.identity._frames import read as read_frame
+from omniltv.identity.customers.attachment import keys_of
 from omniltv.identity.linking.decisions import DECISION_COLUMNS, read_decisions
-from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.intake import Known, masked_values, read_records, without_values
 from omniltv.identity.stitching.resolution import Resolution
@@ -34,14 +31,26 @@ _TYPES: Mapping[str, nw.dtypes.DType] = {"run": nw.Int64(), "time": nw.Datetime(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StoreUpdate[FrameT]:
-    """What a change of the store changed. All frames are of the kind that was given.
+    """The changes made by an update of the store. All frames are of the kind given.
 
     Attributes:
         run: Number of the run.
-        crosswalk: ``source``, ``record_id``, ``customer_id`` of the records that were given
-            and are in the store now, in the order given.
-        changes: The rows that were added to the audit.
-        rejected: Rows that were not used, as they came, with ``reason``.
+        crosswalk: ``source``, ``record_id``, ``customer_id`` of the given records that are
+            in the store now, in the order given.
+        changes: The rows added to the audit.
+        rejected: The rejected rows as given, with ``reason``.
+
+    Examples:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from omniltv.identity import IdentityStore, stitch
+        >>> records = pd.DataFrame(
+        ...     {"source": "ec", "record_id": ["1", "2"], "phone": ["03-1234-5678", "03-8765-4321"]}
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = IdentityStore.create(folder, stitch(records.iloc[:1]))
+        ...     store.update(records.iloc[1:])
+        StoreUpdate(run 2: changes: 1 new record; rejected rows: none)
     """
 
     run: int
@@ -52,10 +61,10 @@ class StoreUpdate[FrameT]:
     _rejected: Mapping[str, int]
 
     def summary(self) -> str:
-        """Return how many records changed their customer, and how many rows were not used."""
+        """Return the number of changes by kind, and of rejected rows by reason."""
         counts = "; ".join(f"{n:,} {change}" for change, n in self._counts.items()) or "none"
         aside = "; ".join(f"{n:,} {reason}" for reason, n in self._rejected.items()) or "none"
-        return f"run {self.run}: changes: {counts}; rows set aside: {aside}"
+        return f"run {self.run}: changes: {counts}; rejected rows: {aside}"
 
     def __repr__(self) -> str:
         return f"StoreUpdate({self.summary()})"
@@ -64,18 +73,18 @@ class StoreUpdate[FrameT]:
 class IdentityStore:
     """Records, customers, evidence and decisions in a folder of Parquet and JSON files.
 
-    Every change is written as a new version, whole or not at all: whoever opens the folder
-    finds the state before or after, never one between. `update` links only what is new, by
-    what the last full run learnt; `rebuild` learns anew and keeps the ids. Needs PyArrow
+    Every change is written atomically as a new version: a reader finds the state before or
+    after it, never one in between. `update` links only new records, with the model of the
+    last full run. `rebuild` trains the model again and keeps the ids. Needs PyArrow
     (``pip install 'omniltv[store]'``).
 
     Args:
-        folder: Where `create` made the store.
-        spec: How it was linked, where that was not the default.
+        folder: Folder in which `create` made the store.
+        spec: How records are linked, if not by default.
 
     Raises:
-        StoreError: If there is no store, or it is damaged or of another format.
-        ConfigError: If ``spec`` is not what the store was made with.
+        StoreError: If there is no store, or it is damaged or has another format.
+        ConfigError: If ``spec`` is not the one that the store was made with.
 
     Examples:
         >>> import tempfile
@@ -105,11 +114,11 @@ class IdentityStore:
 
     @classmethod
     def create[FrameT](cls, folder: str | Path, found: Resolution[FrameT]) -> "IdentityStore":
-        """Return a new store of what a full run found.
+        """Return a new store with the result of a full run.
 
         Args:
-            folder: A folder that holds no store yet.
-            found: What `stitch` returned.
+            folder: A folder without a store.
+            found: The result of `stitch`.
 
         Raises:
             StoreError: If there is a store already, or it cannot be written.
@@ -117,7 +126,7 @@ class IdentityStore:
         """
         where, linkage = Path(folder), found._state  # noqa: SLF001 - of the same package
         if newest(where):
-            hint = "IdentityStore(folder).rebuild(records) replaces what is in it"
+            hint = "IdentityStore(folder).rebuild(records) replaces its contents"
             raise StoreError(f"there is a store in {where} already. Hint: {hint}")
         nothing: dict[str, list[object]] = {name: [] for name in AUDIT_COLUMNS}
         state = _state_of(found, 1, nothing)
@@ -126,7 +135,7 @@ class IdentityStore:
 
     @property
     def run(self) -> int:
-        """Number of the last run; 1 is the one that made the store."""
+        """Number of the last run; run 1 made the store."""
         return self._state.version
 
     @property
@@ -143,7 +152,7 @@ class IdentityStore:
 
     @property
     def decisions(self) -> Table:
-        """Decisions by hand, as they are to be given to `stitch`."""
+        """Manual decisions, in the form that `stitch` reads."""
         return _table(self._state.decisions)
 
     @property
@@ -165,23 +174,23 @@ class IdentityStore:
     def update(
         self, records: IntoFrameT, *, gone: IntoFrame | None = None
     ) -> StoreUpdate[IntoFrameT]:
-        """Link records that came or changed, drop those that went, and keep everybody else.
+        """Link new and changed records, remove deleted ones, and keep the others.
 
-        Records that are as they were are left alone. Levels, priors and masked values stay
-        as the last full run learnt them: `rebuild` from time to time.
+        Unchanged records are left alone. The model and the masked values stay those of the
+        last full run, so `rebuild` from time to time.
 
         Args:
-            records: Customer lists as `stitch` takes them: only what is new or changed.
+            records: New and changed records, as `stitch` reads them.
             gone: ``source`` and ``record_id`` of records that their source has deleted.
 
         Raises:
-            DataError: If a column is missing, or a record to go is not there or comes, too.
+            DataError: If a column is missing, no value of a column can be read, or a deleted
+                record is unknown or is given in ``records``, too.
             StoreError: If the folder cannot be written, or was changed meanwhile.
         """
-        table, kind = read_frame(records, "records")
         known = Known.of(self._state.records.columns)
         intake, added = read_records(
-            columns_of(table),
+            records,
             normalised=self._spec.normalised,
             spelling=self._spec.spelling,
             known=known,
@@ -192,15 +201,15 @@ class IdentityStore:
         added, replaced = _changed(added, self._state.records)
         step = Step(drop | replaced, added, self._state.decisions, "update")
         counts, changes = self._advance(step)
-        given = list(zip(intake.source.tolist(), intake.record_id.tolist(), strict=True))
-        return self._report(kind, changes, counts, given, table, intake.reason.tolist())
+        report = _Report(intake.kind, intake.rejected, intake.reasons)
+        return self._report(report, changes, counts, intake.rows.keys())
 
     def decide(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
-        """Add decisions by hand, which every later run keeps; a later one replaces an earlier.
+        """Add manual decisions, which every later run keeps; a later one replaces an earlier one.
 
         Args:
             decisions: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and
-                ``same``, as `stitch` takes them.
+                ``same``, as `stitch` reads them.
 
         Raises:
             DataError: If a column is missing, or decisions contradict each other.
@@ -218,13 +227,13 @@ class IdentityStore:
         ]
         reasons = ["" if known.issuperset(pair) else "no such record" for pair in ends]
         given = list(dict.fromkeys(key for pair in ends for key in pair))
-        return self._report(kind, changes, counts, given, table, reasons)
+        return self._report(_rejected(kind, table, reasons), changes, counts, given)
 
     def forget(self, records: IntoFrameT) -> StoreUpdate[IntoFrameT]:
-        """Remove records and every trace of them: values, links, decisions and audit rows.
+        """Remove records and all data about them: values, links, decisions and audit rows.
 
-        For a request to be forgotten, give all records of the customer. The reported changes
-        are not in the audit.
+        For an erasure request, give all records of the customer. The reported changes are not
+        in the audit.
 
         Args:
             records: ``source`` and ``record_id``.
@@ -243,13 +252,13 @@ class IdentityStore:
         step = Step(drop, _no_records(), kept, "forgotten")
         counts, changes = self._advance(step, forget=(keys, customers))
         self._check_removed()
-        return self._report(kind, changes, counts, [], table, [""] * len(table))
+        return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, [])
 
     def rebuild(self, records: IntoFrameT) -> Resolution[IntoFrameT]:
         """Run `stitch` on all records again, keeping ids and decisions, and store the result.
 
         Args:
-            records: All customer lists; records that are not among them go.
+            records: All customer lists; records that are not in them are removed.
 
         Raises:
             DataError: As `stitch`.
@@ -291,33 +300,25 @@ class IdentityStore:
             raise StoreError(f"{message}. Hint: close what reads it, and open the store again")
 
     def _rows(self, frame: IntoFrame | None) -> NDArray[np.bool_]:
-        """Return which records a frame names."""
+        """Return which records of the store a frame names."""
         rows = np.zeros(len(self), dtype=np.bool_)
         if frame is None:
             return rows
-        table, _ = read_frame(frame, "records")
-        for name in ("source", "record_id"):
-            if name not in table.columns:
-                hint = "name records by source and record_id"
-                raise DataError("the column is missing", column=name, hint=hint)
-        texts = [[normalise.key(v) for v in table[n].to_list()] for n in ("source", "record_id")]
+        keys = keys_of(read_frame(frame, "records")[0], "records")
         position = {key: row for row, key in enumerate(self._state.records.ids())}
-        keys = list(zip(*texts, strict=True))
         unknown = [key for key in keys if key not in position]
         if unknown:
-            hint = "the records that there are: store.crosswalk"
+            hint = "store.crosswalk has all known records"
             raise DataError("no such record", column="record_id", rows=unknown, hint=hint)
         rows[[position[key] for key in keys]] = True
         return rows
 
     def _report[FrameT](
         self,
-        kind: Kind[FrameT],
+        report: "_Report[FrameT]",
         changes: Mapping[str, Sequence[object]],
         counts: Mapping[str, int],
         given: Sequence[RecordKey],
-        table: FrameTable,
-        reasons: Sequence[str],
     ) -> StoreUpdate[FrameT]:
         customer = dict(zip(self._state.records.ids(), self._state.customer.tolist(), strict=True))
         shown = [key for key in given if key in customer]
@@ -328,24 +329,41 @@ class IdentityStore:
         }
         return StoreUpdate(
             run=self.run,
-            crosswalk=kind.build(crosswalk, {}),
-            changes=kind.build(changes, _TYPES),
-            rejected=kind.extend(table, "reason", list(reasons), [bool(r) for r in reasons]),
+            crosswalk=report.kind.build(crosswalk),
+            changes=report.kind.build(changes, _TYPES),
+            rejected=report.rejected,
             _counts=counts,
-            _rejected=Counter(sorted(reason for reason in reasons if reason)),
+            _rejected=report.reasons,
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Report[FrameT]:
+    """The rejected rows of an update, and the kind of frame to report in."""
+
+    kind: FrameKind[FrameT]
+    rejected: FrameT
+    reasons: Mapping[str, int]
+
+
+def _rejected[FrameT](
+    kind: FrameKind[FrameT], table: Eager, reasons: Sequence[str]
+) -> _Report[FrameT]:
+    reason = np.array(reasons, dtype=object)
+    frame = kind.extend(table, unused_name(table.columns, "reason"), reason, reason != "")
+    return _Report(kind, frame, Counter(sorted(filter(None, reasons))))
 
 
 def _state_of[FrameT](
     found: Resolution[FrameT], version: int, audit: Mapping[str, Sequence[object]]
 ) -> IdentityState:
-    """Return what a full run leaves for the next one."""
+    """Return the state after a full run."""
     state = found._state  # noqa: SLF001 - of the same package
     records = state.records
     return IdentityState(
         version=version,
         records=records,
-        customer=found._customer,  # noqa: SLF001 - order of records, which no user needs
+        customer=found._customer,  # noqa: SLF001 - in the order of records
         pairs=relevant(state.compared, state.judged, state.spec, len(records)),
         decisions=state.decisions,
         audit=audit,
@@ -369,12 +387,12 @@ def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
     going = {key for key, gone in zip(old.ids(), drop.tolist(), strict=True) if gone}
     both = [key for key in added.ids() if key in going]
     if both:
-        hint = "leave them out of one of the two"
-        raise DataError("records that come and go", column="record_id", rows=both, hint=hint)
+        hint = "leave them out of records or of gone"
+        raise DataError("records both given and gone", column="record_id", rows=both, hint=hint)
 
 
 def _changed(added: Records, old: Records) -> tuple[Records, NDArray[np.bool_]]:
-    """Return the records that are new or other than before, and which old ones they replace."""
+    """Return the new and changed records, and which old records they replace."""
     position = {key: row for row, key in enumerate(old.ids())}
     before = np.array([position.get(key, MISSING) for key in added.ids()], dtype=np.int64)
     same = before != MISSING
@@ -389,7 +407,7 @@ def _changed(added: Records, old: Records) -> tuple[Records, NDArray[np.bool_]]:
 
 
 def _texts(column: Column | None, n: int) -> NDArray[np.object_]:
-    """Return the value of each record, "" where it has none; one more "" at the end."""
+    """Return the value of each record, "" if it has none, and "" as an additional last entry."""
     if column is None:
         return np.full(n + 1, "", dtype=object)
     values = np.append(column.values, "").astype(object)
@@ -400,7 +418,7 @@ def _texts(column: Column | None, n: int) -> NDArray[np.object_]:
 def _replaced(
     old: Mapping[str, Sequence[object]], new: Mapping[str, Sequence[object]]
 ) -> dict[str, list[object]]:
-    """Return all decisions; of two about the same pair the newer."""
+    """Return all decisions; of two about the same pair, the newer one."""
     rows: dict[frozenset[RecordKey], tuple[object, ...]] = {}
     for columns in (old, new):
         for row in zip(*(columns[name] for name in DECISION_COLUMNS), strict=True):
@@ -413,7 +431,7 @@ def _replaced(
 def _not_about(
     columns: Mapping[str, Sequence[object]], keys: set[RecordKey]
 ) -> dict[str, list[object]]:
-    """Return the decisions that none of the records is in."""
+    """Return the decisions about none of the records."""
     rows = [
         row
         for row in zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
@@ -425,7 +443,7 @@ def _not_about(
 def _forgotten(
     audit: Mapping[str, Sequence[object]], keys: set[RecordKey], customers: set[str]
 ) -> dict[str, list[object]]:
-    """Return the audit without the records, and without customers that are no more."""
+    """Return the audit without the records, and without customers that no longer exist."""
     rows = [
         row
         for row in zip(*(audit[name] for name in AUDIT_COLUMNS), strict=True)

@@ -1,7 +1,7 @@
-"""One spelling for each thing: every function takes one raw value and returns text or None.
+"""Normalised field values: every function takes one raw value and returns text or None.
 
-None means that the value says nothing: it is empty, a placeholder (不明, 0000000000,
-1900-01-01 …) or unreadable. The raw value itself stays in the caller's table.
+None means that there is no usable value: it is empty, a placeholder (不明, 0000000000,
+1900-01-01 …) or unreadable. The raw value stays in the caller's table.
 """
 
 from omniltv.identity.records.normalise._address import address, postcode
@@ -9,7 +9,7 @@ from omniltv.identity.records.normalise._contact import card_number, email, phon
 from omniltv.identity.records.normalise._date import birth_date
 from omniltv.identity.records.normalise._name import gender, reading, written_name
 from omniltv.identity.records.normalise._spelling import Spelling
-from omniltv.identity.records.normalise._text import key, plain, text
+from omniltv.identity.records.normalise._text import key, plain, text, written
 
 __all__ = [
     "Spelling",
@@ -24,5 +24,6 @@ __all__ = [
     "postcode",
     "reading",
     "text",
+    "written",
     "written_name",
 ]

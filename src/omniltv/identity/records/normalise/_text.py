@@ -1,12 +1,10 @@
-"""Widths, case, old characters and placeholders: what every field needs first."""
+"""Text in one width and case, with modern characters and without placeholders."""
 
-# ruff: noqa: RUF002 - the look-alike characters are what this file is about
-
-import math
-import re
 import unicodedata
 
-__all__ = ["is_placeholder", "key", "one_digit_only", "plain", "text"]
+from omniltv.data.text import key, text, written
+
+__all__ = ["is_placeholder", "key", "one_digit_only", "plain", "text", "written"]
 
 # Characters that NFKC leaves apart although one person writes both in one name.
 _VARIANTS = str.maketrans(
@@ -21,56 +19,6 @@ _JAPANESE_PLACEHOLDERS = (
     "非公開 テスト てすと ゲスト その他 同上"
 )
 _PLACEHOLDERS = frozenset([*_LATIN_PLACEHOLDERS.split(" "), *_JAPANESE_PLACEHOLDERS.split(" ")])
-
-
-# What nobody sees: controls, zero-width and direction marks, halves of a broken character.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
-)
-_BROKEN = re.compile("[\ud800-\udfff]")
-_ENCODINGS = ("utf-8", "cp932")
-
-
-def key(value: object) -> str:
-    """Return an id as text: a whole float without its ``.0``, nothing as ``""``, no folding.
-
-    Bytes are UTF-8 or, if they cannot be, Shift-JIS.
-
-    Examples:
-        >>> key(12.0), key(None), key(" Ａ7 "), key("高".encode("cp932"))
-        ('12', '', 'Ａ7', '高')
-    """
-    if isinstance(value, bytes):
-        return _decoded(value)
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    written = _BROKEN.sub("\ufffd", str(value)).strip()
-    return "" if written in {"<NA>", "NaT"} else written
-
-
-def _decoded(value: bytes) -> str:
-    for encoding in _ENCODINGS:
-        try:
-            return value.decode(encoding).strip()
-        except UnicodeDecodeError:
-            continue
-    return value.decode("latin-1").strip()
-
-
-def text(value: object) -> str:
-    r"""Return a raw value as text: a whole float without its ``.0``, nothing as ``""``.
-
-    Examples:
-        >>> text(9012345678.0), text(float("nan")), text("ﾀﾅｶ　１"), text("\u200fTaro\0")
-        ('9012345678', '', 'タナカ 1', 'Taro')
-    """
-    written = _INVISIBLE.sub("", key(value))
-    if not written.isascii():
-        written = unicodedata.normalize("NFKC", written)
-    folded = " ".join(written.split())
-    return folded.removesuffix(".0") if folded[:-2].isdecimal() else folded
 
 
 def plain(value: object) -> str | None:
