@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, fit, lifetime_value, load_fit
-from omniltv.models._counts import prob_purchases
 from omniltv.models.inference.fitting import METHODS
 from omniltv.models.processes.protocols import (
     Array,
