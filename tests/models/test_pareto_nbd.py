@@ -14,6 +14,7 @@ from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.pareto_nbd import ParetoNbd
 from omniltv.models.processes.protocols import Parameters, PurchaseState
 from omniltv.testing import check_purchase_model
+from tests._statistics import assert_mean
 
 MODEL = ParetoNbd()
 NAMES = [coordinate.name for coordinate in MODEL.coordinates]
@@ -195,8 +196,7 @@ def test_simulation_takes_customers_who_never_or_at_once_drop_out() -> None:
     base = {"r": np.asarray(2.0), "alpha": np.asarray(4.0), "beta": np.asarray(1.0)}
     never = MODEL.simulate({**base, "s": np.asarray(1e-12)}, T, rng)
     at_once = MODEL.simulate({**base, "s": np.asarray(1e12)}, T, rng)
-    error = never.frequency.std() / np.sqrt(len(T))
-    assert abs(never.frequency.mean() - 26) < 4.5 * error
+    assert_mean(never.frequency, 26)
     assert at_once.frequency.max() == 0
 
 
