@@ -27,7 +27,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+def pytest_collect_file(
+    file_path: Path,
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Leave out the docstrings of a file without an example: it need not be imported."""
     found = yield
     if file_path.suffix != ".py" or ">>> " in file_path.read_text("utf-8"):

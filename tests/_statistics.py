@@ -49,6 +49,22 @@ def assert_mean(sample: ArrayLike, expected: ArrayLike, *, comparisons: int = 1)
     assert (off <= sigmas(comparisons) * error).all(), f"off by {off}, standard error {error}"
 
 
+def assert_same_law(
+    one: ArrayLike, other: ArrayLike, *, sizes: tuple[float, float], comparisons: int = 1
+) -> None:
+    """Require that two samples of so many effective draws have equal means and spreads.
+
+    Draws stand along the first axis. The standard error of a mean is sd / sqrt(n), that of the
+    logarithm of an sd sqrt((kurtosis - 1) / 4 n).
+    """
+    a, b = (np.asarray(values, dtype=np.float64) for values in (one, other))
+    reach = sigmas(2 * comparisons) * np.sqrt(sum(1 / size for size in sizes))
+    sd = b.std(axis=0)
+    assert (np.abs(a.mean(axis=0) - b.mean(axis=0)) <= reach * sd).all()
+    kurtosis = (((b - b.mean(axis=0)) / sd) ** 4).mean(axis=0)
+    assert (np.abs(np.log(a.std(axis=0) / sd)) <= reach * np.sqrt((kurtosis - 1) / 4)).all()
+
+
 def assert_plausible(p_values: ArrayLike, *, comparisons: int | None = None) -> None:
     """Require that no p-value is so small that chance does not explain it."""
     found = np.atleast_1d(np.asarray(p_values, dtype=np.float64))

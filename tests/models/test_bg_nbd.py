@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import betaln, expit, log_expit
+from tests._statistics import assert_mean
 
 from omniltv.models.processes.bg_nbd import BgNbd
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseState
-from tests._statistics import assert_mean
 
 CDNOW = {
     key: np.asarray(v) for key, v in (("r", 0.243), ("alpha", 4.414), ("a", 0.793), ("b", 2.426))

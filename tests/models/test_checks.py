@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from tests._statistics import assert_plausible, assert_share, assert_shares, sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import CalibrationHoldout, PurchaseLog
@@ -40,7 +41,6 @@ from omniltv.models.checks import (
 from omniltv.models.checks._coverage import Futures, cover_of, simulate_futures
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
 from omniltv.units import days, weeks
-from tests._statistics import assert_plausible, assert_share, assert_shares, sigmas
 
 TRUTH = {"r": 0.9, "alpha": 4.0, "a": 0.8, "b": 2.5}
 VALUE = {"p": 5.0, "q": 4.0, "v": 12.0}

@@ -7,17 +7,19 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special, stats
 from scipy.integrate import quad
+from tests._statistics import assert_mean, assert_share
 
 from omniltv.errors import ConfigError
 from omniltv.models.processes.bg_nbd import BgNbd
+from omniltv.models.processes.built_in import PURCHASE_MODELS
 from omniltv.models.processes.cnbd_k import CnbdK
 from omniltv.models.processes.mbg_nbd import MbgNbd
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 from omniltv.testing import PURCHASE_LAWS
-from tests._statistics import assert_mean, assert_share
 
 MODELS = [CnbdK(k, modified=modified) for k in (2, 3) for modified in (True, False)]
+OTHERS = [model for model in MODELS if model not in PURCHASE_MODELS]  # of them: tests/laws
 SIMPLE = [(CnbdK(1), MbgNbd()), (CnbdK(1, modified=False), BgNbd())]
 
 
@@ -77,7 +79,7 @@ def expected(model: CnbdK, p: Parameters, state: PurchaseState, horizon: float) 
 
 
 @pytest.mark.parametrize("law", PURCHASE_LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", OTHERS, ids=lambda model: model.name)
 def test_keeps(law: Callable[[PurchaseModel], None], model: CnbdK) -> None:
     law(model)
 

@@ -5,11 +5,11 @@ from math import lgamma, log
 import numpy as np
 import pytest
 from scipy.special import polygamma
+from tests._statistics import correlation_error, sigmas
 
 from omniltv.models.processes.gamma_gamma import GammaGamma
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import SpendState
-from tests._statistics import correlation_error, sigmas
 
 CDNOW = {"p": np.asarray(6.25), "q": np.asarray(3.74), "v": np.asarray(15.44)}
 

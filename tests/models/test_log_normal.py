@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from tests._statistics import assert_mean, sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import GammaGamma, LogNormalSpend, fit
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import SpendState
 from omniltv.units import TimeUnit
-from tests._statistics import assert_mean, sigmas
 
 TRUTH = {"mu": np.array(3.0), "omega": np.array(0.6), "sigma": np.array(0.9)}
 
