@@ -205,7 +205,7 @@ def sample(
     trace = nutpie.sample(
         compiled,
         draws=draws,
-        warmup=warmup,
+        tune=warmup,
         chains=chains,
         cores=min(chains, cores()),
         seed=seed,
