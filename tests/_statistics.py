@@ -45,7 +45,7 @@ def assert_mean(sample: ArrayLike, expected: ArrayLike, *, comparisons: int = 1)
     """Require that independent draws, one a row, have this mean in every column."""
     values = np.asarray(sample, dtype=np.float64)
     error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    off = np.abs(values.mean(axis=0) - expected)
+    off = np.abs(values.mean(axis=0) - np.asarray(expected, dtype=np.float64))
     assert (off <= sigmas(comparisons) * error).all(), f"off by {off}, standard error {error}"
 
 

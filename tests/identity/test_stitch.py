@@ -190,17 +190,14 @@ def test_drawn_crosswalks_link_as_often_as_is_probable(retailer: pd.DataFrame) -
     """Two records that compare with no third are drawn anew for each crosswalk."""
     found = stitch(retailer)
     drawn = found.draws(150, seed=1)
-    place = {key: row for row, key in enumerate(_keys(found.crosswalk))}
     ids = np.array([frame["customer_id"] for frame in drawn])
-    ends = [found.links[[f"source_{side}", f"record_id_{side}"]] for side in "ab"]
-    a, b = ([place[key] for key in end.itertuples(index=False, name=None)] for end in ends)
-    count = np.bincount([*a, *b], minlength=len(place))
-    alone = (count[a] == 1) & (count[b] == 1) & found.links["kept"].to_numpy()
-    probable = found.links["probability"].to_numpy()[alone]
+    pairs = found.compared
+    a, b = pairs.candidates.left, pairs.candidates.right
+    count = np.bincount([*a, *b], minlength=ids.shape[1])
+    alone = (count[a] == 1) & (count[b] == 1) & (np.abs(pairs.probability - 0.5) < 0.49)
+    assert alone.sum() > 10
     together = (ids[:, a] == ids[:, b]).mean(axis=0)[alone]
-    unsure = probable < 0.95
-    assert unsure.sum() > 10
-    assert_shares(together, probable, n=len(drawn), comparisons=len(probable))
+    assert_shares(together, pairs.probability[alone], n=len(drawn), comparisons=int(alone.sum()))
     assert all(_keys(frame) == _keys(found.crosswalk) for frame in drawn[:3])
 
 

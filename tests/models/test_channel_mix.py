@@ -127,8 +127,9 @@ def test_a_customer_who_bought_once_has_the_habits_of_the_channel(frame: pd.Data
 
 def test_the_same_seed_gives_the_same_draws(mix: ChannelMix, frame: pd.DataFrame) -> None:
     again = mixed(frame.sample(frac=1, random_state=1), half_life=None)
+    # The same draws, but for where the search for the mode stops when sums run in another order.
     np.testing.assert_allclose(
-        again.shares(mix.customer_id[:9]), mix.shares(mix.customer_id[:9]), rtol=1e-6
+        again.shares(mix.customer_id[:9]), mix.shares(mix.customer_id[:9]), atol=1e-4
     )
     np.testing.assert_array_equal(mixed(frame, half_life=None).base, mix.base)
 

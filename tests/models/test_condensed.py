@@ -173,7 +173,7 @@ def history(n: int) -> PurchaseHistory:
 
 @pytest.fixture(scope="module")
 def many() -> PurchaseHistory:
-    return history(30_000)
+    return history(60_000)
 
 
 @pytest.mark.parametrize("pooling", [Pooling.complete(), Pooling.none("channel")])
