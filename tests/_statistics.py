@@ -29,10 +29,10 @@ def correlation_error(one: NDArray[np.float64], other: NDArray[np.float64]) -> f
 def assert_shares(seen: ArrayLike, p: ArrayLike, *, n: int, comparisons: int = 1) -> None:
     """Require that shares of n independent trials come from these probabilities (binomial)."""
     tail = FALSE_ALARM / comparisons / 2
-    low, high = (binom.ppf(at, n, p) / n for at in (tail, 1 - tail))
-    found = np.asarray(seen, dtype=np.float64)
+    found, wanted = (np.asarray(values, dtype=np.float64) for values in (seen, p))
+    low, high = (np.asarray(binom.ppf(at, n, wanted)) / n for at in (tail, 1 - tail))
     inside = (found >= low) & (found <= high)
-    assert inside.all(), f"{found} for probabilities {p} of {n} trials"
+    assert inside.all(), f"{found} for probabilities {wanted} of {n} trials"
 
 
 def assert_share(hits: ArrayLike, p: float, *, comparisons: int = 1) -> None:

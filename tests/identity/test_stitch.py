@@ -190,7 +190,9 @@ def test_drawn_crosswalks_link_as_often_as_is_probable(retailer: pd.DataFrame) -
     """Two records that compare with no third are drawn anew for each crosswalk."""
     found = stitch(retailer)
     drawn = found.draws(150, seed=1)
-    ids = np.array([frame["customer_id"] for frame in drawn])
+    keys = _keys(found.crosswalk)
+    order = sorted(range(len(keys)), key=keys.__getitem__)  # that of the pairs
+    ids = np.array([frame["customer_id"] for frame in drawn])[:, order]
     pairs = found.compared
     a, b = pairs.candidates.left, pairs.candidates.right
     count = np.bincount([*a, *b], minlength=ids.shape[1])

@@ -192,7 +192,8 @@ def test_simulation_takes_extreme_dropout() -> None:
     p = {"r": np.asarray(2.0), "alpha": np.asarray(1.0)}
     never = CnbdK(4).simulate({**p, "a": np.asarray(1e-8), "b": np.asarray(1.0)}, T, rng)
     gone = {**p, "a": np.asarray(1.0), "b": np.asarray(1e-8)}
-    expected = CnbdK(4).expected_purchases_new({**p, "a": 1e-8, "b": 1.0}, np.asarray(52.0))
+    stays = {**p, "a": np.asarray(1e-8), "b": np.asarray(1.0)}
+    expected = CnbdK(4).expected_purchases_new(stays, np.asarray(52.0))
     assert_mean(never.frequency, expected)
     assert CnbdK(4).simulate(gone, T, rng).frequency.max() == 0
     assert CnbdK(4, modified=False).simulate(gone, T, rng).frequency.max() == 1

@@ -168,7 +168,8 @@ def check_simulation(model: PurchaseModel) -> None:
         early, late = (_cells_discrete if model.discrete else _cells)(model, parameters)
         for k in range(5):
             for cell, share in ((recency <= T / 2, early[k]), (recency > T / 2, late[k])):
-                low, high = binom.ppf([_TAIL, 1 - _TAIL], n, min(max(share, 0.0), 1.0))
+                p = min(max(float(share), 0.0), 1.0)
+                low, high = (float(binom.ppf(tail, n, p)) for tail in (_TAIL, 1 - _TAIL))
                 seen = np.sum((x == k) & cell)
                 _require(f"simulated share of x = {k}", low <= seen <= high)
 
