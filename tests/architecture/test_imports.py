@@ -2,9 +2,11 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ HEAVY = {
     "matplotlib",
     "nutpie",
     "pandera",
+    "phonenumbers",
     "pymc",
     "pytensor",
     "recordlinkage",
@@ -29,6 +32,7 @@ def run(program: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
+@cache
 def imported_by(module: str) -> set[str]:
     """Return the top-level packages that importing a module brings in."""
     done = run(f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))")
@@ -70,3 +74,13 @@ def test_private_names_stay_in_their_room(trees: Mapping[str, ast.Module]) -> No
     kit = "testing/"  # the laws put NumPy and PyTensor beside each other
     found = [x for name, tree in trees.items() for x in private_imports(name, tree)]
     assert [x for x in found if not x.startswith(kit)] == []
+
+
+PRIVATE = re.compile(r"from omniltv(\.[a-z_]+)*\._|from omniltv[a-z_.]* import _")
+
+
+def test_few_tests_know_private_modules(root: Path) -> None:
+    """Kernels and samplers have tests of their own; a package is rebuilt without the others."""
+    files = sorted((root / "tests").rglob("*.py"))
+    knowing = [path.name for path in files if PRIVATE.search(path.read_text("utf-8"))]
+    assert len(knowing) <= 10, knowing

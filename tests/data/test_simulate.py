@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import ArrayLike
 from pydantic import ValidationError
 from scipy.special import hyp2f1
+from tests._statistics import sigmas
 
 from omniltv.data.simulate import (
     ChannelConfig,
@@ -49,10 +50,10 @@ def _frames(retailer: Retailer) -> list[pd.DataFrame]:
     ]
 
 
-def _within(sample: ArrayLike, expected: float, *, errors: float = 4.0) -> bool:
-    """Say whether a sample's mean lies within so many Monte-Carlo standard errors."""
+def _within(sample: ArrayLike, expected: float) -> bool:
+    """Say whether a sample's mean is as expected but for chance, of 100 that are compared here."""
     values = np.asarray(sample, dtype=np.float64)
-    return bool(abs(values.mean() - expected) < errors * values.std() / np.sqrt(len(values)))
+    return bool(abs(values.mean() - expected) < sigmas(100) * values.std() / np.sqrt(len(values)))
 
 
 def _parameters(retailer: Retailer, channel: str) -> dict[str, float]:
@@ -205,7 +206,7 @@ def test_repeat_purchases_are_loyal_to_the_acquisition_channel() -> None:
     rows = rows.merge(truth.people[["person_id", "acquisition_channel", "first_purchase"]])
     repeats = rows[rows["time"].dt.date > rows["first_purchase"].dt.date]
     own = (repeats["channel"] == repeats["acquisition_channel"]).groupby(repeats["person_id"])
-    assert _within(own.mean(), 0.6, errors=5)
+    assert _within(own.mean(), 0.6)
 
 
 def _two(*, reach: float) -> tuple[ChannelConfig, ChannelConfig]:
@@ -358,8 +359,8 @@ def test_randomised_arms_differ_by_the_true_lift(big: Retailer) -> None:
     arms = [value[treated], value[~treated]]
     error = np.sqrt(sum(arm.var() / len(arm) for arm in arms))
     lift = float(follow.true_lift(HALF)["lift"].iloc[0])
-    assert abs(arms[0].mean() - arms[1].mean() - lift) < 4 * error
-    assert lift > 4 * error
+    assert abs(arms[0].mean() - arms[1].mean() - lift) < sigmas() * error
+    assert lift > sigmas() * error
 
 
 def test_one_treated_record_treats_its_person(retailer: Retailer) -> None:

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from tests._statistics import assert_shares
 
 from omniltv.data.simulate import ChannelConfig, Dirt, Retailer, RetailerConfig, simulate_retailer
-from omniltv.data.simulate._config import FIELDS
-from omniltv.data.simulate._names import NameStock, family_names, given_names, romaji
+from omniltv.identity import FIELDS
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_coverage_is_kept_when_spotless() -> None:
     config = RetailerConfig(channels=channels, dirt=Dirt(level=0))
     filled = simulate_retailer(4_000, seed=1, config=config).records.notna().mean()
     assert filled["phone"] == 1
-    assert filled["family_name"] == pytest.approx(0.5, abs=0.03)
+    assert_shares(filled["family_name"], 0.5, n=4_000)
     assert filled["email"] == 0
 
 
@@ -162,6 +162,7 @@ def test_cards_connect_lists_and_belong_to_one_person(usual: Retailer) -> None:
 def test_names_are_as_unequal_as_in_life(spotless: Retailer) -> None:
     share = spotless.records["family_name"].value_counts(normalize=True)
     assert len(share) > 150
+    assert spotless.records["given_name"].nunique() > 150
     assert share.iloc[0] > 3 * share.iloc[30]
     latin = spotless.records["family_name"].dropna().str.fullmatch("[A-Za-z]+").mean()
     assert 0.01 < latin < 0.1
@@ -182,25 +183,3 @@ def test_raw_keys_link_the_usual_lists_poorly(usual: Retailer) -> None:
 
 def test_the_dirt_leaves_people_and_purchases_alone(usual: Retailer, spotless: Retailer) -> None:
     pd.testing.assert_frame_equal(usual.truth.people, spotless.truth.people)
-
-
-@pytest.mark.parametrize(
-    ("kana", "latin"),
-    [("サトウ", "sato"), ("オオタ", "ota"), ("ジュンイチ", "junichi"), ("ハットリ", "hattori")],
-)
-def test_romaji(kana: str, latin: str) -> None:
-    assert romaji(kana) == latin
-
-
-@pytest.mark.parametrize("stock", [family_names(), given_names()], ids=["family", "given"])
-def test_every_way_of_writing_a_name_is_the_same_name(stock: NameStock) -> None:
-    assert len(stock.kanji) >= 200
-    assert not pd.DataFrame({"kanji": stock.kanji, "group": stock.group}).duplicated().any()
-    for kana, half, hira in zip(stock.katakana, stock.halfwidth, stock.hiragana, strict=True):
-        assert unicodedata.normalize("NFKC", half) == kana
-        assert _plain_kana(hira) == kana
-
-
-def test_there_are_enough_names() -> None:
-    assert (family_names().group == 0).sum() >= 150
-    assert (given_names().group <= 1).sum() >= 150

@@ -21,12 +21,14 @@ def texts() -> dict[str, str]:
 
 
 PAGES = texts()
-SAMPLES = re.compile(r"\bfit\(\w*\.?(BgNbd|GammaGamma)\(")
+FIT = re.compile(r"\bfit\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 
 
 def marked(page: str) -> object:
-    """Return a page as a parameter, marked where its examples sample."""
-    marks = [pytest.mark.sampling, pytest.mark.slow] if SAMPLES.search(PAGES[page]) else []
+    """Return a page as a parameter, marked where one of its fits samples (NUTS)."""
+    fits = [call for _, block in blocks(PAGES[page]) for call in FIT.findall(block)]
+    samples = any("method=" not in call for call in fits)
+    marks = [pytest.mark.sampling, pytest.mark.slow] if samples else []
     return pytest.param(page, marks=marks)
 
 

@@ -6,10 +6,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests._statistics import assert_share, assert_shares
 
 from omniltv.identity.customers._imputation import draw_partitions
 from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
+
+COPIES = 5_000
 
 type Weights = dict[tuple[int, int], float]
 
@@ -62,6 +65,17 @@ def named(labels: NDArray[np.int64]) -> tuple[int, ...]:
     return tuple(first.setdefault(int(label), len(first)) for label in labels)
 
 
+def independent(
+    weights: Weights, start: NDArray[np.int64], unique: NDArray[np.int64], *, seed: int
+) -> NDArray[np.int64]:
+    """Return one draw of each of many copies: draws of one graph depend on one another."""
+    n, first = len(start), len(start) * np.arange(COPIES)
+    copies = {(a + k, b + k): w for k in first.tolist() for (a, b), w in weights.items()}
+    starts = (start + first[:, None]).ravel()
+    drawn = draw_partitions(scored(copies), starts, np.tile(unique, COPIES), k=1, seed=seed)
+    return drawn.reshape(COPIES, n)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_partitions_come_as_often_as_enumeration_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -70,14 +84,12 @@ def test_partitions_come_as_often_as_enumeration_says(seed: int) -> None:
     kept = [pair for pair in pairs if rng.random() < 0.7]
     weights = {pair: float(rng.normal(0, 2.5)) for pair in kept}
     unique = rng.integers(-1, 2, n) if seed % 2 else np.full(n, MISSING)
-    start = np.arange(n)
-    drawn = draw_partitions(scored(weights), start, unique, k=8_000, seed=seed)
+    drawn = independent(weights, np.arange(n), unique, seed=seed)
     seen = Counter(map(named, drawn))
     wanted = exact(weights, n, unique)
     assert set(seen) <= set(wanted)
-    for labels, probability in wanted.items():
-        error = np.sqrt(probability * (1 - probability) / len(drawn))
-        assert abs(seen[labels] / len(drawn) - probability) < 6 * error + 1e-3
+    shares = [seen[labels] / len(drawn) for labels in wanted]
+    assert_shares(shares, list(wanted.values()), n=len(drawn), comparisons=6 * len(wanted))
 
 
 def test_tight_couples_part_and_meet_as_one() -> None:
@@ -86,9 +98,9 @@ def test_tight_couples_part_and_meet_as_one() -> None:
         ((0, 2), (0, 3), (1, 2), (1, 3)), loose
     )
     nobody = np.full(4, MISSING)
-    drawn = draw_partitions(scored(weights), np.zeros(4, np.int64), nobody, k=4_000, seed=1)
-    together = float(np.mean(drawn[:, 0] == drawn[:, 2]))
-    assert abs(together - 2 / 3) < 0.03, "2 bits for all four against none for two and two"
+    drawn = independent(weights, np.zeros(4, np.int64), nobody, seed=1)
+    together = drawn[:, 0] == drawn[:, 2]  # 1 bit for all four against none for two and two
+    assert_share(together, 2 / 3)
     assert (drawn[:, 0] == drawn[:, 1]).all()
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyarrow.parquet import read_table
 
 from omniltv.data import simulate_retailer
 from omniltv.errors import StoreError
 from omniltv.identity import IdentityStore, stitch
-from omniltv.identity.store import _folder as folders
 
 pytestmark = pytest.mark.slow
 
@@ -65,10 +65,15 @@ def killed_at(step: int, change: Callable[..., None], folder: Path, late: pd.Dat
 
 def whole_state(folder: Path) -> tuple[int, dict[str, pa.Table]]:
     """Return the run and all that is stored of it, but for when it was."""
-    saved = folders.read(folder)
-    tables = dict(saved.tables)
+    run = IdentityStore(folder).run
+    tables: dict[str, pa.Table] = {}
+    for path in (folder / f"v{run:08d}").iterdir():
+        is_table = path.suffix == ".parquet"
+        tables[path.stem] = (
+            read_table(path) if is_table else pa.table({"": [path.read_text("utf-8")]})
+        )
     tables["audit"] = tables["audit"].drop_columns(["time"])
-    return saved.version, tables | {"header": pa.table({"text": [saved.header]})}
+    return run, tables
 
 
 @pytest.fixture(scope="module")

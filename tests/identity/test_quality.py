@@ -89,7 +89,8 @@ def test_true_probabilities_are_reliable_and_others_are_not() -> None:
     rng = np.random.default_rng(1)
     stated = rng.random(20_000)
     same = rng.random(20_000) < stated
-    assert Reliability.of(stated, same).expected_error < 0.015
+    # Ten bins of 2,000 pairs: by chance .007 with a standard error of .0015; .02 is 8 of them.
+    assert Reliability.of(stated, same).expected_error < 0.02
     assert Reliability.of(stated**2, same).expected_error > 0.1
 
 

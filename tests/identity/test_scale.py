@@ -101,7 +101,7 @@ def test_ids_are_kept_where_they_can_be_and_never_shared(
 
 
 def test_a_crowd_of_identical_records_is_masked_and_listed_not_paired() -> None:
-    n = 100_000
+    n = 30_000
     crowd = pd.DataFrame(
         {
             "source": "ec",

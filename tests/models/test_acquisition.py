@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
+from scipy.special import roots_sh_legendre
+from tests._statistics import assert_mean
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
@@ -22,8 +24,7 @@ from omniltv.models import (
     SpendFit,
     lifetime_value,
 )
-from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
-from omniltv.models.value._forecast import discounting
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState, SpendState
 from omniltv.models.value.acquisition import AcquisitionValue, acquisition_value
 from omniltv.units import Discount, Span, TimeUnit, months, weeks, years
 
@@ -47,40 +48,21 @@ def found(purchase_fit: PurchaseFit, spend_fit: SpendFit, **changes: object) -> 
     return acquisition_value(purchase_fit, spend_fit, **(options | changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("model", "parameters"),
-    [
-        (BgNbd(), {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}),
-        (BgNbd(), {"r": 2.0, "alpha": 1.5, "a": 0.3, "b": 9.0}),
-        (ParetoNbd(), {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}),
-    ],
-)
-@pytest.mark.parametrize("rate", [0.002, 0.01])
-def test_a_whole_life_is_the_integral_over_it(
-    model: PurchaseModel, parameters: dict[str, float], rate: float
-) -> None:
-    """Against adaptive quadrature of rate exp(-rate t) E[X(t)] to infinity."""
-    named = {name: np.asarray(value) for name, value in parameters.items()}
-    state = PurchaseState(np.array([3.0]), np.array([30.0]), np.array([39.0]))
-
-    def expected(t: float) -> float:
-        return float(model.expected_purchases(named, state, np.asarray(t))[0])
-
-    exact = quad(lambda u: np.exp(-u) * expected(u / rate), 0, 40, limit=400)[0]
-    times, weights = discounting(np.log(1000) / rate, rate)
-    ours = sum(w * expected(t) for t, w in zip(times, weights, strict=True))
-    assert ours == pytest.approx(exact, rel=2e-3)
-    assert ours < exact  # what comes after money is worth a thousandth is left out
-    up_to = np.log(1000) / rate
-    until = quad(lambda t: rate * np.exp(-rate * t) * expected(t), 0, up_to, limit=400)[0]
-    assert ours == pytest.approx(until + expected(up_to) / 1000, rel=1e-5)
-
-
-def test_discrete_time_is_summed_opportunity_by_opportunity() -> None:
-    times, weights = discounting(5.0, 0.1, discrete=True)
-    curve = np.sqrt(times)
-    steps = np.diff(curve, prepend=0.0)
-    assert weights @ curve == pytest.approx(np.exp(-0.1 * times) @ steps)
+def discounted(
+    model: PurchaseModel, own: Parameters, until: float, rate: float
+) -> NDArray[np.float64]:
+    """Return the discounted repeat purchases of a new customer, by parts, in 13 panels."""
+    if model.discrete:
+        n = np.arange(1.0, until + 1)
+        steps = np.diff(model.expected_purchases_new(own, n), prepend=0.0)
+        return np.asarray(np.exp(-rate * n) @ steps)
+    node, weight = roots_sh_legendre(30)
+    ends = until * np.exp2(-np.arange(13.0))
+    starts = np.append(ends[1:], 0.0)
+    t = (starts + np.outer(node, ends - starts)).ravel()
+    w = np.outer(weight, ends - starts).ravel() * rate * np.exp(-rate * t)
+    expected = model.expected_purchases_new(own, np.append(t, until))
+    return np.asarray(np.append(w, np.exp(-rate * until)) @ expected)
 
 
 def test_whole_lives_are_worth_more_than_a_year(
@@ -129,11 +111,9 @@ def test_a_new_customer_is_worth_what_a_simulation_says() -> None:
         {k: np.full(n, v) for k, v in truth.items()}, nobody, 52.0, rng
     )
     rate = YEARLY.rate(TimeUnit.WEEK)
-    simulated = 1 + np.exp(-rate * future.time).sum() / n
-    times, weights = discounting(52.0, rate)
+    each = np.bincount(future.row, weights=np.exp(-rate * future.time), minlength=n)
     named = {name: np.asarray(value) for name, value in truth.items()}
-    expected = 1 + weights @ BgNbd().expected_purchases_new(named, times)
-    assert expected == pytest.approx(simulated, rel=0.01)
+    assert_mean(each, discounted(BgNbd(), named, 52.0, rate))
 
 
 def test_value_ratio_and_payback(purchase_fit: PurchaseFit, spend_fit: SpendFit) -> None:
@@ -268,8 +248,7 @@ def brought(
     found = []
     for draw, until in enumerate(time):
         own = {name: values[draw] for name, values in parameters.items()}
-        times, weights = discounting(float(until), rate, discrete=fit.model.discrete)
-        repeats = weights @ fit.model.expected_purchases_new(own, times)
+        repeats = discounted(fit.model, own, float(until), rate)
         paid = -np.expm1(-rate * until) / rate if rate else until
         found.append(
             0.4 * p[draw] * v[draw] / (q[draw] - 1) * (1 + repeats) - yearly * 7 / 365.25 * paid
@@ -315,7 +294,7 @@ def test_value_is_what_simulated_customers_bring_on_average() -> None:
     nobody = SpendState(np.zeros(n), np.full(n, np.nan))
     value = 0.4 * spend.model.simulate_future(taste, nobody, row, rng)
     each = np.bincount(row, weights=value * DISCOUNT.factor(time, TimeUnit.WEEK), minlength=n)
-    assert abs(each.mean() - found.value[1, 0]) < 4.5 * each.std() / np.sqrt(n)
+    assert_mean(each, found.value[1, 0])
 
 
 @pytest.mark.parametrize("per_year", [0.0, 0.12])

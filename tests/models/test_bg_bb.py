@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import betaln, logsumexp
 
-from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.processes.bg_bb import BgBb
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
@@ -65,11 +64,6 @@ def ahead(parameters: Parameters, x: int, recency: int, n: int, horizon: int) ->
     return float(np.exp(bought - now) * after_it + np.exp(not_bought - now) * without)
 
 
-@pytest.mark.parametrize("law", laws_of(BgBb()), ids=lambda law: law.__name__)
-def test_keeps(law: Callable[[PurchaseModel], None]) -> None:
-    law(BgBb())
-
-
 def test_discrete_time_is_under_every_law_but_that_of_its_unit() -> None:
     assert set(PURCHASE_LAWS) - set(laws_of(BgBb())) == {check_time_scale}
 
@@ -125,22 +119,6 @@ def test_answers_are_finite_and_right_for_many_opportunities(n: int) -> None:
         plain = {name: float(value) for name, value in DONATIONS.items()}
         assert found == pytest.approx(as_printed(plain, x, recency, n), rel=1e-9)
         assert 0 <= float(BgBb().prob_alive(DONATIONS, one(x, recency, n))) <= 1
-
-
-def test_gradient_of_the_kernel_is_that_of_the_likelihood() -> None:
-    state = PurchaseState(*np.array([[0, 0, 6], [2, 5, 6], [4, 4, 9], [9, 9, 9.0]]).T)
-    count, names = np.array([5.0, 2.0, 3.0, 1.0]), [c.name for c in BgBb().coordinates]
-
-    def total(point: NDArray[np.float64]) -> float:
-        parameters = BgBb().parameters(NUMPY, dict(zip(names, point, strict=True)))
-        return float(count @ np.asarray(BgBb().loglik(NUMPY, parameters, state)))
-
-    point = np.array([0.3, 1.2, -0.8, 0.6])
-    value, gradient = Likelihood(BgBb(), state, count, np.zeros(4, int)).gradient(point[None])
-    assert float(value[0]) == pytest.approx(total(point), rel=1e-12)
-    steps = 1e-5 * np.eye(4)
-    numeric = [(total(point + step) - total(point - step)) / 2e-5 for step in steps]
-    assert gradient[0] == pytest.approx(np.array(numeric), rel=1e-6, abs=1e-6)
 
 
 class ForgetsDropout(BgBb):

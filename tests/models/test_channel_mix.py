@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests._statistics import sigmas
 
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import Draws
@@ -87,7 +88,7 @@ def later_purchases(frame: pd.DataFrame, customer: str) -> np.ndarray:
 def test_habits_are_found(mix: ChannelMixFit) -> None:
     assert mix.groups == mix.channels == CHANNELS
     for truth, draws in ((HABITS, shares_of(mix)), (KAPPA, mix.parameters["kappa"])):
-        assert (abs(draws.mean(axis=0) - truth) < SIGMAS * draws.std(axis=0)).all()
+        assert (abs(draws.mean(axis=0) - truth) < sigmas(12) * draws.std(axis=0)).all()
         assert (draws.std(axis=0) < 0.3 * truth).all()
     np.testing.assert_allclose(shares_of(mix).sum(axis=2), 1)
 
@@ -215,9 +216,10 @@ def test_the_same_seed_gives_the_same_draws(
     mix: ChannelMixFit, log: Log, frame: pd.DataFrame
 ) -> None:
     shuffled = logged(frame.sample(frac=1, random_state=1))
+    # The mode search stops elsewhere when sums run in another order.
     again = fit_channel_mix(shuffled, seed=1, half_life=None)
     ids = log.customer_id[:9]
-    np.testing.assert_allclose(again.shares(shuffled, ids), mix.shares(log, ids), atol=0.01)
+    np.testing.assert_allclose(again.shares(shuffled, ids), mix.shares(log, ids), atol=1e-4)
     same = fit_channel_mix(log, seed=1, half_life=None)
     np.testing.assert_array_equal(same.draws.coordinates, mix.draws.coordinates)
 

@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests._statistics import assert_same_law, sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import FitError
-from omniltv.models import BgNbd, GammaGamma, ParetoNbd, Pooling, PurchaseFit, Sampling, fit
+from omniltv.models import (
+    BgBb,
+    BgNbd,
+    GammaGamma,
+    ParetoNbd,
+    Pooling,
+    PurchaseFit,
+    Sampling,
+    SpendFit,
+    fit,
+)
 from omniltv.models.inference import _subsampled_likelihood
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._subsampled_likelihood import (
@@ -14,6 +25,7 @@ from omniltv.models.inference._subsampled_likelihood import (
     SubsampledLikelihood,
     sample_states,
 )
+from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
 from omniltv.units import TimeUnit
 
@@ -73,6 +85,32 @@ def test_value_gradient_and_curvature_are_exact_at_the_centre(model: PurchaseMod
     )
 
 
+SEEN = {
+    BgBb(): np.array([[0, 0, 6], [2, 5, 6], [4, 4, 9], [9, 9, 9.0]]),
+    ParetoNbd(): np.array(
+        [[0, 0, 0], [0, 0, 1.5], [1, 0.7, 0.7], [5, 1.3, 2], [40, 0.2, 1], [3_000, 1.999, 2]]
+    ),
+}
+POINTS = {BgBb(): (0.3, 1.2, -0.8, 0.6), ParetoNbd(): (-0.3, -0.5, 0.4, -0.2)}
+
+
+@pytest.mark.parametrize("model", SEEN, ids=lambda model: model.name)
+def test_the_kernels_gradient_is_that_of_the_likelihood_at_the_edges(model: PurchaseModel) -> None:
+    state, names = PurchaseState(*SEEN[model].T), [item.name for item in model.coordinates]
+    count = np.arange(1.0, 1.0 + len(state.T))
+
+    def total(point: NDArray[np.float64]) -> float:
+        parameters = model.parameters(NUMPY, dict(zip(names, point, strict=True)))
+        return float(count @ np.asarray(model.loglik(NUMPY, parameters, state)))
+
+    point, nothing = np.array(POINTS[model]), np.zeros(len(count), dtype=np.int64)
+    value, gradient = Likelihood(model, state, count, nothing).gradient(point[None])
+    assert float(value[0]) == pytest.approx(total(point), rel=1e-9)
+    steps = 1e-5 * np.eye(4)
+    numeric = [(total(point + step) - total(point - step)) / 2e-5 for step in steps]
+    assert gradient[0] == pytest.approx(np.array(numeric), rel=1e-6, abs=1e-5)
+
+
 def test_the_gradient_is_that_of_the_value() -> None:
     condensed = made(BgNbd(), 3_000, per_cell=100).around(near(BgNbd(), 0.0, 1)[0], 1)
     theta = near(BgNbd(), 0.3, 1)[0]
@@ -113,7 +151,7 @@ def test_samples_stand_for_all_rows_on_average() -> None:
         assert (abs(np.bincount(cell[at]) - [40, 200, 200]) <= 1).all()
         found.append(np.bincount(cell[at], weights=times * count[at] * np.sqrt(frequency[at])))
     error = np.std(found, axis=0) / np.sqrt(len(found))
-    assert (abs(np.mean(found, axis=0) - wanted) <= 4 * error + 1e-9 * wanted).all()
+    assert (abs(np.mean(found, axis=0) - wanted) <= sigmas(3) * error + 1e-9 * wanted).all()
 
 
 def test_states_that_outweigh_the_others_are_kept_for_certain() -> None:
@@ -123,7 +161,8 @@ def test_states_that_outweigh_the_others_are_kept_for_certain() -> None:
         rng = np.random.default_rng(seed)
         at, times = sample_states(zeros.astype(np.int64), zeros, count, per_cell=50, rng=rng)
         assert times[at == 0] == [1.0]
-        assert times.sum() == pytest.approx(1_000, rel=0.05)
+        # 49 drawn systematically stand for 999 alike, each for 20.4: rounding is one of them.
+        assert times.sum() == pytest.approx(1_000, abs=999 / 49 + 1)
 
 
 def history(n: int) -> PurchaseHistory:
@@ -160,10 +199,24 @@ def test_many_customers_have_the_posterior_that_all_states_give(
     exact = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
     assert exact.diagnostics.likelihood_error == 0.0
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
-    left, right = found.draws.coordinates, exact.draws.coordinates
-    sd = right.std(axis=(0, 1))
-    assert (abs(left.mean(axis=(0, 1)) - right.mean(axis=(0, 1))) < 0.1 * sd).all()
-    np.testing.assert_allclose(left.std(axis=(0, 1)), sd, rtol=0.1)
+    assert_alike(found, exact, comparisons=4 * 8)
+
+
+def size(found: PurchaseFit | SpendFit) -> float:
+    """Return how many independent draws a fit is worth."""
+    told = found.diagnostics
+    return min([*told.ess_bulk.values(), *told.ess_tail.values()])
+
+
+def assert_alike(
+    found: PurchaseFit | SpendFit, exact: PurchaseFit | SpendFit, *, comparisons: int
+) -> None:
+    """Require the same posterior of the coordinates, within the error of their draws.
+
+    What the subsample of states adds is below the tenth of a standard error here.
+    """
+    draws = [one.draws.coordinates.reshape(one.n_draws, -1) for one in (found, exact)]
+    assert_same_law(*draws, sizes=(size(found), size(exact)), comparisons=comparisons)
 
 
 @pytest.fixture
@@ -267,13 +320,13 @@ def test_partial_pooling_with_covariates_and_a_small_channel(
     assert 0.0 < found.diagnostics.likelihood_error < 0.02
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fitted()
-    sd = exact.draws.coordinates.std(axis=(0, 1))
-    off = found.draws.coordinates.mean(axis=(0, 1)) - exact.draws.coordinates.mean(axis=(0, 1))
-    assert (abs(off) < 0.15 * sd).all(), "within the error of 2,000 draws"
-    slope, wanted = (np.asarray(one.draws.slopes).mean() for one in (found, exact))
-    assert slope == pytest.approx(wanted, abs=0.15 * np.asarray(exact.draws.slopes).std())
+    assert_alike(found, exact, comparisons=13)
+    slopes = [np.asarray(one.draws.slopes).ravel() for one in (found, exact)]
+    assert_same_law(*slopes, sizes=(size(found), size(exact)), comparisons=13)
 
 
+@pytest.mark.slow
+@pytest.mark.sampling
 @pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")  # short chains
 def test_the_sampler_uses_the_sample_too(
     many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
@@ -282,6 +335,4 @@ def test_the_sampler_uses_the_sample_too(
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)
-    sd = exact.draws.coordinates.std(axis=(0, 1))
-    off = found.draws.coordinates.mean(axis=(0, 1)) - exact.draws.coordinates.mean(axis=(0, 1))
-    assert (abs(off) < 0.25 * sd).all(), "within the error of 1,000 draws"
+    assert_alike(found, exact, comparisons=4)

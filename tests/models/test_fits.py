@@ -5,15 +5,14 @@ from numpy.typing import NDArray
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
 from omniltv.errors import ConfigError, DataError, UnitError
-from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, SpendFit
-from omniltv.models.posterior._groups import group_labels
+from omniltv.models import BgNbd, GammaGamma, Pooling, PurchaseFit, SpendFit, fit
 from omniltv.models.processes.protocols import PurchaseState, SpendState
 from omniltv.units import TimeUnit, days, weeks
 
 
-def row_parameters(fit: PurchaseFit | SpendFit, group: str) -> dict[str, NDArray[np.float64]]:
-    column = fit.groups.index(group)
-    return {name: values[:, column] for name, values in fit.parameters.items()}
+def row_parameters(found: PurchaseFit | SpendFit, group: str) -> dict[str, NDArray[np.float64]]:
+    column = found.groups.index(group)
+    return {name: values[:, column] for name, values in found.parameters.items()}
 
 
 def test_parameters_are_those_of_the_coordinates(purchase_fit: PurchaseFit) -> None:
@@ -140,14 +139,14 @@ def test_without_a_population_there_is_nothing_to_forecast_from(
 
 def test_a_missing_group_column_names_those_there_are(history: PurchaseHistory) -> None:
     with pytest.raises(DataError, match="it has: channel") as caught:
-        group_labels(history, Pooling.partial("region"))
+        fit(BgNbd(), history, seed=1, pooling=Pooling.partial("region"), method="map")
     assert caught.value.column == "region"
 
 
 def test_several_columns_are_combined(history: PurchaseHistory) -> None:
     both = history.with_group("arm", np.where(np.arange(len(history)) % 2, "a", "b"))
-    labels = group_labels(both, Pooling.partial("channel", "arm"))
-    assert set(labels[:2]) == {"app|b", "app|a"}
+    found = fit(BgNbd(), both, seed=1, pooling=Pooling.none("channel", "arm"), method="map")
+    assert found.groups == tuple(f"{a}|{b}" for a in ("app", "ec", "store") for b in "ab")
 
 
 def test_the_posterior_is_what_arviz_reads(purchase_fit: PurchaseFit) -> None:

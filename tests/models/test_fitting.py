@@ -34,12 +34,14 @@ def rows(history: PurchaseHistory, **sizes: int) -> PurchaseHistory:
 
 @pytest.mark.sampling
 def test_the_same_seed_gives_the_same_draws(history: PurchaseHistory) -> None:
-    first, again, other = short(history), short(history), short(history, seed=2)
+    few = rows(history, app=20, ec=60, store=60)
+    first, again, other = short(few), short(few), short(few, seed=2)
     for name in ("coordinates", "mean", "spread", "new", "effects"):
         np.testing.assert_array_equal(getattr(first.draws, name), getattr(again.draws, name))
     assert not np.array_equal(first.draws.coordinates, other.draws.coordinates)
 
 
+@pytest.mark.slow
 @pytest.mark.sampling
 def test_a_group_of_three_customers_leans_on_the_others(history: PurchaseHistory) -> None:
     few = rows(history, app=3, ec=200, store=300)
@@ -66,11 +68,8 @@ def test_one_customer_is_warned_of_and_fitted(history: PurchaseHistory) -> None:
     assert np.isfinite(found.expected_purchases(one, weeks(52)).mean()).all()
 
 
-@pytest.mark.sampling
 def test_spend_is_learnt_from_repeat_purchases(history: PurchaseHistory) -> None:
-    found = fit(
-        GammaGamma(), history, seed=1, method=Sampling(draws=1000, warmup=1000), progress=False
-    )
+    found = fit(GammaGamma(), history, seed=1, method="laplace")
     assert found.diagnostics.ok
     repeat = history.frequency > 0
     values = found.expected_value(history).mean()
@@ -110,7 +109,10 @@ def test_rows_with_free_repeat_purchases_only_are_left_out_aloud(
     free = int(((values == 0) & (history.frequency > 0)).sum())
     with pytest.warns(DataWarning, match=f"^{free} rows"):
         found = fit(GammaGamma(), replace(history, monetary_value=values), seed=1, method="map")
-    assert (found.expected_value(history).mean() > 0).all()
+    paid = history.take(values > 0)
+    np.testing.assert_array_equal(
+        found.draws.coordinates, fit(GammaGamma(), paid, seed=1, method="map").draws.coordinates
+    )
     nothing = np.where(history.frequency > 0, 0.0, math.nan)
     with pytest.raises(FitError, match="paid repeat purchase"):
         fit(GammaGamma(), replace(history, monetary_value=nothing), seed=1)

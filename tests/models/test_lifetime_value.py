@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.special import gammaln, hyperu
+from tests._statistics import assert_mean, assert_share, sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, UnitError
@@ -234,7 +235,7 @@ def test_futures_of_a_whole_life_lack_a_thousandth_at_most() -> None:
     ltv = value(shop(1_000, seed=15), horizon=None, draws=60)
     expected = ltv.mean()
     gap = (ltv.predictive.to_array() - ltv.draws.to_array()).mean(axis=1)
-    error = 4.5 * gap.std() / np.sqrt(len(gap))
+    error = sigmas() * gap.std() / np.sqrt(len(gap))
     assert -error - 0.001 * expected.mean() < gap.mean() < error
 
 
@@ -247,7 +248,7 @@ def test_many_purchases_are_simulated_piece_by_piece(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert len(np.unique(whole[:, -1])) > 100
     by_row = (whole - ltv.draws.to_array()).mean(axis=1)
-    assert abs(by_row.mean()) < 4.5 * by_row.std() / np.sqrt(len(by_row))
+    assert_mean(by_row, 0)
 
 
 def test_retention_cost_is_spent_over_the_whole_horizon() -> None:
@@ -296,7 +297,7 @@ def test_futures_agree_with_the_expected_value() -> None:
     ltv = value(shop(2_000, seed=2))
     gap = ltv.predictive.to_array() - ltv.draws.to_array()
     by_row = gap.mean(axis=1)
-    assert abs(by_row.mean()) < 4.5 * by_row.std() / np.sqrt(len(by_row))
+    assert_mean(by_row, 0)
 
 
 def test_futures_do_not_depend_on_blocks_but_on_the_seed() -> None:
@@ -379,12 +380,11 @@ def test_predictive_intervals_cover_what_customers_really_bring() -> None:
         buying, spending, history, horizon=weeks(52), discount=DISCOUNT, margin=0.4, seed=1
     )
     low, high = ltv.predictive_interval(0.9).T
-    above = np.mean(real > high)
-    assert above == pytest.approx(0.05, abs=4.5 * np.sqrt(0.05 * 0.95 / 6_000))
+    assert_share(real > high, 0.05, comparisons=3)
     certain = low > 0
-    assert np.mean(real[certain] < low[certain]) < 0.05 + 4.5 * np.sqrt(0.05 / certain.sum())
-    total = ltv.predictive.total().interval(0.98)[0]
-    assert total[0] < real.sum() < total[1]
+    assert np.mean(real[certain] < low[certain]) < 0.05 + sigmas(3) * np.sqrt(0.05 / certain.sum())
+    total = ltv.predictive.total().values[0]
+    assert abs(real.sum() - total.mean()) < sigmas(3) * total.std()
 
 
 def test_frame_has_the_value_and_both_intervals() -> None:

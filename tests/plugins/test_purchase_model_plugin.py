@@ -159,7 +159,7 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
             history,
             seed=1,
             pooling=pooling,
-            method=Sampling(method, draws=2000),
+            method=Sampling(method, draws=500),
             progress=False,
         )
         for method in METHODS
@@ -167,9 +167,11 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
     mean = [
         found.expected_purchases(history, weeks(26)).total().mean()[0] for found in fits.values()
     ]
+    # Chance is a tenth of it: 1,000 draws tell a total with an sd of 5 % to 0.2 %, and the mode
+    # is not the mean.
     np.testing.assert_allclose(mean, mean[0], rtol=0.05)
     found = fits["laplace"]
-    spend = fit(GammaGamma(), history, seed=1, method=Sampling("laplace", draws=2000))
+    spend = fit(GammaGamma(), history, seed=1, method=Sampling("laplace", draws=500))
     worth = lifetime_value(
         found, spend, history, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
     )

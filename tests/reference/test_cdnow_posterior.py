@@ -24,7 +24,11 @@ def calibration() -> PurchaseHistory:
 
 
 def agrees(found: PurchaseFit | SpendFit, published: Published) -> None:
-    """The printed estimates lie within two posterior sds, and these say something."""
+    """The printed estimates lie within two posterior sds, and these say something.
+
+    Data are given, so that only chance in the draws differs: a mean of 200 effective draws, which
+    `ok` asks for, is known to .07 sd, and none is more than half an sd off.
+    """
     assert found.diagnostics.ok
     for name, estimate in published.parameters.items():
         draws = found.parameters[name][:, 0]

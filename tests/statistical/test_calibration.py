@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests._statistics import assert_plausible, sigmas
 
 from omniltv.errors import ConfigError
 from omniltv.models import BgNbd, GammaGamma, PurchaseFit, Sampling, fit
@@ -23,8 +24,7 @@ type Change = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 def test_partial_pooling_is_calibrated(model: PurchaseModel | SpendModel) -> None:
     found = simulation_based_calibration(model, pooling=PoolingKind.PARTIAL, fits=40, seed=3)
     assert len(found.ranks) == 5 * len(model.coordinates) + 1
-    assert found.p_value() > 0.01
-    assert sum(found.outside().values()) <= 2
+    assert_plausible(found.p_value())
 
 
 def wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> Calibration:
@@ -69,11 +69,11 @@ def test_draws_that_ignore_the_data_are_seen_by_the_likelihood(
     """Every coordinate is ranked uniformly among draws from the prior."""
     p = dict(wrong(monkeypatch, from_the_prior).p_values())
     assert p.pop("log-likelihood") < 1e-6
-    assert len(p) * min(p.values()) > 0.01
+    assert_plausible(list(p.values()))
 
 
 def test_right_draws_pass_where_wrong_ones_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wrong(monkeypatch, np.asarray).p_value() > 0.01
+    assert_plausible(wrong(monkeypatch, np.asarray).p_value())
 
 
 def test_seeds_settle_ranks_and_another_map_does_not_change_them() -> None:
@@ -110,16 +110,16 @@ def test_too_few_draws_to_rank_among_are_refused(method: Sampling) -> None:
 def test_the_band_holds_uniform_ranks_as_often_as_it_says() -> None:
     rng = np.random.default_rng(7)
     lower, upper = band(200, 0.9)
-    inside = 0
-    for _ in range(400):
-        seen = np.cumsum(np.bincount(rng.integers(0, 100, 200), minlength=100))[:-1]
-        inside += bool(((seen >= lower) & (seen <= upper)).all())
-    assert 0.85 < inside / 400 < 0.96
+    ranks = rng.integers(0, 100, (2_000, 200))
+    seen = np.cumsum([np.bincount(row, minlength=100) for row in ranks], axis=1)[:, :-1]
+    inside = ((seen >= lower) & (seen <= upper)).all(axis=1)
+    low, high = 0.88, 0.94  # steps of the ranks make it hold a little more, simulation less
+    assert low < inside.mean() + sigmas() * 0.0067
+    assert inside.mean() - sigmas() * 0.0067 < high
 
 
 def test_uniform_ranks_pass_and_crowded_ranks_do_not() -> None:
-    rng = np.random.default_rng(1)
-    ranks = {"good": rng.integers(0, 100, 300), "bad": rng.integers(20, 80, 300)}
+    ranks = {"good": np.arange(300) % 100, "bad": 20 + np.arange(300) % 60}
     found = Calibration("model", PoolingKind.NONE, ranks)
     assert found.p_values()["good"] > 0.01 > found.p_values()["bad"]
     assert found.outside() == {"good": False, "bad": True}

@@ -90,14 +90,15 @@ def order_of_customers_does_not_matter(estimator: LiftEstimator) -> None:
 def false_alarms_are_as_rare_as_stated(estimator: LiftEstimator) -> None:
     """Raise where 95 % intervals of skewed spend without effect miss zero not in 5 % of worlds.
 
-    The bounds are four Monte-Carlo standard errors around 5 %.
+    The bounds are five Monte-Carlo standard errors around 5 %: a right estimator fails with a
+    probability below 1e-6.
     """
     seeds = np.random.SeedSequence(15).spawn(_WORLDS)
     means = [estimator.estimate(*_world(np.random.default_rng(seed))) for seed in seeds]
     reach = stats.t.ppf(0.975, [found.df for found in means])
     gaps = np.array([abs(_effect(found)) / _error(found) for found in means])
     misses = float((gaps > reach).mean())
-    slack = 4 * np.sqrt(0.05 * 0.95 / _WORLDS)
+    slack = 5 * np.sqrt(0.05 * 0.95 / _WORLDS)
     assert abs(misses - 0.05) < slack, f"{misses:.1%} of A/A tests cry wolf, stated are 5 %"
 
 

@@ -240,8 +240,8 @@ def romaji(katakana: str) -> str:
     """Return a reading in lower-case Hepburn letters with long vowels left out.
 
     Examples:
-        >>> romaji("コンドウ"), romaji("ショウタ"), romaji("ハットリ")
-        ('kondo', 'shota', 'hattori')
+        >>> romaji("コンドウ"), romaji("ショウタ"), romaji("ハットリ"), romaji("オオタ")
+        ('kondo', 'shota', 'hattori', 'ota')
     """
     out = ""
     double = False

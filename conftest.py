@@ -1,0 +1,37 @@
+"""Settings that hold for every test and every example in a docstring."""
+
+import os
+import sys
+
+# Set before NumPy is imported. One thread for each worker: two workers with two threads each
+# take longer than two with one, and sums of floats do not depend on the number of processors.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ["MPLBACKEND"] = "Agg"
+# Every worker, and every interpreter that a test starts, imports thousands of modules: compiled
+# once, they load in a third of the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from collections.abc import Generator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from _pytest.doctest import DoctestModule  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# Other processes may share the machine: time is measured by benchmarks, not here.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path,
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Leave out the docstrings of a file without an example: it need not be imported."""
+    found = yield
+    if file_path.suffix != ".py" or ">>> " in file_path.read_text("utf-8"):
+        return found
+    return [part for part in found if not isinstance(part, DoctestModule)]
