@@ -192,6 +192,11 @@ class Posterior:
         return np.arange(design.sizes[0] * k, design.n_rows * k)
 
     @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Places of the coefficients, learned effects first: they are drawn given the rest."""
+        return np.concatenate([self.learned_at, self.fixed_at])
+
+    @cached_property
     def spread_of(self) -> NDArray[np.intp]:
         """Which spread (term by term, coordinate by coordinate) each learned effect has."""
         k = self.design.n_coordinates
