@@ -29,7 +29,7 @@ NODES = (0.0, 1.5, 3.0)
 
 _GAP = NODES[1] - NODES[0]
 _REACH = np.array([1.0, 2.0, 3.5, 5.0])  # standard deviations of the Gaussian approximation
-_NARROWEST, _WIDEST = 0.85, 2.5
+_NARROWEST, _WIDEST = 0.85, 3.0
 
 
 class Node(NamedTuple):
