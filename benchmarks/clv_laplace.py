@@ -79,10 +79,16 @@ def main() -> int:
     with workers() as pool:
         found = list(pool.map(compare, *zip(*jobs, strict=True), [options] * len(jobs)))
     table = pd.DataFrame(
-        [{"data": world, "model": model, **row(one)} for (world, model), one in zip(jobs, found, strict=True)]
+        [
+            {"data": world, "model": model, **row(one)}
+            for (world, model), one in zip(jobs, found, strict=True)
+        ]
     )
     if options.markdown:
-        parts = {"machine": f"Measured on {_fresh.surroundings()}.", "ratios": _markdown.table(table)}
+        parts = {
+            "machine": f"Measured on {_fresh.surroundings()}.",
+            "ratios": _markdown.table(table),
+        }
         _markdown.fill(options.markdown, parts)
     return report(
         "clv_laplace",
@@ -105,7 +111,7 @@ def arguments() -> argparse.Namespace:
     add("--models", nargs="+", choices=MODELS, default=list(MODELS))
     add("--seeds", type=int, default=10, help="fits by Laplace per data set and model")
     add("--draws", type=int, default=2_000, help="draws by Laplace, twice as many in all")
-    add("--long", type=int, default=4_000, help="draws of the reference, per chain of two")
+    add("--long", type=int, default=3_000, help="draws of the reference, per chain of two")
     add("--keep", type=Path, help="folder where references are kept, and read if they are there")
     add("--markdown", type=Path, help="page to fill in")
     add("--check", action="store_true", help="exit 1 where a target is missed")
@@ -149,7 +155,7 @@ def reference(
     if kept and kept.exists():
         return np.asarray(np.load(kept))
     found = fit(
-        MODELS[name], history, seed=1, pooling=POOLING, draws=options.long, tune=800, progress=False
+        MODELS[name], history, seed=1, pooling=POOLING, draws=options.long, tune=600, progress=False
     )
     print(f"{world}, {name}: {found.diagnostics}", file=sys.stderr)
     draws = quantities(found.draws)
@@ -209,7 +215,9 @@ def weibull() -> PurchaseHistory:
     x = seen.sum(axis=1)
     recency = np.where(seen, times, 0.0).max(axis=1)
     level = rng.normal(np.log([20.0, 30.0, 25.0])[place], 0.5)
-    value = np.exp(level) * np.array([rng.lognormal(0.0, 0.6, n).mean() if n else np.nan for n in x])
+    value = np.exp(level) * np.array(
+        [rng.lognormal(0.0, 0.6, n).mean() if n else np.nan for n in x]
+    )
     return history(x, recency, T, value, place)
 
 

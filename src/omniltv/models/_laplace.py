@@ -165,7 +165,9 @@ class Approximation:
         sizes, k = self.posterior.design.sizes, self.posterior.design.n_coordinates
         if len(sizes) == 1:
             return np.zeros((len(log_spreads), sizes[0], k))
-        distance = ((log_spreads - self.log_spread) / self.spread_sd).reshape(len(log_spreads), -1, k)
+        distance = ((log_spreads - self.log_spread) / self.spread_sd).reshape(
+            len(log_spreads), -1, k
+        )
         return distance[:, np.repeat([0, *range(len(sizes) - 1)], sizes)]
 
 

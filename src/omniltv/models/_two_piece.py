@@ -114,9 +114,7 @@ def _of_mean(posterior: Posterior, node: Node, workers: int) -> Matrix:
     return _sides(density.reshape(len(moved), -1).T)
 
 
-def _of_rows(
-    posterior: Posterior, node: Node, block: int, workers: int
-) -> NDArray[np.float64]:
+def _of_rows(posterior: Posterior, node: Node, block: int, workers: int) -> NDArray[np.float64]:
     """Return log scales of the rows of a block, each given all else, of shape (2, rows, k).
 
     The rows of a block share no cell, so that one evaluation serves all of them.
@@ -134,8 +132,7 @@ def _of_rows(
     cells = _cells(posterior, flat, workers)
     density = np.array([np.bincount(level, some, minlength=len(at)) for some in cells])
     density += _priors(posterior, flat, node.log_spread)[:, at].sum(axis=2)
-    by_side = _sides(density.reshape(k, len(reach), -1).transpose(1, 2, 0))
-    return by_side
+    return _sides(density.reshape(k, len(reach), -1).transpose(1, 2, 0))
 
 
 def _cells(posterior: Posterior, points: Matrix, workers: int) -> Matrix:
