@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.errors import FitWarning
 from omniltv.models import BgNbd, GammaGamma, MbgNbd, ParetoNbd, Pooling, Posterior, fit
-from omniltv.models.protocols import PurchaseModel, SpendModel
+from omniltv.models.protocols import Parameters, PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
 type Vector = NDArray[np.float64]
@@ -191,12 +191,11 @@ def simulated(model: PurchaseModel) -> PurchaseHistory:
     rng = np.random.default_rng(7)
     place = np.repeat(np.arange(3), SIZES)
     T = rng.choice(WEEKS, len(place)).astype(np.float64)
-    truth = {"r": 0.5 + 0.2 * place, "alpha": 5.0 + place}
-    truth |= (
-        {"s": np.full(len(place), 0.6), "beta": np.full(len(place), 11.0)}
-        if isinstance(model, ParetoNbd)
-        else {"a": np.full(len(place), 0.8), "b": np.full(len(place), 2.5)}
-    )
+    n = len(place)
+    dropout = {"a": np.full(n, 0.8), "b": np.full(n, 2.5)}
+    if isinstance(model, ParetoNbd):
+        dropout = {"s": np.full(n, 0.6), "beta": np.full(n, 11.0)}
+    truth: Parameters = {"r": 0.5 + 0.2 * place, "alpha": 5.0 + place, **dropout}
     x, recency, _ = model.simulate(truth, T, rng)
     spend = {"p": np.full(len(place), 4.0), "q": np.full(len(place), 4.0), "v": 8.0 + 4.0 * place}
     value = GammaGamma().simulate(spend, x, rng)

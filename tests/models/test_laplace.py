@@ -35,9 +35,8 @@ def by_sampling(found: PurchaseFit | SpendFit) -> tuple[Draws, Vector, Vector]:
     """Draws, and effective sizes of their means and of their squared deviations."""
     draws = quantities(found.draws)
     square = np.square(draws - draws.mean(axis=(0, 1)))
-    return draws.reshape(-1, draws.shape[2]), *(
-        np.asarray(arviz.ess(entries, method="mean")) for entries in (draws, square)
-    )
+    of_mean, of_square = (np.asarray(arviz.ess(part, method="mean")) for part in (draws, square))
+    return draws.reshape(-1, draws.shape[2]), of_mean, of_square
 
 
 def allowed(exact: Draws, sizes: Vector, ours: float, of: int) -> Vector:

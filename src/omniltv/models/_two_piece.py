@@ -169,4 +169,5 @@ def _between(scale: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArr
     low = np.minimum(place.astype(np.intp), len(scale) - 2)
     rows, columns = np.indices(scale.shape[1:])
     share = place - low
-    return (1 - share) * scale[low, rows, columns] + share * scale[low + 1, rows, columns]
+    below, above = scale[low, rows, columns], scale[low + 1, rows, columns]
+    return np.asarray(below + share * (above - below))
