@@ -191,11 +191,11 @@ def simulated(model: PurchaseModel) -> PurchaseHistory:
     rng = np.random.default_rng(7)
     place = np.repeat(np.arange(3), SIZES)
     T = rng.choice(WEEKS, len(place)).astype(np.float64)
-    n = len(place)
+    n, group = len(place), place.astype(np.float64)
     dropout = {"a": np.full(n, 0.8), "b": np.full(n, 2.5)}
     if isinstance(model, ParetoNbd):
         dropout = {"s": np.full(n, 0.6), "beta": np.full(n, 11.0)}
-    truth: Parameters = {"r": 0.5 + 0.2 * place, "alpha": 5.0 + place, **dropout}
+    truth: Parameters = {"r": 0.5 + 0.2 * group, "alpha": 5.0 + group, **dropout}
     x, recency, _ = model.simulate(truth, T, rng)
     spend = {"p": np.full(len(place), 4.0), "q": np.full(len(place), 4.0), "v": 8.0 + 4.0 * place}
     value = GammaGamma().simulate(spend, x, rng)
