@@ -7,7 +7,8 @@ log-likelihood is taken as quadratic around the mode; then the spreads have a ma
 density in closed form, and the coefficients are Gaussian given the spreads. Draws from
 that are weighted by the likelihood itself over the quadratic one, and the weights are
 smoothed (Vehtari, Simpson, Gelman, Yao and Gabry 2024, JMLR 25), which tells by k-hat
-whether the result can be trusted.
+whether the result can be trusted. What a likelihood of few customers is beyond a quadratic,
+skewed or level on one side, the proposals follow by two-piece scales (`_two_piece`).
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from scipy.optimize import minimize
 from omniltv._arrays import Matrix, Vector
 from omniltv.errors import FitError
 from omniltv.models.inference._log_density import LogDensity
+from omniltv.models.inference._two_piece import NODES, Node, TwoPiece, probe
 
 __all__ = [
     "Approximation",
@@ -90,6 +92,11 @@ class Approximation:
         design = self.posterior.design
         return not design.terms and not design.target
 
+    @property
+    def spread_sd(self) -> Vector:
+        """Standard deviations of the log spreads, of shape (terms x coordinates,)."""
+        return np.asarray(np.sqrt(np.square(self.scale).sum(axis=1)))
+
     def spreads(self, n: int, rng: np.random.Generator) -> Matrix:
         """Return draws of the log spreads from their marginal, by resampling candidates."""
         d = len(self.log_spread)
@@ -102,27 +109,65 @@ class Approximation:
         excess = target - _log_t(z, _DEGREES)
         return candidates[_systematic(np.exp(excess - excess.max()), n, rng)]
 
-    def coefficients(self, log_spreads: Matrix, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
+    def coefficients(
+        self, log_spreads: Matrix, rng: np.random.Generator, scales: TwoPiece | None = None
+    ) -> tuple[Matrix, Matrix]:
         """Return a draw of the coefficients for each draw of the spreads, and its log density.
 
-        Given the spreads they are Gaussian, but for heavier tails of each row of
-        coefficients, the more so the fewer customers it rests on: the likelihood of a few
-        customers is not quadratic, and weights must not run away. The density is per row
-        (covariate effects last), of shape (n, rows + effects).
+        Given the spreads they are Gaussian, but for two things, as the likelihood of a few
+        customers is not quadratic and weights must not run away: each row of coefficients
+        has heavier tails, the more so the fewer customers it rests on, and with ``scales``
+        it reaches further on one side than on the other. The density is per row (covariate
+        effects last), of shape (n, rows + effects).
         """
-        design = self.posterior.design
+        design, order = self.posterior.design, self.posterior.order
         n, k, size = len(log_spreads), design.n_coordinates, design.n_rows * design.n_coordinates
         z = rng.standard_normal((n, len(self.sites.mode)))
         rows = z[:, :size].reshape(n, -1, k)
         degrees = self.posterior.degrees
         rows /= np.sqrt(rng.chisquare(degrees, rows.shape[:2]) / degrees)[:, :, None]
+        density = np.concatenate([_log_t(rows, degrees), -0.5 * np.square(z[:, size:])], axis=1)
+        if scales is not None:
+            rows, wider = scales.stretch(rows, self._distance(log_spreads), rng)
+            density[:, : design.n_rows] -= wider
         z[:, :size] = rows.reshape(n, size)
-        effects = -0.5 * np.square(z[:, size:])
         draws = np.empty_like(z)
         for part, mean, root in _given(self.posterior, self.sites, log_spreads):
-            turned = np.linalg.solve(root.transpose(0, 2, 1), z[part][:, :, None])
-            draws[part] = mean + turned[:, :, 0]
-        return draws, np.concatenate([_log_t(rows, degrees), effects], axis=1)
+            turned = np.linalg.solve(root.transpose(0, 2, 1), z[part][:, order, None])
+            draws[part, order] = mean + turned[:, :, 0]
+        return draws, density
+
+    def two_piece(self, workers: int) -> TwoPiece:
+        """Return the scales of rows of coefficients that the log posterior asks for."""
+        nodes = self.log_spread + np.outer(NODES, self.spread_sd)
+        some = nodes if self.posterior.design.terms else nodes[:1]
+        return probe(self.posterior, [self._node(at) for at in some], workers=workers)
+
+    def _node(self, log_spread: Vector) -> Node:
+        """Return the Gaussian approximation of the coefficients at some log spreads."""
+        posterior, order = self.posterior, self.posterior.order
+        ((_, mean, root),) = _given(posterior, self.sites, log_spread[None])
+        base = len(posterior.learned_at) + np.arange(posterior.design.n_coordinates)
+        moved = np.linalg.solve(root[0].T, np.eye(len(order))[:, base])
+        precision, directions = np.empty_like(root[0]), np.empty_like(moved.T)
+        directions[:, order] = moved.T
+        precision[np.ix_(order, order)] = root[0] @ root[0].T
+        whole = np.empty(len(order))
+        whole[order] = mean[0]
+        return Node(log_spread, whole, precision, directions)
+
+    def _distance(self, log_spreads: Matrix) -> NDArray[np.float64]:
+        """Return how many sds each row's log spreads are above the mode, (n, rows, k).
+
+        The mean goes by the spreads of the first term.
+        """
+        sizes, k = self.posterior.design.sizes, self.posterior.design.n_coordinates
+        if len(sizes) == 1:
+            return np.zeros((len(log_spreads), sizes[0], k))
+        distance = ((log_spreads - self.log_spread) / self.spread_sd).reshape(
+            len(log_spreads), -1, k
+        )
+        return distance[:, np.repeat([0, *range(len(sizes) - 1)], sizes)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +222,7 @@ def importance(
     """
     rng = np.random.default_rng(seed)
     spreads = approximation.spreads(proposals, rng)
-    draws, density = approximation.coefficients(spreads, rng)
+    draws, density = approximation.coefficients(spreads, rng, approximation.two_piece(workers))
     log_weight = _log_weights(approximation, draws, spreads, density, workers)
     if not np.isfinite(log_weight).any(axis=0).all():
         return Weighted(draws[:n], spreads[:n], np.inf, 0.0)
@@ -386,37 +431,47 @@ def _sites(
 def _given(
     posterior: LogDensity, sites: Sites, log_spreads: Matrix
 ) -> Iterator[tuple[slice, Matrix, NDArray[np.float64]]]:
-    """Yield, batch by batch, means and lower roots of precision given the spreads."""
-    d, at = len(sites.mode), posterior.learned_at
-    if not len(at):
-        root = cholesky(sites.precision, lower=True)
-        mean = solve_triangular(root.T, solve_triangular(root, sites.linear, lower=True))
+    """Yield, batch by batch, means and lower roots of precision given the spreads.
+
+    Both are in the order of `LogDensity.order`. What is last in it is drawn first, from its
+    marginal: the mean of all groups, then the effects given the mean, which are then
+    independent of each other.
+    """
+    order, learned = posterior.order, np.arange(len(posterior.learned_at))
+    base, linear = sites.precision[np.ix_(order, order)], sites.linear[order]
+    if not len(learned):
+        root = cholesky(base, lower=True)
+        mean = solve_triangular(root.T, solve_triangular(root, linear, lower=True))
         yield slice(None), mean[None], root[None]
         return
-    step = max(1, _BATCH // d**2)
+    step = max(1, _BATCH // len(order) ** 2)
     for start in range(0, len(log_spreads), step):
         part = slice(start, start + step)
         some = log_spreads[part]
-        precision = np.repeat(sites.precision[None], len(some), axis=0)
-        precision[:, at, at] += np.exp(-2 * some[:, posterior.spread_of])
+        precision = np.repeat(base[None], len(some), axis=0)
+        precision[:, learned, learned] += np.exp(-2 * some[:, posterior.spread_of])
         root = np.linalg.cholesky(precision)
-        mean = np.linalg.solve(precision, np.broadcast_to(sites.linear[:, None], (len(some), d, 1)))
-        yield part, mean[:, :, 0], root
+        right = np.broadcast_to(linear[:, None], (len(some), len(order), 1))
+        yield part, np.linalg.solve(precision, right)[:, :, 0], root
 
 
 def _log_marginal(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> Vector:
     """Return the log density of the log spreads, the coefficients integrated out."""
-    hyper = posterior.log_hyper(log_spreads)
-    prior = -log_spreads[:, posterior.spread_of].sum(axis=1)
     exponent, log_root = _gaussians(posterior, sites, log_spreads)
-    return np.asarray(hyper + prior + exponent - log_root)
+    return _log_prior(posterior, log_spreads) + exponent - log_root
+
+
+def _log_prior(posterior: LogDensity, log_spreads: Matrix) -> Vector:
+    """Return the log prior of log spreads, and of effects of 0 given them."""
+    effects = -log_spreads[:, posterior.spread_of].sum(axis=1)
+    return np.asarray(posterior.log_hyper(log_spreads) + effects)
 
 
 def _gaussians(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> tuple[Vector, Vector]:
     """Return exponent at the mean, and log determinant of the root of precision, given spreads."""
     exponent, log_root = np.empty((2, len(log_spreads)))
     for part, mean, root in _given(posterior, sites, log_spreads):
-        exponent[part] = mean @ sites.linear / 2
+        exponent[part] = mean @ sites.linear[posterior.order] / 2
         log_root[part] = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
     return exponent, log_root
 
@@ -467,9 +522,12 @@ def _log_weights(
     else:
         prior = posterior.log_prior(draws, log_spreads)
         sites = approximation.sites
-        proposed = density.sum(axis=1) + _gaussians(posterior, sites, log_spreads)[1]
-        if posterior.design.terms:
-            proposed += _log_marginal(posterior, sites, log_spreads)
+        exponent, log_root = _gaussians(posterior, sites, log_spreads)
+        proposed = density.sum(axis=1)
+        if posterior.design.terms:  # the marginal of the spreads is divided by the root
+            proposed += _log_prior(posterior, log_spreads) + exponent
+        else:
+            proposed += log_root
         weight = (exact.sum(axis=1) + prior - proposed)[:, None]
     return np.where(np.isfinite(weight), weight, -np.inf)
 

@@ -190,6 +190,11 @@ class LogDensity:
         return np.arange(design.sizes[0] * k, design.n_rows * k)
 
     @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Places of the coefficients, learned effects first: they are drawn given the rest."""
+        return np.concatenate([self.learned_at, self.fixed_at])
+
+    @cached_property
     def spread_of(self) -> NDArray[np.intp]:
         """Position of the spread (term by term, coordinate by coordinate) of each random effect."""
         k = self.design.n_coordinates
