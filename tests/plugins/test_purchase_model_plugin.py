@@ -21,7 +21,7 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.inference.sampling import METHODS
-from omniltv.models.processes.protocols import (
+from omniltv.models.processes import (
     Array,
     ArrayNamespace,
     Coordinate,

@@ -34,6 +34,7 @@ from omniltv.models.processes.polya_urn import (
     PolyaUrn,
 )
 from omniltv.models.processes.protocols import (
+    Array,
     ArrayNamespace,
     ChannelModel,
     ChannelState,
@@ -58,6 +59,7 @@ __all__ = [
     "NUMPY",
     "PURCHASE_MODELS",
     "SPEND_MODELS",
+    "Array",
     "ArrayNamespace",
     "BgBb",
     "BgNbd",

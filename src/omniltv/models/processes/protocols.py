@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from omniltv.units import Span
 
 __all__ = [
+    "Array",
     "ArrayNamespace",
     "ChannelModel",
     "ChannelState",
