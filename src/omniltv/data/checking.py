@@ -113,7 +113,8 @@ def check(
     Among valid rows with the same id and the same contents, the first is kept and the others
     are rejected as copies. If the contents differ, the first row is kept, except for
     records: all rows of the id are rejected, since nothing says which one is right. Ids are
-    compared without surrounding blanks, and contents as text of one width.
+    compared without surrounding blanks. Contents are compared as text; full-width and
+    half-width characters are equal.
 
     Args:
         frame: The table, as any frame; a lazy frame is collected.
@@ -122,7 +123,7 @@ def check(
         now: Later times are rejected as future times; one day after the current time if None.
 
     Raises:
-        DataError: If this is no frame, a needed column is missing, two columns have the same
+        DataError: If ``frame`` is not a frame, a needed column is missing, two columns have the same
             name, the name of a column is not text, or no value of a column can be read.
         ConfigError: If there is no such table, or times have a time zone and ``now`` has none.
 

@@ -41,16 +41,17 @@ def ltv_lift(
     value beyond it, weighted by the share that `Persistence` leaves. The estimator compares
     the arms in this outcome.
 
-    Its variance is that of drawing other customers from the same population. Other
-    customers would change the averaged states and, through the fit, the parameters, both in
-    the same direction: the posterior interval omits the first, and adding the two as if
-    independent is still too narrow. So the estimator gets pseudo-observations (Andersen,
-    Klein and Rosthøj 2003, Biometrika 90, 15-27): outcomes plus the centred influence that
-    each customer has on the forecasts through the fit. That influence is the posterior
-    covariance, over the draws, of the mean forecast with the log-likelihood of the customer
-    (the infinitesimal jackknife for posterior means: Giordano and Broderick 2023, "The
-    Bayesian infinitesimal jackknife for variance", eq. 4). Without log-likelihoods the
-    standard deviations of the two sources are added, which no correlation can exceed.
+    The variance is the sampling variance over customers. A different sample changes the
+    result in two ways: the average is over different customers, and the fit has different
+    parameters. The two errors are positively correlated. A posterior interval includes only
+    the second, and an interval that treats the two as independent is too narrow. So the
+    estimator gets pseudo-observations (Andersen, Klein and Rosthøj 2003, Biometrika 90,
+    15-27): outcomes plus the centred influence of each customer on the forecasts through
+    the fit. The influence is the posterior covariance, over the draws, of the mean forecast
+    with the log-likelihood of the customer (the infinitesimal jackknife for posterior means:
+    Giordano and Broderick 2023, "The Bayesian infinitesimal jackknife for variance", eq. 4).
+    Without log-likelihoods, the standard deviations of the two errors are added. This is an
+    upper bound for any correlation.
 
     Args:
         assignment: The arm of each customer.

@@ -44,8 +44,8 @@ def cuped(
     """Return the difference adjusted by the covariates of the baseline (CUPED); see `lift`.
 
     The best covariate for value is the value expected before the treatment. A customer
-    without it (no row, or a missing value) gets its mean, which adds no bias and no
-    precision; the notes give the number of such customers.
+    without a covariate (no row, or a missing value) gets the mean of the covariate. This adds
+    neither bias nor precision. The notes give the number of such customers.
 
     Examples:
         >>> import pandas as pd

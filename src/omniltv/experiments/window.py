@@ -22,10 +22,10 @@ def window_history[FrameT](
 ) -> PurchaseHistory:
     """Return what the assigned customers bought in the window, with ``arm`` as a group.
 
-    A history that reaches back before the treatment mixes time with and without it, and a
-    fit per arm then hides most of the effect. Here the accounts of all assigned customers
-    open at ``start``: every customer has a row, with or without purchases, and the whole
-    window is observation time. Purchases before the treatment belong in the `Baseline`.
+    A history that begins before the treatment mixes time with and without the treatment, and
+    a fit per arm then hides most of the effect. In this history, the observation of every
+    assigned customer begins at ``start``, with or without purchases, and lasts for the whole
+    window. Purchases before the treatment belong in the `Baseline`.
 
     This is `PurchaseLog.history` with ``start`` and ``customers``, and follows its rules.
 

@@ -299,10 +299,10 @@ class TierScheme(Written):
     ) -> Tiering:
         """Return the tier of each customer; with draws, also the probability of each tier.
 
-        Lines given as shares become amounts once, from the expected values, and the same
-        amounts apply in every draw. So a probability is that of the value of this customer
-        reaching an amount, and no draw needs a ranking of all customers. The probabilities
-        of a tier need not add up to its share of customers.
+        Lines given as shares become amounts once, from the expected values. The same amounts
+        apply in every draw, so a tier probability is the probability that the value of this
+        customer reaches an amount. The probabilities of a tier need not add up to its share
+        of customers.
 
         Args:
             customers: A `LifetimeValue` with one row per customer, which brings its columns
@@ -310,7 +310,7 @@ class TierScheme(Written):
             log: Purchases, whose columns (see `PurchaseLog.summary_by_customer`) are added:
                 realised value, purchases by channel, first and last purchase.
             draws: Draws of the value of each row, in the order of the rows. Predictive draws
-                give the probability that the customer will bring so much; draws of the
+                give the probability that the future value reaches the line; draws of the
                 expected value show how certain the tier itself is.
 
         Raises:

@@ -148,9 +148,9 @@ def reliability[FrameT](
 ) -> Reliability:
     """Return how well the match probabilities of compared pairs are calibrated.
 
-    Only the evidence counts, not manual decisions. The probabilities are estimated from the
-    records without the truth. To assess them on other records, stitch these with
-    ``LinkSpec(model=learnt.model)``.
+    Manual decisions are ignored. The probabilities are estimated from the records without the
+    truth. To assess a model on records that it was not estimated from, pass
+    ``LinkSpec(model=resolution.model)`` to `stitch`, with the model of another resolution.
 
     Args:
         found: The result of stitching.
