@@ -18,7 +18,7 @@ from omniltv.models.processes import (
     SpendState,
 )
 from omniltv.testing import check_spend_model
-from omniltv.units import Discount, weeks
+from omniltv.units import Discount, TimeUnit, weeks
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,12 @@ def test_it_is_the_gamma_gamma_model_with_p_one() -> None:
 
 def test_it_is_fitted_saved_and_used_like_the_built_in_ones(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    purchases = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+    values = {"r": 0.8, "alpha": 6.0, "a": 0.7, "b": 2.5}
+    purchases = {name: np.array(value) for name, value in values.items()}
     x, recency, T = BgNbd().simulate(purchases, np.full(600, 40.0), rng)
     mean = ExponentialGamma().simulate({"q": np.array(4.0), "v": np.array(60.0)}, x, rng)
-    history = PurchaseHistory(np.arange(600), x, recency, T, mean, "week")
+    ids = np.array([f"c{k}" for k in range(600)], dtype=object)
+    history = PurchaseHistory(ids, x, recency, T, mean, TimeUnit.WEEK)
     bought = fit(BgNbd(), history, seed=1, method="laplace")
     spent = fit(ExponentialGamma(), history, seed=1, method="laplace")
     spent.save(tmp_path / "spend")

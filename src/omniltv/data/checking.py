@@ -123,7 +123,7 @@ def check(
         now: Later times are rejected as future times; one day after the current time if None.
 
     Raises:
-        DataError: If ``frame`` is not a frame, a needed column is missing, two columns have the same
+        DataError: If this is not a frame, a needed column is missing, two columns have the same
             name, the name of a column is not text, or no value of a column can be read.
         ConfigError: If there is no such table, or times have a time zone and ``now`` has none.
 

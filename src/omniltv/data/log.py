@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +22,19 @@ from omniltv._frames import (
     repeated,
     unused_name,
 )
+from omniltv.data._counting import (
+    By,
+    Counting,
+    Occasions,
+    count_history,
+    count_holdout,
+    counts_by_channel,
+    first_and_last,
+    period_number,
+    period_numbers,
+    row_keys,
+)
+from omniltv.data._refunds import Refunds, settle
 from omniltv.data.checking import Moment, check
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
@@ -34,11 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["By", "CalibrationHoldout", "PurchaseLog", "Refunds"]
 
-type By = Literal["channel", "acquisition_channel"]
-type Refunds = Literal["net", "set_aside"]
 type UnitName = TimeUnit | Literal["day", "week", "month", "year"]
-
-_CENT = 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,7 +137,7 @@ class PurchaseLog[FrameT]:
         given, kind = read_frame(frame, "purchases")
         checked = check(given.to_native(), "purchases", now=now)
         table = _local_time(collect(checked.valid, "purchases"), timezone)
-        value, bought, reason = _settle(table, refunds)
+        value, bought, reason = settle(table, refunds)
         customer, ids = _codes(table, "customer_id", bought)
         channel, names = _codes(table, "channel", bought)
         order = np.argsort(names.astype(str), kind="stable")
@@ -366,12 +374,12 @@ class PurchaseLog[FrameT]:
             [[2, 1, 1], [1, 1, 0]]
         """
         n, rows = len(self.customer_id), np.arange(len(self))
-        day = _periods(self.time, TimeUnit.DAY)
-        days = _Occasions.of(_keys(self, rows, None), day, self.value)
-        first, last = _first_and_last(self)
+        day = period_numbers(self.time, TimeUnit.DAY)
+        days = Occasions.of(row_keys(self, rows, None), day, self.value)
+        first, last = first_and_last(self)
         channels = np.array([*self.channels, ""], dtype=str)
         time = np.append(self.time, np.datetime64("NaT", "us"))
-        counts = _counts(self, rows, TimeUnit.DAY)
+        counts = counts_by_channel(self, rows, TimeUnit.DAY)
         return Table(
             {
                 "customer_id": self.customer_id,
@@ -435,21 +443,21 @@ class PurchaseLog[FrameT]:
             ([1, 0], [5.0, 0.0], [21.0, 21.0])
         """
         grain, last = TimeUnit(period), self._last(end)
-        counting = _Counting(grain, TimeUnit(unit or grain), by, last)
+        counting = Counting(grain, TimeUnit(unit or grain), by, last)
         if start is not None:
             opens = self._moment(start)
             counting.require_window(opens, self.channels)
             everybody = self.customer_id if customers is None else customers
-            seen = self._take(_periods(self.time, grain) <= _period(last, grain))
-            return _history(seen.of_customers(everybody), counting, opens)
+            seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
+            return count_history(seen.of_customers(everybody), counting, opens)
         if customers is not None:
             raise ConfigError("customers= needs start=. Hint: history.take(rows) selects rows")
-        seen = self._take(_periods(self.time, grain) <= _period(last, grain))
+        seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
         if not len(seen):
             hint = "the log begins later; give a later end, or more purchases"
             day = last.astype("datetime64[D]")
             raise DataError(f"no purchase until {day}", column="time", hint=hint)
-        return _history(seen, counting, None)
+        return count_history(seen, counting, None)
 
     def split(
         self,
@@ -480,13 +488,13 @@ class PurchaseLog[FrameT]:
         """
         grain, last = TimeUnit(period), self._last(None)
         calibration = self.history(unit=unit, period=grain, by=by, end=at)
-        border = _period(self._moment(at), grain)
-        ahead = _period(last, grain) - border
+        border = period_number(self._moment(at), grain)
+        ahead = period_number(last, grain) - border
         if ahead <= 0:
             hint = f"the log ends on {last.astype('datetime64[D]')}"
             raise DataError(f"no purchase after {at}", column="time", hint=hint)
-        later = np.flatnonzero(_periods(self.time, grain) > border)
-        frequency, value, newcomers = _holdout(self, later, grain, by, calibration)
+        later = np.flatnonzero(period_numbers(self.time, grain) > border)
+        frequency, value, newcomers = count_holdout(self, later, grain, by, calibration)
         return CalibrationHoldout(
             calibration, frequency, value, Span(float(ahead), grain), newcomers
         )
@@ -556,185 +564,6 @@ class CalibrationHoldout:
     newcomers: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Occasions:
-    """Purchase occasions, sorted by key and period.
-
-    Attributes:
-        key: Number of the customer, or of the customer and channel, of shape (n_occasions,).
-        period: Number of the period, same shape.
-        value: Total value, same shape.
-    """
-
-    key: NDArray[np.int64]
-    period: NDArray[np.int64]
-    value: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls, key: NDArray[np.int64], period: NDArray[np.int64], value: NDArray[np.float64]
-    ) -> "_Occasions":
-        order = np.lexsort((period, key))
-        key, period = key[order], period[order]
-        new = np.ones(len(key), dtype=bool)
-        new[1:] = (key[1:] != key[:-1]) | (period[1:] != period[:-1])
-        begin = np.flatnonzero(new)
-        return cls(key[begin], period[begin], _sums(value[order], begin))
-
-
-@dataclass(frozen=True)
-class _Counting:
-    """How a history is counted: period, unit, rows, and the last moment."""
-
-    grain: TimeUnit
-    unit: TimeUnit
-    by: By | None
-    last: np.datetime64
-
-    def require_window(self, start: np.datetime64, channels: tuple[str, ...]) -> None:
-        """Raise ConfigError if the window is empty, DataError if there is no channel."""
-        if _period(start, self.grain) > _period(self.last, self.grain):
-            message = f"the window from {start} to {self.last} is empty"
-            raise ConfigError(f"{message}. Hint: give end=, not earlier than start")
-        if self.by == "channel" and not channels:
-            hint = "look at log.rejected, or count without by="
-            raise DataError("a log without purchases has no channels", column="channel", hint=hint)
-
-    def periods(self, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
-        return _periods(time, self.grain)
-
-
-def _history(
-    log: PurchaseLog[object], counting: _Counting, start: np.datetime64 | None
-) -> PurchaseHistory:
-    """Return the history of a log that ends with the observation."""
-    by, grain = counting.by, counting.grain
-    rows = np.arange(len(log)) if start is None else np.flatnonzero(log.time >= start)
-    key, period, value = _keys(log, rows, by), counting.periods(log.time[rows]), log.value[rows]
-    if start is not None:  # every account opens with an occasion of its own, worth nothing
-        every = np.arange(len(log.customer_id) * (len(log.channels) if by == "channel" else 1))
-        opening = np.full(len(every), _period(start, grain) - 1)
-        key, period = np.concatenate([every, key]), np.concatenate([opening, period])
-        value = np.concatenate([np.zeros(len(every)), value])
-    occasions = _Occasions.of(key, period, value)
-    begin = np.flatnonzero(np.diff(occasions.key, prepend=-1))
-    stop = np.r_[begin[1:], len(occasions.key)] if len(begin) else begin
-    first, x = occasions.period[begin], stop - begin - 1
-    repeat_value = _sums(occasions.value, begin) - occasions.value[begin]
-    scale = 1.0 if counting.unit is grain else grain.in_days / counting.unit.in_days
-    keys = occasions.key[begin]
-    return PurchaseHistory(
-        customer_id=log.customer_id[keys // len(log.channels) if by == "channel" else keys],
-        frequency=x.astype(np.int64),
-        recency=np.asarray((occasions.period[stop - 1] - first) * scale, dtype=np.float64),
-        T=np.asarray((_period(counting.last, grain) - first) * scale, dtype=np.float64),
-        monetary_value=np.where(x > 0, repeat_value / np.maximum(x, 1), np.nan),
-        unit=counting.unit,
-        groups=_groups(log, keys, by),
-        counts={} if by == "channel" else _counts(log, rows, grain),
-        start=None if start is None else start.astype(datetime),
-    )
-
-
-def _sums(values: NDArray[np.float64], begin: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the sum of each run of values, by the places where runs begin."""
-    return np.add.reduceat(values, begin) if len(begin) else np.empty(0)
-
-
-def _holdout(
-    log: PurchaseLog[object],
-    later: NDArray[np.intp],
-    grain: TimeUnit,
-    by: By | None,
-    calibration: PurchaseHistory,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """Return purchases and value per row of the calibration, and the number of new rows."""
-    occasions = _Occasions.of(
-        _keys(log, later, by), _periods(log.time[later], grain), log.value[later]
-    )
-    known = _row_keys(log, calibration, by)
-    order = np.argsort(known)
-    place = np.searchsorted(known[order], occasions.key).clip(max=len(known) - 1)
-    row = order[place]
-    seen = known[row] == occasions.key
-    frequency = np.bincount(row[seen], minlength=len(known)).astype(np.int64)
-    value = np.bincount(row[seen], weights=occasions.value[seen], minlength=len(known))
-    return frequency, value, len(np.unique(occasions.key[~seen]))
-
-
-def _keys(log: PurchaseLog[object], rows: NDArray[np.intp], by: By | None) -> NDArray[np.int64]:
-    """Return the number of the customer, or of the customer and channel, of each purchase."""
-    if by == "channel":
-        return (log.customer[rows] * len(log.channels) + log.channel[rows]).astype(np.int64)
-    if by not in (None, "acquisition_channel"):
-        raise ConfigError(f'unknown grouping: {by!r}. Hint: by="acquisition_channel"')
-    return log.customer[rows].astype(np.int64)
-
-
-def _row_keys(
-    log: PurchaseLog[object], history: PurchaseHistory, by: By | None
-) -> NDArray[np.int64]:
-    customer = pd.Index(log.customer_id).get_indexer(pd.Index(history.customer_id))
-    if by != "channel":
-        return customer.astype(np.int64)
-    channel = np.searchsorted(np.array(log.channels), history.groups["channel"])
-    return (customer * len(log.channels) + channel).astype(np.int64)
-
-
-def _groups(
-    log: PurchaseLog[object], keys: NDArray[np.int64], by: By | None
-) -> dict[str, NDArray[np.str_]]:
-    channels = np.array(log.channels, dtype=str)
-    if by is None:
-        return {}
-    if by == "channel":
-        return {"channel": channels[keys % len(channels)]}
-    first, _ = _first_and_last(log)
-    never = log.customer_id[first < 0]
-    if len(never):
-        hint = 'history.with_group("acquisition_channel", labels), from another source'
-        problem = "customers without a purchase have no acquisition channel"
-        raise DataError(problem, column="customer_id", rows=never.tolist(), hint=hint)
-    return {"acquisition_channel": channels[log.channel[first]]}
-
-
-def _first_and_last(log: PurchaseLog[object]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the positions of each customer's first and last purchase; -1 if there is none."""
-    order = np.lexsort((log.time, log.customer))
-    customer = log.customer[order]
-    first, last = np.full((2, len(log.customer_id)), -1, dtype=np.intp)
-    last[customer] = order  # of repeated places the last one is kept
-    first[customer[::-1]] = order[::-1]
-    return first, last
-
-
-def _counts(
-    log: PurchaseLog[object], rows: NDArray[np.intp], grain: TimeUnit
-) -> dict[str, NDArray[np.int64]]:
-    """Return purchase occasions per channel, each of shape (n_customers,)."""
-    n, key = len(log.channels), _keys(log, rows, "channel")
-    occasions = _Occasions.of(key, _periods(log.time[rows], grain), log.value[rows])
-    table = np.bincount(occasions.key, minlength=len(log.customer_id) * n)
-    return {name: table.reshape(-1, n)[:, place] for place, name in enumerate(log.channels)}
-
-
-def _periods(time: NDArray[np.datetime64], grain: TimeUnit) -> NDArray[np.int64]:
-    """Return the number of the calendar period of each time."""
-    match grain:
-        case TimeUnit.WEEK:  # weeks begin on Monday; day 0, 1 January 1970, was a Thursday
-            return (time.astype("datetime64[D]").astype(np.int64) + 3) // 7
-        case TimeUnit.DAY:
-            return time.astype("datetime64[D]").astype(np.int64)
-        case TimeUnit.MONTH:
-            return time.astype("datetime64[M]").astype(np.int64)
-        case TimeUnit.YEAR:
-            return time.astype("datetime64[Y]").astype(np.int64)
-
-
-def _period(time: np.datetime64, grain: TimeUnit) -> int:
-    return int(_periods(np.array([time]), grain)[0])
-
-
 def _local_time(table: Eager, timezone: str | None) -> Eager:
     """Return the table with local times without an offset."""
     dtype = table.schema["time"]
@@ -751,50 +580,6 @@ def _local_time(table: Eager, timezone: str | None) -> Eager:
         raise DataError("times have an offset, but no time zone is given", column="time", hint=hint)
     local = nw.col("time").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
     return table.with_columns(local)
-
-
-def _settle(
-    table: Eager, refunds: Refunds
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.object_]]:
-    """Return value after refunds, whether a row is a purchase, and why it is rejected."""
-    value = np.full(len(table), np.nan)
-    if "value" in table.columns:
-        value = table["value"].to_numpy().astype(np.float64)
-    reason = np.full(len(value), "", dtype=object)
-    refund = value < 0
-    if refunds == "set_aside":
-        reason[refund] = "refund, rejected by refunds='set_aside'"
-    if refunds == "set_aside" or not refund.any():
-        return value, ~refund, reason
-    target = _refunded(table, refund)
-    reason[refund & (target < 0)] = "refund without its purchase"
-    matched = refund & (target >= 0)
-    back = np.bincount(target[matched], weights=-value[matched], minlength=len(value))
-    too_much = back > np.maximum(value, 0) * (1 + _CENT) + _CENT
-    over = matched & too_much[target]
-    reason[over] = "refunds of more than the purchase"
-    net = np.where(too_much, value, value - back)
-    net[np.abs(net) <= _CENT * np.abs(value)] = 0.0
-    undone = (net == 0) & (back > 0)
-    return net, ~refund & ~undone, reason
-
-
-def _refunded(table: Eager, refund: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the row of the purchase that each refund names; -1 if there is none."""
-    target = np.full(len(refund), -1, dtype=np.intp)
-    if not {"transaction_id", "refund_of"} <= set(table.columns):
-        return target
-    ids = np.array(table["transaction_id"].to_list(), dtype=object)
-    bought = np.flatnonzero(~refund & ~pd.isna(ids))
-    if not len(bought):
-        return target
-    named = np.array(table["refund_of"].to_list(), dtype=object)[refund]
-    found = pd.Index(ids[bought]).get_indexer(pd.Index(named))
-    customer = pd.factorize(np.array(table["customer_id"].to_list(), dtype=object))[0]
-    place = np.where(found >= 0, bought[found], -1)
-    same = (place >= 0) & (customer[place] == customer[refund])
-    target[refund] = np.where(same, place, -1)
-    return target
 
 
 def _codes(
