@@ -28,7 +28,7 @@ from omniltv.units import Span, TimeUnit
 __all__ = [
     "ConditionalExpectation",
     "FrequencyHistogram",
-    "Matrix",
+    "FrequencyRecencyMatrix",
     "conditional_expectation",
     "expected_purchases_matrix",
     "frequency_histogram",
@@ -213,7 +213,7 @@ def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[s
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Matrix(Tabular):
+class FrequencyRecencyMatrix(Tabular):
     """A forecast for each frequency and recency; NaN for impossible pairs.
 
     Attributes:
@@ -239,7 +239,7 @@ class Matrix(Tabular):
     def __repr__(self) -> str:
         rows, columns = self.mean.shape
         size = f"{rows} frequencies x {columns} recencies"
-        return f"Matrix({self.name}: {size}, T = {Span(self.T, self.unit)})"
+        return f"FrequencyRecencyMatrix({self.name}: {size}, T = {Span(self.T, self.unit)})"
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per frequency and recency."""
@@ -260,7 +260,7 @@ def prob_alive_matrix(
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
     level: float = 0.9,
-) -> Matrix:
+) -> FrequencyRecencyMatrix:
     """Return P(alive) for each frequency and recency of customers observed for ``T``.
 
     Args:
@@ -299,7 +299,7 @@ def expected_purchases_matrix(
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
     level: float = 0.9,
-) -> Matrix:
+) -> FrequencyRecencyMatrix:
     """Return expected purchases within a horizon for each frequency and recency.
 
     Args:
@@ -322,7 +322,7 @@ def expected_purchases_matrix(
         >>> found = fit(BgNbd(), history, seed=1, method="laplace")
         >>> year, seen = Span(52, TimeUnit.WEEK), Span(40, TimeUnit.WEEK)
         >>> expected_purchases_matrix(found, year, T=seen, recency=[0, 20, 40])
-        Matrix(expected purchases in 52 weeks: 21 frequencies x 3 recencies, T = 40 weeks)
+        FrequencyRecencyMatrix(expected purchases in 52 weeks: 21 frequencies x 3 recencies, ...)
     """
     grid = _Grid.of(fit, T, group, frequency, recency)
     draws = fit.expected_purchases(grid.history, horizon)
@@ -381,8 +381,10 @@ class _Grid:
         )
         return cls(x.astype(np.int64), t, possible, history, length)
 
-    def matrix(self, name: str, mean: Floats, interval: Floats) -> Matrix:
+    def matrix(self, name: str, mean: Floats, interval: Floats) -> FrequencyRecencyMatrix:
         """Return values of the customers in their places."""
         placed = np.full((3, *self.possible.shape), np.nan)
         placed[:, self.possible] = np.column_stack([mean, interval]).T
-        return Matrix(name, self.frequency, self.recency, self.T, self.history.unit, *placed)
+        return FrequencyRecencyMatrix(
+            name, self.frequency, self.recency, self.T, self.history.unit, *placed
+        )

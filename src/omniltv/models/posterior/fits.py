@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
 from omniltv.errors import ConfigError, DataError, UnitError, expect
-from omniltv.models.posterior._archive import Saved, Settings, write_fit
+from omniltv.models.posterior._archive import SavedFit, Settings, write_fit
 from omniltv.models.posterior._groups import Grouped, group_labels, term_labels
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "CustomerRows",
     "Fit",
     "ProbAlive",
     "PurchaseFit",
-    "Rows",
     "SpendFit",
     "Unseen",
     "purchase_state",
@@ -52,7 +52,7 @@ type Unseen = Literal["error", "population"]
 """How to treat a group that the fit did not see."""
 
 
-class Rows(Grouped, Protocol):
+class CustomerRows(Grouped, Protocol):
     """Rows to forecast: customers with group columns and covariates."""
 
     @property
@@ -177,7 +177,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
             }
         )
 
-    def cells(self, history: Rows, *, unseen: Unseen = "error") -> Cells:
+    def cells(self, history: CustomerRows, *, unseen: Unseen = "error") -> Cells:
         """Return the group and covariates of each row, with the draws of all groups.
 
         Args:
@@ -215,7 +215,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
 
     def _refuse(
         self,
-        history: Rows,
+        history: CustomerRows,
         labels: NDArray[np.str_],
         strange: NDArray[np.bool_],
         unseen: Unseen,
@@ -246,7 +246,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         Raises:
             StoreError: If the file cannot be written.
         """
-        saved = Saved(
+        saved = SavedFit(
             model=self.model.name,
             version=self.model.version,
             pooling=self.pooling,

@@ -22,7 +22,7 @@ from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unse
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._streams import RowNames, Streams
 
-__all__ = ["Forecast", "Quantities", "States", "discounting", "lobatto"]
+__all__ = ["Quantities", "States", "ValueForecast", "discounting", "lobatto"]
 
 type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns the draws of some states, of shape (states, draws)."""
@@ -97,7 +97,7 @@ class States:
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
+class ValueForecast:
     """Draws of what rows will bring.
 
     Attributes:

@@ -257,11 +257,11 @@ class _Newcomer:
             left, repeats = left[open_], ahead[-1, open_]
         return found
 
-    def _panels(self, until: float) -> Iterator["_Panel | _Run"]:
+    def _panels(self, until: float) -> Iterator["_Panel | _OpportunityRun"]:
         if self.model.discrete:
             last = np.floor(until + _ROUNDING)
             for start in np.arange(0.0, last, _AT_ONCE):
-                yield _Run(np.arange(start, min(start + _AT_ONCE, last) + 1))
+                yield _OpportunityRun(np.arange(start, min(start + _AT_ONCE, last) + 1))
             return
         edges = [0.0, *(until * 0.5 ** np.arange(_PANELS - 1.0, -1.0, -1.0))]
         for low, high in pairwise(edges):
@@ -325,7 +325,7 @@ class _Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _OpportunityRun:
     """A run of whole opportunities, see `_Panel`.
 
     Attributes:

@@ -16,6 +16,7 @@ import numpy as np
 from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
+from omniltv._arrays import Places
 from omniltv._frames import collect, first_rows, positions, read_ids, repeated
 from omniltv.draws import RowDraws, Totals
 from omniltv.errors import ConfigError, DataError
@@ -23,8 +24,6 @@ from omniltv.models.posterior.fits import ProbAlive
 from omniltv.models.value.lifetime_value import LifetimeValue, ValuePerRow
 
 __all__ = ["ImputedValue", "imputed_value"]
-
-type Places = NDArray[np.intp]
 
 _NOBODY = -1
 

@@ -19,7 +19,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError, expect
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
-from omniltv.models.value._forecast import Forecast, States
+from omniltv.models.value._forecast import States, ValueForecast
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
 
@@ -130,7 +130,7 @@ class LifetimeValue(ValuePerRow[Draws]):
     """
 
     history: PurchaseHistory = field(kw_only=True)
-    _forecast: Forecast = field(kw_only=True)
+    _forecast: ValueForecast = field(kw_only=True)
 
     @property
     def fits(self) -> tuple[PurchaseFit, SpendFit]:
@@ -240,7 +240,7 @@ def lifetime_value(
     states = States.of(history, purchases, spend, unseen)
     of_states = np.empty((2, len(states.states)))
     of_states[:, states.index] = margins, costs * paid_yearly(horizon, discount)
-    forecast = Forecast(
+    forecast = ValueForecast(
         purchases=purchases,
         spend=spend,
         names=RowNames(history.customer_id, history.groups),
