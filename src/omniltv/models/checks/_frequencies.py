@@ -45,6 +45,12 @@ class FrequencyHistogram(Shown):
             ``most`` or more.
         predicted: Simulated numbers under posterior draws, of shape (most + 1, n_draws).
         level: Level of the predictive intervals.
+
+    Examples:
+        >>> predicted = np.array([[4, 6], [3, 3], [3, 1]])
+        >>> found = FrequencyHistogram(np.array([5, 3, 2]), predicted)
+        >>> found.columns()["frequency"].tolist(), found.columns()["predicted"].tolist()
+        (['0', '1', '2+'], [5.0, 3.0, 2.0])
     """
 
     actual: Integers
@@ -125,6 +131,13 @@ class ConditionalExpectation(Shown):
         actual: Mean holdout purchases, of shape (n_groups,).
         expected: Draws of the expected mean, of shape (n_groups, n_draws).
         level: Level of the credible intervals of the expectation.
+
+    Examples:
+        >>> size, expected = np.array([70, 30]), np.array([[0.2, 0.4], [1.0, 1.2]])
+        >>> found = ConditionalExpectation(
+        ...     "frequency", ("0", "1+"), size, np.array([0.3, 1.4]), expected)
+        >>> found.columns()["expected"].round(3).tolist()
+        [0.3, 1.1]
     """
 
     by: str
@@ -225,6 +238,12 @@ class FrequencyRecencyMatrix(Tabular):
         mean: Posterior mean, of shape (n_frequencies, n_recencies).
         lower: Lower end of the interval, same shape.
         upper: Upper end of the interval, same shape.
+
+    Examples:
+        >>> mean = np.array([[0.9, np.nan], [0.4, 0.8]])
+        >>> FrequencyRecencyMatrix("P(alive)", np.arange(2), np.array([0.0, 9.0]), 9.0,
+        ...     TimeUnit.WEEK, mean, mean - 0.1, mean + 0.1)
+        FrequencyRecencyMatrix(P(alive): 2 frequencies x 2 recencies, T = 9 weeks)
     """
 
     name: str

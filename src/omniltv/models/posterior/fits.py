@@ -89,6 +89,16 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         draws: Posterior draws of the coordinates.
         diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
+
+    Examples:
+        >>> import numpy as np
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> from omniltv.models import BgNbd, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...     np.full(40, 39.0), np.full(40, 9.0), "week")
+        >>> found = fit(BgNbd(), history, seed=1, method="map")
+        >>> isinstance(found, Fit), found.groups, sorted(found.parameters)
+        (True, ('',), ['a', 'alpha', 'b', 'r'])
     """
 
     model: Model
@@ -393,7 +403,15 @@ def _by_slice(values: ByRows, n: int) -> Evaluate:
 
 
 def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> PurchaseState:
-    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    """Return states as columns of shape (n_states, 1), to broadcast against draws.
+
+    Examples:
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [2, 0], [5.0, 0.0], [9.0, 9.0], [7.0, None], "week")
+        >>> purchase_state(history, slice(0, 1)).recency
+        array([[5.]])
+    """
     return PurchaseState(
         *(
             column[rows, None].astype(np.float64)
@@ -403,7 +421,15 @@ def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> P
 
 
 def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> SpendState:
-    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    """Return states as columns of shape (n_states, 1), to broadcast against draws.
+
+    Examples:
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [2, 1], [5.0, 3.0], [9.0, 9.0], [7.0, 4.0], "week")
+        >>> spend_state(history, slice(0, 2)).monetary_value.tolist()
+        [[7.0], [4.0]]
+    """
     return SpendState(
         states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
     )

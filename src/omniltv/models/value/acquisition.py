@@ -66,6 +66,13 @@ class AcquisitionValue:
             does, infinite where it does not happen within the horizon.
         horizon: How far ahead; None is the whole life.
         unit: The unit of ``payback``.
+
+    Examples:
+        >>> value, payback = np.array([[90.0, 110.0]]), np.array([[8.0, np.inf]])
+        >>> won = AcquisitionValue(
+        ...     ("ec",), value, np.array([50.0]), payback, None, TimeUnit.WEEK)
+        >>> won.net.tolist(), won.ratio.tolist(), won.prob_payback.tolist()
+        ([[40.0, 60.0]], [[1.8, 2.2]], [0.5])
     """
 
     labels: tuple[str, ...]

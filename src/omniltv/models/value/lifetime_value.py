@@ -50,6 +50,17 @@ class ValuePerRow[Amount: RowDraws]:
             one simulated future under each posterior draw.
         prob_alive: Draws of P(alive) of each row.
         expected_purchases: Draws of each row's expected purchases within the horizon.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> isinstance(value, ValuePerRow), value.mean().shape, value.interval(0.8).shape
+        (True, (2,), (2, 2))
     """
 
     customer_id: NDArray[np.object_]
@@ -127,6 +138,19 @@ class LifetimeValue(ValuePerRow[Draws]):
 
     Attributes:
         history: The history that was scored.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> bool(np.isclose(value.total().mean()[0], value.mean().sum()))
+        True
+        >>> value.per_customer().customer_id.tolist()
+        ['a', 'b']
     """
 
     history: PurchaseHistory = field(kw_only=True)
@@ -228,6 +252,19 @@ def lifetime_value(
         UnitError: If history and fit count time in different units.
         ConfigError: If the fits have different numbers of draws, a margin or cost is not
             finite, a cost is below 0, or a whole life is asked for without a discount.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> value
+        LifetimeValue(2 rows, 52 weeks, 2 states, 1 draws)
+        >>> value.to_frame()[["customer_id", "value", "prob_alive"]].shape
+        (2, 3)
     """
     check_terms(purchases, spend, horizon, discount)
     expect("history", history, PurchaseHistory, 'log.history(unit="week")')
