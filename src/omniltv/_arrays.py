@@ -3,7 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Flags", "Floats", "Integers", "Levels", "Matrix", "Objects", "Vector"]
+__all__ = [
+    "Codes",
+    "Flags",
+    "Floats",
+    "Integers",
+    "Levels",
+    "Matrix",
+    "Objects",
+    "Places",
+    "Vector",
+]
 
 type Codes = NDArray[np.int64]
 """Integer codes of labels, values or records, of shape (n,)."""
@@ -25,6 +35,9 @@ type Matrix = NDArray[np.float64]
 
 type Objects = NDArray[np.object_]
 """Python objects of shape (n,)."""
+
+type Places = NDArray[np.intp]
+"""Positions of rows or customers in an array, of shape (n,)."""
 
 type Vector = NDArray[np.float64]
 """Floating-point numbers of shape (n,)."""

@@ -51,7 +51,12 @@ def _in_threads[Item, Result](
 
 
 class DrawsSummary(NamedTuple):
-    """The mean of each row and its interval, each of shape (n_rows,)."""
+    """The mean of each row and its interval, each of shape (n_rows,).
+
+    Examples:
+        >>> Draws.from_array([[1.0, 2.0, 3.0]]).summary(level=0.5).upper.tolist()
+        [2.5]
+    """
 
     mean: NDArray[np.float64]
     lower: NDArray[np.float64]
@@ -307,7 +312,12 @@ class Totals:
         labels: The groups, sorted.
         values: Sum in each draw, of shape (n_groups, n_draws).
         size: Weight of the rows in each group, of shape (n_groups,).
-        name: What was added up.
+        name: Name of the quantity.
+
+    Examples:
+        >>> totals = Draws.from_array([[1.0, 3.0], [2.0, 4.0]]).total(by=["ec", "ec"])
+        >>> totals.labels, totals.mean().tolist(), totals.per_row().mean().tolist()
+        (('ec',), [5.0], [2.5])
     """
 
     labels: tuple[str, ...]

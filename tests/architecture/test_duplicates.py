@@ -1,4 +1,4 @@
-"""No block of six lines stands in two places without a reason.
+"""No name of a class or type stands twice, and no block of six lines without a reason.
 
 Lines are compared without their indentation; blank lines, comments, imports and
 function headers (a method that keeps a Protocol has the Protocol's header) do not count.
@@ -33,11 +33,34 @@ def test_no_block_stands_twice(sources: Mapping[str, str], trees: Mapping[str, a
     assert set(repeated(lines)) == set(TWICE)
 
 
+def test_every_class_and_type_alias_has_a_name_of_its_own(trees: Mapping[str, ast.Module]) -> None:
+    """Return types and error messages name a class by its last name only."""
+    places = defaultdict(list)
+    for module, tree in trees.items():
+        for name in defined(tree):
+            places[name].append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+def test_names_of_classes_and_type_aliases_are_found() -> None:
+    tree = ast.parse("type A = int\nclass _B:\n    class C: ...\ndef f():\n    class D: ...")
+    assert sorted(defined(tree)) == ["A", "C", "D", "_B"]
+
+
 def test_a_copied_block_is_found() -> None:
     block = "\n".join(f"x{k} = {k}" for k in range(SHORTEST))
     texts = {"a": f"import os\n{block}\n", "b": f"def f():\n    y = 1\n{indented(block)}\n"}
     lines = {name: counted(text, ast.parse(text)) for name, text in texts.items()}
     assert list(repeated(lines)) == [("a", "b", "x0 = 0")]
+
+
+def defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of the classes and type aliases that a module defines, at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.TypeAlias):
+            yield node.name.id
 
 
 def indented(block: str) -> str:

@@ -275,7 +275,7 @@ def test_value_is_the_first_purchase_and_the_integral_of_the_rest(
             bought = model.expected_purchases_new(own, np.asarray(time))
             return float(rate * time * np.exp(-rate * time) * bought)
 
-        inner = quad(integrand, -20, np.log(end), epsrel=1e-9, limit=500)[0]
+        inner = quad(integrand, -20, np.log(end), epsrel=1e-7, limit=500)[0]
         last = np.exp(-rate * end) * float(model.expected_purchases_new(own, np.asarray(end)))
         exact = 0.4 * p * v / (q - 1) * (1 + inner + last) - cost * spent
         assert found.value[group, 0] == pytest.approx(exact, rel=1e-4)
@@ -340,14 +340,14 @@ def test_the_first_purchase_may_pay_back_at_once() -> None:
 
 def test_upkeep_may_eat_up_what_had_been_paid_back() -> None:
     fit, spend = buyers(sd=0.0, draws=2), spenders(sd=0.0, draws=2)
-    grid = np.arange(1.0, 2_000.0)
+    grid = np.arange(1.0, 1_000.0, 4.0)
     curve = np.array([brought(fit, spend, np.full(2, time), yearly=10.0)[0] for time in grid])
     peak = curve.max()
-    assert 5 < grid[curve.argmax()] < 1_000
+    assert 5 < grid[curve.argmax()] < 900
     just = worth((fit, spend), cost=peak - 1e-3, horizon=None, retention_cost=10.0)
     never = worth((fit, spend), cost=peak + 1e-2, horizon=None, retention_cost=10.0)
     assert just.net[0, 0] < 0
-    assert just.payback[0, 0] <= grid[curve.argmax()] + 1
+    assert just.payback[0, 0] <= grid[curve.argmax()] + 4
     assert just.payback[0, 0] > 0.8 * grid[curve.argmax()]
     assert np.isinf(never.payback[0]).all()
 

@@ -125,8 +125,8 @@ def test_the_gradient_is_that_of_the_value() -> None:
 
 @pytest.mark.parametrize("model", [BgNbd(), ParetoNbd()], ids=lambda model: model.name)
 def test_a_sample_tells_what_the_quadratic_misses(model: PurchaseModel) -> None:
-    sample, centre = made(model, 20_000, per_cell=1_000), near(model, 0.0, 1)[0]
-    thetas = near(model, 0.05, 200)
+    sample, centre = made(model, 10_000, per_cell=1_000), near(model, 0.0, 1)[0]
+    thetas = near(model, 0.05, 100)
     far = thetas - centre
     value, slope = sample.exact.gradient(centre)
     bent = np.einsum("cij,ncj->nci", sample.exact.curvature(centre), far)
@@ -183,7 +183,13 @@ def history(n: int) -> PurchaseHistory:
 
 @pytest.fixture(scope="module")
 def many() -> PurchaseHistory:
-    return history(60_000)
+    return history(20_000)
+
+
+@pytest.fixture(autouse=True)
+def fewer_per_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take subsamples of a size that suits the histories of these tests."""
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 1_500)
 
 
 @pytest.mark.parametrize("pooling", [Pooling.complete(), Pooling.none("channel")])
@@ -198,7 +204,7 @@ def test_many_customers_have_the_posterior_that_all_states_give(
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(model, many, seed=1, pooling=pooling, method="laplace", progress=False)
     assert exact.diagnostics.likelihood_error == 0.0
-    assert 0.0 < found.diagnostics.likelihood_error < 0.01
+    assert 0.0 < found.diagnostics.likelihood_error < 0.02
     assert_alike(found, exact, comparisons=4 * 8)
 
 

@@ -20,7 +20,7 @@ def short(history: PurchaseHistory, *, pooling: Pooling = PARTIAL, seed: int = 1
             history,
             seed=seed,
             pooling=pooling,
-            method=Sampling(draws=50, warmup=200),
+            method=Sampling(draws=20, warmup=60, chains=2),
             progress=False,
         )
 
@@ -34,7 +34,7 @@ def rows(history: PurchaseHistory, **sizes: int) -> PurchaseHistory:
 
 @pytest.mark.sampling
 def test_the_same_seed_gives_the_same_draws(history: PurchaseHistory) -> None:
-    few = rows(history, app=20, ec=60, store=60)
+    few = rows(history, app=10, ec=20, store=20)
     first, again, other = short(few), short(few), short(few, seed=2)
     for name in ("coordinates", "mean", "spread", "new", "effects"):
         np.testing.assert_array_equal(getattr(first.draws, name), getattr(again.draws, name))

@@ -245,7 +245,7 @@ def test_laplace_hands_over_where_it_is_bad(history: PurchaseHistory) -> None:
             BgNbd(),
             few,
             seed=1,
-            method=Sampling("laplace", draws=20, warmup=20),
+            method=Sampling("laplace", draws=20, warmup=20, chains=1),
             pooling=PARTIAL,
             priors=wide,
             progress=False,

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._arrays import Codes
 from omniltv.data import text as as_text
 from omniltv.data.text import is_blank
 
 __all__ = ["Reading", "content_codes", "id_codes", "joint_codes", "missing_values", "read"]
 
 type Mask = NDArray[np.bool_]
-type Codes = NDArray[np.int64]
 type _Objects = NDArray[np.object_]
 type _Types = type | tuple[type, ...]
 type _Column = nw.Series[Any]

@@ -210,6 +210,10 @@ class Ranked:
         handed_over: Whether Laplace handed over to the sampler.
         repeats: Repeat purchases in the data.
         seconds: Processor time of the fit.
+
+    Examples:
+        >>> Ranked({"log_rate": 41}, handed_over=False, repeats=63, seconds=0.1).ranks
+        {'log_rate': 41}
     """
 
     ranks: Mapping[str, int]

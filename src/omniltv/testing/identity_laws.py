@@ -38,6 +38,7 @@ __all__ = [
     "SQL_LAWS",
     "a_new_record_is_in_every_pair",
     "blocks_are_capped",
+    "customers_stay_within_links",
     "decisions_hold",
     "each_pair_once_and_ordered",
     "evidence_adds_up",

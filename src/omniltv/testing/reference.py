@@ -106,7 +106,11 @@ class PublishedByFrequency:
         source: Where they were printed.
         customers: How many customers had 0, 1 … 6, and 7 or more.
         actual: What they bought.
-        expected: What the Pareto/NBD model expected of them.
+        expected: Purchases that the Pareto/NBD model predicted.
+
+    Examples:
+        >>> sum(CDNOW_BY_FREQUENCY.customers)
+        2357
     """
 
     source: str

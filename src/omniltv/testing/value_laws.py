@@ -108,7 +108,13 @@ class Invented:
         purchases: A posterior of the purchase model.
         spend: A posterior of the spend model, pooled alike.
         history: Customers of up to three channels and of two that the fits did not see.
-        horizon: How far ahead they are valued.
+        horizon: Horizon of the values.
+
+    Examples:
+        >>> from omniltv.models.processes.bg_nbd import BgNbd
+        >>> case = invented(BgNbd(), Pooling.complete(), customers=30, draws=40)
+        >>> case.score(case.history)
+        LifetimeValue(40 rows, 1.5 weeks, 40 states, 40 draws)
     """
 
     purchases: PurchaseFit
@@ -179,7 +185,7 @@ def check_answers(model: PurchaseModel) -> None:
         AssertionError: If an answer depends on who else is scored.
 
     Examples:
-        >>> from omniltv.models.shifted_beta_geometric import ShiftedBetaGeometric
+        >>> from omniltv.models.processes.shifted_beta_geometric import ShiftedBetaGeometric
         >>> check_answers(ShiftedBetaGeometric())
     """
     for pooling in POOLINGS:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SplinkEngine"]
 
-type Columns = Mapping[str, pa.Array]
+type ArrowColumns = Mapping[str, pa.Array]
 
 _ROW, _NEW, _BLOCK = "omniltv_row", "omniltv_new", "omniltv_block"
 _LIKENESS, _SLIPS, _LIKENESS_OF_TEXT = (
@@ -220,7 +220,9 @@ def _pairwise(scorer: Callable[..., float]) -> Callable[[pa.Array, pa.Array], pa
 
 
 @contextmanager
-def _registered(database: "DatabaseAPISubClass", columns: Columns) -> "Iterator[SplinkDataFrame]":
+def _registered(
+    database: "DatabaseAPISubClass", columns: ArrowColumns
+) -> "Iterator[SplinkDataFrame]":
     """Lend a table to the database."""
     table = database.register(pa.table(dict(columns)))
     try:

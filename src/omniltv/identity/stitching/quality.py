@@ -8,14 +8,13 @@ from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 
+from omniltv._arrays import Places
 from omniltv._frames import Table, Tabular
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity.customers.attachment import customers_of, ids_of
 from omniltv.identity.stitching.resolution import Resolution
 
 __all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
-
-type Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

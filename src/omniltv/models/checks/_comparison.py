@@ -118,6 +118,11 @@ class FitComparison(Shown):
     Attributes:
         names: Names of the fits, the best first.
         table: The other columns by name, each of shape (n_fits,).
+
+    Examples:
+        >>> compared = FitComparison(("mbg_nbd", "bg_nbd"), {"elpd_loo": np.array([-90.5, -94.0])})
+        >>> compared.best, compared.columns()["fit"].tolist()
+        ('mbg_nbd', ['mbg_nbd', 'bg_nbd'])
     """
 
     names: tuple[str, ...]

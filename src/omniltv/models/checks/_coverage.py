@@ -43,6 +43,12 @@ class Coverage(Shown):
         pit_of_totals: The same for the total of each group, of shape (n_groups,) each.
         predicted: Simulated totals by group, for the same quantities.
         actual: Actual totals by group, for the same quantities, of shape (n_groups,).
+
+    Examples:
+        >>> pit = {"purchases": np.linspace(0.025, 0.975, 20)}
+        >>> found = Coverage((0.5, 0.8), pit, {}, {}, {})
+        >>> found.share(0.8), found.columns()["share"].tolist()
+        (0.8, [0.5, 0.8])
     """
 
     levels: tuple[float, ...]

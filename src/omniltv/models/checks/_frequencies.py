@@ -28,7 +28,7 @@ from omniltv.units import Span, TimeUnit
 __all__ = [
     "ConditionalExpectation",
     "FrequencyHistogram",
-    "Matrix",
+    "FrequencyRecencyMatrix",
     "conditional_expectation",
     "expected_purchases_matrix",
     "frequency_histogram",
@@ -45,6 +45,12 @@ class FrequencyHistogram(Shown):
             ``most`` or more.
         predicted: Simulated numbers under posterior draws, of shape (most + 1, n_draws).
         level: Level of the predictive intervals.
+
+    Examples:
+        >>> predicted = np.array([[4, 6], [3, 3], [3, 1]])
+        >>> found = FrequencyHistogram(np.array([5, 3, 2]), predicted)
+        >>> found.columns()["frequency"].tolist(), found.columns()["predicted"].tolist()
+        (['0', '1', '2+'], [5.0, 3.0, 2.0])
     """
 
     actual: Integers
@@ -125,6 +131,13 @@ class ConditionalExpectation(Shown):
         actual: Mean holdout purchases, of shape (n_groups,).
         expected: Draws of the expected mean, of shape (n_groups, n_draws).
         level: Level of the credible intervals of the expectation.
+
+    Examples:
+        >>> size, expected = np.array([70, 30]), np.array([[0.2, 0.4], [1.0, 1.2]])
+        >>> found = ConditionalExpectation(
+        ...     "frequency", ("0", "1+"), size, np.array([0.3, 1.4]), expected)
+        >>> found.columns()["expected"].round(3).tolist()
+        [0.3, 1.1]
     """
 
     by: str
@@ -213,7 +226,7 @@ def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[s
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Matrix(Tabular):
+class FrequencyRecencyMatrix(Tabular):
     """A forecast for each frequency and recency; NaN for impossible pairs.
 
     Attributes:
@@ -225,6 +238,12 @@ class Matrix(Tabular):
         mean: Posterior mean, of shape (n_frequencies, n_recencies).
         lower: Lower end of the interval, same shape.
         upper: Upper end of the interval, same shape.
+
+    Examples:
+        >>> mean = np.array([[0.9, np.nan], [0.4, 0.8]])
+        >>> FrequencyRecencyMatrix("P(alive)", np.arange(2), np.array([0.0, 9.0]), 9.0,
+        ...     TimeUnit.WEEK, mean, mean - 0.1, mean + 0.1)
+        FrequencyRecencyMatrix(P(alive): 2 frequencies x 2 recencies, T = 9 weeks)
     """
 
     name: str
@@ -239,7 +258,7 @@ class Matrix(Tabular):
     def __repr__(self) -> str:
         rows, columns = self.mean.shape
         size = f"{rows} frequencies x {columns} recencies"
-        return f"Matrix({self.name}: {size}, T = {Span(self.T, self.unit)})"
+        return f"FrequencyRecencyMatrix({self.name}: {size}, T = {Span(self.T, self.unit)})"
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per frequency and recency."""
@@ -260,7 +279,7 @@ def prob_alive_matrix(
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
     level: float = 0.9,
-) -> Matrix:
+) -> FrequencyRecencyMatrix:
     """Return P(alive) for each frequency and recency of customers observed for ``T``.
 
     Args:
@@ -299,7 +318,7 @@ def expected_purchases_matrix(
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
     level: float = 0.9,
-) -> Matrix:
+) -> FrequencyRecencyMatrix:
     """Return expected purchases within a horizon for each frequency and recency.
 
     Args:
@@ -322,7 +341,7 @@ def expected_purchases_matrix(
         >>> found = fit(BgNbd(), history, seed=1, method="laplace")
         >>> year, seen = Span(52, TimeUnit.WEEK), Span(40, TimeUnit.WEEK)
         >>> expected_purchases_matrix(found, year, T=seen, recency=[0, 20, 40])
-        Matrix(expected purchases in 52 weeks: 21 frequencies x 3 recencies, T = 40 weeks)
+        FrequencyRecencyMatrix(expected purchases in 52 weeks: 21 frequencies x 3 recencies, ...)
     """
     grid = _Grid.of(fit, T, group, frequency, recency)
     draws = fit.expected_purchases(grid.history, horizon)
@@ -381,8 +400,10 @@ class _Grid:
         )
         return cls(x.astype(np.int64), t, possible, history, length)
 
-    def matrix(self, name: str, mean: Floats, interval: Floats) -> Matrix:
+    def matrix(self, name: str, mean: Floats, interval: Floats) -> FrequencyRecencyMatrix:
         """Return values of the customers in their places."""
         placed = np.full((3, *self.possible.shape), np.nan)
         placed[:, self.possible] = np.column_stack([mean, interval]).T
-        return Matrix(name, self.frequency, self.recency, self.T, self.history.unit, *placed)
+        return FrequencyRecencyMatrix(
+            name, self.frequency, self.recency, self.T, self.history.unit, *placed
+        )

@@ -46,6 +46,14 @@ class Tracking(Shown):
             (n_groups, n_steps, n_draws).
         level: Level of the intervals, changed by `dataclasses.replace`. They are credible
             intervals of the expectation and do not include the scatter of purchases.
+
+    Examples:
+        >>> end = np.array(["2026-01-11", "2026-01-18"], dtype="datetime64[D]")
+        >>> expected = np.array([[[2.0, 4.0], [5.0, 7.0]]])  # one group, two steps, two draws
+        >>> tracked = Tracking(
+        ...     ("all",), end, np.array([True, False]), np.array([[3, 5]]), expected)
+        >>> tracked.columns()["expected"].tolist(), tracked.columns()["actual"].tolist()
+        ([3.0, 3.0], [3, 2])
     """
 
     labels: tuple[str, ...]

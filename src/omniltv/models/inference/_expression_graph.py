@@ -47,7 +47,7 @@ class Op(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class _GraphNode:
     """A node of the graph: an operation with its inputs, or a leaf."""
 
     level: int
@@ -88,14 +88,14 @@ class ExpressionGraph:
         self.pair = pair
         self.cell = cell
         self.n_cells = n_cells
-        self.nodes: list[_Node] = []
+        self.nodes: list[_GraphNode] = []
         self._known: dict[tuple[object, ...], int] = {}
         self._arrays: dict[int, tuple[Array, int]] = {}
         self._first = np.searchsorted(pair, np.arange(len(cell)))
 
     def coordinate(self, values: NDArray[np.float64]) -> "Traced":
         """Return a leaf at the cell level whose values change from call to call."""
-        return self._add(_Node(CELL, None, values=values))
+        return self._add(_GraphNode(CELL, None, values=values))
 
     def apply(self, op: Op, *inputs: Array) -> "Traced":
         """Record an operation; a repeated operation is recorded once."""
@@ -103,10 +103,10 @@ class ExpressionGraph:
         key = (op, *numbers)
         if key not in self._known:
             level = max(self.nodes[number].level for number in numbers)
-            self._known[key] = self._add(_Node(level, op, numbers)).number
+            self._known[key] = self._add(_GraphNode(level, op, numbers)).number
         return Traced(self, self._known[key])
 
-    def _add(self, node: _Node) -> "Traced":
+    def _add(self, node: _GraphNode) -> "Traced":
         self.nodes.append(node)
         return Traced(self, len(self.nodes) - 1)
 
@@ -117,7 +117,7 @@ class ExpressionGraph:
         if array.ndim == 0:
             key = ("constant", array.tobytes())
             if key not in self._known:
-                self._known[key] = self._add(_Node(0, None, constant=float(array))).number
+                self._known[key] = self._add(_GraphNode(0, None, constant=float(array))).number
             return self._known[key]
         if id(value) not in self._arrays:  # the array is kept, so its id is not used again
             self._arrays[id(value)] = (value, self._leaf(array))
@@ -128,8 +128,8 @@ class ExpressionGraph:
         if np.ptp(values) == 0:
             return self._number(values[0])
         if np.array_equal(per_pair[self.pair], values):
-            return self._add(_Node(PAIR, None, values=per_pair)).number
-        return self._add(_Node(STATE, None, values=values)).number
+            return self._add(_GraphNode(PAIR, None, values=per_pair)).number
+        return self._add(_GraphNode(STATE, None, values=values)).number
 
     def programs(self, output: "Traced") -> tuple[tuple[Program, Program, Program], int]:
         """Return the programs of cells, pairs and states, and the register of the output.
@@ -141,7 +141,9 @@ class ExpressionGraph:
         if self.nodes[result].level != STATE:
             zero: NDArray[np.float64] = np.zeros(len(self.pair), dtype=np.float64)
             result = self._add(
-                _Node(STATE, Op.ADD, (result, self._add(_Node(STATE, None, values=zero)).number))
+                _GraphNode(
+                    STATE, Op.ADD, (result, self._add(_GraphNode(STATE, None, values=zero)).number)
+                )
             ).number
         used = self._used(result)
         place: dict[tuple[int, int], int] = {}

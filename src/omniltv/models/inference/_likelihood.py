@@ -14,12 +14,10 @@ from omniltv.models.inference._expression_graph import (
     Program,
     Traced,
 )
-from omniltv.models.processes.protocols import Array, Model
+from omniltv.models.posterior._observations import State
+from omniltv.models.processes.protocols import Model
 
 __all__ = ["Likelihood"]
-
-type State = Array
-"""A named tuple of statistics of equal shape, the discrete one first."""
 
 _WITH_GRADIENT = True
 _CHUNK = 32_768  # states per task; it is fixed, so the sums do not depend on the number of cores

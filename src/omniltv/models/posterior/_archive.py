@@ -26,7 +26,7 @@ from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
 from omniltv.units import Span, TimeUnit
 
-__all__ = ["Saved", "Settings", "damaged", "read_fit", "write_fit"]
+__all__ = ["SavedFit", "Settings", "damaged", "read_fit", "write_fit"]
 
 type Arrays = dict[str, NDArray[np.float64]]
 
@@ -49,7 +49,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
+class SavedFit:
     """The contents of a file with a fit.
 
     Attributes:
@@ -99,7 +99,7 @@ class _FitHeader(_Origin):
     checksum: str
 
 
-def write_fit(saved: Saved, target: Path) -> None:
+def write_fit(saved: SavedFit, target: Path) -> None:
     """Write a fit to one file atomically; an existing file is replaced.
 
     Raises:
@@ -120,7 +120,7 @@ def write_fit(saved: Saved, target: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def read_fit(path: Path) -> Saved:
+def read_fit(path: Path) -> SavedFit:
     """Return the contents of a file.
 
     Raises:
@@ -130,7 +130,7 @@ def read_fit(path: Path) -> Saved:
     draws = PosteriorDraws(
         names=header.coordinates, groups=header.groups, levels=header.levels, **arrays
     )
-    return Saved(
+    return SavedFit(
         model=header.model,
         version=header.model_version,
         pooling=Pooling(header.pooling, header.by),
@@ -152,7 +152,7 @@ def _arrays(draws: PosteriorDraws) -> Arrays:
     return {name: values for name, values in held.items() if values is not None}
 
 
-def _header(saved: Saved, arrays: Arrays) -> _FitHeader:
+def _header(saved: SavedFit, arrays: Arrays) -> _FitHeader:
     return _FitHeader(
         format=_FORMAT,
         library=version("omniltv"),

@@ -17,6 +17,7 @@ from omniltv.units import Span
 
 __all__ = [
     "Observations",
+    "State",
     "channels_observed",
     "purchases_observed",
     "spend_observed",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
 from omniltv.errors import ConfigError, DataError, UnitError, expect
-from omniltv.models.posterior._archive import Saved, Settings, write_fit
+from omniltv.models.posterior._archive import SavedFit, Settings, write_fit
 from omniltv.models.posterior._groups import Grouped, group_labels, term_labels
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "CustomerRows",
     "Fit",
     "ProbAlive",
     "PurchaseFit",
-    "Rows",
     "SpendFit",
     "Unseen",
     "purchase_state",
@@ -52,7 +52,7 @@ type Unseen = Literal["error", "population"]
 """How to treat a group that the fit did not see."""
 
 
-class Rows(Grouped, Protocol):
+class CustomerRows(Grouped, Protocol):
     """Rows to forecast: customers with group columns and covariates."""
 
     @property
@@ -89,6 +89,16 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         draws: Posterior draws of the coordinates.
         diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
+
+    Examples:
+        >>> import numpy as np
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> from omniltv.models import BgNbd, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...     np.full(40, 39.0), np.full(40, 9.0), "week")
+        >>> found = fit(BgNbd(), history, seed=1, method="map")
+        >>> isinstance(found, Fit), found.groups, sorted(found.parameters)
+        (True, ('',), ['a', 'alpha', 'b', 'r'])
     """
 
     model: Model
@@ -177,7 +187,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
             }
         )
 
-    def cells(self, history: Rows, *, unseen: Unseen = "error") -> Cells:
+    def cells(self, history: CustomerRows, *, unseen: Unseen = "error") -> Cells:
         """Return the group and covariates of each row, with the draws of all groups.
 
         Args:
@@ -215,7 +225,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
 
     def _refuse(
         self,
-        history: Rows,
+        history: CustomerRows,
         labels: NDArray[np.str_],
         strange: NDArray[np.bool_],
         unseen: Unseen,
@@ -246,7 +256,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         Raises:
             StoreError: If the file cannot be written.
         """
-        saved = Saved(
+        saved = SavedFit(
             model=self.model.name,
             version=self.model.version,
             pooling=self.pooling,
@@ -393,7 +403,15 @@ def _by_slice(values: ByRows, n: int) -> Evaluate:
 
 
 def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> PurchaseState:
-    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    """Return states as columns of shape (n_states, 1), to broadcast against draws.
+
+    Examples:
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [2, 0], [5.0, 0.0], [9.0, 9.0], [7.0, None], "week")
+        >>> purchase_state(history, slice(0, 1)).recency
+        array([[5.]])
+    """
     return PurchaseState(
         *(
             column[rows, None].astype(np.float64)
@@ -403,7 +421,15 @@ def purchase_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> P
 
 
 def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> SpendState:
-    """Return states as columns of shape (n_states, 1), to broadcast against draws."""
+    """Return states as columns of shape (n_states, 1), to broadcast against draws.
+
+    Examples:
+        >>> from omniltv.data.history import PurchaseHistory
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [2, 1], [5.0, 3.0], [9.0, 9.0], [7.0, 4.0], "week")
+        >>> spend_state(history, slice(0, 2)).monetary_value.tolist()
+        [[7.0], [4.0]]
+    """
     return SpendState(
         states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
     )

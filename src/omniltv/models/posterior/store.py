@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import overload
 
 from omniltv.errors import StoreError
-from omniltv.models.posterior._archive import Saved, damaged, read_fit
+from omniltv.models.posterior._archive import SavedFit, damaged, read_fit
 from omniltv.models.posterior._kinds import AnyFit, AnyModel, Parts, kind_of
 from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
@@ -57,7 +57,7 @@ def load_fit(path: str | Path, *, model: AnyModel | None = None) -> AnyFit:
     return fit
 
 
-def _model(saved: Saved, asked: AnyModel | None, path: Path) -> AnyModel:
+def _model(saved: SavedFit, asked: AnyModel | None, path: Path) -> AnyModel:
     """Return the model of the fit in a file.
 
     Raises:
@@ -79,7 +79,7 @@ def _model(saved: Saved, asked: AnyModel | None, path: Path) -> AnyModel:
     return found
 
 
-def _built_in(saved: Saved) -> AnyModel | None:
+def _built_in(saved: SavedFit) -> AnyModel | None:
     if saved.model == PolyaUrn.name:
         return PolyaUrn(saved.settings.channels, saved.settings.half_life)
     return _BY_NAME.get(saved.model)

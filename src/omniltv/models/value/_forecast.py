@@ -1,7 +1,7 @@
-"""The engine of lifetime value: draws per distinct state, simulated futures per row.
+"""Computation of lifetime value: draws per distinct state, simulated futures per row.
 
-What is said of a row depends on the row, the fits and the seed: states are worked out each
-for itself, and a row's future is drawn from the row's own stream of random numbers.
+The results of a row depend only on the row, the fits and the seed. Each state is computed
+independently of the others, and each row has its own stream of random numbers.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unse
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._streams import RowNames, Streams
 
-__all__ = ["Forecast", "Quantities", "States", "discounting", "lobatto"]
+__all__ = ["Quantities", "States", "ValueForecast", "discounting", "lobatto"]
 
 type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns the draws of some states, of shape (states, draws)."""
@@ -30,16 +30,16 @@ type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
 
-_PURCHASES_AT_ONCE = 2_000_000  # of a row; part of what a seed means where there are more
+_PURCHASES_AT_ONCE = 2_000_000  # of a row; beyond that, it affects the result of a seed
 _SOME_DRAWS = 8
 _LOBATTO = ((0.12, 4), (0.3, 5), (1.0, 7), (np.inf, 24))  # nodes up to rate times horizon
 _LOG_TIMES = np.arange(-12.0, 2.9, 0.5)  # of rate times t, where the horizon is infinite
-_SINGLY, _PER_BLOCK = 32, 8  # opportunities that are nodes each, and nodes of later blocks
-_NOTHING = 1e-6  # what is left out of an endless sum, at most, of the whole
+_SINGLY, _PER_BLOCK = 32, 8  # opportunities that are single nodes, and nodes per later block
+_NOTHING = 1e-6  # largest share of an infinite sum that is omitted
 
 
 class Quantities(NamedTuple):
-    """What is forecast of each row, or of each customer."""
+    """The forecasts of each row, or of each customer."""
 
     worth: Draws
     outcome: Draws
@@ -49,15 +49,15 @@ class Quantities(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """The distinct states of rows, group by group in the order of their purchase states.
+    """The distinct states of rows, sorted by group and then by purchase state.
 
-    Blocks of states then rarely have several groups, which would be worked out one by one.
+    A block of states therefore rarely contains several groups, which are computed one by one.
 
     Attributes:
         states: Distinct groups, frequency, recency, T and monetary value.
         index: State of each row, of shape (n_rows,).
         buying: The purchase state (all but the monetary value) of each state.
-        first: A state of each purchase state.
+        first: The first state of each purchase state.
         buying_cells: Cell of each state in the purchase fit.
         spending_cells: Cell of each state in the spend fit.
     """
@@ -97,20 +97,20 @@ class States:
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
-    """Draws of what rows will bring.
+class ValueForecast:
+    """Draws of the future value of rows.
 
     Attributes:
-        purchases: The posterior of purchases.
-        spend: The posterior of spend, draw by draw beside it.
+        purchases: The purchase fit.
+        spend: The spend fit, with as many draws; draws are paired.
         names: The customer and the group labels of each row.
         states: The distinct states of the rows.
         margin: Margin of each state, of shape (n_states,).
-        cost: What each state costs whatever happens, discounted, of shape (n_states,).
-        horizon: How far ahead, in the unit of the purchase fit.
-        whole: Whether expected value goes on beyond the horizon, for ever.
+        cost: Discounted retention cost of each state, of shape (n_states,).
+        horizon: Length of the forecast, in the unit of the purchase fit.
+        whole: Whether the expected value has an infinite horizon.
         rate: Continuous discount rate per unit.
-        seed: Of the simulated futures.
+        seed: Seed of the simulated futures.
     """
 
     purchases: PurchaseFit
@@ -126,26 +126,26 @@ class Forecast:
 
     @property
     def n_draws(self) -> int:
-        """Posterior draws, the same number of both fits."""
+        """Number of posterior draws, the same for both fits."""
         return self.purchases.n_draws
 
     @cached_property
     def customers(self) -> NDArray[np.intp]:
-        """The first row of each row's customer, of shape (n_rows,)."""
+        """First row of the customer of each row, of shape (n_rows,)."""
         return first_rows(self.names.customer_id)[0]
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
-        """The rows, customer by customer, those of a customer always in the same order."""
+        """Rows sorted by customer, and within a customer by state."""
         return np.lexsort((self.states.index, self.customers))
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
-        """Where each customer begins in the order; the number of rows at the end."""
+        """First position of each customer in `order`, followed by the number of rows."""
         return np.flatnonzero(np.diff(self.customers[self.order], prepend=-1, append=-1))
 
     def per_row(self) -> Quantities:
-        """Return what is forecast of each row."""
+        """Return the forecasts of each row."""
         each = np.arange(len(self.states.index))
         rows, n = self.states.index, len(self.states.states)
 
@@ -163,7 +163,7 @@ class Forecast:
         )
 
     def per_customer(self) -> Quantities:
-        """Return what is forecast of each customer over all rows, by first appearance."""
+        """Return the forecasts of each customer over all rows, in order of first appearance."""
         n = len(self.starts) - 1
         index = np.arange(n)
 
@@ -220,7 +220,7 @@ class Forecast:
     def _bought(
         self, values: ByRows, states: NDArray[np.intp], draws: slice
     ) -> NDArray[np.float64]:
-        """Return what depends on the purchase state only, worked out once for each."""
+        """Return values that depend only on the purchase state, computed once for each."""
         distinct, back = np.unique(self.states.buying[states], return_inverse=True)
         found = values(distinct, draws)
         return found if np.array_equal(back, np.arange(len(distinct))) else found[back]
@@ -286,7 +286,7 @@ class Forecast:
     def _future(
         self, state: int, buying: Parameters, spending: Parameters, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return what a state's purchases are worth in a future per draw, of shape (draws,)."""
+        """Return the discounted value of one simulated future per draw, of shape (draws,)."""
         n = len(next(iter(buying.values())))
         states = self.states.states
         x, recency, T, money = (
@@ -301,7 +301,7 @@ class Forecast:
         return np.bincount(future.row, weights=worth, minlength=n)
 
     def _steps(self, states: NDArray[np.intp]) -> list[int]:
-        """Return how many draws of each state keep simulated purchases few enough at once."""
+        """Return how many draws of each state to simulate at once, to limit memory."""
         some = slice(None, None, max(1, self.n_draws // _SOME_DRAWS))
         expected = self.purchases.model.expected_purchases(
             self.states.buying_cells.take(states).parameters(some),
@@ -313,7 +313,10 @@ class Forecast:
 
 
 def _weighted(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weighted sum over the first axis, term by term: BLAS rounds by shape."""
+    """Return the weighted sum over the first axis.
+
+    It is added term by term, because the rounding of BLAS depends on the shape.
+    """
     total = np.zeros(values.shape[1:])
     for weight, value in zip(weights, values, strict=True):
         total += weight * value
@@ -326,18 +329,18 @@ def discounting(
     """Return times t_k and weights w_k: discounted purchases are the sum of w_k E[X(t_k)].
 
     The integral of exp(-rate t) dE[X(t)] by parts is exp(-rate h) E[X(h)] plus the
-    integral of rate exp(-rate t) E[X(t)], see `lobatto`. Over an infinite horizon the
-    latter is all, and it is taken by the trapezoidal rule in log t. That converges
-    geometrically, and does not mind whether E[X(t)] bends within hours or decades, because
-    the integrand stays analytic up to an angle of 90 degrees: exp(-rate t) is what ends it.
+    integral of rate exp(-rate t) E[X(t)], see `lobatto`. Over an infinite horizon only the
+    integral remains. It is computed by the trapezoidal rule in log t, which converges
+    geometrically on any time scale of E[X(t)], because the integrand is analytic up to an
+    angle of 90 degrees, where exp(-rate t) stops decreasing.
 
-    Where time is discrete E[X(t)] steps at whole opportunities, and the integral is a sum
+    In discrete time, E[X(t)] has steps at whole opportunities, and the integral is a sum
     over them, see `_opportunities`.
 
     Args:
-        horizon: In units of time; may be infinite where the rate is above 0.
+        horizon: Length in units of time; may be infinite if the rate is above 0.
         rate: Continuous discount rate per unit.
-        discrete: Whether time runs in whole opportunities.
+        discrete: Whether time is a number of whole opportunities.
 
     Examples:
         >>> times, weights = discounting(52.0, 0.002)
@@ -355,7 +358,7 @@ def discounting(
         return scaled / rate, (_LOG_TIMES[1] - _LOG_TIMES[0]) * scaled * np.exp(-scaled)
     n = next(n for limit, n in _LOBATTO if abs(rate) * horizon <= limit)
     times, weights = lobatto(np.asarray(horizon), rate, n)
-    needed = weights != 0  # without a discount only E[X(h)] is
+    needed = weights != 0  # without a discount, only E[X(h)] is needed
     return times[needed], weights[needed]
 
 
@@ -364,8 +367,8 @@ def lobatto(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times and weights for each of many horizons, of shape (n - 1, *horizon.shape).
 
-    Gauss-Lobatto quadrature in the square root of t, because E[X(t)] bends most at the
-    start; its two ends cost nothing, as E[X(0)] = 0 and E[X(h)] is needed anyway.
+    Gauss-Lobatto quadrature in the square root of t, because E[X(t)] is most curved at the
+    start. Its two end points are free: E[X(0)] is 0, and E[X(h)] is needed anyway.
 
     Examples:
         >>> times, weights = lobatto(np.array([26.0, 52.0]), 0.002, 6)
@@ -386,10 +389,10 @@ def lobatto(
 def _opportunities(horizon: float, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return opportunities and weights: discounted purchases are the sum of w_n E[X(n)].
 
-    Summed by parts, E[X(n)] counts exp(-rate n) - exp(-rate (n + 1)), the last one
-    exp(-rate n). The first opportunities are nodes each. Later ones are taken in blocks,
-    each twice as long as the one before, in which E[X(n)] is the polynomial through a few
-    opportunities: it is smooth, and the smoother the later.
+    Summed by parts, the weight of E[X(n)] is exp(-rate n) - exp(-rate (n + 1)); the weight of
+    the last one is exp(-rate n). Each of the first opportunities is a node. Later ones form
+    blocks, each twice as long as the previous one. In a block, E[X(n)] is interpolated by a
+    polynomial through a few opportunities, because it becomes smoother with n.
     """
     endless = np.ceil(-np.log(_NOTHING) / rate) if np.isinf(horizon) else horizon
     last = int(np.floor(endless + 1e-9))
@@ -407,13 +410,13 @@ def _opportunities(horizon: float, rate: float) -> tuple[NDArray[np.float64], ND
 
 
 def _spread(n: int) -> NDArray[np.intp]:
-    """Return a few of n places, dense towards both ends (Chebyshev)."""
+    """Return a few of n positions, denser towards both ends (Chebyshev nodes)."""
     angle = np.pi * np.arange(_PER_BLOCK) / (_PER_BLOCK - 1)
     return np.unique(np.round((n - 1) * (1 - np.cos(angle)) / 2).astype(np.intp))
 
 
 def _lagrange(nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the polynomials that are 1 at one node and 0 at the others, (nodes, at)."""
+    """Return the Lagrange polynomials of the nodes at some points, of shape (nodes, at)."""
     rows = []
     for k, node in enumerate(nodes):
         others = np.delete(nodes, k)[:, None]

@@ -1,11 +1,11 @@
-"""Random streams of rows: keyed by what a row is, not by where it stands.
+"""Random streams of rows, keyed by the identity of a row and not by its position.
 
 A counter-based generator (Salmon, Moraes, Dror and Shaw 2011, Parallel Random Numbers: As
 Easy as 1, 2, 3, SC11) returns the n-th number of a stream as a function of a key and of n.
-Philox4x64-10 has a key of 128 bits and a counter of 256. The key is made from the seed and
-from the purpose of the numbers. The upper half of the counter is made from the customer's id
-and the group labels of the row; the lower half counts. So the numbers of a row depend on the
-seed and on the row alone, and the streams of two rows never overlap.
+Philox4x64-10 has a key of 128 bits and a counter of 256 bits. The key is a hash of the seed
+and of the purpose of the numbers. The upper half of the counter is a hash of the customer's
+id and the group labels of the row; the lower half counts. The numbers of a row therefore
+depend only on the seed and the row, and the streams of two rows do not overlap.
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 __all__ = ["RowNames", "Streams"]
 
 _BITS = np.dtype("<u8")
-_BUFFERED = 4  # numbers that Philox makes at once
+_BUFFERED = 4  # numbers per call of Philox
 
 
 @dataclass(frozen=True, eq=False)
 class RowNames:
-    """What the streams of rows are called: the customer's id and the row's group labels.
+    """Names of the streams of rows: the customer's id and the row's group labels.
 
-    An id counts as its text: the customer 17 is the customer "17".
+    Ids are compared as text: the customer 17 is the customer "17".
 
     Attributes:
         customer_id: Customer of each row, of shape (n_rows,).
@@ -55,13 +55,13 @@ class RowNames:
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """The streams of a seed and a purpose; one generator that is set to each in turn.
+    """The streams of a seed and a purpose: one generator, which is set to each stream in turn.
 
-    Not to be shared by threads: each makes its own, which costs microseconds.
+    Not thread-safe. Make one per thread; this takes microseconds.
 
     Attributes:
         seed: Any integer.
-        purpose: What the numbers are for; other purposes have other streams.
+        purpose: Purpose of the numbers; different purposes have different streams.
 
     Examples:
         >>> streams, counter = Streams(1, "future"), np.array([5, 6], dtype=np.uint64)
@@ -93,7 +93,7 @@ class Streams:
             "bit_generator": "Philox",
             "state": {"counter": start, "key": self._key},
             "buffer": np.zeros(_BUFFERED, dtype=np.uint64),
-            "buffer_pos": _BUFFERED,  # nothing is left of another stream
+            "buffer_pos": _BUFFERED,  # discard numbers of the previous stream
             "has_uint32": 0,
             "uinteger": 0,
         }
@@ -101,7 +101,7 @@ class Streams:
 
 
 def _digest(*parts: str) -> bytes:
-    """Return 128 bits made from texts; their lengths keep ("ab", "c") and ("a", "bc") apart."""
+    """Return a hash of texts with 128 bits; lengths distinguish ("ab", "c") from ("a", "bc")."""
     found = blake2b(digest_size=16)
     for part in parts:
         text = part.encode("utf-8", "surrogatepass")

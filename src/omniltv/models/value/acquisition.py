@@ -1,7 +1,7 @@
-"""Acquisition value: what a new customer of each channel brings, and when that pays back.
+"""Acquisition value: the value of a new customer of each channel, and the time to payback.
 
-`lifetime_value` looks at customers who are there already. Here the customer is yet to be
-won: the first purchase counts, and so does what it costs to make it happen.
+`lifetime_value` is about existing customers. Here the customer is new: the value includes the
+first purchase and is compared with the acquisition cost.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AcquisitionValue", "acquisition_value"]
 
-_NEVER_MATTERS = 1e-6  # of today's worth: payback is not looked for later than that
+_NEVER_MATTERS = 1e-6  # discount factor after which payback is not searched for
 _PANELS = 18
 _AT_ONCE = 64  # opportunities
 _ROUNDING = 1e-9
@@ -42,12 +42,12 @@ _ORDER = 9
 _CHEBYSHEV = (1 - np.cos(np.pi * np.arange(_ORDER) / (_ORDER - 1))) / 2
 """Nodes of the polynomial in a panel of time, from 0 to 1."""
 _FINE = np.linspace(0, 1, 129)
-"""Where a panel is looked at."""
+"""Points of a panel at which payback is searched for."""
 _COEFFICIENTS = np.linalg.inv(chebyshev.chebvander(2 * _CHEBYSHEV - 1, _ORDER - 1))
 _BETWEEN = chebyshev.chebval(2 * _FINE - 1, _COEFFICIENTS).T
-"""The polynomial at the fine places from its values at the nodes, (fine, nodes)."""
+"""Interpolation from the nodes to the fine points, of shape (fine, nodes)."""
 _UNTIL = chebyshev.chebval(2 * _FINE - 1, chebyshev.chebint(_COEFFICIENTS, lbnd=-1)).T / 2
-"""The integral of the polynomial from 0 to the fine places, (fine, nodes)."""
+"""Integration of the polynomial from 0 to the fine points, of shape (fine, nodes)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,14 +58,21 @@ class AcquisitionValue:
 
     Attributes:
         labels: The groups (acquisition channels), sorted; ``("all",)`` where there are none.
-        value: Draws of the discounted margin of a new customer, less what keeping the
-            customer costs, before the acquisition cost; of shape (n_groups, n_draws).
-        acquisition_cost: What winning a customer costs, of shape (n_groups,).
-        payback: Draws of the time until a new customer has brought back the acquisition
-            cost, of shape (n_groups, n_draws): in ``unit``, 0 where the first purchase
-            does, infinite where it does not happen within the horizon.
-        horizon: How far ahead; None is the whole life.
+        value: Draws of the discounted margin of a new customer after the retention cost and
+            before the acquisition cost, of shape (n_groups, n_draws).
+        acquisition_cost: Cost of acquiring a customer, of shape (n_groups,).
+        payback: Draws of the time until the acquisition cost is recovered, in ``unit``, of
+            shape (n_groups, n_draws). It is 0 if the first purchase recovers the cost, and
+            infinite if the cost is not recovered within the horizon.
+        horizon: Length of the forecast; None is the whole life.
         unit: The unit of ``payback``.
+
+    Examples:
+        >>> value, payback = np.array([[90.0, 110.0]]), np.array([[8.0, np.inf]])
+        >>> won = AcquisitionValue(
+        ...     ("ec",), value, np.array([50.0]), payback, None, TimeUnit.WEEK)
+        >>> won.net.tolist(), won.ratio.tolist(), won.prob_payback.tolist()
+        ([[40.0, 60.0]], [[1.8, 2.2]], [0.5])
     """
 
     labels: tuple[str, ...]
@@ -83,12 +90,12 @@ class AcquisitionValue:
 
     @property
     def net(self) -> NDArray[np.float64]:
-        """Draws of the value less the acquisition cost, of shape (n_groups, n_draws)."""
+        """Draws of the value after the acquisition cost, of shape (n_groups, n_draws)."""
         return self.value - self.acquisition_cost[:, None]
 
     @property
     def ratio(self) -> NDArray[np.float64]:
-        """Draws of value / acquisition cost, of shape (n_groups, n_draws); inf where free."""
+        """Draws of value / acquisition cost, of shape (n_groups, n_draws); inf if the cost is 0."""
         cost = np.broadcast_to(self.acquisition_cost[:, None], self.value.shape)
         ratio = np.full(cost.shape, np.inf)
         np.divide(self.value, cost, out=ratio, where=cost > 0)
@@ -96,9 +103,10 @@ class AcquisitionValue:
 
     @property
     def prob_payback(self) -> NDArray[np.float64]:
-        """Probability that a group's customers pay back within the horizon, (n_groups,).
+        """Probability that the cost is recovered within the horizon, of shape (n_groups,).
 
-        Of the average customer: a share of the posterior draws, not of customers.
+        It is the share of posterior draws in which the average customer pays back, not a
+        share of customers.
         """
         return np.isfinite(self.payback).mean(axis=1)
 
@@ -127,11 +135,11 @@ class AcquisitionValue:
     def to_frame(
         self, backend: Backend = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
-        """Return one row per group, as a frame of the kind asked for.
+        """Return one row per group, as a frame of the requested backend.
 
-        The columns: ``group``; ``value``, ``net`` and ``ratio``, each the mean with its
-        equal-tailed interval (``value_lower``, ``value_upper`` …); ``payback``, the median
-        with its interval (a mean is infinite as soon as one draw is); ``prob_payback``.
+        The columns are ``group``; ``value``, ``net`` and ``ratio``, each as mean with its
+        equal-tailed interval (``value_lower``, ``value_upper`` …); ``payback`` as median
+        with its interval (the mean is infinite if one draw is); and ``prob_payback``.
         """
         return Table(self.columns(level)).to_frame(backend)
 
@@ -146,28 +154,28 @@ def acquisition_value(
     acquisition_cost: float | Mapping[str, float],
     retention_cost: float | Mapping[str, float] = 0.0,
 ) -> AcquisitionValue:
-    """Return what a new customer of each group of the purchase fit is worth.
+    """Return the value of a new customer of each group of the purchase fit.
 
-    The first purchase, now, and the discounted expected repeat purchases, each worth the
-    population's mean value, times the margin, less what keeping the customer costs; draw by
-    draw. That the first purchase is worth as much as later ones is an assumption. Where a
-    fit has covariates, the customer is one at their means.
+    The value is the first purchase, now, plus the discounted expected repeat purchases, times
+    the population's mean value per purchase and the margin, minus the retention cost; it is
+    computed draw by draw. The first purchase is assumed to have the same expected value as
+    later ones. If a fit has covariates, they are set to their means.
 
     Args:
         purchases: The posterior of a purchase model.
         spend: The posterior of a spend model, with as many draws. Its groups are matched by
-            label; under complete pooling it serves all groups of ``purchases``.
-        horizon: How far ahead of the first purchase. None is the whole life.
-        discount: What money later is worth now; above 0 where the horizon is None.
-        margin: Share of the value that is margin, one for all or one per group label.
-        acquisition_cost: What winning a customer costs, one for all or one per label.
-        retention_cost: What keeping a customer costs per year, one for all or one per
-            label; spent continuously over the whole horizon, dead or alive.
+            label. Under complete pooling it is used for all groups of ``purchases``.
+        horizon: Length of the forecast from the first purchase on. None is the whole life.
+        discount: Discount rate; above 0 if the horizon is None.
+        margin: Margin as a share of value, one for all or one per group label.
+        acquisition_cost: Cost of acquiring a customer, one for all or one per label.
+        retention_cost: Cost of keeping a customer per year, one for all or one per label. It
+            applies continuously over the whole horizon, whether the customer is alive or not.
 
     Raises:
         DataError: If a group has no margin or cost.
         ConfigError: If the fits have different numbers of draws or no common groups, a
-            margin or cost is not finite, a cost is below 0, or a whole life is asked for
+            margin or cost is not finite, a cost is below 0, or the horizon is None
             without a discount.
 
     Examples:
@@ -217,10 +225,10 @@ class _Newcomer:
     """A new customer of one group under each posterior draw.
 
     Attributes:
-        model: How the customer buys.
+        model: The purchase model.
         parameters: Its parameters, each of shape (n_draws,).
-        worth: Margin of a purchase, of shape (n_draws,).
-        upkeep: What keeping the customer costs per unit of time.
+        worth: Margin per purchase, of shape (n_draws,).
+        upkeep: Retention cost per unit of time.
         rate: Continuous discount rate per unit.
     """
 
@@ -231,16 +239,17 @@ class _Newcomer:
     rate: float
 
     def value(self, horizon: float) -> NDArray[np.float64]:
-        """Return the discounted margin within a horizon, upkeep apart, of shape (n_draws,)."""
+        """Return the discounted margin within a horizon before upkeep, of shape (n_draws,)."""
         times, weights = discounting(horizon, self.rate, discrete=self.model.discrete)
         repeats = self.model.expected_purchases_new(self.parameters, times[:, None])
         return np.asarray(self.worth * (1 + weights @ repeats))
 
     def payback(self, cost: float, until: float) -> NDArray[np.float64]:
-        """Return when a cost is brought back: 0 at once, infinite not by then; (n_draws,).
+        """Return the time until a cost is recovered, of shape (n_draws,).
 
-        What has been brought is followed from panel to panel of time, as long as there are
-        draws that have not paid back and would by the end if upkeep were free.
+        It is 0 if the first purchase recovers the cost, and infinite if the cost is not
+        recovered by the end. The search goes from panel to panel of time, until no draw is
+        left that would pay back by the end if upkeep were free.
         """
         found = np.where(self.worth >= cost, 0.0, np.inf)
         left = np.flatnonzero((found > 0) & (self.value(until) >= cost))
@@ -257,11 +266,11 @@ class _Newcomer:
             left, repeats = left[open_], ahead[-1, open_]
         return found
 
-    def _panels(self, until: float) -> Iterator["_Panel | _Run"]:
+    def _panels(self, until: float) -> Iterator["_Panel | _OpportunityRun"]:
         if self.model.discrete:
             last = np.floor(until + _ROUNDING)
             for start in np.arange(0.0, last, _AT_ONCE):
-                yield _Run(np.arange(start, min(start + _AT_ONCE, last) + 1))
+                yield _OpportunityRun(np.arange(start, min(start + _AT_ONCE, last) + 1))
             return
         edges = [0.0, *(until * 0.5 ** np.arange(_PANELS - 1.0, -1.0, -1.0))]
         for low, high in pairwise(edges):
@@ -274,11 +283,11 @@ class _Newcomer:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A stretch of continuous time, in which E[X(t)] is a polynomial through a few nodes.
+    """A panel of continuous time, in which E[X(t)] is a polynomial through a few nodes.
 
     Attributes:
-        low: Where it starts.
-        high: Where it ends.
+        low: Start of the panel.
+        high: End of the panel.
     """
 
     low: float
@@ -286,18 +295,18 @@ class _Panel:
 
     @property
     def nodes(self) -> NDArray[np.float64]:
-        """Times at which purchases are worked out, the last one the end."""
+        """Times at which expected purchases are computed; the last one is the end."""
         return self.low + (self.high - self.low) * _CHEBYSHEV
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Times at which the curve is looked at, both ends among them."""
+        """Times at which payback is searched for, including both ends."""
         return self.low + (self.high - self.low) * _FINE
 
     def discounted(self, each: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-        """Return discounted purchases from the start until the times, (n_times, n_draws).
+        """Return discounted purchases from the start to each time, of shape (n_times, n_draws).
 
-        By parts, see `discounting`.
+        Integrated by parts, see `discounting`.
 
         Args:
             each: E[X(t)] at the nodes, of shape (n_nodes, n_draws).
@@ -309,27 +318,27 @@ class _Panel:
         return np.asarray(ends - np.exp(-rate * self.low) * each[0] + grown)
 
     def first(self, above: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return when each draw is at or above 0 first, infinite where it is not, (n_draws,).
+        """Return when each draw first reaches 0, infinite if it does not, of shape (n_draws,).
 
         Args:
-            above: How far above it is at each time, of shape (n_times, n_draws).
+            above: Value of each draw at each time, of shape (n_times, n_draws).
         """
         reached = above >= 0
         after = reached.argmax(axis=0).clip(1)
         draw = np.arange(above.shape[1])
         short, over = -above[after - 1, draw], above[after, draw]
         step = self.times[after] - self.times[after - 1]
-        with np.errstate(divide="ignore", invalid="ignore"):  # where it is not reached
+        with np.errstate(divide="ignore", invalid="ignore"):  # if 0 is not reached
             at = self.times[after] - step * over / (short + over)
         return np.where(reached.any(axis=0), at, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _OpportunityRun:
     """A run of whole opportunities, see `_Panel`.
 
     Attributes:
-        nodes: The opportunities, after the one where the run starts.
+        nodes: The opportunity before the run, followed by those of the run.
     """
 
     nodes: NDArray[np.float64]
@@ -340,12 +349,12 @@ class _Run:
         return self.nodes[1:]
 
     def discounted(self, each: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-        """Return the sum of discounted purchases until each time, (n_times, n_draws)."""
+        """Return the sum of discounted purchases up to each time, of shape (n_times, n_draws)."""
         discount = np.exp(-rate * self.times)[:, None]
         return np.cumsum(discount * np.diff(each, axis=0), axis=0)
 
     def first(self, above: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the first opportunity at which each draw is at or above 0, (n_draws,)."""
+        """Return the first opportunity at which each draw is at least 0, of shape (n_draws,)."""
         reached = above >= 0
         return np.where(reached.any(axis=0), self.times[reached.argmax(axis=0)], np.inf)
 
@@ -353,7 +362,7 @@ class _Run:
 def _of_groups(
     labels: tuple[str, ...], amount: float | Mapping[str, float], name: str
 ) -> NDArray[np.float64]:
-    """Return an amount for each group, of shape (n_groups,): one for all, or by label."""
+    """Return the amount of each group, of shape (n_groups,)."""
     check_amounts(amount, name)
     if not isinstance(amount, Mapping):
         return np.full(len(labels), float(amount))
@@ -373,7 +382,7 @@ def _matched(purchases: PurchaseFit, spend: SpendFit) -> list[int]:
     """Return the spend group of each purchase group.
 
     Raises:
-        ConfigError: If there is none of that label, and spend is not pooled completely.
+        ConfigError: If a label is missing and spend is not pooled completely.
     """
     if spend.groups == ("",):
         return [0] * len(purchases.groups)
@@ -386,9 +395,9 @@ def _matched(purchases: PurchaseFit, spend: SpendFit) -> list[int]:
 
 
 def _quantiles(draws: NDArray[np.float64], level: float) -> NDArray[np.float64]:
-    """Return median, lower and upper end, of shape (3, n_groups), each one of the draws.
+    """Return median, lower and upper end, of shape (3, n_groups).
 
-    Between draws nothing is interpolated: some are infinite.
+    They are not interpolated between draws, because some draws are infinite.
     """
     if not 0 < level < 1:
         raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")

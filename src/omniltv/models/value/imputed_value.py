@@ -16,6 +16,7 @@ import numpy as np
 from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
+from omniltv._arrays import Places
 from omniltv._frames import collect, first_rows, positions, read_ids, repeated
 from omniltv.draws import RowDraws, Totals
 from omniltv.errors import ConfigError, DataError
@@ -23,8 +24,6 @@ from omniltv.models.posterior.fits import ProbAlive
 from omniltv.models.value.lifetime_value import LifetimeValue, ValuePerRow
 
 __all__ = ["ImputedValue", "imputed_value"]
-
-type Places = NDArray[np.intp]
 
 _NOBODY = -1
 
@@ -39,6 +38,22 @@ class ImputedValue(ValuePerRow[RowDraws]):
 
     Attributes:
         imputations: The value under each imputed crosswalk.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.data import PurchaseHistory
+        >>> from omniltv.models import BgNbd, GammaGamma, fit, lifetime_value
+        >>> from omniltv.units import Discount, weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 20.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> terms = {"horizon": weeks(52), "discount": Discount(per_year=0.1), "seed": 1}
+        >>> value = lifetime_value(*fits, history, **terms)
+        >>> crosswalk = pd.DataFrame({
+        ...     "source": ["ec", "store"], "record_id": ["E1", "S1"], "customer_id": ["a", "b"]})
+        >>> certain = imputed_value([value, value], [crosswalk, crosswalk], of=crosswalk)
+        >>> certain.identity_share().tolist()  # both crosswalks agree
+        [0.0, 0.0]
     """
 
     imputations: tuple[LifetimeValue, ...] = field(kw_only=True)

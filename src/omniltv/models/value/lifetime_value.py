@@ -19,7 +19,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError, expect
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
-from omniltv.models.value._forecast import Forecast, States
+from omniltv.models.value._forecast import States, ValueForecast
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
 
@@ -50,6 +50,17 @@ class ValuePerRow[Amount: RowDraws]:
             one simulated future under each posterior draw.
         prob_alive: Draws of P(alive) of each row.
         expected_purchases: Draws of each row's expected purchases within the horizon.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> isinstance(value, ValuePerRow), value.mean().shape, value.interval(0.8).shape
+        (True, (2,), (2, 2))
     """
 
     customer_id: NDArray[np.object_]
@@ -127,10 +138,23 @@ class LifetimeValue(ValuePerRow[Draws]):
 
     Attributes:
         history: The history that was scored.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> bool(np.isclose(value.total().mean()[0], value.mean().sum()))
+        True
+        >>> value.per_customer().customer_id.tolist()
+        ['a', 'b']
     """
 
     history: PurchaseHistory = field(kw_only=True)
-    _forecast: Forecast = field(kw_only=True)
+    _forecast: ValueForecast = field(kw_only=True)
 
     @property
     def fits(self) -> tuple[PurchaseFit, SpendFit]:
@@ -228,6 +252,19 @@ def lifetime_value(
         UnitError: If history and fit count time in different units.
         ConfigError: If the fits have different numbers of draws, a margin or cost is not
             finite, a cost is below 0, or a whole life is asked for without a discount.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> from omniltv.units import weeks
+        >>> history = PurchaseHistory(
+        ...     ["a", "b"], [7, 4], [50.0, 41.0], [52.0, 45.0], [20.0, 30.0], "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> value = lifetime_value(*fits, history, horizon=weeks(52),
+        ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
+        >>> value
+        LifetimeValue(2 rows, 52 weeks, 2 states, 1 draws)
+        >>> value.to_frame()[["customer_id", "value", "prob_alive"]].shape
+        (2, 3)
     """
     check_terms(purchases, spend, horizon, discount)
     expect("history", history, PurchaseHistory, 'log.history(unit="week")')
@@ -240,7 +277,7 @@ def lifetime_value(
     states = States.of(history, purchases, spend, unseen)
     of_states = np.empty((2, len(states.states)))
     of_states[:, states.index] = margins, costs * paid_yearly(horizon, discount)
-    forecast = Forecast(
+    forecast = ValueForecast(
         purchases=purchases,
         spend=spend,
         names=RowNames(history.customer_id, history.groups),
