@@ -30,10 +30,14 @@ from omniltv.experiments import (
     ltv_lift,
 )
 from omniltv.units import days, weeks
+from tests._statistics import sigmas
 
 N, DRAWS = 400, 4000
 ARMS = ("control", "treated")
 YEAR = Persistence.full(weeks(52))
+# Relative Monte-Carlo errors of a standard error with so many draws, found over 60 seeds.
+ERROR_OF_ERROR = 0.013
+ERROR_OF_BOUND = 0.024
 
 
 def world(seed: int, effect: float = 0.0) -> tuple[Assignment, Forecast, pd.DataFrame]:
@@ -62,8 +66,10 @@ def test_the_influences_give_the_true_sampling_error() -> None:
     arms, forecast, seen = world(1)
     row = ltv_lift(arms, control="control", persistence=YEAR, forecast=forecast).overall()
     welch = difference(Outcome(seen, "x"), arms, control="control").overall()
-    assert row.estimate == pytest.approx(welch.estimate, abs=0.02)
-    assert row.standard_error == pytest.approx(welch.standard_error, rel=0.05)
+    # The mean forecast of an arm is off by half the error of the mean of its draws of phi.
+    error = np.sqrt(2 * (2 / (N / 2)) / DRAWS) / 2
+    assert row.estimate == pytest.approx(welch.estimate, abs=sigmas() * error)
+    assert row.standard_error == pytest.approx(welch.standard_error, rel=sigmas() * ERROR_OF_ERROR)
 
 
 def test_without_log_likelihoods_the_error_is_a_bound() -> None:
@@ -74,7 +80,8 @@ def test_without_log_likelihoods_the_error_is_a_bound() -> None:
         for found in (forecast, bare)
     )
     assert wide.estimate == pytest.approx(sharp.estimate)
-    assert wide.standard_error == pytest.approx(sharp.standard_error, rel=0.05)
+    reach = sigmas() * ERROR_OF_BOUND
+    assert wide.standard_error == pytest.approx(sharp.standard_error, rel=reach)
 
 
 def test_aa_tests_reject_as_rarely_as_stated() -> None:
@@ -89,7 +96,8 @@ def test_aa_tests_reject_as_rarely_as_stated() -> None:
     misses = sum(not row.low <= 0 <= row.high for row in rows)
     assert misses <= stats.binom.isf(5e-6, 150, 0.05)
     posterior = (means[1] - means[0]).std()
-    assert posterior < 0.6 * rows[-1].standard_error  # why the posterior alone will not do
+    # Why the posterior alone will not do: the ratio is 0.5 with an error of 0.019.
+    assert posterior < (0.5 + sigmas() * 0.019) * rows[-1].standard_error
 
 
 def test_what_was_known_before_sharpens_the_estimate() -> None:
@@ -106,8 +114,14 @@ def test_what_was_known_before_sharpens_the_estimate() -> None:
         ).overall()
         for covariates in ((), ("past",))
     )
-    assert adjusted.standard_error < 0.96 * plain.standard_error
-    assert adjusted.low < 1.0 < adjusted.high  # 0.5 in the window, 0.5 beyond
+    x, past = (
+        seen[name].to_numpy() - seen[name].groupby(arms.arm).transform("mean").to_numpy()
+        for name in ("x", "past")
+    )
+    kept = np.sqrt(1 - np.corrcoef(x, past)[0, 1] ** 2)
+    assert adjusted.standard_error / plain.standard_error == pytest.approx(kept, rel=0.01)
+    # 0.5 in the window, 0.5 beyond
+    assert abs(adjusted.estimate - 1.0) < sigmas() * adjusted.standard_error
 
 
 def test_persistence_says_how_much_of_the_forecast_counts() -> None:
@@ -265,4 +279,5 @@ def test_customers_of_other_groups_and_arms_count_through_the_fit() -> None:
         + x[(arms.arm == arm) & ~side].var() * (N / 2 - own.sum()) / N**2
         for own, arm in zip(members, ARMS, strict=True)
     )
-    assert high.standard_error == pytest.approx(np.sqrt(variance), rel=0.06)
+    # 0.7 % too large, for phi is only near that mean; the Monte-Carlo error is 0.9 %.
+    assert high.standard_error == pytest.approx(np.sqrt(variance), rel=0.007 + sigmas() * 0.01)

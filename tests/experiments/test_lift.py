@@ -11,6 +11,7 @@ from scipy import stats
 
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments import Assignment, Baseline, Outcome, assign, cuped, difference
+from tests._statistics import sigmas
 
 HALVES = {"control": 0.5, "treated": 0.5}
 
@@ -59,7 +60,7 @@ def test_cuped_is_regression_on_the_arm_and_the_covariate(
     coefficients = np.linalg.lstsq(design, frame["spend"].to_numpy(), rcond=None)[0]
     assert row.estimate == pytest.approx(coefficients[1])
     assert row.standard_error < 0.9 * plain.standard_error
-    assert row.low < 0.2 * 40 < row.high
+    assert abs(row.estimate - 0.2 * 40) < sigmas() * row.standard_error
 
 
 def test_a_covariate_that_does_not_vary_changes_nothing(
@@ -208,7 +209,7 @@ def test_bad_outcomes_and_groups(study: tuple[pd.DataFrame, Assignment]) -> None
 
 def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
-    keep = (drawn.arm == "control") | (np.arange(len(frame)) % 4 > 0)
+    keep = (drawn.arm == "control") | (np.arange(len(frame)) % 3 > 0)  # 10 errors: 3.3 are an alarm
     lost = Assignment(drawn.customer_id[keep], drawn.arm[keep], shares=HALVES)
     with pytest.warns(DataWarning, match="sample ratio mismatch"):
         difference(Outcome(frame, "spend"), lost, control="control")
