@@ -1,7 +1,9 @@
 """Tiers: every customer gets exactly one, at the border as well."""
 
 from pathlib import Path
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation import (
@@ -275,7 +276,7 @@ class Even:
     def __init__(self, answer: object = None) -> None:
         self.answer = answer
 
-    def holds(self, customers: Eager) -> NDArray[np.bool_]:
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         if self.answer is not None:
             return np.asarray(self.answer)
         return customers["value"].to_numpy() == customers["realised_value"].to_numpy()
@@ -306,7 +307,9 @@ def test_errors_of_tables_carry_the_column_and_what_to_do() -> None:
         scheme.assign(pd.DataFrame({"id": ["a", "a"], "value": [1.0, 2.0]}))
     assert (caught.value.column, caught.value.rows) == ("id", ("a",))
     with pytest.raises(DataError, match=r"draws.take\(rows\) in the order of the frame"):
-        TierScheme(tiers=(REST,)).assign(customers([1.0]), draws=RowDraws.from_array(np.ones((2, 2))))
+        TierScheme(tiers=(REST,)).assign(
+            customers([1.0]), draws=RowDraws.from_array(np.ones((2, 2)))
+        )
 
 
 @pytest.mark.slow
