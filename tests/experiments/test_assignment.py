@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests._statistics import FALSE_ALARM, assert_plausible, assert_share
 
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments import Assignment, assign
-from tests._statistics import FALSE_ALARM, assert_plausible, assert_share
 
 HALVES = {"control": 0.5, "treated": 0.5}
 

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from tests._statistics import sigmas
 
 from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError, DataWarning
@@ -30,7 +31,6 @@ from omniltv.experiments import (
     ltv_lift,
 )
 from omniltv.units import days, weeks
-from tests._statistics import sigmas
 
 N, DRAWS = 400, 4000
 ARMS = ("control", "treated")

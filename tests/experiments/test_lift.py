@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import stats
+from tests._statistics import sigmas
 
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments import (
@@ -23,7 +24,6 @@ from omniltv.experiments import (
     difference,
     lift,
 )
-from tests._statistics import sigmas
 
 HALVES = {"control": 0.5, "treated": 0.5}
 
@@ -341,7 +341,9 @@ def test_the_report_shows_rows_checks_and_notes() -> None:
     )  # fmt: skip
     text = repr(found).splitlines()
     assert text[0] == "Lift of value per customer against 'a' (found)"
-    assert text[1].split() == ("b +230 95 % [225, 235] relative +23.0% n 4 / 4".split())
+    assert text[1].split() == (
+        ["b", "+230", "95", "%", "[225,", "235]", "relative", "+23.0%", "n", "4", "/", "4"]
+    )
     assert text[2].startswith("  b, tier x ")
     assert text[4:] == [
         "  arms: as planned (p = 1.000)",
