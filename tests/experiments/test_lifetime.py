@@ -24,6 +24,7 @@ from omniltv.experiments import (
     Baseline,
     Difference,
     Forecast,
+    LiftRow,
     Outcome,
     Persistence,
     assign,
@@ -281,3 +282,101 @@ def test_customers_of_other_groups_and_arms_count_through_the_fit() -> None:
     )
     # 0.7 % too large, for phi is only near that mean; the Monte-Carlo error is 0.9 %.
     assert high.standard_error == pytest.approx(np.sqrt(variance), rel=0.007 + sigmas() * 0.01)
+
+
+# By hand: two customers in each arm, three draws
+
+FOUR = Assignment(np.arange(4).astype(object), np.array(["control", "treated"] * 2))
+VALUES = np.array([[1.0, 2.0, 6.0], [4.0, 4.0, 7.0], [3.0, 3.0, 3.0], [0.0, 9.0, 3.0]])
+SEEN = pd.DataFrame({"customer_id": range(4), "value": [10.0, 20.0, 12.0, 30.0]})
+HALF = Persistence.half_life(weeks(26), span=weeks(52))
+SIDES = (np.array([1, 3]), np.array([0, 2]))  # treated, control
+
+
+def by_hand(**options: Any) -> LiftRow:
+    forecast = _forecast(FOUR.customer_id, Draws.from_array(VALUES), **options)
+    return ltv_lift(
+        FOUR, control="control", persistence=HALF, forecast=forecast, observed=SEEN
+    ).overall()
+
+
+def test_a_bound_adds_the_posterior_error_to_the_error_of_the_sample() -> None:
+    value = SEEN["value"].to_numpy() + HALF.share * VALUES.mean(axis=1)
+    row = by_hand()
+    means = [value[side].mean() for side in SIDES]
+    assert (row.mean, row.control_mean) == pytest.approx(means)
+    errors = [
+        value[side].std(ddof=1) / np.sqrt(2) + HALF.share * VALUES[side].mean(axis=0).std(ddof=1)
+        for side in SIDES
+    ]
+    assert row.standard_error == pytest.approx(np.hypot(*errors))
+
+
+def test_influences_are_covariances_with_the_log_likelihoods_of_all_fits() -> None:
+    rng = np.random.default_rng(2)
+    logs = rng.normal(size=(2, 4, 3))
+    row = by_hand(log_likelihood=tuple(RowDraws.from_array(part) for part in logs))
+    means = np.stack([VALUES[side].mean(axis=0) for side in SIDES])
+    deviation = means - means.mean(axis=1, keepdims=True)
+    influence = HALF.share * (logs.sum(axis=0) @ deviation.T) / 2
+    gap = influence[:, 0] - influence[:, 1]
+    value = SEEN["value"].to_numpy() + HALF.share * VALUES.mean(axis=1)
+    variance = 0.0
+    for side, sign in zip(SIDES, (1, -1), strict=True):
+        pseudo = value[side] + sign * 2 * (gap[side] - gap[side].mean())
+        variance += pseudo.var(ddof=1) / 2
+    assert row.estimate == pytest.approx(value[SIDES[0]].mean() - value[SIDES[1]].mean())
+    assert row.standard_error == pytest.approx(np.sqrt(variance))
+
+
+def test_an_outcome_that_is_not_split_does_not_split_the_forecast() -> None:
+    split = _forecast(FOUR.customer_id, Draws.from_array(VALUES), part=np.array(list("xyxy")))
+    options: dict[str, Any] = {"control": "control", "persistence": YEAR, "forecast": split}
+    whole = ltv_lift(FOUR, observed=SEEN, **options)
+    assert [row.group for row in whole.rows] == [""]
+    alone = ltv_lift(FOUR, **options)
+    assert [(row.by, row.group) for row in alone.rows] == [("", ""), ("part", "x"), ("part", "y")]
+    assert alone.rows[1].estimate == -(3 + 3) / 2  # of the control alone
+    assert alone.rows[2].estimate == (5 + 4) / 2
+    by_channel = Outcome(SEEN.assign(channel=list("xyyy")), parts="channel")
+    both = ltv_lift(FOUR, observed=by_channel, **options)
+    assert [row.by for row in both.rows] == ["", "channel", "channel"]
+    assert both.rows[1].estimate == -(10 + 3 + 3) / 2
+    bare = _forecast(FOUR.customer_id, Draws.from_array(VALUES))
+    with pytest.raises(ConfigError, match=r"forecast is not. Hint: Forecast.of\(value, part=...\)"):
+        ltv_lift(FOUR, observed=by_channel, **{**options, "forecast": bare})
+
+
+def test_columns_of_a_forecast_have_one_length() -> None:
+    value = Draws.from_array(VALUES)
+    logs = RowDraws.from_array(VALUES)
+    for column, options in (
+        ("part", {"part": np.array(["x"])}),
+        ("log_likelihood", {"log_likelihood": (logs, logs.take([0]))}),
+        ("log_likelihood", {"log_likelihood": (logs, RowDraws.from_array(VALUES[:, :2]))}),
+    ):
+        with pytest.raises(DataError) as caught:
+            _forecast(FOUR.customer_id, value, **options)
+        assert caught.value.column == column
+    with pytest.raises(DataError) as caught:
+        _forecast(FOUR.customer_id[:3], value)
+    assert caught.value.column == "customer_id"
+    assert repr(_forecast(FOUR.customer_id, value)) == (
+        "Forecast(4 rows over 52 weeks; arms control, treated)"
+    )
+
+
+def test_assumptions_about_persistence_in_words() -> None:
+    assert str(Persistence.none()) == "no effect is assumed after the window"
+    assert repr(HALF) == (
+        "Persistence: the effect is assumed to halve every 26 weeks after the window, "
+        "over 52 weeks (54 % of the undiminished lift)"
+    )
+    assert HALF.share == pytest.approx((1 - 2**-2) / (2 * np.log(2)))
+    Persistence.none().require_span(weeks(3))
+    for spans in ((weeks(1), weeks(0)), (weeks(0), weeks(1))):
+        with pytest.raises(ConfigError, match="above zero"):
+            Persistence.half_life(spans[0], span=spans[1])
+    assert Persistence.half_life(weeks(0.5), span=weeks(0.5)).share == pytest.approx(
+        0.5 / np.log(2)
+    )
