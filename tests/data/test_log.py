@@ -520,3 +520,127 @@ def test_a_history_with_a_start_knows_it() -> None:
     assert by_customer(window, "frequency", "recency", "T") == {"bob": (2, 2.0, 2.0)}
     everybody = log.history(start="2026-01-06")
     assert by_customer(everybody, "frequency", "monetary_value")["ann"] == (2, 40.0)
+
+
+def test_a_log_without_channels_and_values_is_one_channel_without_values() -> None:
+    frame = pd.DataFrame(
+        {"customer_id": ["b", "a", "b"], "time": ["2026-01-01"] * 2 + ["2026-01-09"]}
+    )
+    log = PurchaseLog.from_frame(frame)
+    assert log.channels == ("all",)
+    history = log.history(by="channel")
+    assert by_customer(history, "channel", "frequency") == {"b": ("all", 1), "a": ("all", 0)}
+    assert np.isnan(history.monetary_value).all()
+    assert np.isnan(log.to_frame("polars")["value"].to_numpy()).all()
+
+
+def test_an_empty_log_says_so_and_where_its_rows_are() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS), now="2025-01-01")
+    assert repr(log) == "PurchaseLog(no purchases; 6 rejected rows)"
+    assert (log.channels, log.columns()["channel"].tolist()) == ((), [])
+    with pytest.raises(DataError, match=r"no purchases.*\n?.*look at log.rejected") as caught:
+        log.history()
+    assert caught.value.column == "time"
+
+
+def test_purchases_come_out_as_they_went_in() -> None:
+    frame = PurchaseLog.from_frame(pd.DataFrame(VISITS)).to_frame("polars")
+    assert frame.columns == ["customer_id", "channel", "time", "value"]
+    assert frame["customer_id"].to_list() == VISITS["customer_id"]
+    assert frame["channel"].to_list() == VISITS["channel"]
+    assert frame["time"].to_list() == [datetime.fromisoformat(at) for at in VISITS["time"]]
+    assert frame["value"].to_list() == VISITS["value"]
+
+
+def test_a_full_refund_of_much_money_may_be_off_by_rounding() -> None:
+    rows = refunded(("b", "t3", -1e8), *[("b", "t3", -0.1)] * 3, ("a", "t1", -9.99))
+    rows["value"][2] = 1e8 + 0.3
+    log = PurchaseLog.from_frame(pd.DataFrame(rows))
+    assert log.value.tolist() == pytest.approx([0.01, 20.0])
+    assert log.n_rejected == 0
+
+
+def test_refunds_are_subtracted_from_the_purchase_they_name(contents: Contents) -> None:
+    rows = refunded(("a", "t1", -4.0), ("a", "t2", -21.0), ("b", "t3", -30.0), ("b", "t9", -1.0))
+    log = PurchaseLog.from_frame(pd.DataFrame(rows))
+    assert log.value.tolist() == [6.0, 20.0]
+    assert log.customer_id.tolist() == ["a"]
+    rejected = contents(log.rejected)
+    assert rejected["transaction_id"] == ["r1", "r3"]
+    assert rejected["reason"] == [
+        "refunds of more than the purchase",
+        "refund without its purchase",
+    ]
+
+
+def test_a_split_at_the_end_is_refused_with_the_day() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    for arguments in ({"at": "2026-02-02"}, {"at": "2026-02-01", "period": "month"}):
+        with pytest.raises(
+            DataError, match=r"no purchase after.*\n?.*ends on 2026-02-02"
+        ) as caught:
+            log.split(**arguments)
+        assert caught.value.column == "time"
+    with pytest.raises(DataError, match="no purchase until 2026-01-04") as caught:
+        log.history(end="2026-01-04T23:00")
+    assert caught.value.column == "time"
+    assert len(log.history(end="2026-01-05T00:00")) == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "frequency", "value", "newcomers"),
+    [
+        (None, [1, 2], [50.0, 14.0], 0),
+        ("channel", [0, 1, 2], [0.0, 50.0, 14.0], 0),
+        ("acquisition_channel", [1, 2], [50.0, 14.0], 0),
+    ],
+)
+def test_a_split_counts_per_row_of_the_history(
+    by: Any, frequency: list[int], value: list[float], newcomers: int
+) -> None:
+    rows = {name: [*values, new] for (name, values), new in zip(
+        VISITS.items(), ("bob", "ec", "2026-01-08T08:00", 1.0), strict=True)}  # fmt: skip
+    split = PurchaseLog.from_frame(pd.DataFrame(rows)).split(at="2026-01-20", by=by)
+    order = np.lexsort((split.calibration.groups.get("channel", [""] * len(frequency)),
+                        split.calibration.customer_id.astype(str)))  # fmt: skip
+    assert split.holdout_frequency[order].tolist() == frequency
+    assert split.holdout_value[order].tolist() == value
+    assert split.newcomers == newcomers
+
+
+def test_a_summary_of_customers_in_a_given_order() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS)).of_customers(["bob", "cem", "ann"])
+    summary = log.summary_by_customer().to_frame("polars")
+    assert summary.to_dict(as_series=False) == {
+        "customer_id": ["bob", "cem", "ann"],
+        "acquisition_channel": ["ec", "", "store"],
+        "realised_value": [14.0, 0.0, 92.0],
+        "purchases": [2, 0, 3],
+        "first_purchase": [datetime(2026, 1, 31, 23, 59), None, datetime(2026, 1, 5, 10)],  # noqa: DTZ001 - local
+        "last_purchase": [datetime(2026, 2, 1, 0, 1), None, datetime(2026, 2, 2, 9)],  # noqa: DTZ001 - local
+        "purchases_ec": [2, 0, 2],
+        "purchases_store": [0, 0, 2],
+    }
+
+
+def test_errors_of_logs_carry_the_column_and_what_to_do() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    with pytest.raises(
+        DataError, match=r'no margin for: ec, store.*\n?.*margin=\{"ec": 0.3'
+    ) as caught:
+        log.with_margin({})
+    assert caught.value.column == "channel"
+    with pytest.raises(ConfigError, match=r"got -1\. Hint: 0.3"):
+        log.with_margin({"ec": 0.0, "store": -1})
+    assert log.with_margin(0).value.tolist() == [0.0] * 6
+    with pytest.raises(DataError, match="give every customer once") as caught:
+        log.of_customers(["ann", "ann"])
+    assert caught.value.column == "customer_id"
+    zoned = table([("a", "ec", "2026-01-31T16:00:00Z", 1.0)])
+    with pytest.raises(DataError, match="no time zone is given") as caught:
+        PurchaseLog.from_frame(pd.DataFrame(zoned))
+    assert caught.value.column == "time"
+    with pytest.raises(ConfigError, match="give end=, not earlier than start"):
+        log.history(start="2026-02-03")
+    with pytest.raises(ConfigError, match='Hint: a local moment such as "2026-01-31"'):
+        log.before("soon")

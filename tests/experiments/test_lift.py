@@ -1,6 +1,7 @@
 """Lift on observed outcomes: equal to the textbook, honest about who is counted."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,21 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import stats
+from tests._statistics import sigmas
 
 from omniltv.errors import ConfigError, DataError, DataWarning
-from omniltv.experiments import Assignment, Baseline, Outcome, assign, cuped, difference
+from omniltv.experiments import (
+    ArmMeans,
+    ArmSample,
+    Assignment,
+    Baseline,
+    Cuped,
+    Outcome,
+    assign,
+    cuped,
+    difference,
+    lift,
+)
 
 HALVES = {"control": 0.5, "treated": 0.5}
 
@@ -58,8 +71,13 @@ def test_cuped_is_regression_on_the_arm_and_the_covariate(
     design = np.stack([np.ones(len(frame)), treated, frame["expected"]], axis=1)
     coefficients = np.linalg.lstsq(design, frame["spend"].to_numpy(), rcond=None)[0]
     assert row.estimate == pytest.approx(coefficients[1])
-    assert row.standard_error < 0.9 * plain.standard_error
-    assert row.low < 0.2 * 40 < row.high
+    y, x = (
+        (frame[name] - frame[name].groupby(drawn.arm).transform("mean")).to_numpy()
+        for name in ("spend", "expected")
+    )
+    kept = np.sqrt(1 - np.corrcoef(y, x)[0, 1] ** 2)  # near 0.87; equal up to 0.1 %
+    assert row.standard_error / plain.standard_error == pytest.approx(kept, rel=0.01)
+    assert abs(row.estimate - 0.2 * 40) < sigmas() * row.standard_error
 
 
 def test_a_covariate_that_does_not_vary_changes_nothing(
@@ -208,7 +226,7 @@ def test_bad_outcomes_and_groups(study: tuple[pd.DataFrame, Assignment]) -> None
 
 def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
-    keep = (drawn.arm == "control") | (np.arange(len(frame)) % 4 > 0)
+    keep = (drawn.arm == "control") | (np.arange(len(frame)) % 3 > 0)  # 10 errors: 3.3 are an alarm
     lost = Assignment(drawn.customer_id[keep], drawn.arm[keep], shares=HALVES)
     with pytest.warns(DataWarning, match="sample ratio mismatch"):
         difference(Outcome(frame, "spend"), lost, control="control")
@@ -234,6 +252,136 @@ def test_intervals_of_spend_that_a_few_make_up_still_cover() -> None:
         misses += not row.low <= 0 <= row.high
     low, high = (stats.binom.ppf(p, 400, 0.05) for p in (5e-6, 1 - 5e-6))
     assert low <= misses <= high
+
+
+@dataclass(frozen=True)
+class Found:
+    """An estimator that has found these means, whatever the customers did."""
+
+    treated: float
+    control: float
+    covariance: float = 0.0
+    name: str = "found"
+
+    def estimate(self, treated: ArmSample, control: ArmSample) -> ArmMeans:  # noqa: ARG002 - the Protocol
+        spread = np.array([[4.0, self.covariance], [self.covariance, 1.0]])
+        return ArmMeans(self.treated, self.control, spread, 10.0)
+
+
+EIGHT = pd.DataFrame({"customer_id": range(8), "arm": ["a", "b"] * 4, "value": np.arange(8.0)})
+
+
+@pytest.mark.parametrize("covariance", [-0.5, 0.0, 1.5])
+def test_intervals_follow_from_two_means_and_their_covariance(covariance: float) -> None:
+    """Fieller: at a bound r, (treated - r control)^2 is t^2 times its variance."""
+    estimator = Found(30.0, 20.0, covariance)
+    arms = Assignment.from_frame(EIGHT)
+    row = lift(EIGHT, arms, estimator=estimator, control="a", level=0.9).overall()
+    t = stats.t.ppf(0.95, 10)
+    error = np.sqrt(5 - 2 * covariance)
+    assert row[3:7] == pytest.approx((10, error, 10 - t * error, 10 + t * error))
+    assert row.relative == pytest.approx(0.5)
+    assert row.relative_low < 0.5 < row.relative_high
+    for bound in (row.relative_low, row.relative_high):
+        ratio = 1 + bound
+        variance = 4 - 2 * ratio * covariance + ratio**2
+        assert (30 - 20 * ratio) ** 2 == pytest.approx(t**2 * variance)
+    assert (row.mean, row.control_mean, row.n, row.control_n) == (30.0, 20.0, 4, 4)
+
+
+def test_a_relative_lift_needs_a_control_mean_above_zero() -> None:
+    arms = Assignment.from_frame(EIGHT)
+    rows = [
+        lift(EIGHT, arms, estimator=Found(3.0, base), control="a").overall()
+        for base in (0.0, -1.0, 0.5, stats.t.ppf(0.975, 10) + 0.01)
+    ]
+    assert np.isnan([row[7:10] for row in rows[:2]]).all()
+    assert (rows[2].relative, rows[2].relative_low) == (5.0, -np.inf)
+    assert np.isfinite(rows[3].relative_high)
+
+
+def test_a_covariate_that_explains_everything_leaves_no_error() -> None:
+    before = EIGHT.assign(half=EIGHT["value"] / 2)
+    arms = Assignment.from_frame(EIGHT)
+    row = cuped(EIGHT, arms, control="a", baseline=Baseline(before, covariates="half")).overall()
+    assert row[3:7] == pytest.approx((0, 0, 0, 0), abs=1e-12)
+    assert (row.mean, row.control_mean) == pytest.approx((3.5, 3.5))
+    samples = [
+        ArmSample(part["value"].to_numpy(), part[["half"]].to_numpy())
+        for part in (before[before["arm"] == "b"], before[before["arm"] == "a"])
+    ]
+    found = Cuped().estimate(*samples)
+    # Both means move with the mean of the covariate, in arms of four customers.
+    shared = EIGHT["value"].var(ddof=0) / 8 * (4 / 3)
+    assert found.covariance == pytest.approx(np.full((2, 2), shared))
+
+
+def test_one_customer_in_an_arm_is_no_sample_and_two_are() -> None:
+    frame = EIGHT.assign(tier=["x", "x", "x", "x", "y", "y", "z", "y"])
+    arms = Assignment.from_frame(frame)
+    baseline = Baseline(frame, by="tier")
+    rows = difference(frame, arms, control="a", baseline=baseline).rows
+    assert [(row.by, row.group, row.n, row.control_n) for row in rows] == [
+        ("", "", 4, 4),
+        ("tier", "x", 2, 2),
+        ("tier", "y", 2, 1),
+        ("tier", "z", 0, 1),
+    ]
+    assert np.isnan([row.estimate for row in rows]).tolist() == [False, False, True, True]
+    assert np.isnan(rows[2][3:12]).all()
+    assert rows[1].standard_error > 0
+
+
+def test_the_report_shows_rows_checks_and_notes() -> None:
+    frame = EIGHT.assign(tier=["x", "x", "x", "x", "y", "y", "y", "y"])
+    arms = Assignment.from_frame(frame, shares={"a": 0.5, "b": 0.5})
+    found = lift(
+        Outcome(frame.iloc[1:], missing="zero"), arms, estimator=Found(1230.0, 1000.0), control="a",
+        baseline=Baseline(frame, by=["tier"]),
+    )  # fmt: skip
+    text = repr(found).splitlines()
+    assert text[0] == "Lift of value per customer against 'a' (found)"
+    assert text[1].split() == (
+        ["b", "+230", "95", "%", "[225,", "235]", "relative", "+23.0%", "n", "4", "/", "4"]
+    )
+    assert text[2].startswith("  b, tier x ")
+    many = "3 comparisons with a 95 % interval each; for a joint level use level=0.9833"
+    assert text[4:] == [
+        "  arms: as planned (p = 1.000)",
+        "  note: 1 assigned customers without an outcome count as zero",
+        f"  note: {many} (Bonferroni)",
+    ]
+
+
+def test_a_covariate_known_of_no_assigned_customer_counts_as_zero() -> None:
+    arms = Assignment.from_frame(EIGHT)
+    before = EIGHT.assign(age=np.nan, size=np.arange(8.0) % 3)
+    plain, adjusted = (
+        cuped(EIGHT, arms, control="a", baseline=Baseline(before, covariates=names))
+        for names in ("size", ("age", "size"))
+    )
+    assert adjusted.overall()[3:7] == pytest.approx(plain.overall()[3:7])
+    assert adjusted.notes == ("8 customers without age count as its mean",)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5])
+def test_levels_lie_between_zero_and_one(level: float) -> None:
+    with pytest.raises(ConfigError, match="between 0 and 1, got"):
+        difference(EIGHT, Assignment.from_frame(EIGHT), control="a", level=level)
+
+
+def test_errors_of_an_experiment_carry_the_column() -> None:
+    arms = Assignment.from_frame(EIGHT)
+    late = pd.DataFrame({"customer_id": [0, 1], "value": 1.0, "tier": "x"})
+    with pytest.raises(DataError, match="missing='zero' if no row means zero") as caught:
+        difference(late, arms, control="a")
+    assert (caught.value.column, caught.value.rows) == ("customer_id", (2, 3, 4, 5, 6, 7))
+    with pytest.raises(DataError, match="give every assigned customer a tier") as caught:
+        difference(EIGHT, arms, control="a", baseline=Baseline(late, by="tier"))
+    assert caught.value.column == "tier"
+    with pytest.raises(DataError, match="use the same ids, of the same type") as caught:
+        difference(late.assign(customer_id=["0", "1"]), arms, control="a")
+    assert caught.value.column == "customer_id"
 
 
 @pytest.mark.reference

@@ -190,3 +190,24 @@ def test_a_window_is_an_outcome_and_another_history_is_not() -> None:
     assert difference(window, arms, control="a", baseline=before).overall().mean == 4.5
     with pytest.raises(ConfigError, match="leaves out the first purchase"):
         difference(log.history(), arms, control="a")
+
+
+def test_purchases_without_values_have_no_value_to_compare() -> None:
+    frame = log_of([(1, 3, 9, "ec"), (2, 4, 9, "ec"), (3, 5, 9, "ec"), (4, 6, 9, "ec")]).to_frame()
+    arms = Assignment.from_frame(
+        pd.DataFrame({"customer_id": [1, 2, 3, 4, 5], "arm": ["a", "b", "a", "b", "b"]})
+    )
+    log = PurchaseLog.from_frame(frame.drop(columns="value"))
+    window = window_history(log, arms, start=START, end=LAST)
+    bought = difference(Outcome(window, "purchases"), arms, control="a").overall()
+    assert bought.estimate == pytest.approx(-1 / 3)
+    with pytest.raises(DataError, match="missing or infinite") as caught:
+        difference(window, arms, control="a")
+    assert caught.value.rows == (1, 2, 3, 4)
+
+
+def test_a_window_of_one_moment_is_open() -> None:
+    log = log_of([(1, 0, 9, "ec"), (2, 1, 9, "ec")])
+    window = window_history(log, ARMS, start=START, end=START)
+    assert window.frequency.tolist() == [1, 0, 0]
+    assert window.T.tolist() == [1.0] * 3

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -52,6 +53,8 @@ CASES = [
     (("channel", "ge", "ec"), [True, True, False, False]),
     (("visits", "between", [2, 3]), [False, True, True, False]),
     (("member", "eq", True), [True, False, True, False]),
+    (("member", "ne", True), [False, True, False, True]),
+    (("member", "in", [False]), [False, True, False, True]),
 ]
 
 
@@ -142,6 +145,15 @@ def test_naive_and_aware_times_are_not_compared() -> None:
         Condition.where("t", "ge", datetime(2025, 1, 1, tzinfo=UTC)).mask(frame)
     with pytest.raises(DataError, match="cannot be compared"):
         Condition.where("t", "ge", "soon").mask(frame)
+
+
+@pytest.mark.parametrize("value", [datetime.fromisoformat("2025-01-01"), "2025-01-32", 20250101])
+def test_a_column_of_days_is_compared_with_days_alone(value: Any) -> None:
+    frame = pl.DataFrame({"d": [date(2025, 1, 1), date(2025, 6, 1)]})
+    assert Condition.where("d", "le", date(2025, 1, 1)).mask(frame).tolist() == [True, False]
+    with pytest.raises(DataError, match="convert the column, or correct the value") as caught:
+        Condition.where("d", "le", value).mask(frame)
+    assert caught.value.column == "d"
 
 
 def test_a_column_of_mixed_objects_is_refused() -> None:

@@ -1,13 +1,16 @@
 """Tiers: every customer gets exactly one, at the border as well."""
 
 from pathlib import Path
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
@@ -19,6 +22,8 @@ from omniltv.segmentation import (
     Tier,
     TierScheme,
 )
+
+REST = Tier(name="rest")
 
 
 def customers(value: list[float], realised: list[float] | None = None) -> pd.DataFrame:
@@ -200,6 +205,7 @@ tiers:
         ("tiers: [{name: a, chance: {tier: z, at_least: 0.1}}, {name: b}]", "chance needs a tier"),
         ("tiers: []", "tiers"),
         ("tier: []", "tier:"),
+        ("{tier: [], x: 1}", "tiers: Field required; tier: Extra inputs.*; x: Extra"),
     ],
 )
 def test_schemes_that_make_no_sense(text: str, message: str) -> None:
@@ -227,6 +233,82 @@ def test_bad_tables() -> None:
         scheme.assign(customers([1.0, 2.0]), draws=RowDraws.from_array(np.ones((3, 2))))
     with pytest.raises(ConfigError, match="at_least"):
         TierScheme.high_potential_general(chance=1.5)
+
+
+def test_summaries_add_up_customers_value_and_probability() -> None:
+    gold = Tier(name="gold", value_at_least=Cut(amount=5.0))
+    scheme = TierScheme(tiers=(gold, Tier(name="none", realised_below=Cut(amount=0.0)), REST))
+    draws = RowDraws.from_array([[6.0, 6.0, 6.0, 2.0], [9.0, 1.0, 1.0, 1.0], [2.0, 2.0, 8.0, 8.0]])
+    tiering = scheme.assign(customers([5.0, 3.0, 4.0]), draws=draws)
+    summary = {name: values.tolist() for name, values in tiering.summary().data.items()}
+    assert summary == {
+        "tier": ["gold", "none", "rest"],
+        "customers": [1, 0, 2],
+        "share": pytest.approx([1 / 3, 0, 2 / 3]),
+        "value": [5.0, 0.0, 7.0],
+        "value_share": pytest.approx([5 / 12, 0, 7 / 12]),
+        "expected_customers": [1.5, 0.0, 1.5],
+        "mean_probability": [0.75, 0.0, 0.625],
+    }
+    assert repr(tiering) == "ProbabilisticTiering(3 customers: gold 1, none 0, rest 2)"
+
+
+def test_lines_belong_to_the_tier_above_them() -> None:
+    high = Tier(name="high", value_at_least=Cut(amount=50.0))
+    upside = Tier(name="upside", chance=ReachProbability(tier="high", at_least=0.25))
+    young = Tier(name="young", realised_below=Cut(amount=10.0))
+    scheme = TierScheme(tiers=(high, upside, young, REST), upper="upper")
+    frame = customers([50.0, 49.0, 1.0, 1.0, 1.0], [0.0, 90.0, 90.0, 10.0, 9.0])
+    tiering = scheme.assign(frame.assign(upper=[50.0, 50.0, 49.0, 49.0, 49.0]))
+    assert tiering.tier.tolist() == ["high", "upside", "rest", "rest", "young"]
+    by_draws = scheme.model_copy(update={"upper": None})
+    draws = RowDraws.from_array(np.array([[0.0, 0.0, 0.0, 50.0], [0.0, 0.0, 0.0, 49.0]]))
+    found = by_draws.assign(customers([1.0, 1.0], [90.0, 90.0]), draws=draws)
+    assert found.tier.tolist() == ["upside", "rest"]
+
+
+class Even:
+    """A rule that looks at two columns of the table."""
+
+    name = "even"
+
+    def __init__(self, answer: object = None) -> None:
+        self.answer = answer
+
+    def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
+        if self.answer is not None:
+            return np.asarray(self.answer)
+        return customers["value"].to_numpy() == customers["realised_value"].to_numpy()
+
+
+def test_a_rule_in_python_is_one_requirement_among_others() -> None:
+    both = Tier(name="both", rules=(Even(),), when=Condition.where("value", "ge", 2))
+    scheme = TierScheme(tiers=(both, REST))
+    tiering = scheme.assign(customers([1.0, 2.0, 3.0], [1.0, 2.0, 9.0]))
+    assert tiering.tier.tolist() == ["rest", "both", "rest"]
+    with pytest.raises(ConfigError, match=r"'both' has rules written in Python\. Hint: use when="):
+        scheme.to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [([1, 0, 1], "int64 of shape"), ([True, False], r"bool of shape \(2,\) for 3 customers")],
+)
+def test_a_rule_that_does_not_answer_for_each_row_is_named(answer: object, got: str) -> None:
+    scheme = TierScheme(tiers=(Tier(name="even", rules=(Even(answer),)), REST))
+    with pytest.raises(DataError, match=f"the rule 'even' returned {got}.*\n?.*one boolean"):
+        scheme.assign(customers([1.0, 2.0, 3.0]))
+
+
+def test_errors_of_tables_carry_the_column_and_what_to_do() -> None:
+    scheme = TierScheme(tiers=(REST,), customer_id="id")
+    with pytest.raises(DataError, match="one row per customer") as caught:
+        scheme.assign(pd.DataFrame({"id": ["a", "a"], "value": [1.0, 2.0]}))
+    assert (caught.value.column, caught.value.rows) == ("id", ("a",))
+    with pytest.raises(DataError, match=r"draws.take\(rows\) in the order of the frame"):
+        TierScheme(tiers=(REST,)).assign(
+            customers([1.0]), draws=RowDraws.from_array(np.ones((2, 2)))
+        )
 
 
 @pytest.mark.slow

@@ -113,10 +113,11 @@ def _table_of(history: PurchaseHistory) -> Eager:
     if history.start is None:
         message = "this history leaves out the first purchase of each customer"
         raise ConfigError(f"{message}. Hint: window_history(log, assignment, start=...)")
+    bought = history.frequency
     columns = {
         "customer_id": history.customer_id,
         **history.groups,
-        "purchases": history.frequency,
-        "value": history.frequency * np.nan_to_num(history.monetary_value, nan=0.0),
+        "purchases": bought,
+        "value": np.where(bought > 0, bought * history.monetary_value, 0.0),
     }
     return collect(Table(columns), "the history of the window")
