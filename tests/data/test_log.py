@@ -575,7 +575,11 @@ def test_refunds_are_subtracted_from_the_purchase_they_name(contents: Contents) 
 
 def test_a_split_at_the_end_is_refused_with_the_day() -> None:
     log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
-    for arguments in ({"at": "2026-02-02"}, {"at": "2026-02-01", "period": "month"}):
+    cases: tuple[dict[str, Any], ...] = (
+        {"at": "2026-02-02"},
+        {"at": "2026-02-01", "period": "month"},
+    )
+    for arguments in cases:
         with pytest.raises(
             DataError, match=r"no purchase after.*\n?.*ends on 2026-02-02"
         ) as caught:
@@ -601,8 +605,8 @@ def test_a_split_counts_per_row_of_the_history(
     rows = {name: [*values, new] for (name, values), new in zip(
         VISITS.items(), ("bob", "ec", "2026-01-08T08:00", 1.0), strict=True)}  # fmt: skip
     split = PurchaseLog.from_frame(pd.DataFrame(rows)).split(at="2026-01-20", by=by)
-    order = np.lexsort((split.calibration.groups.get("channel", [""] * len(frequency)),
-                        split.calibration.customer_id.astype(str)))  # fmt: skip
+    channel = split.calibration.groups.get("channel", np.full(len(frequency), ""))
+    order = np.lexsort((channel.astype(str), split.calibration.customer_id.astype(str)))
     assert split.holdout_frequency[order].tolist() == frequency
     assert split.holdout_value[order].tolist() == value
     assert split.newcomers == newcomers

@@ -289,6 +289,15 @@ def test_intervals_follow_from_two_means_and_their_covariance(covariance: float)
     assert (row.mean, row.control_mean, row.n, row.control_n) == (30.0, 20.0, 4, 4)
 
 
+def test_small_arms_of_unequal_spread_have_welchs_degrees_of_freedom() -> None:
+    sides = ([1.0, 5.0, 12.0], [0.0, 1.0, 1.0, 3.0, 2.0])
+    arm = ["b"] * 3 + ["a"] * 5
+    frame = pd.DataFrame({"customer_id": range(8), "arm": arm, "value": [*sides[0], *sides[1]]})
+    row = difference(frame, Assignment.from_frame(frame), control="a").overall()
+    wanted = stats.ttest_ind(*sides, equal_var=False).confidence_interval(0.95)
+    assert (row.low, row.high) == pytest.approx((wanted.low, wanted.high))
+
+
 def test_a_relative_lift_needs_a_control_mean_above_zero() -> None:
     arms = Assignment.from_frame(EIGHT)
     rows = [

@@ -194,6 +194,14 @@ tiers:
     assert TierScheme.from_yaml(scheme.to_yaml()) == scheme
 
 
+def test_names_in_any_script_are_readable_in_yaml(tmp_path: Path) -> None:
+    scheme = TierScheme(tiers=(Tier(name="潜在LTV", value_at_least=Cut(amount=5)), Tier(name="他")))
+    assert "- name: 潜在LTV\n  value_at_least:\n    amount: 5.0\n- name: 他" in scheme.to_yaml()
+    file = tmp_path / "tiers.yaml"
+    file.write_text(scheme.to_yaml(), encoding="utf-8")
+    assert TierScheme.from_yaml(file) == scheme
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -278,7 +286,8 @@ class Even:
     def holds(self, customers: nw.DataFrame[Any]) -> NDArray[np.bool_]:
         if self.answer is not None:
             return np.asarray(self.answer)
-        return customers["value"].to_numpy() == customers["realised_value"].to_numpy()
+        same = customers["value"].to_numpy() == customers["realised_value"].to_numpy()
+        return np.asarray(same, dtype=np.bool_)
 
 
 def test_a_rule_in_python_is_one_requirement_among_others() -> None:
