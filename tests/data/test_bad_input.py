@@ -183,7 +183,7 @@ REFUSED = [
     Refused(
         "nothing to hold out",
         lambda: PurchaseLog.from_frame(purchases()).split(at="2024-05-03"),
-        "time", (), "nothing to hold out",
+        "time", (), "no purchase after 2024-05-03",
     ),
     Refused("negative times", lambda: history(recency=[0, -5]), "recency", ("ben",), "negative"),
     Refused("negative lengths", lambda: history(T=[-1.0, 9.0]), "T", ("ann",), "negative"),
@@ -203,7 +203,7 @@ REFUSED = [
     Refused(
         "a customer twice in a history",
         lambda: history(customer_id=["ann", "ann"], channel=["ec", "ec"]),
-        "customer_id", ("ann",), "again",
+        "customer_id", ("ann",), "repeated customers",
     ),
     Refused(
         "missing groups", lambda: history(channel=["ec", None]), "channel", ("ben",), "missing"

@@ -82,7 +82,7 @@ def test_clusters_and_summary_show_it() -> None:
     assert summary.sizes[large["n_records"]] == 1
     assert summary.flagged == {"many records": 1}
     assert f"1 of {large['n_records']}\n" in str(summary)
-    assert "customers worth a look: 1 many records" in str(summary)
+    assert "review: 1 many records" in str(summary)
     assert stitch(many, spec=LinkSpec(many_records=40)).summary().flagged == {}
 
 

@@ -70,6 +70,6 @@ def test_frames_come_back_in_kind_and_nonsense_is_refused() -> None:
     assert found.households().columns == ["customer_id", "household_id"]
     with pytest.raises(ConfigError, match="between 0 and 1"):
         found.households(threshold=1.0)
-    with pytest.raises(DataError, match="missing from previous"):
+    with pytest.raises(DataError, match="previous has no such column"):
         found.households(previous=found.crosswalk)
     assert len(stitch(PEOPLE.iloc[:0]).households()) == 0

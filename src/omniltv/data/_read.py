@@ -1,13 +1,14 @@
 """Columns of ids, labels, times, numbers and personal fields: values read, faults by row."""
 
 import math
+import operator
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from numbers import Real
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, cast
 
 import narwhals as nw
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
 from omniltv.data import text as as_text
-from omniltv.data.text import is_blank
+from omniltv.data.text import is_blank, maybe_blank
 
 __all__ = ["Reading", "content_codes", "id_codes", "joint_codes", "missing_values", "read"]
 
@@ -77,35 +78,48 @@ def id_codes(column: _Column) -> Codes:
         column: Ids as `read` returns them, none missing.
     """
     if column.dtype.is_integer():
-        return _codes(column.cast(nw.Int64).to_numpy())
-    ids = column.to_list()
+        return _codes(column.cast(nw.Int64).to_numpy())[0]
+    codes, distinct = _codes(_objects(column))
+    keys = list(map(_key_of(distinct.tolist()), distinct))
+    return codes if all(map(operator.is_, keys, distinct)) else _codes(_array(keys))[0][codes]
+
+
+def _key_of(ids: list[object]) -> Callable[[Any], str]:
+    """Return the function that makes ids comparable; text without broken characters is fast."""
     if not set(map(type, ids)) <= {str}:
-        return _codes(_array(map(as_text.key, ids)))
-    joined = "".join(ids)
+        return as_text.key
+    joined = "".join(cast("list[str]", ids))
     whole = joined.isascii() or not as_text.BROKEN.search(joined)
-    return _codes(_array(map(str.strip if whole else as_text.key, ids)))
+    return str.strip if whole else as_text.key
 
 
 def content_codes(column: _Column) -> Codes:
     """Return one number per distinct value, compared as text of one width."""
-    return _codes(_array(map(as_text.text, column.to_list())))
+    return _codes(_array(map(as_text.text, column.to_list())))[0]
 
 
-def joint_codes(columns: Sequence[Codes]) -> Codes:
-    """Return one number per distinct row of some columns of codes, of shape (n_rows,)."""
-    joint, *others = columns
-    for codes in others:
-        joint = _codes(joint * (codes.max(initial=0) + 1) + codes)
+def joint_codes(columns: Iterable[Codes]) -> Codes:
+    """Return one number per distinct row of some columns of codes, of shape (n_rows,).
+
+    Columns after the ones that tell all rows apart are not used.
+    """
+    rest = iter(columns)
+    joint = next(rest)
+    while joint.max(initial=-1) + 1 < len(joint) and (codes := next(rest, None)) is not None:
+        joint = _codes(joint * (codes.max(initial=0) + 1) + codes)[0]
     return joint
 
 
-def _codes(values: NDArray[Any]) -> Codes:
+def _codes(values: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
+    """Return one number per distinct value, in order of appearance, and the distinct values."""
     # Among texts only, pandas compares up to the first NUL; None among them prevents this.
     if values.dtype == object:
         ended = np.empty(len(values) + 1, dtype=object)
         ended[:-1] = values
-        return pd.factorize(ended)[0][:-1].astype(np.int64)
-    return pd.factorize(values)[0].astype(np.int64)
+        codes, distinct = pd.factorize(ended)
+        return codes[:-1].astype(np.int64), distinct
+    codes, distinct = pd.factorize(values)
+    return codes.astype(np.int64), distinct
 
 
 def _array(texts: Iterable[str]) -> _Objects:
@@ -122,7 +136,7 @@ def _read_id(column: _Column) -> Reading:
 
 def _read_label(column: _Column) -> Reading:
     if _is_text(column):
-        return _read_text(column)
+        return _read_text(column, few=True)
     values = _Values.of(column, decode=True)
     missing = values.missing()
     text, whole = values.are(str), values.are((int, np.integer), but=bool)
@@ -219,14 +233,29 @@ class _Values:
         return missing
 
 
-def _read_text(column: _Column) -> Reading:
+def _read_text(column: _Column, *, few: bool = False) -> Reading:
+    """Return the reading of a column of text; ``few`` if most values repeat."""
     texts = column if column.dtype == nw.String else column.cast(nw.String)
     null = _null(texts)
-    blank = [v for v in texts.unique().to_list() if isinstance(v, str) and is_blank(v)]
-    if not blank:
+    if few and not _blank(_objects(texts.unique().drop_nulls())).any():
         return Reading(null)
-    missing: Mask = null | np.array(texts.fill_null("").is_in(blank).to_numpy(), dtype=bool)
-    return Reading(missing, values=pd.Series(_where(_objects(texts), ~missing), dtype=object))
+    values = _objects(texts)
+    missing = _blank(_filled(values, null) if null.any() else values)
+    if not (missing & ~null).any():
+        return Reading(null)
+    return Reading(missing, values=pd.Series(_where(values, ~missing), dtype=object))
+
+
+def _blank(texts: _Objects) -> Mask:
+    blank = np.fromiter(maybe_blank(texts), dtype=bool, count=len(texts))
+    blank[blank] = [is_blank(value) for value in texts[blank]]
+    return blank
+
+
+def _filled(texts: _Objects, null: Mask) -> _Objects:
+    filled = texts.copy()
+    filled[null] = ""
+    return filled
 
 
 def _mixed_ids(values: _Values) -> Reading:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 import narwhals as nw
@@ -176,9 +177,9 @@ class _Faults:
         if rows.any():
             self.found[f"{column}: {text}"] = rows
 
-    def add_rows(self, column: str, text: str, rows: Eager) -> None:
+    def add_rows(self, column: str, text: str, rows: NDArray[np.integer]) -> None:
         mask = np.zeros(self.n_rows, dtype=bool)
-        mask[rows[_ROW].to_numpy()] = True
+        mask[rows] = True
         self.add(column, text, mask)
 
     def any(self) -> NDArray[np.bool_]:
@@ -274,43 +275,49 @@ def _series(
 
 def _note_across_rows(faults: _Faults, clean: Eager, schema: TableSchema, table: str) -> None:
     """Add the faults between rows that have no fault themselves."""
-    names = [column.name for column in schema.columns if column.name in clean.columns]
-    numbered = clean.select(names).with_row_index(_ROW)
-    if set(names) >= {"transaction_id", "refund_of"}:
-        _note_self_refunds(faults, _good(numbered, faults))
+    names = {column.name for column in schema.columns} & set(clean.columns)
+    if names >= {"transaction_id", "refund_of"}:
+        _note_self_refunds(faults, _good(clean, ["transaction_id", "refund_of"], faults))
     if table == "assignment":
-        _note_two_arms(faults, _good(numbered, faults))
-    if set(schema.key) <= set(names) and schema.key:
-        _note_repeats(faults, _good(numbered, faults), schema)
+        _note_two_arms(faults, _good(clean, ["customer_id", "arm"], faults))
+    if schema.key and set(schema.key) <= names:
+        fields = [column.name for column in schema.columns if column.name in names]
+        _note_repeats(faults, clean, schema, [f for f in fields if f not in schema.key])
 
 
-def _good(numbered: Eager, faults: _Faults) -> Eager:
+def _good(clean: Eager, names: Sequence[str], faults: _Faults) -> Eager:
+    """Return some columns of the rows without a fault, with the position of each row."""
+    numbered = clean.select(names).with_row_index(_ROW)
     return numbered[np.flatnonzero(~faults.any()), :] if faults.found else numbered
 
 
 def _note_self_refunds(faults: _Faults, good: Eager) -> None:
     same = nw.col("transaction_id").cast(nw.String) == nw.col("refund_of").cast(nw.String)
     known = ~nw.col("refund_of").is_null() & ~nw.col("transaction_id").is_null()
-    faults.add_rows("refund_of", "refers to itself", good.filter(known).filter(same))
+    faults.add_rows(
+        "refund_of", "refers to itself", good.filter(known).filter(same)[_ROW].to_numpy()
+    )
 
 
 def _note_two_arms(faults: _Faults, good: Eager) -> None:
     pairs = good.select("customer_id", "arm").unique()
     torn = pairs["customer_id"].filter(pairs["customer_id"].is_duplicated())
     rows = good.filter(nw.col("customer_id").is_in(torn))
-    faults.add_rows("customer_id", "in two arms", rows)
+    faults.add_rows("customer_id", "in two arms", rows[_ROW].to_numpy())
 
 
-def _note_repeats(faults: _Faults, good: Eager, schema: TableSchema) -> None:
+def _note_repeats(
+    faults: _Faults, clean: Eager, schema: TableSchema, fields: Sequence[str]
+) -> None:
     """Add rows of one id: copies, and those whose contents differ."""
-    keyed = good.drop_nulls(list(schema.key))
-    key = joint_codes([id_codes(keyed[name]) for name in schema.key])
+    null = np.logical_or.reduce([clean[name].is_null().to_numpy() for name in schema.key])
+    rows = np.flatnonzero(~(faults.any() | null))
+    key = joint_codes(id_codes(clean[name][rows]) for name in reversed(schema.key))
     repeated = np.flatnonzero(pd.Series(key).duplicated(keep=False))
     if not len(repeated):
         return
-    rows, key = keyed[repeated, :], key[repeated]
-    fields = [name for name in rows.columns if name not in (*schema.key, _ROW)]
-    content = joint_codes([key, *(content_codes(rows[name]) for name in fields)])
+    rows, key = rows[repeated], key[repeated]
+    content = joint_codes(chain([key], (content_codes(clean[name][rows]) for name in fields)))
     copy = pd.Series(content).duplicated().to_numpy()
     if schema.repeats == "first":
         other, text = pd.Series(key).duplicated().to_numpy() & ~copy, "same id as an earlier row"
@@ -318,7 +325,7 @@ def _note_repeats(faults: _Faults, good: Eager, schema: TableSchema) -> None:
         contents = pd.Series(content).groupby(key).transform("nunique").to_numpy()
         other, text = contents > 1, "rows of one id differ"
     for reason, mask in ((text, other), ("copy of an earlier row", copy & ~other)):
-        faults.add_rows(schema.key[-1], reason, rows[np.flatnonzero(mask), :])
+        faults.add_rows(schema.key[-1], reason, rows[mask])
 
 
 def _divide[FrameT](

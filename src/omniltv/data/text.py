@@ -5,10 +5,14 @@
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
+from operator import itemgetter
 
-__all__ = ["BROKEN", "is_blank", "key", "text", "written"]
+__all__ = ["BROKEN", "is_blank", "key", "maybe_blank", "text", "written"]
 
 _BLANK = frozenset(("", "nan", "none", "null", "<na>", "nat"))
+_BLANK_STARTS = frozenset(("", "n", "N", "<", *filter(str.isspace, map(chr, range(0x3001)))))
+_START = itemgetter(slice(1))
 
 # Invisible characters: controls, zero-width and direction marks, unpaired surrogates.
 _INVISIBLE = re.compile(
@@ -23,6 +27,11 @@ _ENCODINGS = ("utf-8", "cp932")
 def is_blank(value: str) -> bool:
     """Return whether text stands for a missing value, such as ``"NaN"`` or blanks."""
     return value.strip().lower() in _BLANK
+
+
+def maybe_blank(values: Iterable[str]) -> Iterable[bool]:
+    """Return for each text whether its first character allows it to be blank; a fast filter."""
+    return map(_BLANK_STARTS.__contains__, map(_START, values))
 
 
 def key(value: object) -> str:

@@ -1,14 +1,14 @@
-"""Partitions of records drawn from the evidence: who may be one person, and how often.
+"""Partitions of records into persons, drawn from their posterior by Gibbs sampling.
 
-A partition is drawn with a probability proportional to 2 to the sum of the weights (log2
-odds) of all compared pairs that it puts together; pairs that no rule proposed weigh nothing,
-and every customer hangs together by pairs that were compared. That is the posterior of a
-partition where pairs are evidence of their own (Steorts, Hall and Fienberg 2016, A Bayesian
-Approach to Graphical Record Linkage and Deduplication, JASA 111(516), draw from one alike).
+The probability of a partition is proportional to 2 to the power of the sum of the weights
+(log2 odds) of all compared pairs within its clusters. Pairs that no rule proposed have weight
+zero, and every cluster is connected by compared pairs. This is the posterior of a partition if
+pairs are independent evidence (Steorts, Hall and Fienberg 2016, A Bayesian Approach to Graphical
+Record Linkage and Deduplication, JASA 111(516), draw from a similar posterior).
 
-Gibbs sampling moves one record at a time to another customer, or to one of its own, and does
-the same with groups of records that strong evidence ties, while they are together. A move
-that would leave a customer in two pieces is not made; neither then is its reverse.
+The sampler moves one record at a time to another cluster or to a new one. It also moves groups
+of records with strong links, while their records are in one cluster. A move that would
+disconnect a cluster is not made, and neither is its reverse.
 """
 
 # Numba compiles these functions; it has no types that a checker could read.
@@ -31,8 +31,8 @@ type Groups = tuple[Codes, Codes]
 type Book = tuple[Codes, Codes, NDArray[np.int64], Codes, Codes]
 type Desk = tuple[Weights, Codes, NDArray[np.int64], Codes]
 
-_MOST = 40.0  # bits that a pair counts at most, for or against
-_TIED = (2.0, 6.0, 12.0)  # bits from which records are moved as one, too
+_MOST = 40.0  # largest absolute weight of a pair, in bits
+_TIED = (2.0, 6.0, 12.0)  # weights from which linked records are also moved together, in bits
 _BURN_IN, _SWEEPS = 30, 10
 
 
@@ -43,12 +43,12 @@ def draw_partitions(
 
     Args:
         pairs: Scored candidate pairs.
-        start: Cluster of each record, of shape (n_records,): where drawing starts, and what
-            stands where nothing is unsure.
-        unique: Code of each record's source where a person has at most one record in it,
-            `MISSING` elsewhere; of shape (n_records,).
-        k: How many partitions to draw.
-        seed: Of the draws.
+        start: Cluster of each record, of shape (n_records,): the initial state, and the result
+            for records without uncertain pairs.
+        unique: Code of each record's source if a person has at most one record in it, else
+            `MISSING`; of shape (n_records,).
+        k: Number of partitions to draw.
+        seed: Seed of the draws.
     """
     n = len(start)
     left, right = pairs.candidates.left, pairs.candidates.right
@@ -78,7 +78,7 @@ def draw_partitions(
 
 
 def _excused(unique: Codes, left: Codes, right: Codes) -> Codes:
-    """Return the unique sources without those of records that were decided to be company."""
+    """Return the unique sources; records that decisions link may share a source."""
     if not len(left):
         return unique
     person = components(left, right, len(unique))
@@ -88,13 +88,13 @@ def _excused(unique: Codes, left: Codes, right: Codes) -> Codes:
 
 
 def _connected(start: Codes, left: Codes, right: Codes) -> Codes:
-    """Return the clusters to start from: those given, in pieces where no pair ties them."""
+    """Return the initial clusters: the given ones, split into connected components."""
     together = start[left] == start[right]
     return components(left[together], right[together], len(start))
 
 
 def _graph(left: Codes, right: Codes, weight: Weights, n: int) -> Graph:
-    """Return where each record's neighbours begin, the neighbours, and the weights."""
+    """Return the offsets of each record's neighbours, the neighbours, and the weights."""
     ends, others = np.concatenate([left, right]), np.concatenate([right, left])
     order = np.argsort(ends, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=n))])
@@ -102,7 +102,7 @@ def _graph(left: Codes, right: Codes, weight: Weights, n: int) -> Graph:
 
 
 def _groups(left: Codes, right: Codes, weight: Weights, n: int) -> Groups:
-    """Return where each group begins, and the members: each record, and who is tied."""
+    """Return the offsets and members of the groups: single records and linked records."""
     sizes, members = [np.ones(n, dtype=np.int64)], [np.arange(n)]
     for tie in _TIED:
         group = components(left[weight >= tie], right[weight >= tie], n)
@@ -127,7 +127,7 @@ def _walk(
     _hold(codes, held, np.arange(n), label, 1)
     empty = np.flatnonzero(size == 0)
     spare = np.concatenate((empty, np.empty(n + 1 - len(empty), dtype=np.int64)))
-    counts = np.array([len(empty), 0])  # of spare labels, and of units looked at
+    counts = np.array([len(empty), 0])  # number of unused labels, and of moves tried
     book = (label, size, held, spare, counts)
     marks, stack = np.full((2, n + 1), -1), np.empty(n, dtype=np.int64)
     desk = (np.zeros(n + 1), np.empty(n + 2, dtype=np.int64), marks, stack)
@@ -145,7 +145,7 @@ def _walk(
 def _step(
     graph: Graph, unit: Codes, codes: Codes, book: Book, desk: Desk, rng: np.random.Generator
 ) -> None:
-    """Move a unit to a cluster next to it, to one of its own, or leave it where it is."""
+    """Draw the cluster of a unit: a neighbouring one, a new one, or the same."""
     label, size, held, spare, counts = book
     gained, choice, marks, stack = desk
     home = int(label[unit[0]])
@@ -172,7 +172,7 @@ def _step(
 
 @njit(cache=True, error_model="numpy")
 def _hold(codes: Codes, held: NDArray[np.int64], unit: Codes, where: Codes, by: int) -> None:
-    """Count the records of each unique source that clusters hold."""
+    """Add to the number of records per cluster and unique source."""
     for place, record in enumerate(unit):
         if codes[record] >= 0:
             held[where[place], codes[record]] += by
@@ -183,9 +183,9 @@ def _look_around(
     graph: Graph, unit: Codes, home: int, label: Codes, gained: Weights, choice: Codes,
     met: Codes, tick: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Write the clusters next to a unit, from the second choice on, and what they weigh.
+    """Write the neighbouring clusters of a unit, from the second choice on, and their weights.
 
-    Return how many choices there are, and a neighbour in its own cluster (or -1).
+    Return the number of choices, and a neighbour in the unit's own cluster (or -1).
     """
     bounds, others, weights = graph
     beside, n = -1, 1
@@ -209,7 +209,7 @@ def _look_around(
 def _in_one_piece(
     graph: Graph, begin: int, n: int, label: Codes, met: Codes, tick: int, stack: Codes
 ) -> bool:
-    """Return whether the n records of a cluster hang together, seen from one of them."""
+    """Return whether the n records of a cluster are connected, searching from one of them."""
     if begin < 0:
         return False
     bounds, others, _ = graph
@@ -233,7 +233,7 @@ def _pick(
     unit: Codes, codes: Codes, held: NDArray[np.int64], gained: Weights, choice: Codes,
     rng: np.random.Generator,
 ) -> int:  # fmt: skip
-    """Return a cluster: the first choice, which weighs nothing, or one next to the unit."""
+    """Return a cluster: the first choice, of weight zero, or a neighbouring one."""
     weight = np.zeros(len(choice))
     for c in range(1, len(choice)):
         weight[c] = gained[choice[c]]

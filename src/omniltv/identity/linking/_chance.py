@@ -1,10 +1,10 @@
-"""How strangers compare: u, from pairs that chance brings together.
+"""Agreement among non-matches (u), estimated from random and stratified pairs.
 
-Random pairs show what strangers often agree in. A birth date they share one time in 25,000, and
-where half the records have one that is a handful of some hundred thousand random pairs. So for what
-is seldom the same there are also pairs drawn from those that have it in common, whose number is
-known: a stratified sample (Cochran 1977, section 5.3). One person's records have birth dates in
-common, too, and are no strangers; pairs that differ in something else of their own are, nearly all.
+Random pairs suffice to estimate frequent agreement. Two persons share a birth date once in 25,000
+pairs, so a few hundred thousand random pairs contain only a handful. For rare agreement, pairs are
+also drawn from those that agree, whose number is known: a stratified sample (Cochran 1977,
+section 5.3). Records of one person agree as well, but pairs that differ in another identifying
+value are nearly all non-matches.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,22 +25,22 @@ __all__ = ["SampledComparisons", "SampledPairs", "Stratum", "sampled", "stranger
 
 
 _BLIND = 400_000  # random pairs, at least
-_DRAWN = 20_000  # pairs that have something in common
-_SELDOM = 1e-3  # agreement that random pairs show too seldom to count
-_TELLING = 0.1  # agreement that says something about a person
-_FEW = 100.0  # pairs that differ in something of their own, below which that is not asked for
-_STRAY = 0.01  # one record in a hundred has an identifier that belongs to a stranger
-_PRIOR = 1_000.0  # what the stated coincidence weighs against random pairs
+_DRAWN = 20_000  # pairs per stratum
+_SELDOM = 1e-3  # agreement too rare to be estimated from random pairs
+_TELLING = 0.1  # largest share of agreement that identifies a person
+_FEW = 100.0  # number of differing pairs below which the difference is not required
+_STRAY = 0.01  # share of records with an identifier of another person
+_PRIOR = 1_000.0  # weight of the stated coincidence, in random pairs
 
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """Pairs that have in common what a comparison reads.
+    """Pairs whose records share the value that a comparison reads.
 
     Attributes:
-        rows: Which of the sampled pairs were drawn for it.
-        share: How many of all pairs have it in common.
-        same: Which of the pairs at random have it in common; shape (blind,).
+        rows: The sampled pairs of this stratum.
+        share: Share of all pairs that have the value in common.
+        same: Which random pairs have the value in common, of shape (blind,).
     """
 
     rows: slice
@@ -50,13 +50,13 @@ class Stratum:
 
 @dataclass(frozen=True, eq=False)
 class SampledPairs:
-    """Pairs of records: the first at random, then those drawn for what they have in common.
+    """Pairs of records: random pairs first, then the pairs of each stratum.
 
     Attributes:
         left: Positions of the left records, shape (n_pairs,); always below ``right``.
         right: Positions of the right records.
-        blind: How many of them, the first, were drawn at random.
-        strata: Those drawn for what they have in common, by comparison.
+        blind: Number of random pairs, which come first.
+        strata: Pairs that share a value, by comparison.
     """
 
     left: Codes
@@ -67,14 +67,14 @@ class SampledPairs:
 
 @dataclass(frozen=True, eq=False)
 class SampledComparisons:
-    """How sampled pairs compare."""
+    """Comparison vectors of sampled pairs."""
 
     sample: SampledPairs
     vectors: ComparisonVectors
 
     @property
     def at_random(self) -> tuple[ComparisonVectors, tuple[Codes, Codes]]:
-        """The pairs at random: their levels, and which they are."""
+        """The random pairs: their comparison vectors and positions."""
         n, levels = self.sample.blind, self.vectors.levels
         ends = self.sample.left[:n], self.sample.right[:n]
         return ComparisonVectors(self.vectors.comparisons, levels[:n]), ends

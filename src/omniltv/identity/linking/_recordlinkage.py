@@ -1,8 +1,8 @@
-"""The recordlinkage engine: its comparing, our blocks, levels and scores.
+"""Link engine on recordlinkage: it compares; blocks, levels and scores are ours.
 
 recordlinkage's own classifiers take binary features and read a missing value as
-disagreement, which ruins unsupervised scoring on retail lists; so its `Compare`
-carries our graded comparisons, and `omniltv.identity.linking.scoring` does the rest.
+disagreement, which makes unsupervised scores of retail lists useless. Its `Compare`
+therefore computes our levels, and `omniltv.identity.linking.scoring` scores them.
 """
 
 import warnings
@@ -82,7 +82,7 @@ def grades(
 
 @contextmanager
 def _own_deprecations() -> Iterator[None]:
-    """Keep quiet about the pandas 2 idioms inside recordlinkage, and about nothing else."""
+    """Suppress only the warnings about pandas 2 idioms inside recordlinkage."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="recordlinkage")
         yield

@@ -1,10 +1,11 @@
-"""What labelled pairs add: how much each kind of evidence counts, and which pairs to label.
+"""Weights of the kinds of evidence, learned from labelled pairs; which pairs to label next.
 
-The bits of a pair sum to its log odds. With labels each kind of evidence k is given a factor,
-log odds = sum of a_k bits_k, a logistic regression on the evidence itself, with a_k ~ N(1, s^2):
-without labels nothing changes, and a few change little. Platt (1999, Probabilistic Outputs for
-Support Vector Machines) recalibrates a score by one factor in this way; here there is one a
-kind. A regression given the evidence does not mind that the labelled pairs were chosen by it.
+The bits of a pair sum to its log odds. Labels give each kind of evidence k a factor: log odds =
+sum of a_k bits_k. This is a logistic regression on the evidence, with prior a_k ~ N(1, s^2), so
+scores do not change without labels and change little with few. Platt (1999, Probabilistic
+Outputs for Support Vector Machines) recalibrates a score by one factor; here each kind of
+evidence has its own. Labelled pairs may be chosen by their evidence, since the regression is
+conditional on it.
 """
 
 from dataclasses import replace
@@ -19,14 +20,14 @@ from omniltv.identity.linking.protocols import DECIDED, LinkModel, ScoredPairs
 __all__ = ["informative", "refined", "reweighted"]
 
 
-_SPREAD = 0.25  # sd of a factor before any label
+_SPREAD = 0.25  # prior standard deviation of a factor
 _ROUNDS = 50
 _CONVERGED = 1e-9
 _FACTORS = (0.1, 3.0)
 
 
 def refined(pairs: ScoredPairs, decisions: Decisions) -> ScoredPairs:
-    """Return the pairs scored by a model that those decided by hand have refined."""
+    """Return the pairs, scored with factors learned from the decisions."""
     names = tuple(pairs.bits)
     rows, same = _labelled(pairs, decisions)
     evidence = _evidence(pairs, rows)
@@ -44,7 +45,7 @@ def refined(pairs: ScoredPairs, decisions: Decisions) -> ScoredPairs:
 
 
 def reweighted(pairs: ScoredPairs, model: LinkModel) -> ScoredPairs:
-    """Return pairs whose evidence counts as much as a model's factors say."""
+    """Return the pairs, with their evidence multiplied by a model's factors."""
     factors = {name: model.factors.get(name, 1.0) for name in pairs.bits}
     bits = {
         n: values * factors[n] if factors[n] != 1 else values for n, values in pairs.bits.items()
@@ -55,7 +56,7 @@ def reweighted(pairs: ScoredPairs, model: LinkModel) -> ScoredPairs:
 
 
 def informative(pairs: ScoredPairs, n: int) -> NDArray[np.intp]:
-    """Return n pairs whose labels would tell most, the least sure first.
+    """Return the n pairs whose labels are most informative, the least certain first.
 
     A systematic sample over the probability, with chances in proportion to p (1 - p), which
     is what a label tells about a factor. Pairs that were decided by hand are left out.
@@ -79,7 +80,7 @@ def _evidence(pairs: ScoredPairs, rows: NDArray[np.intp]) -> Floats:
 def _labelled(
     pairs: ScoredPairs, decisions: Decisions
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return which pairs are decided, and how; decisions about other pairs are left out."""
+    """Return the decided pairs and their decisions; decisions about other pairs are ignored."""
     size = 1 + max(int(ends.max(initial=0)) for ends in (pairs.candidates.right, decisions.right))
     key = pairs.candidates.left * size + pairs.candidates.right
     order = np.argsort(key, kind="stable")

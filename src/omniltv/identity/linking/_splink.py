@@ -1,13 +1,13 @@
-"""The Splink engine: pairs are found and compared in a database, with our levels and scores.
+"""Link engine on Splink: a database finds and compares pairs; levels and scores are ours.
 
-Splink's own scores know matches and strangers only, so on retail lists they merge
-families; `omniltv.identity.linking.scoring` says what is done about it. What Splink is best at
-is kept: blocking in SQL, on an embedded DuckDB or another of its backends. There the
-pairs are also compared, by the conditions that each `SqlComparison` states.
+Splink's own scores have two classes, matches and non-matches, so they merge the families
+in retail lists; `omniltv.identity.linking.scoring` describes the third class. Splink does the
+blocking in SQL, on an embedded DuckDB or another of its backends. The database also compares
+the pairs, by the conditions of each `SqlComparison`.
 
-DuckDB's own string distances count bytes, so one wrong kanji would be up to three slips.
-Here they count characters, as those of Splink's other backends do: where a text is not
-plain ASCII, RapidFuzz is asked.
+DuckDB's own string distances count bytes, so one wrong kanji counts as up to three edits.
+Here they count characters, as in Splink's other backends: RapidFuzz computes the distance
+of text that is not ASCII.
 """
 
 import re
@@ -141,7 +141,7 @@ class SplinkEngine:
 
     @contextmanager
     def _opened(self) -> "Iterator[DatabaseAPISubClass]":
-        """Open the database, and leave nothing in it."""
+        """Open the database; remove all tables at the end."""
         with _as_ours(), TemporaryDirectory(dir=self.temp_directory) as folder:
             if self.database is not None:
                 with _borrowed(self.database()) as theirs:
@@ -165,7 +165,7 @@ def _check(comparisons: Sequence[Comparison]) -> None:
 
 @contextmanager
 def _as_ours() -> Iterator[None]:
-    """Raise what goes wrong in the database as our own error, without its text.
+    """Raise errors of the database as `LinkError`, without their text.
 
     It may quote values, and has the whole query in it.
     """
@@ -179,7 +179,7 @@ def _as_ours() -> Iterator[None]:
 
 @contextmanager
 def _borrowed(database: "DatabaseAPISubClass") -> "Iterator[DatabaseAPISubClass]":
-    """Lend a database: string distances by character to begin with, no trace in the end."""
+    """Yield a database with string distances by character; restore it at the end."""
     try:
         with _by_character(database):
             yield database
@@ -223,7 +223,7 @@ def _pairwise(scorer: Callable[..., float]) -> Callable[[pa.Array, pa.Array], pa
 def _registered(
     database: "DatabaseAPISubClass", columns: ArrowColumns
 ) -> "Iterator[SplinkDataFrame]":
-    """Lend a table to the database."""
+    """Register a table in the database, and remove it at the end."""
     table = database.register(pa.table(dict(columns)))
     try:
         yield table
@@ -239,7 +239,7 @@ def _candidates(
     max_block: int,
     new: NDArray[np.bool_] | None,
 ) -> Candidates:
-    """Return all rules' pairs: of key rules from the database, of others as they propose them."""
+    """Return the pairs of all rules: key rules run in the database, others in Python."""
     blocks = {
         rule.name: rule.blocks(records, max_block=max_block, new=new)
         for rule in blockers
@@ -260,9 +260,9 @@ def _candidates(
 def _paired(
     database: "DatabaseAPISubClass", blocks: Sequence[Codes], new: NDArray[np.bool_] | None
 ) -> tuple[Codes, Codes]:
-    """Return the pairs of records that some rule has in one block, left below right."""
+    """Return the pairs of records that share a block of some rule, left below right."""
     used = {f"{_BLOCK}_{k}": block for k, block in enumerate(blocks) if (block != MISSING).any()}
-    if not used:  # given no rule, Splink would pair everybody with everybody
+    if not used:  # without a rule, Splink pairs all records
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(np.any([block != MISSING for block in used.values()], axis=0))
     columns = {name: _known(block[rows]) for name, block in used.items()}
@@ -293,7 +293,7 @@ def _vectors(
     right: Codes,
     comparisons: tuple[Comparison, ...],
 ) -> ComparisonVectors:
-    """Return the levels of pairs: from the database where a comparison has SQL, else by Python."""
+    """Return the levels of pairs: from the database if a comparison has SQL, else from Python."""
     levels = np.full((len(left), len(comparisons)), MISSING, dtype=np.int8)
     columns = records.columns
     used = [(k, c) for k, c in enumerate(comparisons) if set(c.columns) & set(columns)]
@@ -314,7 +314,7 @@ def _compared(
     right: Codes,
     comparisons: Sequence[SqlComparison],
 ) -> Levels:
-    """Return the levels of pairs that the conditions in SQL say, shape (n_pairs, n_comparisons)."""
+    """Return the levels of pairs by the SQL conditions, of shape (n_pairs, n_comparisons)."""
     names = sorted({name for comparison in comparisons for name in comparison.columns})
     rows = np.unique(np.concatenate([left, right]))
     texts = {_ROW: pa.array(rows), **{name: _texts(records, name, rows) for name in names}}
@@ -345,7 +345,7 @@ def _query(
     """Return the query for the level of each pair in each comparison."""
     values = ", ".join(f'l."{name}" AS "{name}_l", r."{name}" AS "{name}_r"' for name in names)
     levels = ", ".join(f"{_case(c.sql)} AS level_{k}" for k, c in enumerate(comparisons))
-    # Names and conditions come from code; what people wrote is in the tables.
+    # Names and conditions come from code; data are in the tables only.
     return f"""
         SELECT pair, {levels} FROM (
             SELECT p.pair, {values} FROM {pairs} AS p
