@@ -12,7 +12,7 @@ from omniltv.data.simulate._dirt import write_records
 from omniltv.data.simulate._persons import Population, draw_population
 from omniltv.data.simulate._purchases import (
     Latent,
-    Occasions,
+    PurchaseEvents,
     draw_candidates,
     mark,
     merge,
@@ -117,7 +117,7 @@ class Life(NamedTuple):
     """
 
     start: Floats
-    occasions: Occasions
+    occasions: PurchaseEvents
     first: NDArray[np.bool_]
 
 

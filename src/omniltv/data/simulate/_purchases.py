@@ -20,8 +20,8 @@ from omniltv._arrays import Floats
 __all__ = [
     "MARKS",
     "Latent",
-    "Occasions",
     "PurchaseCandidates",
+    "PurchaseEvents",
     "Schedule",
     "draw_candidates",
     "expected_purchases",
@@ -101,7 +101,7 @@ class PurchaseCandidates(NamedTuple):
         )
 
 
-class Occasions(NamedTuple):
+class PurchaseEvents(NamedTuple):
     """Purchases that happen, in order of person and time.
 
     Attributes:
@@ -167,7 +167,7 @@ def merge(first: PurchaseCandidates, second: PurchaseCandidates) -> PurchaseCand
     return both.take(np.lexsort((both.clock, both.person)))
 
 
-def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> Occasions:
+def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> PurchaseEvents:
     """Return what happens under a schedule: each person's candidates up to the dropout."""
     clock = schedule.clock
     here = candidates.take(np.flatnonzero(candidates.clock < clock[-1]))
@@ -182,7 +182,7 @@ def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> 
     out = last < len(time)
     ended[out] = time[last[out]]
     kept = np.flatnonzero(order <= last[here.person])
-    return Occasions(here.take(kept), time[kept], ended)
+    return PurchaseEvents(here.take(kept), time[kept], ended)
 
 
 def expected_purchases(latent: Latent, schedule: Schedule, rate_of_discount: float = 0.0) -> Floats:

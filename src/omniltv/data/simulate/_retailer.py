@@ -18,7 +18,7 @@ from omniltv.data.simulate._build import (
     whole_days,
 )
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
-from omniltv.data.simulate._purchases import Occasions, draw_candidates, merge, play
+from omniltv.data.simulate._purchases import PurchaseEvents, draw_candidates, merge, play
 from omniltv.data.simulate._tables import happenings, truth_of
 from omniltv.data.simulate._tickets import DAY, World, net_value, ring_up, stamps
 from omniltv.data.simulate._truth import Truth, schedule_of
@@ -298,7 +298,7 @@ def _futures(
     )
 
 
-def _outcome(world: World, occasions: Occasions, begin: int, days: int) -> _Outcome:
+def _outcome(world: World, occasions: PurchaseEvents, begin: int, days: int) -> _Outcome:
     later = occasions._replace(time=occasions.time + begin)
     first = np.zeros(len(later.time), dtype=bool)
     rows = ring_up(world, later, first=first, end=begin + days, prefix="F")

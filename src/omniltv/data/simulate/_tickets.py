@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Floats
 from omniltv.data.simulate._config import RetailerConfig
-from omniltv.data.simulate._purchases import Latent, Occasions
+from omniltv.data.simulate._purchases import Latent, PurchaseEvents
 
 __all__ = [
     "DAY",
@@ -86,18 +86,18 @@ def stamps(zero: np.datetime64, seconds: NDArray[np.int64]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(local).tz_localize(TIMEZONE)
 
 
-def occasion_values(world: World, occasions: Occasions) -> Floats:
+def occasion_values(world: World, occasions: PurchaseEvents) -> Floats:
     """Return what each purchase is worth, in whole units of money and at least 1."""
     bought = occasions.candidates
     return np.maximum(np.rint(bought.amount / world.latent.scale[bought.person]), 1.0)
 
 
-def refunded(world: World, occasions: Occasions) -> NDArray[np.bool_]:
+def refunded(world: World, occasions: PurchaseEvents) -> NDArray[np.bool_]:
     """Return which purchases are brought back."""
     return occasions.candidates.marks[:, _REFUND] < world.config.refund
 
 
-def net_value(world: World, occasions: Occasions) -> Floats:
+def net_value(world: World, occasions: PurchaseEvents) -> Floats:
     """Return each person's value of purchases less what was brought back."""
     value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
     person = occasions.candidates.person
@@ -105,7 +105,7 @@ def net_value(world: World, occasions: Occasions) -> Floats:
 
 
 def ring_up(
-    world: World, occasions: Occasions, *, first: NDArray[np.bool_], end: float, prefix: str
+    world: World, occasions: PurchaseEvents, *, first: NDArray[np.bool_], end: float, prefix: str
 ) -> pd.DataFrame:
     """Return tickets and refunds, with the person of each, in order of time.
 
@@ -139,7 +139,7 @@ def ring_up(
     ]
 
 
-def _tickets(world: World, occasions: Occasions, first: NDArray[np.bool_]) -> pd.DataFrame:
+def _tickets(world: World, occasions: PurchaseEvents, first: NDArray[np.bool_]) -> pd.DataFrame:
     bought, marks = occasions.candidates, occasions.candidates.marks
     value = occasion_values(world, occasions)
     channel = _channel_of(world, bought.person, marks[:, _CHANNEL], first)

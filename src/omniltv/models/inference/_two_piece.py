@@ -17,12 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._arrays import Matrix, Vector
 from omniltv.models.inference._log_density import LogDensity
 
 __all__ = ["NODES", "Node", "TwoPiece", "probe"]
 
-type Vector = NDArray[np.float64]
-type Matrix = NDArray[np.float64]
 
 NODES = (0.0, 1.5, 3.0)
 """Where scales are found, in standard deviations of a log spread above its mode."""
