@@ -55,7 +55,7 @@ class ValuePerRow[Amount: RowDraws]:
         >>> from omniltv.models import BgNbd, GammaGamma, fit
         >>> from omniltv.units import weeks
         >>> history = PurchaseHistory(
-        ...     ["a", "b"], [5, 2], [30.0, 11.0], [32.0, 25.0], [10.0, 40.0], "week")
+        ...     ["a", "b"], [5, 6], [30.0, 11.0], [32.0, 25.0], [10.0, 40.0], "week")
         >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
         >>> value = lifetime_value(*fits, history, horizon=weeks(52),
         ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
