@@ -278,8 +278,8 @@ def row(found: Agreement) -> Mapping[str, float | int]:
         "largest sd ratio": round(float(ratio[high]), 3),
         "error of it": round(float(error[high]), 3),
         "mean off by": round(float(np.abs(found.mean.mean(axis=0)).max()), 3),
-        "median k-hat": round(float(np.median(found.khat)), 2),
-        "largest k-hat": round(float(found.khat.max()), 2),
+        "median k-hat": round(float(np.nanmedian(found.khat)), 2),
+        "largest k-hat": round(float(np.nanmax(found.khat)), 2),
         "handed over": found.handed_over,
         "seconds": round(found.seconds, 2),
     }
