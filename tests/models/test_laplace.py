@@ -23,6 +23,9 @@ from omniltv.models import (
 )
 from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 
+# Chains may be short of what is wanted for decisions: their effective sizes are in the bounds.
+pytestmark = pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")
+
 type Vector = NDArray[np.float64]
 type Draws = NDArray[np.float64]
 
@@ -67,7 +70,7 @@ def test_laplace_agrees_with_nuts(
     """
     quick = fit(model, history, seed=1, pooling=pooling, method=Sampling("laplace", draws=2000))
     assert quick.diagnostics.method == "laplace"
-    slow = fit(model, history, seed=1, pooling=pooling, method=Sampling(draws=700), progress=False)
+    slow = fit(model, history, seed=1, pooling=pooling, method=Sampling(draws=1000), progress=False)
     ours = quantities(quick.draws)[0]
     exact, of_mean, of_square = by_sampling(slow)
     size = min(quick.diagnostics.ess_bulk.values()) / 2
