@@ -1,4 +1,4 @@
-"""A customer's answer is their own: the same bytes whoever is scored beside, and where.
+"""Results of a customer are the same bytes in any batch, order and process.
 
 Customers of every built-in purchase model are valued whole, reversed, in 7 batches, one by one
 and in two processes. Compared are all draws, means, intervals, predictive intervals and

@@ -49,7 +49,7 @@ _BATCHES = 7
 
 
 def check_own_answer(score: Score, history: PurchaseHistory, *, alone: int | None = None) -> None:
-    """Require that every customer's answer is the same bytes whoever is scored beside.
+    """Require that the results of a customer are the same bytes in any batch.
 
     The history is scored whole, reversed, in 7 batches of customers and one by one.
 

@@ -39,7 +39,7 @@ _CHECKED = 8  # draws at which the polynomial is compared with the exact value
 _BLOCK_VALUES = 50_000
 _LADDERS = 32  # kept for fits that score customers one at a time
 _VALUE_BITS = 24  # of a value less that of the first node
-_LEAST_EXPONENT = -500  # smaller values are nought to the polynomial
+_LEAST_EXPONENT = -500  # smaller values are zero in the polynomial
 _SAME = 1e-9  # what is left of a monomial that is a combination of others
 
 
