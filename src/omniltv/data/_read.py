@@ -101,7 +101,8 @@ def content_codes(column: _Column) -> Codes:
 def joint_codes(columns: Iterable[Codes]) -> Codes:
     """Return one number per distinct row of some columns of codes, of shape (n_rows,).
 
-    Columns after the ones that tell all rows apart are not used.
+    The first column is numbered from 0 without gaps. Columns after the ones that tell all
+    rows apart are not used.
     """
     rest = iter(columns)
     joint = next(rest)

@@ -316,7 +316,7 @@ def _note_repeats(
     repeated = np.flatnonzero(pd.Series(key).duplicated(keep=False))
     if not len(repeated):
         return
-    rows, key = rows[repeated], key[repeated]
+    rows, key = rows[repeated], pd.factorize(key[repeated])[0]  # numbered without gaps
     content = joint_codes(chain([key], (content_codes(clean[name][rows]) for name in fields)))
     copy = pd.Series(content).duplicated().to_numpy()
     if schema.repeats == "first":
