@@ -13,6 +13,7 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# The imports below come after the settings above, which NumPy and the interpreter read once.
 from collections.abc import Generator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
