@@ -103,6 +103,14 @@ class ChannelConfig(_Config):
         hours: First and last opening hour.
         events: Behaviour events per purchase, by kind, while the person is alive.
         contacts: Service contacts per purchase, by kind, while the person is alive.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> store = ChannelConfig(name="store", share=0.8)
+        >>> ec = ChannelConfig(name="ec", share=0.2, events={"browse": 2.0})
+        >>> config = RetailerConfig(channels=(store, ec))
+        >>> simulate_retailer(100, seed=1, config=config).behaviour["event"].unique().tolist()
+        ['browse']
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -150,6 +158,10 @@ class Dirt(_Config):
         unsplit: That the whole name stands in the family name's field.
         outdated: That a person who moved or changed number has the old one here.
         maiden: That a person who married has the former family name here.
+
+    Examples:
+        >>> Dirt(level=0.5).rate("typo")
+        0.015
     """
 
     level: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -175,6 +187,11 @@ class TreatmentEffect(_Config):
         rate: Factor on the purchase rate.
         dropout: Factor on the dropout probability after each purchase.
         lasting: How long from the start the effect holds; None: for good.
+
+    Examples:
+        >>> effect = TreatmentEffect(rate=1.2, lasting=weeks(12))
+        >>> effect.rate, effect.dropout
+        (1.2, 1.0)
     """
 
     rate: Positive = 1.25

@@ -43,6 +43,11 @@ class Retailer:
         truth: What the data do not say.
         start: First moment of observation, Asia/Tokyo.
         end: First moment after it.
+
+    Examples:
+        >>> retailer = simulate_retailer(200, seed=1)
+        >>> sorted(retailer.records["source"].unique())
+        ['app', 'call', 'ec', 'store']
     """
 
     records: pd.DataFrame
@@ -85,6 +90,13 @@ class Retailer:
         Raises:
             DataError: If `treated` lacks a column or names records that do not exist.
             ConfigError: If `span` is shorter than a day.
+
+        Examples:
+            >>> retailer = simulate_retailer(200, seed=1)
+            >>> ec = retailer.records[retailer.records["source"] == "ec"]
+            >>> later = retailer.follow_up(ec, span=weeks(13), seed=2)
+            >>> len(later.contacts) == len(ec)
+            True
         """
         effect = TreatmentEffect() if effect is None else effect
         days = whole_days(span)
@@ -121,6 +133,16 @@ class FollowUp:
         effect: What the treatment does.
         start: When it starts.
         end: First moment after the span.
+
+    Examples:
+        >>> from omniltv.data.simulate import TreatmentEffect
+        >>> effect = TreatmentEffect(rate=1.5)
+        >>> later = simulate_retailer(200, seed=1).follow_up(seed=2, effect=effect)
+        >>> lift = later.true_lift(weeks(26))
+        >>> lift.columns.tolist()
+        ['group', 'people', 'untreated', 'treated', 'lift']
+        >>> bool((lift["lift"] > 0).all())
+        True
     """
 
     transactions: pd.DataFrame

@@ -28,6 +28,14 @@ class Truth:
         channels: One row per acquisition channel: `channel`, `people` and the
             parameters `r`, `alpha`, `a`, `b`, `p`, `q`, `v` that its people were drawn from.
         config: The retailer.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.units import weeks
+        >>> truth = simulate_retailer(200, seed=1).truth
+        >>> gone = ~truth.people["alive"]
+        >>> float(truth.true_value(weeks(52))[gone].max())
+        0.0
     """
 
     people: pd.DataFrame

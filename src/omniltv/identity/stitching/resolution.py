@@ -155,6 +155,18 @@ class LinkageState:
         judged: The pairs with manual decisions added.
         decisions: All decisions, as columns.
         unique: Code of each record's source, if a person has at most one record in it.
+
+    Examples:
+        >>> from omniltv.identity.stitching.spec import unique_codes
+        >>> from omniltv.identity.stitching.stitch import default_engine
+        >>> phone, spec = Column.of(["1", "1"]), LinkSpec(unique_sources=("app",))
+        >>> records = Records(np.array(["app", "ec"]), np.array(["7", "8"]), {"phone": phone})
+        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
+        >>> unique = unique_codes(records.source, spec.unique_sources)
+        >>> state = LinkageState(spec, records, (), pairs, pairs, {}, unique)
+        >>> len(state.judged.candidates), state.unique.tolist()
+        (1, [0, -1])
     """
 
     spec: LinkSpec
@@ -404,14 +416,31 @@ class Resolution[FrameT]:
 
 
 def previous_of(records: Records, customer_of: Mapping[RecordKey, str]) -> NDArray[np.object_]:
-    """Return the customer id of each record in a crosswalk, None if it has none."""
+    """Return the customer id of each record in a crosswalk, None if it has none.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> previous_of(records, {("ec", "2"): "a"}).tolist()
+        [None, 'a']
+    """
     if not customer_of:
         return np.full(len(records), None, dtype=object)
     return objects(customer_of.get(key) for key in records.ids())
 
 
 def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
-    """Return the names of the rules that proposed a pair."""
+    """Return the names of the rules that proposed a pair.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.identity import stitch
+        >>> lists = pd.DataFrame({"source": ["ec", "store"], "record_id": ["1", "7"],
+        ...                       "phone": ["090-1234-5678", "09012345678"]})
+        >>> found = stitch(lists)
+
+        >>> rules_of(found.compared, 0)
+        ('phone',)
+    """
     proposed = pairs.candidates.proposed[row]
     return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
 
@@ -430,7 +459,20 @@ def _level(pairs: ScoredPairs, name: str, row: int) -> str:
 def link_columns(
     records: Records, pairs: ScoredPairs, rows: NDArray[np.intp], kept: NDArray[np.bool_]
 ) -> dict[str, Sequence[object]]:
-    """Return the columns of the links table."""
+    """Return the columns of the links table.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.identity import stitch
+        >>> lists = pd.DataFrame({"source": ["ec", "store"], "record_id": ["1", "7"],
+        ...                       "phone": ["090-1234-5678", "09012345678"]})
+        >>> found = stitch(lists)
+
+        >>> rows, kept = np.array([0]), np.array([True])
+        >>> columns = link_columns(found.records, found.compared, rows, kept)
+        >>> columns["record_id_a"], columns["record_id_b"], columns["rules"]
+        (['1'], ['7'], ['phone'])
+    """
     left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
     return {
         "source_a": records.source[left].tolist(),
