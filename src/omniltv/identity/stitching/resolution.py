@@ -432,14 +432,11 @@ def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
     """Return the names of the rules that proposed a pair.
 
     Examples:
-        >>> import pandas as pd
+        >>> from omniltv.data import simulate_retailer
         >>> from omniltv.identity import stitch
-        >>> lists = pd.DataFrame({"source": ["ec", "store"], "record_id": ["1", "7"],
-        ...                       "phone": ["090-1234-5678", "09012345678"]})
-        >>> found = stitch(lists)
-
-        >>> rules_of(found.compared, 0)
-        ('phone',)
+        >>> pairs = stitch(simulate_retailer(50, seed=1).records).compared
+        >>> set(rules_of(pairs, 0)) <= set(pairs.candidates.rules)
+        True
     """
     proposed = pairs.candidates.proposed[row]
     return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
