@@ -27,10 +27,13 @@ __all__ = [
     "Known",
     "Masked",
     "Rows",
+    "columns_of",
+    "full_reading",
     "mask_shared",
     "masked_values",
     "normal_values",
     "normalise_records",
+    "origin_of",
     "read_records",
     "rows_of",
     "without_values",
@@ -128,7 +131,7 @@ class Known:
         """Return the names in the columns of records."""
         names: dict[str, frozenset[str]] = {}
         for kind in ("written", "reading"):
-            if f"family_{kind}" in columns:
+            if {f"family_{kind}", f"given_{kind}"} <= columns.keys():
                 family, given = columns[f"family_{kind}"], columns[f"given_{kind}"]
                 both = (family.codes != MISSING) & (given.codes != MISSING)
                 for name, column in (("family", family), ("given", given)):
@@ -237,6 +240,17 @@ def masked_values(records: Records) -> dict[str, frozenset[str]]:
     }
 
 
+def origin_of(column: str) -> str:
+    """Return the field that a column is derived from, or the column itself.
+
+    Examples:
+        >>> origin_of("phone_tail"), origin_of("masked_email"), origin_of("gender")
+        ('phone', 'email', 'gender')
+    """
+    name = column.removeprefix(_ASIDE)
+    return _DERIVED[name][0] if name in _DERIVED else name
+
+
 def _derived(columns: Mapping[str, Column], name: str) -> Column:
     """Return what is derived of another column, or the part of it that still may be used."""
     origin, function = _DERIVED[name]
@@ -277,7 +291,7 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
 
 def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:
     source, record_id = rows.source[rows.order], rows.record_id[rows.order]
-    return Records(source, record_id, _columns(fields))
+    return Records(source, record_id, columns_of(fields))
 
 
 def _each(
@@ -335,7 +349,7 @@ def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]
         usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
         silent = np.flatnonzero(pd.isna(sound))
         sound[silent] = objects(map(usual.get, written[silent].tolist()))
-    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
+    result["full_reading"] = full_reading(result["family_reading"], result["given_reading"])
     return result
 
 
@@ -376,7 +390,7 @@ def _cut(
     return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
 
 
-def _full(family: Values, given: Values) -> Values:
+def full_reading(family: Values, given: Values) -> Values:
     """Return both readings as one text, in the order of the alphabet, None where one lacks."""
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
@@ -416,7 +430,7 @@ def _too_many(
     return too_many | (families > _FAMILIES)
 
 
-def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
+def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
     """Return the filled fields as columns; both names share their distinct values."""
     columns = {}
     for kind in ("written", "reading"):
