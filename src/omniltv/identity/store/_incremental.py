@@ -129,7 +129,8 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
     was = left | _by_key(scene.records, before, touched[pd.notna(before[touched])])
     past = {key: name for key, name in was.items() if key not in step.another}
-    customer[touched] = _customers(scene, spec, part, touched, past, state.issued)
+    former = _former_ids(state, step.another)
+    customer[touched] = _customers(scene, spec, part, touched, (past, former), state.issued)
     reasons = Reasons(
         links=link_reasons(part, before[touched], customer[touched], spec.links(part)),
         causes=_causes(state, step),
@@ -428,10 +429,13 @@ def _customers(
     spec: LinkSpec,
     part: ScoredPairs,
     touched: NDArray[np.intp],
-    was: Mapping[RecordKey, str],
+    past: tuple[Mapping[RecordKey, str], Mapping[RecordKey, str]],
     taken: Container[str],
 ) -> Customers:
-    """Return the customer ids of the touched records."""
+    """Return the customer ids of the touched records.
+
+    A customer keeps the id of its records, or else takes back an id that one of them had.
+    """
     source, record_id = scene.records.source[touched], scene.records.record_id[touched]
     clusters = spec.clusterer.cluster(
         part,
@@ -439,9 +443,27 @@ def _customers(
         links=spec.links(part),
         unique=unique_codes(source, spec.unique_sources),
     )
-    keys = zip(source.tolist(), record_id.tolist(), strict=True)
-    previous = objects(map(was.get, keys))
-    return customer_ids((source, record_id), clusters, previous, taken)
+    keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
+    was, former = (objects(map(names.get, keys)) for names in past)
+    names = customer_ids((source, record_id), clusters, was, taken)
+    fresh = ~np.isin(names, was[pd.notna(was)]) & pd.notna(former)
+    if not fresh.any():
+        return names
+    return customer_ids((source, record_id), clusters, np.where(fresh, former, was), taken)
+
+
+def _former_ids(state: IdentityState, another: AbstractSet[RecordKey]) -> dict[RecordKey, str]:
+    """Return the last id that each record had before a merge, if nobody has it now."""
+    used = {*state.customer.tolist()}
+    former: dict[RecordKey, str] = {}
+    names = ("source", "record_id", "before", "change")
+    for source, record_id, before, change in zip(*(state.audit[n] for n in names), strict=True):
+        key = (str(source), str(record_id))
+        if change == "record gone" or key in another:
+            former.pop(key, None)
+        elif before is not None and before not in used:
+            former[key] = str(before)
+    return former
 
 
 def link_reasons(

@@ -168,7 +168,8 @@ def _complete_names(
 
 
 def _or_none(texts: Texts) -> Texts:
-    result: Texts = np.where(texts == "", None, texts)
+    result = texts.copy()
+    result[texts == ""] = None
     return result
 
 
