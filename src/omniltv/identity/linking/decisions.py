@@ -2,7 +2,8 @@
 
 Decisions are rows of a table that is passed to `stitch` in every run. A decision counts as
 `DECIDED` bits of evidence, far more than any pair of records has. It therefore takes effect
-before clustering, and `Resolution.why` shows it.
+before clustering, and `Resolution.why` shows it. If two records are decided to be two people,
+the first of them leaves the customer, and records that fit both stay with the second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,21 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
-from omniltv._frames import read_frame, require
+from omniltv._frames import Eager, read_frame, require
 from omniltv.errors import DataError
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.protocols import DECIDED, Candidates, ScoredPairs
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, RecordKey, Records
 
-__all__ = ["DECISION_COLUMNS", "Decisions", "decide", "decisions_about", "read_decisions"]
+__all__ = [
+    "DECISION_COLUMNS",
+    "Decisions",
+    "decide",
+    "decisions_about",
+    "read_decisions",
+    "read_pairs",
+]
 
 
 DECISION_COLUMNS = ("source_a", "record_id_a", "source_b", "record_id_b", "same")
@@ -38,6 +46,7 @@ class Decisions:
         left: Positions of the left records, shape (n_decisions,); below ``right``.
         right: Positions of the right records.
         same: Whether they are one person.
+        leaving: Positions of the records named first in decisions that separate two records.
         unused: Rows of the table that could not be used, with the reason, as columns.
 
     Examples:
@@ -52,6 +61,7 @@ class Decisions:
     left: Codes
     right: Codes
     same: NDArray[np.bool_]
+    leaving: Codes
     unused: Mapping[str, Sequence[str]]
 
     def __len__(self) -> int:
@@ -78,11 +88,23 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
     table, _ = read_frame(frame, "decisions")
     hint = f"decisions need the columns {', '.join(DECISION_COLUMNS)}"
     require(table.columns, DECISION_COLUMNS, "decisions", hint)
-    columns: dict[str, list[object]] = {
-        name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS
-    }
-    columns["same"] = list(_truth(table["same"].to_list()))
-    return columns
+    return {**read_pairs(table), "same": list(_truth(table["same"].to_list()))}
+
+
+def read_pairs(table: Eager) -> dict[str, list[object]]:
+    """Return the two records of each row of a table of decisions, as columns.
+
+    Raises:
+        DataError: If a column is missing.
+
+    Examples:
+        >>> import pandas as pd
+        >>> row = {"source_a": ["ec"], "record_id_a": [1], "source_b": ["pos"], "record_id_b": [2]}
+        >>> read_pairs(read_frame(pd.DataFrame(row), "decisions")[0])["record_id_a"]
+        ['1']
+    """
+    require(table.columns, _ENDS, "decisions", f"decisions need the columns {', '.join(_ENDS)}")
+    return {name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS}
 
 
 def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
@@ -113,12 +135,13 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
     ]
     usable = np.array([not reason for reason in reasons], dtype=np.bool_)
     same = np.array(columns["same"], dtype=np.bool_)[usable]
-    left, right = np.sort(np.array(ends, dtype=np.int64).reshape(-1, 2), axis=1).T
+    given = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    left, right = np.sort(given, axis=1).T
     _check_agreement(left, right, same, records)
     pairs, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
     unused = [(*row, reason) for row, reason in zip(rows, reasons, strict=True) if reason]
     told = {name: [row[k] for row in unused] for k, name in enumerate((*_ENDS, "reason"))}
-    return Decisions(pairs[0], pairs[1], same[first], told)
+    return Decisions(pairs[0], pairs[1], same[first], np.unique(given[~same, 0]), told)
 
 
 def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
@@ -129,7 +152,7 @@ def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPa
         >>> from omniltv.identity import stitch
         >>> pairs = stitch(simulate_retailer(50, seed=1).records).compared
         >>> first = pairs.candidates.left[:1], pairs.candidates.right[:1]
-        >>> apart = Decisions(*first, np.array([False]), {})
+        >>> apart = Decisions(*first, np.array([False]), first[0], {})
         >>> float(decide(pairs, apart, 10_000).probability[0])
         0.0
     """
@@ -160,6 +183,7 @@ def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPa
         },
         levels=pairs.levels,
         model=pairs.model,
+        leaving=decisions.leaving,
     )
 
 

@@ -27,10 +27,13 @@ __all__ = [
     "Known",
     "Masked",
     "Rows",
+    "columns_of",
+    "full_reading",
     "mask_shared",
     "masked_values",
     "normal_values",
     "normalise_records",
+    "origin_of",
     "read_records",
     "rows_of",
     "without_values",
@@ -150,7 +153,7 @@ class Known:
         """Return the names in the columns of records."""
         names: dict[str, frozenset[str]] = {}
         for kind in ("written", "reading"):
-            if f"family_{kind}" in columns:
+            if {f"family_{kind}", f"given_{kind}"} <= columns.keys():
                 family, given = columns[f"family_{kind}"], columns[f"given_{kind}"]
                 both = (family.codes != MISSING) & (given.codes != MISSING)
                 for name, column in (("family", family), ("given", given)):
@@ -300,6 +303,17 @@ def masked_values(records: Records) -> dict[str, frozenset[str]]:
     }
 
 
+def origin_of(column: str) -> str:
+    """Return the field that a column is derived from, or the column itself.
+
+    Examples:
+        >>> origin_of("phone_tail"), origin_of("masked_email"), origin_of("gender")
+        ('phone', 'email', 'gender')
+    """
+    name = column.removeprefix(_ASIDE)
+    return _DERIVED[name][0] if name in _DERIVED else name
+
+
 def _derived(columns: Mapping[str, Column], name: str) -> Column:
     """Return what is derived of another column, or the part of it that still may be used."""
     origin, function = _DERIVED[name]
@@ -340,7 +354,7 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
 
 def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:
     source, record_id = rows.source[rows.order], rows.record_id[rows.order]
-    return Records(source, record_id, _columns(fields))
+    return Records(source, record_id, columns_of(fields))
 
 
 def _each(
@@ -403,7 +417,7 @@ def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]
         usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
         silent = np.flatnonzero(pd.isna(sound))
         sound[silent] = objects(map(usual.get, written[silent].tolist()))
-    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
+    result["full_reading"] = full_reading(result["family_reading"], result["given_reading"])
     return result
 
 
@@ -444,8 +458,14 @@ def _cut(
     return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
 
 
-def _full(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+def full_reading(family: Values, given: Values) -> Values:
+    """Return both readings as one text, in the order of the alphabet, None where one lacks.
+
+    Examples:
+        >>> family, given = np.array(["takahasi", "sato"]), np.array(["hanako", None])
+        >>> full_reading(family, given).tolist()
+        ['hanako takahasi', None]
+    """
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
     first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
@@ -484,8 +504,15 @@ def _too_many(
     return too_many | (families > _FAMILIES)
 
 
-def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
-    """Return the filled fields as columns; both names share their distinct values."""
+def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
+    """Return the filled fields as columns; both names share their distinct values.
+
+    Examples:
+        >>> name, none = np.array(["花子", None]), np.array([None, None])
+        >>> fields = {"family_written": none, "given_written": name}
+        >>> sorted(columns_of(fields | {"family_reading": none, "given_reading": none}))
+        ['given_written']
+    """
     columns = {}
     for kind in ("written", "reading"):
         both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))

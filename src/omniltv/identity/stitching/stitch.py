@@ -1,7 +1,7 @@
 """The one call that takes customer lists to customers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,16 +21,16 @@ from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
+from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
     LinkageState,
     Resolution,
     ResolutionSummary,
-    link_columns,
     previous_of,
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["default_engine", "stitch"]
+__all__ = ["Before", "default_engine", "stitch", "stitched"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -93,7 +93,52 @@ def stitch(
         >>> found.why(("store", "S1"), ("ec", "E1")).same_customer
         True
     """
-    spec = spec or LinkSpec()
+    known = {} if previous is None else customers_of(previous, "previous")
+    before = Before(lambda _: known, {*known.values()})
+    return stitched(records, spec or LinkSpec(), read_decisions(decisions), before)
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The customers of an earlier run.
+
+    Attributes:
+        customers: Returns the earlier customer id by record, given the normalised records.
+        issued: Ids that new customers cannot get.
+
+    Examples:
+        >>> before = Before(lambda records: {("ec", "1"): "ca"}, {"ca"})
+        >>> "ca" in before.issued
+        True
+    """
+
+    customers: Callable[[Records], Mapping[RecordKey, str]]
+    issued: Container[str]
+
+
+def stitched(
+    records: IntoFrameT, spec: LinkSpec, told: dict[str, list[object]], before: Before
+) -> Resolution[IntoFrameT]:
+    """Return the result of `stitch`, given decisions as columns and the earlier customers.
+
+    Args:
+        records: Customer lists, as for `stitch`.
+        spec: How to link.
+        told: The result of `read_decisions`.
+        before: The customers of the earlier run.
+
+    Raises:
+        DataError: As `stitch`.
+        ConfigError: As `stitch`.
+
+    Examples:
+        >>> import pandas as pd
+        >>> lists = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["03-1234-5678"]})
+        >>> before = Before(lambda records: {("ec", "1"): "ca"}, {"ca"})
+        >>> found = stitched(lists, LinkSpec(), read_decisions(None), before)
+        >>> found.crosswalk["customer_id"].tolist()
+        ['ca']
+    """
     intake, normal = read_records(records, normalised=spec.normalised, spelling=spec.spelling)
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
@@ -107,7 +152,6 @@ def stitch(
         seed=spec.seed,
         model=spec.model,
     )
-    told = read_decisions(decisions)
     decided = decisions_about(told, normal)
     if spec.learn_from_decisions:
         pairs = refined(pairs, decided)
@@ -116,8 +160,7 @@ def stitch(
         judged, n_records=len(normal), links=spec.links(judged), unique=unique
     )
     state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
-    known = {} if previous is None else customers_of(previous, "previous")
-    return _resolution(_Found(intake, state, clusters, decided), intake, known)
+    return _resolution(_Found(intake, state, clusters, decided), intake, before)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,14 +196,14 @@ class _Found:
 
 
 def _resolution[FrameT](
-    found: _Found, intake: Intake[FrameT], previous: Mapping[RecordKey, str]
+    found: _Found, intake: Intake[FrameT], before: Before
 ) -> Resolution[FrameT]:
     records, kind = found.records, intake.kind
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
-        previous_of(records, previous),
-        {*previous.values()},
+        previous_of(records, before.customers(records)),
+        before.issued,
     )
     probability = _belonging(found)
     links = np.flatnonzero(found.state.spec.links(found.pairs))
