@@ -391,7 +391,12 @@ def _cut(
 
 
 def full_reading(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+    """Return both readings as one text, in alphabetical order, None if one is missing.
+
+    Examples:
+        >>> full_reading(objects(["sato", "ito"]), objects(["ken", None])).tolist()
+        ['ken sato', None]
+    """
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
     first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
@@ -431,7 +436,14 @@ def _too_many(
 
 
 def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
-    """Return the filled fields as columns; both names share their distinct values."""
+    """Return the filled fields as columns; family and given names share their distinct values.
+
+    Examples:
+        >>> nothing = objects([None])
+        >>> names = dict.fromkeys(("family_written", "family_reading", "given_reading"), nothing)
+        >>> list(columns_of(names | {"given_written": objects(["ken"]), "email": nothing}))
+        ['given_written']
+    """
     columns = {}
     for kind in ("written", "reading"):
         both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))

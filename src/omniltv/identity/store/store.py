@@ -190,14 +190,14 @@ class IdentityStore:
         return f"IdentityStore(run {self.run}: {len(self):,} records, {customers:,} customers)"
 
     def why(self, a: RecordKey, b: RecordKey) -> Evidence:
-        """Return the evidence on whether two records are one person.
+        """Return the evidence on two stored records, as `Resolution.why`.
 
         Args:
-            a: (source, record_id) of the first record.
-            b: (source, record_id) of the second record.
+            a: (source, record_id) of a record.
+            b: (source, record_id) of another record.
 
         Raises:
-            DataError: If a record is unknown.
+            DataError: If the store does not have a record.
         """
         return self._linked.why(a, b)
 
@@ -243,13 +243,13 @@ class IdentityStore:
         return _table(self._linked.households(threshold=threshold, previous=known))
 
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
-        """Return transactions with ``customer_id``; rows of unknown records are rejected.
+        """Return transactions with the stored customers, as `Resolution.attach`.
 
         Args:
-            transactions: A frame with ``source`` and ``record_id``.
+            transactions: A frame with ``source`` and ``record_id`` of each row.
 
         Raises:
-            DataError: If one of the two columns is missing.
+            DataError: If ``source`` or ``record_id`` is missing.
         """
         return attached(transactions, self._linked.customer_of)
 
