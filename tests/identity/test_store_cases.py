@@ -355,3 +355,47 @@ def test_b_an_id_is_never_given_to_somebody_else(how: str, store: IdentityStore)
     rebuilt = people(record("ec", "E2", family_name="林", given_name="剛"))
     store.rebuild(pd.concat([rebuilt, people(record("ec", "E1", **HANA))]))
     assert customers(store)["E2"] != before
+
+
+def test_e11_an_empty_export_does_not_empty_the_store(store: IdentityStore) -> None:
+    before = customers(store)
+    lists = people(record("ec", "E1", **HANA, **CONTACT))
+    with pytest.raises(DataError, match=r"3 of 3 records would be removed .*most_gone=1\.0"):
+        store.rebuild(lists.iloc[:0])
+    assert customers(store) == before
+    store.rebuild(lists.iloc[:0], most_gone=1.0)
+    assert len(store) == 0
+
+
+def test_e11_a_run_that_would_remove_many_records_stops(folder: Path) -> None:
+    world = simulate_retailer(60, seed=2).records
+    store = IdentityStore.create(folder, stitch(world))
+    with pytest.raises(DataError, match="would be removed"):
+        store.rebuild(world.iloc[: len(world) // 2])
+    half = world.iloc[len(world) // 2 :]
+    added = people(record("ec", "new", **HANA))
+    with pytest.raises(DataError, match="would be removed") as caught:
+        store.update(added, gone=half[["source", "record_id"]])
+    assert len(caught.value.rows) == len(half)
+    store.update(added, gone=half[["source", "record_id"]], most_gone=0.6)
+    assert len(store) == len(world) - len(half) + 1
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
+def test_e11_a_share_is_checked(wrong: float, store: IdentityStore) -> None:
+    with pytest.raises(ConfigError, match="most_gone is from 0 to 1"):
+        store.rebuild(people(record("ec", "E1", **HANA)), most_gone=wrong)
+
+
+def test_e14_a_record_that_left_is_forgotten_everywhere(store: IdentityStore, folder: Path) -> None:
+    left = customers(store)["E2"]
+    store.decide(told(("E2", "E1"), same=False))
+    store.update(people(record("ec", "E5", **HANA)), gone=people(record("ec", "E2")))
+    assert "E2" in set(store.audit.to_frame()["record_id"])
+    store.forget(people(record("ec", "E2")))
+    assert "E2" not in set(store.audit.to_frame()["record_id"])
+    assert len(store.decisions) == 0
+    content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert left.encode() not in content
+    with pytest.raises(DataError, match="no such record"):
+        store.forget(people(record("ec", "E9")))

@@ -302,7 +302,7 @@ def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = Non
         ax: Axes to draw on; new ones if None.
 
     Raises:
-        DataError: If one of these columns is missing.
+        DataError: If ``stated``, ``seen`` or ``count`` is missing.
         ConfigError: If Matplotlib is not installed.
 
     Examples:

@@ -459,12 +459,11 @@ def _cut(
 
 
 def full_reading(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in the order of the alphabet, None where one lacks.
+    """Return both readings as one text, in alphabetical order, None if one is missing.
 
     Examples:
-        >>> family, given = np.array(["takahasi", "sato"]), np.array(["hanako", None])
-        >>> full_reading(family, given).tolist()
-        ['hanako takahasi', None]
+        >>> full_reading(objects(["sato", "ito"]), objects(["ken", None])).tolist()
+        ['ken sato', None]
     """
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
@@ -505,12 +504,12 @@ def _too_many(
 
 
 def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
-    """Return the filled fields as columns; both names share their distinct values.
+    """Return the filled fields as columns; family and given names share their distinct values.
 
     Examples:
-        >>> name, none = np.array(["花子", None]), np.array([None, None])
-        >>> fields = {"family_written": none, "given_written": name}
-        >>> sorted(columns_of(fields | {"family_reading": none, "given_reading": none}))
+        >>> nothing = objects([None])
+        >>> names = dict.fromkeys(("family_written", "family_reading", "given_reading"), nothing)
+        >>> list(columns_of(names | {"given_written": objects(["ken"]), "email": nothing}))
         ['given_written']
     """
     columns = {}

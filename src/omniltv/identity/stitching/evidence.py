@@ -97,11 +97,11 @@ class LinkedRecords:
         return dict(zip(self.records.ids(), self.customer.tolist(), strict=True))
 
     def why(self, a: RecordKey, b: RecordKey) -> Evidence:
-        """Return the evidence on whether two records are one person.
+        """Return the evidence on two records.
 
         Args:
-            a: (source, record_id) of the first record.
-            b: (source, record_id) of the second record.
+            a: Key of the first record.
+            b: Key of the second record.
 
         Raises:
             DataError: If a record is unknown.

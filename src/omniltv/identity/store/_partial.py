@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._arrays import Codes, Flags
+from omniltv._arrays import Codes, Flags, Objects
 from omniltv.data.schemas import FIELDS
 from omniltv.identity.linking.protocols import Comparison, LinkModel, Pairs
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
@@ -18,8 +18,6 @@ __all__ = ["EmptyCells", "changed", "completed", "used_again"]
 
 type EmptyCells = Literal["keep", "clear"]
 """What an empty cell of an update does to the stored value."""
-
-type Texts = NDArray[np.object_]
 
 _NAME_FIELDS = frozenset(name for name in FIELDS if "name" in name)
 _NAMES = ("family", "given")
@@ -116,13 +114,13 @@ def _positions(added: Records, old: Records) -> Codes:
     return np.array([position.get(key, MISSING) for key in added.ids()], dtype=np.int64)
 
 
-def _texts(records: Records, name: str) -> Texts:
+def _texts(records: Records, name: str) -> Objects:
     """Return the value of each record, "" if it has none, and "" as an additional last entry."""
     column = records.columns.get(name)
     if column is None:
         return np.full(len(records) + 1, "", dtype=object)
     values = np.append(column.values, "").astype(object)
-    texts: Texts = values[np.append(column.codes, MISSING)]
+    texts: Objects = values[np.append(column.codes, MISSING)]
     return texts
 
 
@@ -135,7 +133,7 @@ def _together(names: Iterable[str], *, apart: bool) -> list[list[str]]:
 
 
 def _kept(
-    now: Mapping[str, Texts], names: Sequence[str], *, given: bool, empty: EmptyCells
+    now: Mapping[str, Objects], names: Sequence[str], *, given: bool, empty: EmptyCells
 ) -> Flags:
     """Return which records keep the stored values of some columns, of shape (n_records,)."""
     if not given:
@@ -145,8 +143,8 @@ def _kept(
 
 
 def _complete_names(
-    now: dict[str, Texts],
-    past: Mapping[str, Texts],
+    now: dict[str, Objects],
+    past: Mapping[str, Objects],
     known: Flags,
     *,
     given: bool,
@@ -167,13 +165,13 @@ def _complete_names(
     now[_FULL] = np.where(pd.isna(full), "", full)
 
 
-def _or_none(texts: Texts) -> Texts:
+def _or_none(texts: Objects) -> Objects:
     result = texts.copy()
     result[texts == ""] = None
     return result
 
 
-def _records(keys: Records, texts: Mapping[str, Texts]) -> Records:
+def _records(keys: Records, texts: Mapping[str, Objects]) -> Records:
     """Return records with some keys and the texts of their columns."""
     nothing = np.full(len(keys), None, dtype=object)
     fields = dict.fromkeys(_NAME_COLUMNS, nothing)

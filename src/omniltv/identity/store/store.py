@@ -1,7 +1,7 @@
 """Stable customer ids over many runs: a folder of records that is updated run by run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,9 +41,13 @@ from omniltv.identity.store._incremental import (
 from omniltv.identity.store._partial import EmptyCells, changed, completed, used_again
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, IssuedIds, dump, restore
 
-__all__ = ["IdentityStore", "StoreUpdate"]
+__all__ = ["MOST_GONE", "IdentityStore", "StoreUpdate"]
 
 
+MOST_GONE = 0.2
+"""Largest share of the stored records that one run removes by default."""
+
+_A_FEW = 10  # records that any run may remove
 _TYPES: Mapping[str, nw.dtypes.DType] = {"run": nw.Int64(), "time": nw.Datetime("us", "UTC")}
 
 
@@ -190,14 +194,14 @@ class IdentityStore:
         return f"IdentityStore(run {self.run}: {len(self):,} records, {customers:,} customers)"
 
     def why(self, a: RecordKey, b: RecordKey) -> Evidence:
-        """Return the evidence on whether two records are one person.
+        """Return the evidence on two stored records, as `Resolution.why`.
 
         Args:
-            a: (source, record_id) of the first record.
-            b: (source, record_id) of the second record.
+            a: (source, record_id) of a record.
+            b: (source, record_id) of another record.
 
         Raises:
-            DataError: If a record is unknown.
+            DataError: If the store does not have a record.
         """
         return self._linked.why(a, b)
 
@@ -243,13 +247,13 @@ class IdentityStore:
         return _table(self._linked.households(threshold=threshold, previous=known))
 
     def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
-        """Return transactions with ``customer_id``; rows of unknown records are rejected.
+        """Return transactions with the stored customers, as `Resolution.attach`.
 
         Args:
-            transactions: A frame with ``source`` and ``record_id``.
+            transactions: A frame with ``source`` and ``record_id`` of each row.
 
         Raises:
-            DataError: If one of the two columns is missing.
+            DataError: If ``source`` or ``record_id`` is missing.
         """
         return attached(transactions, self._linked.customer_of)
 
@@ -259,6 +263,7 @@ class IdentityStore:
         *,
         gone: IntoFrame | None = None,
         empty: EmptyCells = "keep",
+        most_gone: float = MOST_GONE,
     ) -> StoreUpdate[IntoFrameT]:
         """Link new and changed records, remove deleted ones, and keep the others.
 
@@ -273,11 +278,14 @@ class IdentityStore:
             gone: ``source`` and ``record_id`` of records that their source has deleted.
             empty: Whether empty cells of known records ``"keep"`` or ``"clear"`` the stored
                 values.
+            most_gone: Largest share of the stored records that may be removed.
 
         Raises:
-            DataError: If a column is missing, no value of a column can be read, or a deleted
-                record is unknown or is also given in ``records``.
-            ConfigError: If ``empty`` is neither ``"keep"`` nor ``"clear"``.
+            DataError: If a column is missing, no value of a column can be read, a deleted
+                record is unknown or is also given in ``records``, or more records than
+                ``most_gone`` would be removed.
+            ConfigError: If ``empty`` is neither ``"keep"`` nor ``"clear"``, or ``most_gone`` is
+                not from 0 to 1.
             StoreError: If the folder cannot be written, or another writer changed it.
         """
         if empty not in get_args(EmptyCells.__value__):
@@ -292,6 +300,8 @@ class IdentityStore:
         )
         added = without_values(added, masked_values(self._state.records))
         old, drop = self._state.records, self._rows(gone)
+        keys = zip(old.ids(), drop.tolist(), strict=True)
+        _refuse_loss([key for key, lost in keys if lost], len(self), most_gone)
         _refuse_both(added, old, drop)
         added = completed(added, old, {*intake.rows.raw}, empty=empty)
         added, replaced = changed(added, old)
@@ -356,36 +366,45 @@ class IdentityStore:
     def forget(self, records: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Remove records and all data about them: values, links, decisions and audit rows.
 
-        For an erasure request, give all records of the customer. The reported changes are not
-        in the audit. Only a hash of the customer id stays, so the id is not used again.
+        For an erasure request, give all records of the customer. Records that left the store
+        earlier are removed from its audit and decisions. The reported changes are not in the
+        audit. Only a hash of the customer id stays, so the id is not used again.
 
         Args:
             records: ``source`` and ``record_id``.
 
         Raises:
-            DataError: If a column is missing, or there is no such record.
+            DataError: If a column is missing, or a record was never in the store and no
+                decision is about it.
             StoreError: If the folder cannot be written, or another writer changed it, or an older
                 version in it cannot be removed.
         """
         table, kind = read_frame(records, "records")
-        drop = self._rows(records)
-        keys = {key for key, gone in zip(self._state.records.ids(), drop, strict=True) if gone}
+        keys = {*keys_of(table, "records")}
+        past = _customers_in_audit(self._state.audit, keys)
+        about = {key for pair in _pairs_of(self._state.decisions) for key in pair}
+        _refuse_unknown(keys - {*self._state.records.ids(), *past, *about})
+        drop = np.array([key in keys for key in self._state.records.ids()], dtype=np.bool_)
         kept = _not_about(self._state.decisions, keys)
-        customers = set(self._state.customer[drop].tolist())
+        customers = set(self._state.customer[drop].tolist()).union(*past.values())
         customers -= set(self._state.customer[~drop].tolist())
         step = Step(drop, _no_records(), kept, "forgotten", again=self._nobody())
         counts, changes = self._advance(step, forget=(keys, customers))
         self._check_removed()
         return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, [])
 
-    def rebuild(self, records: IntoFrameT) -> Resolution[IntoFrameT]:
+    def rebuild(
+        self, records: IntoFrameT, *, most_gone: float = MOST_GONE
+    ) -> Resolution[IntoFrameT]:
         """Run `stitch` on all records again, keeping ids and decisions, and store the result.
 
         Args:
             records: All customer lists; records that are not in them are removed.
+            most_gone: Largest share of the stored records that may be removed.
 
         Raises:
-            DataError: As `stitch`.
+            DataError: As `stitch`; also if more records than ``most_gone`` would be removed.
+            ConfigError: If ``most_gone`` is not from 0 to 1.
             StoreError: If the folder cannot be written, or another writer changed it.
         """
         past, before = self._state, self._linked.customer_of
@@ -401,6 +420,7 @@ class IdentityStore:
         found = stitched(records, self._spec, told, Before(known, past.issued))
         state = _state_of(found, self.run + 1, past.audit)
         after = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
+        _refuse_loss([key for key in before if key not in after], len(self), most_gone)
         reasons = _full_run_reasons(found, before, self._spec)
         another = of_another(state.records)
         changes = audit_rows(before, after, state.version, reasons, another=another)
@@ -464,10 +484,7 @@ class IdentityStore:
             return rows
         keys = keys_of(read_frame(frame, "records")[0], "records")
         position = {key: row for row, key in enumerate(self._state.records.ids())}
-        unknown = [key for key in keys if key not in position]
-        if unknown:
-            hint = "store.crosswalk has all known records"
-            raise DataError("no such record", column="record_id", rows=unknown, hint=hint)
+        _refuse_unknown([key for key in keys if key not in position])
         rows[[position[key] for key in keys]] = True
         return rows
 
@@ -539,6 +556,37 @@ def _table(columns: Mapping[str, Sequence[object]]) -> Table:
 def _no_records() -> Records:
     nothing = np.empty(0, dtype=object)
     return Records(nothing, nothing, {})
+
+
+def _refuse_unknown(keys: Collection[RecordKey]) -> None:
+    if keys:
+        hint = "store.crosswalk has all known records"
+        raise DataError("no such record", column="record_id", rows=sorted(keys), hint=hint)
+
+
+def _refuse_loss(gone: Sequence[RecordKey], n_records: int, most_gone: float) -> None:
+    """Raise DataError if a run would remove all records, or many of them."""
+    if not 0 <= most_gone <= 1:
+        hint = "most_gone=0.5 lets a run remove half of the records"
+        raise ConfigError(f"most_gone is from 0 to 1, got {most_gone}. Hint: {hint}")
+    all_or_many = len(gone) == n_records or len(gone) > _A_FEW
+    if all_or_many and len(gone) > most_gone * n_records:
+        problem = f"{len(gone):,} of {n_records:,} records would be removed from the store"
+        hint = "check that the export is complete, or allow it: most_gone=1.0"
+        raise DataError(problem, column="record_id", rows=gone, hint=hint)
+
+
+def _customers_in_audit(
+    audit: Mapping[str, Sequence[object]], keys: AbstractSet[RecordKey]
+) -> dict[RecordKey, set[str]]:
+    """Return the customer ids that some records had, by record, of those in the audit."""
+    names: dict[RecordKey, set[str]] = {}
+    columns = (audit[name] for name in ("source", "record_id", "before", "after"))
+    for source, record_id, *ids in zip(*columns, strict=True):
+        key = (str(source), str(record_id))
+        if key in keys:
+            names.setdefault(key, set()).update(str(name) for name in ids if name)
+    return names
 
 
 def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
