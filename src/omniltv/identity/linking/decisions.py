@@ -48,6 +48,14 @@ class Decisions:
         same: Whether they are one person.
         leaving: Positions of the records named first in decisions that separate two records.
         unused: Rows of the table that could not be used, with the reason, as columns.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> row = ("ec", "1", "ec", "9", True)
+        >>> columns = {name: [value] for name, value in zip(DECISION_COLUMNS, row, strict=True)}
+        >>> decisions = decisions_about(columns, records)
+        >>> len(decisions), decisions.unused["reason"]
+        (0, ['no such record'])
     """
 
     left: Codes
@@ -68,6 +76,12 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
 
     Raises:
         DataError: If a column is missing, or ``same`` is not true or false.
+
+    Examples:
+        >>> import pandas as pd
+        >>> rows = [("ec", 1, "store", 7, True)]
+        >>> read_decisions(pd.DataFrame(rows, columns=DECISION_COLUMNS))["record_id_b"]
+        ['7']
     """
     if frame is None:
         return {name: [] for name in DECISION_COLUMNS}
@@ -102,6 +116,14 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
 
     Raises:
         DataError: If decisions contradict each other.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> row = ("ec", "2", "ec", "1", True)
+        >>> columns = {name: [value] for name, value in zip(DECISION_COLUMNS, row, strict=True)}
+        >>> decisions = decisions_about(columns, records)
+        >>> decisions.left.tolist(), decisions.right.tolist(), decisions.same.tolist()
+        ([0], [1], [True])
     """
     rows = [tuple(map(str, row)) for row in zip(*(columns[name] for name in _ENDS), strict=True)]
     position = records.position if rows else {}
@@ -123,7 +145,17 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
 
 
 def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
-    """Return the pairs with the decisions added, as evidence that nothing outweighs."""
+    """Return the pairs with the decisions added, as evidence that nothing outweighs.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> pairs = stitch(simulate_retailer(50, seed=1).records).compared
+        >>> first = pairs.candidates.left[:1], pairs.candidates.right[:1]
+        >>> apart = Decisions(*first, np.array([False]), first[0], {})
+        >>> float(decide(pairs, apart, 10_000).probability[0])
+        0.0
+    """
     if not len(decisions):
         return pairs
     found = pairs.candidates

@@ -61,6 +61,11 @@ class Rows:
         source: Source of each row, of shape (n_rows,).
         record_id: Id of each row within its source.
         raw: The personal columns that the list has, as given.
+
+    Examples:
+        >>> rows = Rows(np.array(["store", "ec"]), np.array(["1", "7"]), {})
+        >>> rows.keys(), rows.order.tolist()
+        ([('store', '1'), ('ec', '7')], [1, 0])
     """
 
     source: Values
@@ -86,6 +91,12 @@ class Intake[FrameT]:
         rejected: The rejected rows as given, with ``reason``.
         reasons: Number of rejected rows by reason.
         kind: Kind of frame that the list was.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": "ec", "record_id": ["1", None], "phone": ["1", "2"]})
+        >>> intake, _ = read_records(table, normalised=False, spelling=Spelling())
+        >>> intake.n_rows, dict(intake.reasons)
+        (2, {'record_id: missing': 1})
     """
 
     rows: Rows
@@ -107,6 +118,10 @@ class Masked:
         column: Name of the field.
         value: The value.
         rows: Positions of the records that had it.
+
+    Examples:
+        >>> Masked("phone", "0312345678", np.array([0, 4, 7]))  # the value is not shown
+        Masked(column='phone')
     """
 
     column: str
@@ -121,6 +136,13 @@ class Known:
     Attributes:
         names: Values of each name column, of records that have both names.
         readings: Most common reading of each written name, for ``family`` and ``given``.
+
+    Examples:
+        >>> written = Column.of(["花子", "花子"])
+        >>> readings = {"given_written": written, "given_reading": Column.of(["hanako", None])}
+        >>> families = {"family_written": written, "family_reading": written}
+        >>> Known.of(readings | families).readings["given"]
+        {'花子': 'hanako'}
     """
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -164,6 +186,12 @@ def read_records(
     Raises:
         DataError: As `omniltv.data.check`; also if every personal column is missing, or the
             list is normalised and ``normalised`` is false, or the reverse.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["090-1234-5678"]})
+        >>> intake, records = read_records(table, normalised=False, spelling=Spelling())
+        >>> records.columns["phone"].values.tolist()
+        ['+819012345678']
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
@@ -181,7 +209,14 @@ def read_records(
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:
-    """Return the rows of a list with some of its personal columns."""
+    """Return the rows of a list with some of its personal columns.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": ["ec"], "record_id": [1.0], "phone": ["090-1234-5678"]})
+        >>> rows = rows_of(read_frame(table, "records")[0], ["phone"])
+        >>> rows.keys(), rows.raw["phone"].tolist()
+        ([('ec', '1')], ['090-1234-5678'])
+    """
     source, record_id = (
         _each(normalise.key, objects(table[name].to_list()), "") for name in ("source", "record_id")
     )
@@ -195,6 +230,13 @@ def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None
         rows: Valid rows.
         spelling: How values are read.
         known: Names of other records; only those of these rows are used if None.
+
+    Examples:
+        >>> email = {"email": np.array(["Ann@Example.JP", "n/a"], dtype=object)}
+        >>> rows = Rows(np.array(["ec", "ec"]), np.array(["2", "1"]), email)
+        >>> records = normalise_records(rows, Spelling())
+        >>> records.ids(), records.columns["email"].codes.tolist()
+        ([('ec', '1'), ('ec', '2')], [-1, 0])
     """
     n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
     return _records(rows, _fields(raw, n, spelling) | _names(raw, n, known or Known()))
@@ -205,6 +247,13 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
 
     Too many are more than ``max_sharing`` records and, where the values belong to a
     family, more than a few family names; for birth dates, many times the mean.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678"] * 3 + ["09012345678"])}
+        >>> records = Records(np.array(["ec"] * 4), np.array(list("abcd")), phone)
+        >>> clean, masked = mask_shared(records, max_sharing=2)
+        >>> clean.columns["phone"].codes.tolist(), masked[0].rows.tolist()
+        ([-1, -1, -1, 1], [0, 1, 2])
     """
     masked, values = [], {}
     for name in [name for name in _MASKED if name in records.columns]:
@@ -221,6 +270,13 @@ def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Re
     """Return records without some values by column, and with derived columns.
 
     The values are put aside in columns ``masked_…``, which nothing compares.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678", "09012345678"])}
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), phone)
+        >>> clean = without_values(records, {"phone": frozenset(["0312345678"])})
+        >>> sorted(clean.columns)
+        ['masked_phone', 'phone', 'phone_tail']
     """
     columns = dict(records.columns)
     for name in masked.keys() & columns.keys():
@@ -232,7 +288,14 @@ def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Re
 
 
 def masked_values(records: Records) -> dict[str, frozenset[str]]:
-    """Return the values that were put aside, by column."""
+    """Return the values that were put aside, by column.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678", "09012345678"])}
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), phone)
+        >>> masked_values(without_values(records, {"phone": frozenset(["0312345678"])}))
+        {'phone': frozenset({'0312345678'})}
+    """
     aside = {name: column for name, column in records.columns.items() if name.startswith(_ASIDE)}
     return {
         name.removeprefix(_ASIDE): frozenset(column.values[column.count > 0].tolist())
@@ -304,7 +367,12 @@ def _each(
 
 
 def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
-    """Return values of a personal field in their one spelling, None for placeholders."""
+    """Return values of a personal field in their one spelling, None for placeholders.
+
+    Examples:
+        >>> normal_values("phone", ["090-1234-5678", "n/a"], Spelling()).tolist()
+        ['+819012345678', None]
+    """
     return _each(_normalisers(spelling).get(name, normalise.plain), values)
 
 

@@ -172,7 +172,15 @@ class LinkedRecords:
 
 
 def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
-    """Return the names of the rules that proposed a pair."""
+    """Return the names of the rules that proposed a pair.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> pairs = stitch(simulate_retailer(50, seed=1).records).compared
+        >>> set(rules_of(pairs, 0)) <= set(pairs.candidates.rules)
+        True
+    """
     proposed = pairs.candidates.proposed[row]
     return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
 
@@ -191,7 +199,17 @@ def _level(pairs: ScoredPairs, name: str, row: int) -> str:
 def link_columns(
     records: Records, pairs: ScoredPairs, rows: NDArray[np.intp], kept: NDArray[np.bool_]
 ) -> dict[str, Sequence[object]]:
-    """Return the columns of the links table."""
+    """Return the columns of the links table.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.identity import stitch
+        >>> keys = {"source": ["ec", "store"], "record_id": ["1", "7"]}
+        >>> found = stitch(pd.DataFrame(keys | {"phone": ["090-1234-5678", "09012345678"]}))
+        >>> columns = link_columns(found.records, found.compared, np.array([0]), np.array([True]))
+        >>> columns["record_id_a"], columns["record_id_b"], columns["rules"]
+        (['1'], ['7'], ['phone'])
+    """
     left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
     return {
         "source_a": records.source[left].tolist(),

@@ -109,6 +109,18 @@ class LinkageState:
         judged: The pairs with manual decisions added.
         decisions: All decisions, as columns.
         unique: Code of each record's source, if a person has at most one record in it.
+
+    Examples:
+        >>> from omniltv.identity.stitching.spec import unique_codes
+        >>> from omniltv.identity.stitching.stitch import default_engine
+        >>> phone, spec = Column.of(["1", "1"]), LinkSpec(unique_sources=("app",))
+        >>> records = Records(np.array(["app", "ec"]), np.array(["7", "8"]), {"phone": phone})
+        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
+        >>> unique = unique_codes(records.source, spec.unique_sources)
+        >>> state = LinkageState(spec, records, (), pairs, pairs, {}, unique)
+        >>> len(state.judged.candidates), state.unique.tolist()
+        (1, [0, -1])
     """
 
     spec: LinkSpec
@@ -317,7 +329,13 @@ class Resolution[FrameT]:
 
 
 def previous_of(records: Records, customer_of: Mapping[RecordKey, str]) -> NDArray[np.object_]:
-    """Return the customer id of each record in a crosswalk, None if it has none."""
+    """Return the customer id of each record in a crosswalk, None if it has none.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> previous_of(records, {("ec", "2"): "a"}).tolist()
+        [None, 'a']
+    """
     if not customer_of:
         return np.full(len(records), None, dtype=object)
     return objects(customer_of.get(key) for key in records.ids())

@@ -344,7 +344,16 @@ def _check_model(spec: LinkSpec) -> None:
 
 
 def default_engine() -> LinkEngine:
-    """Return the default engine of `stitch`."""
+    """Return the default engine of `stitch`.
+
+    Examples:
+        >>> phone, spec = Column.of(["1", "1"]), LinkSpec()
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {"phone": phone})
+        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
+        >>> len(pairs.candidates)
+        1
+    """
     from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
         RecordLinkageEngine,
     )

@@ -1,4 +1,4 @@
-"""What a model says by frequency and recency: histogram, expectations and matrices."""
+"""Predictions by frequency and recency: histogram, expectations and matrices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -213,7 +213,7 @@ def _frequencies(history: PurchaseHistory, most: int) -> tuple[Integers, list[st
 
 
 def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[str]]:
-    """Return the class of each row's recency, and how classes are called."""
+    """Return the class of each row's recency, and the labels of the classes."""
     bought = history.frequency > 0
     if not bought.any():
         return np.zeros(len(history), dtype=np.int64), ["none"]

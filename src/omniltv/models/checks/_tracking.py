@@ -155,10 +155,10 @@ class _Calendar:
     """Repeat purchases of the rows of a history in numbered calendar periods.
 
     Attributes:
-        grain: What is numbered.
+        grain: The unit of the numbered periods.
         birth: Period of the first purchase of each row, of shape (n_rows,).
         split: Last period of calibration.
-        last: Last period looked at.
+        last: Last period of the tracking.
         row: Row of each repeat purchase, until the last period.
         period: Its period.
     """
@@ -188,7 +188,7 @@ class _Calendar:
         wrong = (ends != ends[0]) | (found != history.frequency)
         if wrong.any():
             hint = f'history = log.history(end=..., period="{grain}"), and the same period here'
-            problem = "the history does not say what the log says"
+            problem = "the history differs from the log"
             raise DataError(problem, rows=history.customer_id[wrong].tolist(), hint=hint)
         if last <= birth.min():
             raise ConfigError(f"nothing to track until {until}. Hint: a later `until`")
@@ -253,8 +253,8 @@ def _expected(
 ) -> Floats:
     """Return draws of expected repeat purchases until each end, (n_groups, n_steps, n_draws).
 
-    Customers of one kind (one cell of the fit) and one age at the end of a step expect the
-    same, so each kind and age is worked out once.
+    Customers of the same cell of the fit and the same age at the end of a step have the same
+    expectation, so each cell and age is computed once.
     """
     cells = fit.cells(history)
     _, first, kind = np.unique(

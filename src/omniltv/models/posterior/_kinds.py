@@ -1,6 +1,6 @@
-"""Kinds of models: which data a kind of model takes, and which fit comes out.
+"""Kinds of models: the data and the fit of each kind.
 
-This is the only module that tells kinds of models apart.
+This is the only module that distinguishes kinds of models.
 """
 
 from collections.abc import Callable
@@ -36,12 +36,12 @@ _HISTORY = 'PurchaseLog.from_frame(frame).history(unit="week")'
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a fit of any kind is made of, next to its model.
+    """The parts of a fit of any kind, apart from its model.
 
     Attributes:
         pooling: How groups are pooled.
         draws: Draws of the coordinates.
-        diagnostics: How good the draws are.
+        diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
         unit: The unit of time; None if time does not matter to the model.
     """
@@ -55,14 +55,14 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """What fitting and loading need to know of a kind of model.
+    """The data, observations and fit of a kind of model.
 
     Attributes:
         data: The class of the data.
-        hint: The line that makes such data.
-        observe: From a model and data to the rows that inform it, as distinct states.
-        unit_of: From data to their unit of time; None if time does not matter.
-        fit: From a model and the parts of a fit to the fit.
+        hint: Code that makes such data.
+        observe: Returns the observations of a model, as distinct states of the data.
+        unit_of: Returns the unit of time of the data; None if time does not matter.
+        fit: Returns the fit of a model from its parts.
     """
 
     data: type
@@ -129,7 +129,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
 
 
 def kind_of(model: object) -> Kind:
-    """Return the kind of a model, by the members that it has.
+    """Return the kind of a model, determined by its members.
 
     Raises:
         ConfigError: If it is not a model.
