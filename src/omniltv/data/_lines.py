@@ -22,6 +22,7 @@ type Rows = Literal["auto", "lines", "tickets"]
 type IdenticalLines = Literal["keep", "set_aside"]
 """What happens to lines that are equal to another line of their order."""
 
+_ARTICLE = ("item", "category")
 _BUYER = ("source", "record_id", "customer_id")
 
 
@@ -84,7 +85,8 @@ def repeated_rows(
         rule: What rows of one id are.
     """
     part = table[rows, :]
-    content = joint_codes(chain([key], (content_codes(part[name]) for name in fields)))
+    told = [*fields, *(name for name in _ARTICLE if name in part.columns)]
+    content = joint_codes(chain([key], (content_codes(part[name]) for name in told)))
     copy = pd.Series(content).duplicated().to_numpy()
     first = _first_of(key)
     buyer = joint_codes(chain([key], (content_codes(part[n]) for n in _BUYER if n in fields)))
