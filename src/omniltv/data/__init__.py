@@ -7,28 +7,46 @@ if TYPE_CHECKING:
     from omniltv.data.cdnow import load_cdnow
     from omniltv.data.checking import Checked, check
     from omniltv.data.history import DistinctStates, PurchaseHistory
-    from omniltv.data.log import CalibrationHoldout, PurchaseLog
+    from omniltv.data.holdout import CalibrationHoldout
+    from omniltv.data.items import OrderItems
+    from omniltv.data.log import PurchaseLog
+    from omniltv.data.refunds import ByReference, EqualAmount, LargestEarlier, RefundRule
+    from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
 
 __all__ = [
+    "ByReference",
     "CalibrationHoldout",
     "Checked",
     "DistinctStates",
+    "EqualAmount",
+    "IntakeReport",
+    "LargestEarlier",
+    "OrderItems",
     "PurchaseHistory",
     "PurchaseLog",
+    "RefundRule",
     "Retailer",
+    "Tolerance",
     "check",
     "load_cdnow",
     "simulate_retailer",
 ]
 
 _HOME = {
-    "CalibrationHoldout": "log",
+    "ByReference": "refunds",
+    "CalibrationHoldout": "holdout",
     "Checked": "checking",
     "DistinctStates": "history",
+    "EqualAmount": "refunds",
+    "IntakeReport": "report",
+    "LargestEarlier": "refunds",
+    "OrderItems": "items",
     "PurchaseHistory": "history",
     "PurchaseLog": "log",
+    "RefundRule": "refunds",
     "Retailer": "simulate",
+    "Tolerance": "report",
     "check": "checking",
     "load_cdnow": "cdnow",
     "simulate_retailer": "simulate",

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,10 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame
-from omniltv.data.checking import Checked, check
+from omniltv.data.checking import Checked, examine
+from omniltv.data.report import IntakeReport, Tolerance, entry_of
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
-from omniltv.errors import DataError
+from omniltv.errors import DataError, DataWarning
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
@@ -42,6 +45,8 @@ __all__ = [
 type Values = NDArray[np.object_]
 """A text per record, None where there is none."""
 
+_PACKAGE = str(Path(__file__).parents[2])
+_NOBODY = "no personal column, so every record is a customer of its own"
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _ASIDE = "masked_"  # before the name of a column: the values that were taken from it
 _FAMILIES = 5
@@ -88,9 +93,9 @@ class Intake[FrameT]:
 
     Attributes:
         rows: The valid rows.
-        rejected: The rejected rows as given, with ``reason``.
-        reasons: Number of rejected rows by reason.
+        report: Rows kept and set aside, by reason.
         kind: Kind of frame that the list was.
+        whole_ids: Whether its record ids are whole numbers.
 
     Examples:
         >>> table = pd.DataFrame({"source": "ec", "record_id": ["1", None], "phone": ["1", "2"]})
@@ -100,14 +105,24 @@ class Intake[FrameT]:
     """
 
     rows: Rows
-    rejected: FrameT
-    reasons: Mapping[str, int]
+    report: IntakeReport[FrameT]
     kind: FrameKind[FrameT]
+    whole_ids: bool
+
+    @property
+    def rejected(self) -> FrameT:
+        """The rejected rows as given, with ``reason``."""
+        return self.report.rejected
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Number of rejected rows by reason."""
+        return {entry.reason: entry.rows for entry in self.report.asides}
 
     @property
     def n_rows(self) -> int:
         """Number of rows given."""
-        return len(self.rows.source) + sum(self.reasons.values())
+        return self.report.given.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +189,7 @@ def read_records(
     normalised: bool,
     spelling: Spelling,
     known: Known | None = None,
+    tolerance: Tolerance | None = None,
 ) -> tuple[Intake[IntoFrameT], Records]:
     """Return a customer list as checked rows, and its valid rows as normalised records.
 
@@ -182,10 +198,15 @@ def read_records(
         normalised: Whether the list has `NORMAL_COLUMNS`, which stay as they are.
         spelling: How values are read if the list is not normalised.
         known: Names of other records; only those of the list are used if None.
+        tolerance: How much may be rejected; ``Tolerance()`` if None.
 
     Raises:
-        DataError: As `omniltv.data.check`; also if every personal column is missing, or the
-            list is normalised and ``normalised`` is false, or the reverse.
+        IntakeError: If more is rejected than ``tolerance`` allows.
+        DataError: As `omniltv.data.check`; also if the list is normalised and ``normalised``
+            is false, or the reverse.
+
+    Warns:
+        DataWarning: If every personal column is missing.
 
     Examples:
         >>> table = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["090-1234-5678"]})
@@ -195,11 +216,15 @@ def read_records(
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
-    checked: Checked[Any] = check(table.to_native(), "records")
+    checked: Checked[Any] = examine(table.to_native(), "records")
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
-    intake = Intake(rows, kind.native(rejected), checked.reasons, kind)
+    report = replace(checked.report, rejected=kind.native(rejected))
+    if not names:
+        report = replace(report, changes=(entry_of(_NOBODY, len(rows.source)),))
+    report.judge(tolerance)
+    intake = Intake(rows, report, kind, valid["record_id"].dtype.is_integer())
     if not normalised:
         return intake, normalise_records(rows, spelling, known)
     fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
@@ -348,7 +373,8 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
     fields = NORMAL_COLUMNS if normalised else FIELDS
     found = [name for name in fields if name in columns]
     if not found and {"source", "record_id"} <= {*columns}:
-        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
+        hint = f"add at least one of {', '.join(fields)}"
+        warn(f"{_NOBODY}. Hint: {hint}", DataWarning, skip_file_prefixes=(_PACKAGE,))
     return found
 
 

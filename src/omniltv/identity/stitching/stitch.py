@@ -11,6 +11,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
@@ -24,6 +25,7 @@ from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_re
 from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
     LinkageState,
+    RecordFrames,
     Resolution,
     ResolutionSummary,
     previous_of,
@@ -52,13 +54,15 @@ def stitch(
     spec: LinkSpec | None = None,
     previous: IntoFrame | None = None,
     decisions: IntoFrame | None = None,
+    tolerance: Tolerance | None = None,
 ) -> Resolution[IntoFrameT]:
     """Return which source records belong to one person.
 
     Rows are checked as by `omniltv.data.check`. If several rows have one id, one of them is
     used if their contents are equal, and none if the contents differ. The result does not
     depend on the order of the rows. A record without any identifying value becomes a
-    customer of its own.
+    customer of its own; in a list without any personal column, this is every record, and a
+    `DataWarning` says so.
 
     Args:
         records: Customer lists, one row per source record: ``source``, ``record_id`` and
@@ -69,11 +73,13 @@ def stitch(
         decisions: Pairs of records that are, or are not, one person, whatever the evidence:
             ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and ``same`` (true or
             false). Decisions about unknown records are in `Resolution.unused_decisions`.
+        tolerance: How many rows may be rejected before there is a warning or an error;
+            ``Tolerance()`` if None.
 
     Raises:
-        DataError: If a key column or every personal column is missing, no value of a column
-            can be read, ``previous`` has missing values or two rows for one record, or
-            decisions contradict each other.
+        IntakeError: If more is rejected than ``tolerance`` allows.
+        DataError: If a key column is missing, no value of a column can be read, ``previous``
+            has missing values or two rows for one record, or decisions contradict each other.
         ConfigError: If ``spec`` names a unique source that is not in the records, or a model
             that lacks one of its comparisons.
 
@@ -95,7 +101,8 @@ def stitch(
     """
     known = {} if previous is None else customers_of(previous, "previous")
     before = Before(lambda _: known, {*known.values()})
-    return stitched(records, spec or LinkSpec(), read_decisions(decisions), before)
+    told = read_decisions(decisions)
+    return stitched(records, spec or LinkSpec(), told, before, tolerance=tolerance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +124,12 @@ class Before:
 
 
 def stitched(
-    records: IntoFrameT, spec: LinkSpec, told: dict[str, list[object]], before: Before
+    records: IntoFrameT,
+    spec: LinkSpec,
+    told: dict[str, list[object]],
+    before: Before,
+    *,
+    tolerance: Tolerance | None = None,
 ) -> Resolution[IntoFrameT]:
     """Return the result of `stitch`, given decisions as columns and the earlier customers.
 
@@ -126,8 +138,10 @@ def stitched(
         spec: How to link.
         told: The result of `read_decisions`.
         before: The customers of the earlier run.
+        tolerance: How much may be rejected; ``Tolerance()`` if None.
 
     Raises:
+        IntakeError: As `stitch`.
         DataError: As `stitch`.
         ConfigError: As `stitch`.
 
@@ -139,7 +153,9 @@ def stitched(
         >>> found.crosswalk["customer_id"].tolist()
         ['ca']
     """
-    intake, normal = read_records(records, normalised=spec.normalised, spelling=spec.spelling)
+    intake, normal = read_records(
+        records, normalised=spec.normalised, spelling=spec.spelling, tolerance=tolerance
+    )
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
@@ -198,7 +214,7 @@ class _Found:
 def _resolution[FrameT](
     found: _Found, intake: Intake[FrameT], before: Before
 ) -> Resolution[FrameT]:
-    records, kind = found.records, intake.kind
+    records, frames = found.records, RecordFrames(intake.kind, intake.whole_ids)
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
@@ -212,18 +228,18 @@ def _resolution[FrameT](
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     clusters = _clusters(found, customer, probability)
     return Resolution(
-        crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
-        links=kind.build(link, numbers),
-        clusters=kind.build(clusters, numbers),
-        rejected=intake.rejected,
-        masked_values=kind.build(_masked(found.state.masked, records), numbers),
-        oversized=kind.build(_oversized(found.pairs), numbers),
-        unused_decisions=kind.build(found.decisions.unused),
+        crosswalk=frames.build(_crosswalk(found, customer, probability), numbers),
+        links=frames.build(link, numbers),
+        clusters=frames.build(clusters, numbers),
+        report=intake.report,
+        masked_values=frames.build(_masked(found.state.masked, records), numbers),
+        oversized=frames.build(_oversized(found.pairs), numbers),
+        unused_decisions=intake.kind.build(found.decisions.unused),
         _summary=_summary(found, links[kept], clusters),
         _state=found.state,
         _customer=customer,
         _order=found.shown,
-        _kind=kind,
+        _frames=frames,
     )
 
 
