@@ -174,7 +174,7 @@ def test_b19_the_store_answers_as_the_resolution_does(tmp_path: Path) -> None:
     expected = found.households().sort_values("customer_id", ignore_index=True)
     pd.testing.assert_frame_equal(homes, expected, check_dtype=False)
     bought = world.transactions
-    assert store.attach(bought).summary() == found.attach(bought).summary()
+    assert repr(store.attach(bought).report) == repr(found.attach(bought).report)
     assert 0 < len(store.review(20)) <= 20
     with pytest.raises(ConfigError, match=r"at least 0\.1"):
         store.households(threshold=0.05)
