@@ -163,7 +163,7 @@ def _long_silence(
 ) -> Finding:
     """Compare the longest silence with those that the model expects."""
     longest = float((history.T - history.recency).max(initial=0.0))
-    rows, times = _some(np.flatnonzero(history.T > longest), _SIMULATED, rng)
+    rows, times = _some(np.flatnonzero(longest < history.T), _SIMULATED, rng)
     some = history.take(rows)
     parameters = fit.cells(some).parameters(picked)
     kept = 1 - _share_below(fit, parameters, some.T, history.at_least)
