@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data import CalibrationHoldout
 from omniltv.models import (
     GammaGamma,
     PurchaseFit,

@@ -6,7 +6,7 @@ import pytest
 from tests.models.checks._splits import SIZE, TRUTH, split_of
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.data.log import CalibrationHoldout, PurchaseLog
+from omniltv.data import CalibrationHoldout, PurchaseLog
 from omniltv.models import (
     BgNbd,
     GammaGamma,

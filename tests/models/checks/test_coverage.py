@@ -6,7 +6,7 @@ from scipy import stats
 from tests._statistics import assert_plausible, assert_share, sigmas
 from tests.models.checks._splits import SHORT, moved
 
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data import CalibrationHoldout
 from omniltv.errors import ConfigError
 from omniltv.models import (
     GammaGamma,

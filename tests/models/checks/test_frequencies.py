@@ -5,7 +5,7 @@ import pytest
 from tests._statistics import sigmas
 from tests.models.checks._splits import SHORT, SIZE, TRUTH, moved, split_of
 
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data import CalibrationHoldout
 from omniltv.errors import ConfigError
 from omniltv.models import (
     BgBb,

@@ -7,7 +7,7 @@ import pytest
 from tests._statistics import assert_shares, sigmas
 from tests.models.checks._splits import SHORT, TRUTH, moved, split_of
 
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data import CalibrationHoldout
 from omniltv.models import (
     BgBb,
     BgNbd,

@@ -134,6 +134,7 @@ def tracking(
         True
     """
     check_unit(fit, history)
+    _refuse_selected(history)
     calendar = _Calendar.of(history, log, TimeUnit(period), until)
     size = (step or Span(1.0, fit.unit)).to(calendar.grain)
     if size < 1:
@@ -148,6 +149,14 @@ def tracking(
         actual=calendar.actual(ends, codes, len(labels)),
         expected=_expected(fit, history, calendar, ends, codes, picked),
     )
+
+
+def _refuse_selected(history: PurchaseHistory) -> None:
+    """Raise an error if a history lacks customers: tracking treats all of them as new."""
+    if history.at_least:
+        message = f"a history of customers with at least {history.at_least} repeat purchases"
+        hint = "frequency_histogram and a holdout compare what customers of a selected history do"
+        raise ConfigError(f"{message} cannot be tracked from their first purchases. Hint: {hint}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,9 @@ from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling
-from omniltv.models.processes.protocols import ChannelModel, PurchaseModel, SpendModel
+from omniltv.models.posterior.selection import selection
+from omniltv.models.processes._selection import selected
+from omniltv.models.processes.protocols import ChannelModel, Model, PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
 __all__ = ["AnyFit", "AnyModel", "Kind", "Parts", "kind_of"]
@@ -61,15 +63,19 @@ class Kind:
         data: The class of the data.
         hint: Code that makes such data.
         observe: Returns the observations of a model, as distinct states of the data.
+        likelihood: Returns the model whose likelihood is that of the data.
         unit_of: Returns the unit of time of the data; None if time does not matter.
         fit: Returns the fit of a model from its parts.
+        sample: Returns signs that the data are a selected sample, given a fit and a seed.
     """
 
     data: type
     hint: str
     observe: Callable[[Any, Any], Observations]
+    likelihood: Callable[[Any, Any], Model]
     unit_of: Callable[[Any], TimeUnit | None]
     fit: Callable[[Any, Parts], AnyFit]
+    sample: Callable[[Any, Any, int], tuple[str, ...]]
 
 
 def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
@@ -94,6 +100,11 @@ def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observa
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
 
+def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[str, ...]:  # noqa: ARG001
+    """Return nothing: only a purchase model expects customers who did not buy."""
+    return ()
+
+
 _KINDS: tuple[tuple[type, Kind], ...] = (
     (
         PurchaseModel,
@@ -101,8 +112,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseHistory,
             hint=_HISTORY,
             observe=lambda _, history: purchases_observed(history),
+            likelihood=lambda model, history: selected(model, history.at_least),
             unit_of=lambda history: TimeUnit(history.unit),
             fit=_purchase_fit,
+            sample=lambda found, history, seed: selection(found, history, seed=seed).problems,
         ),
     ),
     (
@@ -111,8 +124,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseHistory,
             hint=_HISTORY,
             observe=lambda _, history: spend_observed(history),
+            likelihood=lambda model, _: model,
             unit_of=lambda _: None,
             fit=_spend_fit,
+            sample=_not_checked,
         ),
     ),
     (
@@ -121,8 +136,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseLog,
             hint="PurchaseLog.from_frame(frame)",
             observe=_channels_observed,
+            likelihood=lambda model, _: model,
             unit_of=lambda _: None,
             fit=_channel_fit,
+            sample=_not_checked,
         ),
     ),
 )
