@@ -542,7 +542,8 @@ class PurchaseLog[FrameT]:
         """Return the error that the log has no purchases: none was given, or none was kept."""
         if not self.report.given.rows:
             hint = "give a table with rows; from_frame got none"
-            return DataError("the log has no purchases: its table is empty", hint=hint)
+            problem = "the log has no purchases: its table is empty"
+            return DataError(problem, column="time", hint=hint)
         return DataError("the log has no purchases", column="time", hint="look at log.report")
 
     def _last(self, end: Moment | None) -> np.datetime64:
