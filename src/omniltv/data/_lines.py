@@ -13,9 +13,9 @@ from omniltv._frames import Eager
 from omniltv.data._read import content_codes, day_codes, joint_codes
 from omniltv.errors import ConfigError
 
-__all__ = ["IdenticalLines", "OrderLines", "RowRule", "Rows", "repeated_rows"]
+__all__ = ["IdenticalLines", "OrderLines", "RowKind", "RowRule", "repeated_rows"]
 
-type Rows = Literal["auto", "lines", "tickets"]
+type RowKind = Literal["auto", "lines", "tickets"]
 """What a row is: a line of an order, a whole order (ticket), or whichever the table shows."""
 
 type IdenticalLines = Literal["keep", "set_aside"]
@@ -38,7 +38,7 @@ class RowRule:
         ConfigError: If a value is unknown.
     """
 
-    rows: Rows = "auto"
+    rows: RowKind = "auto"
     identical_lines: IdenticalLines = "keep"
 
     def __post_init__(self) -> None:

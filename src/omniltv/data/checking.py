@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
-from omniltv.data._lines import IdenticalLines, OrderLines, RowRule, Rows, repeated_rows
+from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
     content_codes,
@@ -123,7 +123,7 @@ def check(
     table: TableName = "transactions",
     *,
     now: Moment | None = None,
-    rows: Rows = "auto",
+    rows: RowKind = "auto",
     identical_lines: IdenticalLines = "keep",
     tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:

@@ -24,7 +24,7 @@ from omniltv.data._counting import (
     row_keys,
 )
 from omniltv.data._intake import enter
-from omniltv.data._lines import IdenticalLines, RowRule, Rows
+from omniltv.data._lines import IdenticalLines, RowKind, RowRule
 from omniltv.data._windows import window_report
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
@@ -90,7 +90,7 @@ class PurchaseLog[FrameT]:
         frame: IntoFrameT,
         *,
         timezone: str | None = None,
-        rows: Rows = "auto",
+        rows: RowKind = "auto",
         identical_lines: IdenticalLines = "keep",
         refunds: Sequence[RefundRule] = REFUND_RULES,
         now: Moment | None = None,
@@ -150,10 +150,10 @@ class PurchaseLog[FrameT]:
         )
         entered.report.judge(tolerance)
         return PurchaseLog(
-            customer_id=entered.customer_id,
-            channels=entered.channels,
-            customer=entered.customer,
-            channel=entered.channel,
+            customer_id=entered.customers.labels,
+            channels=tuple(map(str, entered.channels.labels)),
+            customer=entered.customers.code,
+            channel=entered.channels.code,
             time=entered.time,
             value=entered.value,
             report=entered.report,
