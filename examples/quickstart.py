@@ -383,7 +383,8 @@ def write_tables(
     names = ids["source"].astype(str) + " " + ids["record_id"].astype(str)
     own = names.groupby(ids["customer_id"]).agg("; ".join).rename("records")
     counts = tiers.set_index("customer_id").filter(regex="^purchases_")
-    channel = counts.idxmax(axis=1).str.removeprefix("purchases_").rename("channel")
+    best = counts.columns.str.removeprefix("purchases_")[counts.to_numpy().argmax(axis=1)]
+    channel = pd.Series(best, index=counts.index, name="channel")
     called = tiering.first(len(tiering)).to_frame()
     ledger.write("call_list", called.merge(channel, on="customer_id").merge(own, on="customer_id"))
 

@@ -164,7 +164,7 @@ def test_the_lines_of_a_refund_are_summed_too() -> None:
     rows = pd.DataFrame(lines(
         ("t1", "ann", DAY, 30.0, "pen"), ("t1", "ann", DAY, 12.0, "ink"),
         ("r1", "ann", "2026-01-08", -30.0, "pen"), ("r1", "ann", "2026-01-08", -5.0, "ink"),
-    )).assign(refund_of=[None, None, "t1", "t1"])  # fmt: skip
+    )).assign(refund_of=pd.Series([None, None, "t1", "t1"], dtype=object))  # fmt: skip
     log = PurchaseLog.from_frame(rows)
     assert (log.value.tolist(), log.n_rejected) == ([7.0], 0)
 

@@ -23,7 +23,8 @@ def table(*rows: Row, **columns: list[Any]) -> pd.DataFrame:
 
 
 def values(frame: pd.DataFrame, *rules: RefundRule) -> list[float]:
-    return PurchaseLog.from_frame(frame, refunds=rules or REFUND_RULES).value.tolist()
+    log = PurchaseLog.from_frame(frame, refunds=rules or REFUND_RULES)
+    return [float(value) for value in log.value]
 
 
 def test_a5_a_purchase_and_its_refund_twelve_minutes_later_cancel() -> None:

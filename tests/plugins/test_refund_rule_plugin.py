@@ -38,7 +38,10 @@ class Generous:
     def match(self, orders: Orders) -> RefundMatches:
         bought = np.flatnonzero(orders.left > 0)
         rows = np.flatnonzero(orders.refund > 0) if len(bought) else bought
-        return RefundMatches.of([(row, int(bought[0]), float(orders.refund[row])) for row in rows])
+        first = bought[:1].tolist() * len(rows)
+        return RefundMatches.of(
+            list(zip(rows.tolist(), first, orders.refund[rows].tolist(), strict=True))
+        )
 
 
 def test_the_laws_hold() -> None:

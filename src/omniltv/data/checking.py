@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
-from omniltv.data._lines import IdenticalLines, OrderLines, RowRule, Rows, repeated_rows
+from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
     content_codes,
@@ -123,7 +123,7 @@ def check(
     table: TableName = "transactions",
     *,
     now: Moment | None = None,
-    rows: Rows = "auto",
+    rows: RowKind = "auto",
     identical_lines: IdenticalLines = "keep",
     tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:
@@ -201,7 +201,8 @@ def examine(
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     lines = _note_across_rows(faults, clean, schema, table, rule)
     value = readings["value"].view if "value" in readings else None
-    return _divide(rows, clean, faults, _Output(table, kind, value, lines))
+    harmless = [f"{schema.key[-1]}: {_COPY}"] if schema.repeats == "none" else []
+    return _divide(rows, clean, faults, _Output(table, kind, value, lines, harmless))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -403,12 +404,21 @@ def _note_lines(faults: _Faults, found: OrderLines, column: str) -> OrderLines:
 
 @dataclass(frozen=True, eq=False)
 class _Output[FrameT]:
-    """The name and the kind of a table, and the value of each row if it has values."""
+    """What the report on a table needs to know.
+
+    Attributes:
+        table: Name of the table.
+        kind: Kind of frame.
+        value: Value of each row, if it has values.
+        lines: What the rows of repeated transaction ids are.
+        harmless: Reasons that lose nothing: copies of a record.
+    """
 
     table: str
     kind: FrameKind[FrameT]
     value: NDArray[np.float64] | None
     lines: OrderLines | None
+    harmless: Sequence[str]
 
     def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
         return entry_of(reason, len(rows), None if self.value is None else self.value[rows])
@@ -434,7 +444,7 @@ def _divide[FrameT](
         given=output.entry("", np.arange(len(rows))),
         kept=output.entry("", good),
         rejected=output.kind.extend(rows, name, reason, reason != ""),
-        asides=entries_of(reason, output.value),
+        asides=entries_of(reason, output.value, expected=output.harmless),
         changes=output.changes(),
         lost=lost_labels(clean, bad, good),
         ids=row_ids(rows, bad),

@@ -37,7 +37,8 @@ class Tolerance:
     """How much of a table may be set aside before there is a warning, or an error.
 
     Shares are of the rows, and of the value without its sign. Losses that are expected do not
-    count: transactions of guests, and refunds that the caller sets aside. A channel of which
+    count: transactions of guests, refunds that the caller sets aside, and copies of a record. A
+    channel of which
     no row is left is a warning whatever its share.
 
     Attributes:
