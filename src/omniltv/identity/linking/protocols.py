@@ -362,8 +362,8 @@ class LinkEngine(Protocol):
     """Proposes, compares and scores pairs of records.
 
     Examples:
-        >>> from omniltv.identity.stitching.stitch import default_engine
-        >>> isinstance(default_engine(), LinkEngine)
+        >>> from omniltv.identity import InMemoryEngine
+        >>> isinstance(InMemoryEngine(), LinkEngine)
         True
     """
 

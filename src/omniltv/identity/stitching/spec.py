@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from omniltv.identity.customers.clustering import BestFirstClusterer
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
     Clusterer,
@@ -48,7 +49,7 @@ class LinkSpec(BaseModel):
         comparisons: Comparisons of pairs.
         model: Model to score pairs with, from another run (`Resolution.model`), for lists too
             small to train on. Trained on the records themselves if None.
-        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores if None.
+        engine: Finds, compares and scores the pairs.
         clusterer: Makes customers of the scored pairs.
 
     Examples:
@@ -71,7 +72,7 @@ class LinkSpec(BaseModel):
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     model: LinkModel | None = None
-    engine: LinkEngine | None = None
+    engine: LinkEngine = InMemoryEngine()
     clusterer: Clusterer = BestFirstClusterer()
 
     def links(self, pairs: ScoredPairs) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
 from omniltv.identity.linking._refinement import refined
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about, read_decisions
-from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.linking.protocols import ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
@@ -30,7 +30,7 @@ from omniltv.identity.stitching.resolution import (
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["default_engine", "stitch"]
+__all__ = ["stitch"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -99,7 +99,7 @@ def stitch(
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
-    pairs = (spec.engine or default_engine()).link(
+    pairs = spec.engine.link(
         normal,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
@@ -298,12 +298,3 @@ def _check_model(spec: LinkSpec) -> None:
     if unknown:
         message = f"the model lacks the comparisons {', '.join(unknown)}"
         raise ConfigError(f"{message}. Hint: train it by stitch with the same comparisons")
-
-
-def default_engine() -> LinkEngine:
-    """Return the default engine of `stitch`."""
-    from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
-        RecordLinkageEngine,
-    )
-
-    return RecordLinkageEngine()
