@@ -6,7 +6,7 @@ missing; the features of a classifier follow recordlinkage.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -32,7 +32,6 @@ from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.decisions import Decisions, decisions_about, read_decisions
 from omniltv.identity.linking.protocols import (
     Blocker,
-    Candidates,
     Comparison,
     LinkModel,
     Pairs,
@@ -291,7 +290,7 @@ class RecordLinkageEngine:
         ends = (found.left, found.right) if decisions is None else (told.left, told.right)
         vectors = compared(records, *ends, comparisons)
         engine = cls(deepcopy(classifier), compare)
-        features = engine._features(records, *ends, vectors)  # noqa: SLF001 - its own
+        features = engine._features(records, *ends, vectors)
         with _own_deprecations():
             engine.classifier.fit(features, None if decisions is None else _matches(told))
         return engine
@@ -320,7 +319,7 @@ class RecordLinkageEngine:
         bits = self._evidence(features)
         weight = sum(bits.values(), np.zeros(len(found)))
         probability = np.asarray(1 / (1 + np.exp2(-weight)), dtype=np.float64)
-        model = model or _described(records, found, vectors, probability)
+        model = model or _described(records, vectors, probability)
         scored = ScoredPairs(
             candidates=found,
             probability=probability,
@@ -353,18 +352,20 @@ class RecordLinkageEngine:
         steps = np.tile(distinct.to_numpy(np.float64), (features.shape[1] + 1, 1, 1))
         for k in range(features.shape[1] + 1):
             steps[k, :, k:] = 0.0
-        odds = self._log_odds(steps.reshape(-1, features.shape[1]), features.columns)
+        odds = self._log_odds(
+            pd.DataFrame(steps.reshape(-1, features.shape[1]), columns=features.columns)
+        )
         odds = odds.reshape(len(steps), -1)[:, back]
         gains = np.diff(odds, axis=0)
         return {"prior": odds[0], **dict(zip(features.columns, gains, strict=True))}
 
-    def _log_odds(self, values: Floats, names: Sequence[str]) -> Floats:
+    def _log_odds(self, features: pd.DataFrame) -> Floats:
         """Return the log2 odds of rows of features."""
-        if not len(values):
+        if features.empty:
             return np.zeros(0)
         try:
             with _own_deprecations():
-                found = self.classifier.prob(pd.DataFrame(values, columns=names))
+                found = self.classifier.prob(features)
         except (NotFittedError, AttributeError) as error:
             kind = type(self.classifier).__name__
             hint = f"RecordLinkageEngine.trained({kind}(), lists)"
@@ -430,7 +431,7 @@ def _own_deprecations() -> Iterator[None]:
         yield
 
 
-def _frame(columns: "dict[str, Column] | Any") -> pd.DataFrame:
+def _frame(columns: Mapping[str, Column]) -> pd.DataFrame:
     """Return columns of records as values, None where missing."""
     values = {
         name: np.append(column.values, [None])[column.codes]  # the last is that of MISSING
@@ -494,11 +495,10 @@ def _matches(told: Decisions) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([told.left[told.same], told.right[told.same]])
 
 
-def _described(
-    records: Records, found: Candidates, vectors: ComparisonVectors, probability: Floats
-) -> LinkModel:
+def _described(records: Records, vectors: ComparisonVectors, probability: Floats) -> LinkModel:
     """Return the levels of pairs, weighted by the probability of either class."""
-    m, u = {}, {}
+    m: dict[str, Floats] = {}
+    u: dict[str, Floats] = {}
     for k, comparison in enumerate(vectors.comparisons):
         n = len(comparison.levels)
         for table, weight in ((m, probability), (u, 1 - probability)):
