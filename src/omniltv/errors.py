@@ -8,9 +8,11 @@ nightly job can set exactly those rows aside and go on.
 from collections.abc import Sequence
 
 __all__ = [
+    "ColumnWarning",
     "ConfigError",
     "DataError",
     "DataWarning",
+    "EvidenceWarning",
     "FitError",
     "FitWarning",
     "LinkError",
@@ -101,6 +103,14 @@ class OmniltvWarning(UserWarning):
 
 class DataWarning(OmniltvWarning):
     """Rows were usable, but something about them wants a look."""
+
+
+class ColumnWarning(DataWarning):
+    """A column is not read, or is read by nothing, and its name may be misspelt."""
+
+
+class EvidenceWarning(OmniltvWarning):
+    """Two comparisons read the same values, so their evidence counts twice."""
 
 
 class FitWarning(OmniltvWarning):

@@ -11,7 +11,13 @@ from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import (
     AddressComparison,
     BirthDateComparison,
+    CoordinateComparison,
+    DateComparison,
     NameComparison,
+    NumberComparison,
+    SetComparison,
+    StringComparison,
+    TextComparison,
     ValueComparison,
 )
 from omniltv.identity.linking.in_memory import InMemoryEngine
@@ -22,6 +28,7 @@ from omniltv.identity.linking.protocols import (
     Comparison,
     LinkEngine,
     LinkModel,
+    NormalisingComparison,
     Pairs,
     Proposal,
     ScoredPairs,
@@ -31,6 +38,7 @@ from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.records.intake import FIELDS
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import OwnColumn
 from omniltv.identity.records.privacy import pseudonymise
 from omniltv.identity.stitching.profile import ProfileRules, Survivor, profiles
 from omniltv.identity.stitching.quality import (
@@ -66,6 +74,8 @@ __all__ = [
     "Clusterer",
     "Column",
     "Comparison",
+    "CoordinateComparison",
+    "DateComparison",
     "Evidence",
     "IdentityStore",
     "InMemoryEngine",
@@ -75,6 +85,9 @@ __all__ = [
     "LinkSpec",
     "LinkageQuality",
     "NameComparison",
+    "NormalisingComparison",
+    "NumberComparison",
+    "OwnColumn",
     "Pairs",
     "ProfileRules",
     "Proposal",
@@ -86,11 +99,14 @@ __all__ = [
     "Resolution",
     "ResolutionSummary",
     "ScoredPairs",
+    "SetComparison",
     "Spelling",
     "SplinkEngine",
     "SqlComparison",
     "StoreUpdate",
+    "StringComparison",
     "Survivor",
+    "TextComparison",
     "Timeline",
     "ValueComparison",
     "attach",

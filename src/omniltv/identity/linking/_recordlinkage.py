@@ -24,11 +24,13 @@ from sklearn.exceptions import NotFittedError
 
 from omniltv._arrays import Codes, Flags, Floats, Levels
 from omniltv.errors import ConfigError
+from omniltv.identity.linking._columns_read import own_columns
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared, level_counts
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking._refinement import reweighted
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS, candidates
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.comparisons.numbers import as_number
 from omniltv.identity.linking.decisions import Decisions, decisions_about, read_decisions
 from omniltv.identity.linking.protocols import (
     Blocker,
@@ -38,9 +40,11 @@ from omniltv.identity.linking.protocols import (
     Proposal,
     ScoredPairs,
 )
+from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.records.intake import mask_shared, read_records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import Normaliser
 
 __all__ = [
     "RecordLinkageBlocker",
@@ -58,6 +62,12 @@ _READERS: dict[_Read, Callable[["pd.Series[Any]"], "pd.Series[Any]"]] = {
     "text": lambda values: values,
     "number": lambda values: pd.to_numeric(values, errors="coerce"),
     "date": lambda values: pd.to_datetime(values, errors="coerce").astype("datetime64[ns]"),
+}
+
+_NORMALISERS: dict[_Read, Normaliser] = {
+    "text": normalise.plain,
+    "number": as_number,
+    "date": normalise.birth_date,
 }
 
 
@@ -187,6 +197,10 @@ class RecordLinkageComparison:
         """No level is adjusted for the frequency of the value."""
         return (None,) * len(self.levels)
 
+    def normalise(self, value: object) -> str | None:
+        """Return a value of an own column as the comparer reads it, as text."""
+        return _NORMALISERS[self.read or _reading(self.comparer)](value)
+
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
         levels = np.full(len(pairs), MISSING, dtype=np.int8)
@@ -283,7 +297,8 @@ class RecordLinkageEngine:
         Raises:
             ConfigError: If no decision is about two records of the lists.
         """
-        _, normal = read_records(lists, normalised=False, spelling=Spelling())
+        own = own_columns(comparisons, blockers)
+        _, normal = read_records(lists, normalised=False, spelling=Spelling(), own=own)
         records, _ = mask_shared(normal, max_sharing=30)
         found = candidates(records, blockers, max_block=max_block)
         told = decisions_about(read_decisions(decisions), records)

@@ -28,6 +28,7 @@ __all__ = [
     "Comparison",
     "LinkEngine",
     "LinkModel",
+    "NormalisingComparison",
     "Pairs",
     "Proposal",
     "ScoredPairs",
@@ -354,6 +355,24 @@ class SqlComparison(Comparison, Protocol):
         left and the right record, NULL where missing. ``jaro_winkler_similarity`` and
         ``damerau_levenshtein`` count characters.
         """
+        ...
+
+
+@runtime_checkable
+class NormalisingComparison(Comparison, Protocol):
+    """A comparison that says how the values of an own column are normalised for it.
+
+    A column that is declared in ``LinkSpec(columns=...)`` is normalised as declared there.
+
+    Examples:
+        >>> from omniltv.identity import NumberComparison
+        >>> points = NumberComparison("points", "points", within=(10.0,))
+        >>> isinstance(points, NormalisingComparison), points.normalise("1,200")
+        (True, '1200.0')
+    """
+
+    def normalise(self, value: object) -> str | None:
+        """Return the one spelling of a value as given, None if it is not usable."""
         ...
 
 

@@ -19,6 +19,12 @@ from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import (
+    OwnColumn,
+    own_values,
+    warn_of_columns,
+    with_own_columns,
+)
 
 __all__ = [
     "FIELDS",
@@ -31,6 +37,7 @@ __all__ = [
     "masked_values",
     "normal_values",
     "normalise_records",
+    "origin_of",
     "read_records",
     "rows_of",
     "without_values",
@@ -149,6 +156,7 @@ def read_records(
     normalised: bool,
     spelling: Spelling,
     known: Known | None = None,
+    own: Sequence[OwnColumn] = (),
 ) -> tuple[Intake[IntoFrameT], Records]:
     """Return a customer list as checked rows, and its valid rows as normalised records.
 
@@ -157,24 +165,31 @@ def read_records(
         normalised: Whether the list has `NORMAL_COLUMNS`, which stay as they are.
         spelling: How values are read if the list is not normalised.
         known: Names of other records; only those of the list are used if None.
+        own: Columns of the caller's own; those that the list lacks are left out.
 
     Raises:
-        DataError: As `omniltv.data.check`; also if every personal column is missing, or the
-            list is normalised and ``normalised`` is false, or the reverse.
+        DataError: As `omniltv.data.check`; also if the list is normalised and ``normalised`` is
+            false, or the reverse.
+
+    Warns:
+        ColumnWarning: If no column is personal, or an unknown one looks like a field.
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
+    warn_of_columns(table.columns, [*names, *(column.name for column in own)])
     checked: Checked[Any] = check(table.to_native(), "records")
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
     intake = Intake(rows, kind.native(rejected), checked.reasons, kind)
+    values = own_values(valid, own)
     if not normalised:
-        return intake, normalise_records(rows, spelling, known)
+        found = normalise_records(rows, spelling, known)
+        return intake, with_own_columns(found, values, rows.order)
     fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
-    for name, values in rows.raw.items():
-        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
-    return intake, _records(rows, fields)
+    for name, given in rows.raw.items():
+        fields[name] = _each(lambda value: normalise.written(value) or None, given[rows.order])
+    return intake, with_own_columns(_records(rows, fields), values, rows.order)
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:
@@ -237,6 +252,17 @@ def masked_values(records: Records) -> dict[str, frozenset[str]]:
     }
 
 
+def origin_of(column: str) -> str:
+    """Return the field that a column is derived from, or the column itself.
+
+    Examples:
+        >>> origin_of("phone_tail"), origin_of("masked_email"), origin_of("gender")
+        ('phone', 'email', 'gender')
+    """
+    name = column.removeprefix(_ASIDE)
+    return _DERIVED[name][0] if name in _DERIVED else name
+
+
 def _derived(columns: Mapping[str, Column], name: str) -> Column:
     """Return what is derived of another column, or the part of it that still may be used."""
     origin, function = _DERIVED[name]
@@ -268,11 +294,7 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
         state = "not normalised" if normalised else "already normalised"
         hint = f"LinkSpec(normalised={not normalised})"
         raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
-    fields = NORMAL_COLUMNS if normalised else FIELDS
-    found = [name for name in fields if name in columns]
-    if not found and {"source", "record_id"} <= {*columns}:
-        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
-    return found
+    return [name for name in (NORMAL_COLUMNS if normalised else FIELDS) if name in columns]
 
 
 def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:

@@ -63,7 +63,8 @@ def stitch(
     Args:
         records: Customer lists, one row per source record: ``source``, ``record_id`` and
             any of ``family_name, given_name, family_name_kana, given_name_kana, email,
-            phone, postcode, address, birth_date, gender, card_number``.
+            phone, postcode, address, birth_date, gender, card_number``. Other columns are read
+            if a comparison or blocker of ``spec`` names them.
         spec: How to link.
         previous: The crosswalk of the previous run, whose customer ids are kept.
         decisions: Pairs of records that are, or are not, one person, whatever the evidence:
@@ -71,11 +72,15 @@ def stitch(
             false). Decisions about unknown records are in `Resolution.unused_decisions`.
 
     Raises:
-        DataError: If a key column or every personal column is missing, no value of a column
-            can be read, ``previous`` has missing values or two rows for one record, or
-            decisions contradict each other.
-        ConfigError: If ``spec`` names a unique source that is not in the records, or a model
-            that lacks one of its comparisons.
+        DataError: If a key column is missing, no value of a column can be read, ``previous``
+            has missing values or two rows for one record, or decisions contradict each other.
+        ConfigError: If ``spec`` names a unique source that is not in the records, a model that
+            lacks one of its comparisons, or two comparisons or blockers of one name.
+
+    Warns:
+        ColumnWarning: If no column is personal, an unknown column looks like a field, or an own
+            column has no usable value.
+        EvidenceWarning: If two comparisons read the same values.
 
     Examples:
         >>> import pandas as pd
@@ -94,7 +99,11 @@ def stitch(
         True
     """
     spec = spec or LinkSpec()
-    intake, normal = read_records(records, normalised=spec.normalised, spelling=spec.spelling)
+    spec.check_names()
+    intake, normal = read_records(
+        records, normalised=spec.normalised, spelling=spec.spelling, own=spec.own_columns
+    )
+    spec.check_columns(normal)
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)

@@ -194,6 +194,7 @@ class IdentityStore:
             normalised=self._spec.normalised,
             spelling=self._spec.spelling,
             known=known,
+            own=self._spec.own_columns,
         )
         added = without_values(added, masked_values(self._state.records))
         drop = self._rows(gone)
