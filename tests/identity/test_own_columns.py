@@ -228,4 +228,4 @@ def test_the_default_comparisons_are_independent() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         stitch(MEMBERS)
-        stitch(MEMBERS.assign(other_id="x"), spec=LinkSpec(comparisons=line_twice))
+        stitch(MEMBERS.assign(other_id="abc"), spec=LinkSpec(comparisons=line_twice))
