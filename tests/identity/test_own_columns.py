@@ -82,7 +82,7 @@ def test_b17_the_normaliser_is_declared_or_that_of_the_comparison() -> None:
     assert kept.values.tolist() == ["U0fb31ec2", "U4AF49806", "u4af49806"]
     points = NumberComparison("points", "points", within=(5.0,))
     spec = LinkSpec(comparisons=(*DEFAULT_COMPARISONS, points))
-    lists = MEMBERS.assign(points=["1,200", 1201, "12 hundred", None])
+    lists = MEMBERS.assign(points=pd.Series(["1,200", 1201, "12 hundred", None], dtype=object))
     read = stitch(lists, spec=spec)._state.records.columns["points"]
     assert read.values.tolist() == ["1200.0", "1201.0"]
 

@@ -31,11 +31,10 @@ def own_columns(
     else as text.
     """
     found = {column.name: column for column in listed}
-    for part in (*comparisons, *blockers):
+    parts: tuple[Comparison | Blocker, ...] = (*comparisons, *blockers)
+    for part in parts:
         for name in _unknown(part):
-            normalises = isinstance(part, NormalisingComparison)
-            column = OwnColumn(name, part.normalise) if normalises else OwnColumn(name)
-            found.setdefault(name, column)
+            found.setdefault(name, _column(name, part))
     return tuple(found.values())
 
 
@@ -52,6 +51,12 @@ def dependent(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str]]:
             if columns[0] == others[0] or contained:
                 yield other, name
                 break
+
+
+def _column(name: str, reader: Comparison | Blocker) -> OwnColumn:
+    if isinstance(reader, NormalisingComparison):
+        return OwnColumn(name, reader.normalise)
+    return OwnColumn(name)
 
 
 def _unknown(part: Comparison | Blocker) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -175,6 +175,7 @@ def read_records(
         ColumnWarning: If no column is personal, or an unknown one looks like a field.
     """
     table, kind = read_frame(records, "records")
+    kind = replace(kind, whole=_numbered(table))
     names = _personal(table.columns, normalised=normalised)
     warn_of_columns(table.columns, [*names, *(column.name for column in own)])
     checked: Checked[Any] = check(table.to_native(), "records")
@@ -190,6 +191,12 @@ def read_records(
     for name, given in rows.raw.items():
         fields[name] = _each(lambda value: normalise.written(value) or None, given[rows.order])
     return intake, with_own_columns(_records(rows, fields), values, rows.order)
+
+
+def _numbered(table: Eager) -> frozenset[str]:
+    """Return the key columns that are numbers."""
+    keys = {"source", "record_id"} & {*table.columns}
+    return frozenset(name for name in keys if table[name].dtype.is_numeric())
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:

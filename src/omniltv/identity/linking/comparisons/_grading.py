@@ -64,8 +64,8 @@ def numbers(
     both = np.concatenate([pairs.left[column], pairs.right[column]])
     used, place = np.unique(both, return_inverse=True)
     texts = np.append(pairs.columns[column].values, [None])[used]  # the last is that of MISSING
-    values = read(pd.Series(texts, dtype=object)).to_numpy(np.float64)
-    left, right = values[place].reshape(2, -1)
+    values: Floats = read(pd.Series(texts, dtype=object)).to_numpy(np.float64)[place]
+    left, right = values.reshape(2, -1)
     return left, right
 
 
