@@ -285,7 +285,7 @@ def test_numbers_and_dates_as_values() -> None:
     )
     found = stitch(typed)
     assert found.summary().customers == 1
-    assert found.crosswalk["record_id"].tolist() == ["10", "10"]
+    assert found.crosswalk["record_id"].tolist() == [10, 10]
 
 
 def test_rejected_rows_are_kept_as_they_came() -> None:

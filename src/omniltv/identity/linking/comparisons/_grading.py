@@ -32,6 +32,8 @@ type Scores = NDArray[np.float32]
 ROUNDING = 1e-9
 """Relative tolerance of thresholds, for values such as 0.3 that are not exact in binary."""
 
+_NOTHING = np.array([None], dtype=object)  # the last value is that of MISSING, which is -1
+
 
 def first_level(conditions: Sequence[Flags]) -> Levels:
     """Return the first condition that holds, `MISSING` if none holds."""
@@ -63,7 +65,7 @@ def numbers(
         return nothing, nothing
     both = np.concatenate([pairs.left[column], pairs.right[column]])
     used, place = np.unique(both, return_inverse=True)
-    texts = np.append(pairs.columns[column].values, [None])[used]  # the last is that of MISSING
+    texts = np.concatenate([pairs.columns[column].values, _NOTHING])[used]
     values: Floats = read(pd.Series(texts, dtype=object)).to_numpy(np.float64)[place]
     left, right = values.reshape(2, -1)
     return left, right
@@ -80,9 +82,10 @@ def shared_tokens(
     width = max(int(number.max(initial=0)) + 1, 1)
     table = csr_array((np.ones(len(number)), number, start), shape=(len(words), width))
     table.sum_duplicates()
-    norm = np.asarray(table.multiply(table).sum(axis=1), dtype=np.float64)
+    every = np.ones(width)
+    norm = np.asarray(table.multiply(table) @ every, dtype=np.float64)
     one, other = codes.reshape(2, -1)
-    inner = np.asarray(table[one].multiply(table[other]).sum(axis=1), dtype=np.float64)
+    inner = np.asarray(table[one].multiply(table[other]) @ every, dtype=np.float64)
     return inner, norm[one], norm[other]
 
 
