@@ -219,8 +219,9 @@ def test_equal_pairs_of_values_are_computed_once_and_alike(pairs: list[tuple[str
         lambda: TextComparison("x", "x", at=(0.5, 0.5)),
         lambda: StringComparison("x", "x", at=(2, 1), method="damerau_levenshtein"),
         lambda: CoordinateComparison(within_km=(-1.0,)),
+        lambda: TextComparison("x", "x", q=0),
     ],
 )
 def test_thresholds_out_of_order_are_refused(make: Callable[[], Comparison]) -> None:
-    with pytest.raises(ConfigError, match=r"thresholds of '(x|place)' must be positive"):
+    with pytest.raises(ConfigError, match=r"of '(x|place)' must be (positive|at least 1).*Hint"):
         make()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from omniltv._arrays import Levels
+from omniltv.errors import ConfigError
 from omniltv.identity.linking.comparisons._grading import (
     Scores,
     check_order,
@@ -29,12 +30,12 @@ class TextComparison:
         at: Smallest similarity of each level between same and different, decreasing.
         tokens: Whether words or q-grams are counted.
         q: Length of a q-gram.
-        agreement: Number of levels, from the first, that count as agreement.
+        agreement: Number of levels that count as agreement, from the first.
         shared: Whether people of one household share the value.
         coincidence: Probability that unrelated people agree; 0 for an identifier.
 
     Raises:
-        ConfigError: If ``at`` is empty, not positive or does not decrease.
+        ConfigError: If ``at`` is empty, not positive or does not decrease, or ``q`` is below 1.
 
     Examples:
         >>> from omniltv.identity import Column
@@ -54,6 +55,8 @@ class TextComparison:
     coincidence: float = 0.01
 
     def __post_init__(self) -> None:
+        if self.q < 1:
+            raise ConfigError(f"q of {self.name!r} must be at least 1, got {self.q}. Hint: q=3")
         check_order(self.name, self.at, increasing=False)
 
     @property
