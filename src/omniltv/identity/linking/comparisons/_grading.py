@@ -66,7 +66,7 @@ def numbers(
     both = np.concatenate([pairs.left[column], pairs.right[column]])
     used, place = np.unique(both, return_inverse=True)
     texts = np.concatenate([pairs.columns[column].values, _NOTHING])[used]
-    values: Floats = read(pd.Series(texts, dtype=object)).to_numpy(np.float64)[place]
+    values = np.asarray(read(pd.Series(texts, dtype=object)), dtype=np.float64)[place]
     left, right = values.reshape(2, -1)
     return left, right
 
