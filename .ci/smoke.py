@@ -1,4 +1,4 @@
-"""What a newcomer's first minute needs, on a plain install: checks, a history, tiers."""
+"""What a newcomer's first minute needs, on a plain install: checks, customers, a history, tiers."""
 
 import subprocess
 import sys
@@ -12,6 +12,7 @@ assert not HEAVY, HEAVY
 # After the light import was seen.
 import pandas as pd  # noqa: E402
 
+from omniltv.identity import stitch  # noqa: E402
 from omniltv.segmentation import Cut  # noqa: E402
 
 
@@ -46,4 +47,17 @@ expected = pd.DataFrame(
 )
 scheme = ltv.TierScheme.high_potential_general(high=Cut(amount=25.0), upper="predictive_upper")
 tiering = scheme.assign(expected)
+lists = pd.DataFrame(
+    {
+        "source": ["store", "ec", "ec"],
+        "record_id": ["S1", "E1", "E2"],
+        "family_name": ["髙橋", "Takahashi", "高橋"],
+        "given_name": ["花子", "Hanako", "太郎"],
+        "given_name_kana": ["ハナコ", None, "タロウ"],
+        "phone": ["090-1234-5678", "+81 90 1234 5678", "09012345678"],
+    }
+)
+found = stitch(lists)
+assert found.summary().customers == 2
+assert "recordlinkage" not in sys.modules
 print(f"Python {sys.version.split()[0]}, pandas {pd.__version__}", history, tiering, sep="\n")

@@ -27,10 +27,17 @@ from linkage_quality import PEER, RAW_PEERS, USUAL, texts
 
 from omniltv.data import simulate_retailer
 from omniltv.data.simulate import Dirt, RetailerConfig
-from omniltv.identity import IdentityStore, LinkSpec, SplinkEngine, linkage_quality, stitch
+from omniltv.identity import (
+    IdentityStore,
+    InMemoryEngine,
+    LinkSpec,
+    SplinkEngine,
+    linkage_quality,
+    stitch,
+)
 
 RECORDS_PER_PERSON = 1.63
-ENGINES = {"omniltv": None, "omniltv, Splink engine": SplinkEngine()}
+ENGINES = {"omniltv": InMemoryEngine(), "omniltv, Splink engine": SplinkEngine()}
 SPLINK = "Splink 5, raw"
 THRESHOLD = 0.95
 PATIENCE, AT_LEAST = 4.0, 300.0  # times our own time that the peer is given, and seconds

@@ -49,6 +49,8 @@ __all__ = [
 type Backend = Literal["pandas", "polars", "pyarrow"]
 """The kinds of frame that a result can be turned into."""
 
+_LONG = 2**63
+
 type Eager = nw.DataFrame[Any]
 """A frame in memory, whatever its kind."""
 
@@ -66,6 +68,8 @@ class FrameKind[FrameT]:
         eager: Library that holds the frame in memory.
         lazy: Library of a lazy frame; None if the frame was in memory.
         session: Session of a lazy frame that has one (Spark).
+        whole: Columns of ids that are whole numbers in the caller's frame. They are kept as
+            text inside, and built as numbers again, also with the suffixes ``_a`` and ``_b``.
 
     Examples:
         >>> rows, kind = read_frame(pd.DataFrame({"a": [1, 2]}), "a table")
@@ -78,6 +82,7 @@ class FrameKind[FrameT]:
     eager: nw.Implementation
     lazy: nw.Implementation | None = None
     session: object = None
+    whole: frozenset[str] = frozenset()
 
     def native(self, rows: Eager) -> FrameT:
         """Return a frame in memory as a frame of the caller's kind."""
@@ -90,12 +95,20 @@ class FrameKind[FrameT]:
         self, data: Mapping[str, Sequence[object]], types: Mapping[str, DataType] | None = None
     ) -> FrameT:
         """Return plain columns as a frame of the caller's kind; text if no type is given."""
-        known = types or {}
+        numbers = self._numbers(data)
+        columns = {**data, **numbers}
+        known = {**(types or {}), **dict.fromkeys(numbers, nw.Int64)}
         schema: dict[str, DataType | None] = {
-            name: known.get(name, self._text(values)) for name, values in data.items()
+            name: known.get(name, self._text(values)) for name, values in columns.items()
         }
         backend = cast("Any", self.eager)
-        return self.native(nw.from_dict(dict(data), cast("Any", schema), backend=backend))
+        return self.native(nw.from_dict(columns, cast("Any", schema), backend=backend))
+
+    def _numbers(self, data: Mapping[str, Sequence[object]]) -> dict[str, list[int]]:
+        """Return the columns of ids that are whole numbers, as numbers."""
+        ids = [name for name in data if name.removesuffix("_a").removesuffix("_b") in self.whole]
+        found = {name: _whole(data[name]) for name in ids}
+        return {name: numbers for name, numbers in found.items() if numbers is not None}
 
     def _text(self, values: Sequence[object]) -> DataType | None:
         """Return the type of a column of text; pandas would write a missing value as "None"."""
@@ -127,6 +140,16 @@ class FrameKind[FrameT]:
             return nw.from_native(series, series_only=True)
         dtype = nw.Int64 if whole else nw.String
         return nw.new_series(name, values.tolist(), dtype, backend=cast("Any", self.eager))
+
+
+def _whole(texts: Sequence[object]) -> list[int] | None:
+    """Return texts as whole numbers, None if one of them is no number that fits 64 bits."""
+    try:
+        numbers = list(map(int, cast("Sequence[str]", texts)))
+    except (TypeError, ValueError):
+        return None
+    fits = all(-_LONG <= number < _LONG for number in numbers)
+    return numbers if fits and list(map(str, numbers)) == list(texts) else None
 
 
 def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrameT]]:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "ColumnWarning",
     "ConfigError",
     "DataError",
     "DataWarning",
+    "EvidenceWarning",
     "FitError",
     "FitWarning",
     "IntakeError",
@@ -149,6 +151,14 @@ class DataWarning(OmniltvWarning):
 
 class IntakeWarning(DataWarning):
     """A table lost more rows, or more of its value, than is usual."""
+
+
+class ColumnWarning(DataWarning):
+    """A column is not read, or is read by nothing, and its name may be misspelt."""
+
+
+class EvidenceWarning(OmniltvWarning):
+    """Two comparisons read the same values, so their evidence counts twice."""
 
 
 class FitWarning(OmniltvWarning):

@@ -134,3 +134,49 @@ def test_a_reason_of_the_users_is_kept(make: Make) -> None:
     rejected = stitch(frame).rejected
     assert column(rejected, "reason") == ["moved"]
     assert column(rejected, "reason_1") == ["record_id: missing"]
+
+
+NUMBERED = {
+    "source": ["ec", "ec", "pos"],
+    "record_id": [7, 12, 7],
+    "phone": ["090-1111-2222", "090-3333-4444", "090-1111-2222"],
+    "family_name": ["Tanaka", "Suzuki", "Tanaka"],
+    "given_name": ["Ken", "Mai", "Ken"],
+}
+
+
+def test_a12_ids_that_were_numbers_stay_numbers(make: Make) -> None:
+    found = stitch(make(NUMBERED))
+    assert column(found.crosswalk, "record_id") == [7, 12, 7]
+    assert column(found.links, "record_id_a") == [7]
+    assert column(found.review(5), "record_id_b") == [7]
+    assert nw.from_native(found.crosswalk, eager_only=True)["record_id"].dtype == nw.Int64
+    again = stitch(make(NUMBERED), previous=found.crosswalk)
+    assert column(again.crosswalk, "customer_id") == column(found.crosswalk, "customer_id")
+
+
+def test_a12_a_crosswalk_can_be_merged_with_the_list_it_came_from() -> None:
+    lists = pd.DataFrame(NUMBERED)
+    assert len(lists.merge(stitch(lists).crosswalk, on=["source", "record_id"])) == 3
+    with_a_gap = lists.assign(record_id=[7.0, float("nan"), 8.0])
+    found = stitch(with_a_gap)
+    assert column(found.crosswalk, "record_id") == [7, 8]
+    assert len(with_a_gap.merge(found.crosswalk, on=["source", "record_id"])) == 2
+
+
+def test_a12_ids_that_were_text_stay_text(make: Make) -> None:
+    found = stitch(make(NUMBERED | {"record_id": ["007", "12", "7"]}))
+    assert column(found.crosswalk, "record_id") == ["007", "12", "7"]
+
+
+def test_a12_transactions_with_other_types_of_ids_find_their_customers(make: Make) -> None:
+    found = stitch(make(NUMBERED))
+    for ids in ([7, 12], ["7", "12"], [7.0, 12.0]):
+        tickets = make({"source": ["ec", "ec"], "record_id": ids})
+        assert len(column(attach(tickets, found.crosswalk).valid, "customer_id")) == 2
+
+
+def test_a12_a_store_reports_numbers_while_all_ids_are(make: Make, tmp_path: Path) -> None:
+    store = IdentityStore.create(tmp_path / "ids", stitch(make(NUMBERED)))
+    update = store.update(make({"source": ["app"], "record_id": [3], "phone": ["090-1111-2222"]}))
+    assert column(update.crosswalk, "record_id") == [3]

@@ -80,9 +80,7 @@ def whole_state(folder: Path) -> tuple[int, dict[str, pa.Table]]:
 def processes() -> Iterator[ForkServerContext]:
     """Processes that start with everything imported, and find this file."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["omniltv.identity", "omniltv.identity.linking._recordlinkage", "pytest"]
-    )
+    context.set_forkserver_preload(["omniltv.identity", "pytest"])
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parents[2]))
         yield context

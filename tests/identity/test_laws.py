@@ -7,6 +7,7 @@ from omniltv.identity import (
     Blocker,
     Clusterer,
     Comparison,
+    InMemoryEngine,
     KeyBlocker,
     LinkEngine,
     Records,
@@ -15,7 +16,6 @@ from omniltv.identity import (
 )
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.stitching.stitch import default_engine
 from omniltv.testing.identity_laws import (
     BLOCKER_LAWS,
     CLUSTERER_LAWS,
@@ -53,7 +53,7 @@ def test_blocker(blocker: Blocker, law: Callable[[Blocker, Records], None]) -> N
 
 @pytest.mark.parametrize("law", ENGINE_LAWS, ids=_name)
 @pytest.mark.parametrize(
-    "engine", [default_engine(), SplinkEngine()], ids=lambda e: type(e).__name__
+    "engine", [InMemoryEngine(), SplinkEngine()], ids=lambda e: type(e).__name__
 )
 def test_engine(engine: LinkEngine, law: Callable[[LinkEngine, Records], None]) -> None:
     law(engine, example_records())

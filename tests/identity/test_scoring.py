@@ -4,8 +4,7 @@ from numpy.typing import NDArray
 from tests._statistics import assert_share, sigmas
 
 from omniltv.identity.linking._chance import SampledComparisons, SampledPairs, sampled, strangers
-from omniltv.identity.linking._comparison_vectors import ComparisonVectors
-from omniltv.identity.linking._recordlinkage import grades
+from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared
 from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import ValueComparison
 from omniltv.identity.linking.scoring import train
@@ -139,7 +138,5 @@ def _strangers_of(
     records: Records, comparisons: tuple[ValueComparison, ...] = COMPARISONS
 ) -> tuple[NDArray[np.float64], ...]:
     sample: SampledPairs = sampled(records, comparisons, seed=1)
-    vectors = ComparisonVectors(
-        comparisons, grades(records, sample.left, sample.right, comparisons)
-    )
+    vectors = compared(records, sample.left, sample.right, comparisons)
     return strangers(SampledComparisons(sample, vectors), len(records))

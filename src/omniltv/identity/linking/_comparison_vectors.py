@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._arrays import Floats
-from omniltv.identity.linking.protocols import Comparison
-from omniltv.identity.records.columns import MISSING
+from omniltv._arrays import Codes, Floats
+from omniltv.identity.linking.protocols import Comparison, Pairs
+from omniltv.identity.records.columns import MISSING, Records
 
-__all__ = ["ComparisonVectors", "level_counts", "spread_levels"]
+__all__ = ["ComparisonVectors", "compared", "level_counts", "spread_levels"]
+
+_CHUNK = 500_000  # pairs whose codes are in memory at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,19 @@ class ComparisonVectors:
         """Return where a comparison is at its last level, shape (n_pairs, n_comparisons)."""
         last = np.array([len(c.levels) - 1 for c in self.comparisons], dtype=np.int8)
         return np.asarray(self.levels == last)
+
+
+def compared(
+    records: Records, left: Codes, right: Codes, comparisons: tuple[Comparison, ...]
+) -> ComparisonVectors:
+    """Return the levels of pairs, given as positions of their records."""
+    levels = np.full((len(left), len(comparisons)), MISSING, dtype=np.int8)
+    for k, comparison in enumerate(comparisons):
+        read = {n: records.columns[n] for n in comparison.columns if n in records.columns}
+        for start in range(0, len(left) if read else 0, _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            levels[rows, k] = comparison.grade(Pairs.of(read, left[rows], right[rows]))
+    return ComparisonVectors(comparisons, levels)
 
 
 def level_counts(levels: NDArray[np.int8], weight: Floats, n_levels: int) -> Floats:

@@ -34,14 +34,13 @@ from splink.internals.exceptions import SplinkException
 from omniltv._arrays import Codes, Levels
 from omniltv.errors import ConfigError, LinkError
 from omniltv.identity.linking._chance import SampledComparisons, sampled
-from omniltv.identity.linking._comparison_vectors import ComparisonVectors
+from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared
 from omniltv.identity.linking.blocking import KeyBlocker, united
 from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
     Comparison,
     LinkModel,
-    Pairs,
     Proposal,
     ScoredPairs,
     SqlComparison,
@@ -295,19 +294,17 @@ def _vectors(
 ) -> ComparisonVectors:
     """Return the levels of pairs: from the database if a comparison has SQL, else from Python."""
     levels = np.full((len(left), len(comparisons)), MISSING, dtype=np.int8)
-    columns = records.columns
-    used = [(k, c) for k, c in enumerate(comparisons) if set(c.columns) & set(columns)]
-    in_sql = {k: c for k, c in used if isinstance(c, SqlComparison)}
-    for k, comparison in used:
-        if k not in in_sql:
-            read = {name: columns[name] for name in comparison.columns if name in columns}
-            levels[:, k] = comparison.grade(Pairs.of(read, left, right))
-    if in_sql and len(left):
-        levels[:, list(in_sql)] = _compared(database, records, left, right, list(in_sql.values()))
+    in_sql = {k: c for k, c in enumerate(comparisons) if isinstance(c, SqlComparison)}
+    in_python = [k for k in range(len(comparisons)) if k not in in_sql]
+    others = tuple(comparisons[k] for k in in_python)
+    levels[:, in_python] = compared(records, left, right, others).levels
+    used = {k: c for k, c in in_sql.items() if set(c.columns) & set(records.columns)}
+    if used and len(left):
+        levels[:, list(used)] = _in_sql(database, records, left, right, list(used.values()))
     return ComparisonVectors(comparisons, levels)
 
 
-def _compared(
+def _in_sql(
     database: "DatabaseAPISubClass",
     records: Records,
     left: Codes,

@@ -28,6 +28,7 @@ __all__ = [
     "Comparison",
     "LinkEngine",
     "LinkModel",
+    "NormalisingComparison",
     "Pairs",
     "Proposal",
     "ScoredPairs",
@@ -365,12 +366,30 @@ class SqlComparison(Comparison, Protocol):
 
 
 @runtime_checkable
+class NormalisingComparison(Comparison, Protocol):
+    """A comparison that says how the values of an own column are normalised for it.
+
+    A column that is declared in ``LinkSpec(columns=...)`` is normalised as declared there.
+
+    Examples:
+        >>> from omniltv.identity import NumberComparison
+        >>> points = NumberComparison("points", "points", within=(10.0,))
+        >>> isinstance(points, NormalisingComparison), points.normalise("1,200")
+        (True, '1200.0')
+    """
+
+    def normalise(self, value: object) -> str | None:
+        """Return the one spelling of a value as given, None if it is not usable."""
+        ...
+
+
+@runtime_checkable
 class LinkEngine(Protocol):
     """Proposes, compares and scores pairs of records.
 
     Examples:
-        >>> from omniltv.identity.stitching.stitch import default_engine
-        >>> isinstance(default_engine(), LinkEngine)
+        >>> from omniltv.identity import InMemoryEngine
+        >>> isinstance(InMemoryEngine(), LinkEngine)
         True
     """
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -17,11 +16,17 @@ from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv.data.checking import Checked, examine
 from omniltv.data.report import IntakeReport, Tolerance, entry_of
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
-from omniltv.errors import DataError, DataWarning
+from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import (
+    OwnColumn,
+    own_values,
+    warn_of_columns,
+    with_own_columns,
+)
 
 __all__ = [
     "FIELDS",
@@ -95,7 +100,6 @@ class Intake[FrameT]:
         rows: The valid rows.
         report: Rows kept and set aside, by reason.
         kind: Kind of frame that the list was.
-        whole_ids: Whether its record ids are whole numbers.
 
     Examples:
         >>> table = pd.DataFrame({"source": "ec", "record_id": ["1", None], "phone": ["1", "2"]})
@@ -107,7 +111,6 @@ class Intake[FrameT]:
     rows: Rows
     report: IntakeReport[FrameT]
     kind: FrameKind[FrameT]
-    whole_ids: bool
 
     @property
     def rejected(self) -> FrameT:
@@ -190,6 +193,7 @@ def read_records(
     spelling: Spelling,
     known: Known | None = None,
     tolerance: Tolerance | None = None,
+    own: Sequence[OwnColumn] = (),
 ) -> tuple[Intake[IntoFrameT], Records]:
     """Return a customer list as checked rows, and its valid rows as normalised records.
 
@@ -199,6 +203,7 @@ def read_records(
         spelling: How values are read if the list is not normalised.
         known: Names of other records; only those of the list are used if None.
         tolerance: How much may be rejected; ``Tolerance()`` if None.
+        own: Columns of the caller's own; those that the list lacks are left out.
 
     Raises:
         IntakeError: If more is rejected than ``tolerance`` allows.
@@ -206,7 +211,7 @@ def read_records(
             is false, or the reverse.
 
     Warns:
-        DataWarning: If every personal column is missing.
+        ColumnWarning: If no column is personal, or an unknown one looks like a field.
 
     Examples:
         >>> table = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["090-1234-5678"]})
@@ -215,22 +220,32 @@ def read_records(
         ['+819012345678']
     """
     table, kind = read_frame(records, "records")
+    kind = replace(kind, whole=_numbered(table))
     names = _personal(table.columns, normalised=normalised)
     checked: Checked[Any] = examine(table.to_native(), "records")
+    warn_of_columns(table.columns, [*names, *(column.name for column in own)])
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
     report = replace(checked.report, rejected=kind.native(rejected))
-    if not names:
+    if not names and not own:
         report = replace(report, changes=(entry_of(_NOBODY, len(rows.source)),))
     report.judge(tolerance)
-    intake = Intake(rows, report, kind, valid["record_id"].dtype.is_integer())
+    intake = Intake(rows, report, kind)
+    values = own_values(valid, own)
     if not normalised:
-        return intake, normalise_records(rows, spelling, known)
+        found = normalise_records(rows, spelling, known)
+        return intake, with_own_columns(found, values, rows.order)
     fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
-    for name, values in rows.raw.items():
-        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
-    return intake, _records(rows, fields)
+    for name, given in rows.raw.items():
+        fields[name] = _each(lambda value: normalise.written(value) or None, given[rows.order])
+    return intake, with_own_columns(_records(rows, fields), values, rows.order)
+
+
+def _numbered(table: Eager) -> frozenset[str]:
+    """Return the key columns that are numbers."""
+    keys = {"source", "record_id"} & {*table.columns}
+    return frozenset(name for name in keys if table[name].dtype.is_numeric())
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:
@@ -370,12 +385,7 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
         state = "not normalised" if normalised else "already normalised"
         hint = f"LinkSpec(normalised={not normalised})"
         raise DataError(f"the list is {state}", column=wrong[0], hint=hint)
-    fields = NORMAL_COLUMNS if normalised else FIELDS
-    found = [name for name in fields if name in columns]
-    if not found and {"source", "record_id"} <= {*columns}:
-        hint = f"add at least one of {', '.join(fields)}"
-        warn(f"{_NOBODY}. Hint: {hint}", DataWarning, skip_file_prefixes=(_PACKAGE,))
-    return found
+    return [name for name in (NORMAL_COLUMNS if normalised else FIELDS) if name in columns]
 
 
 def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:

@@ -9,7 +9,7 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import DataType, FrameKind
+from omniltv._frames import FrameKind
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import ConfigError
 from omniltv.identity.customers._ids import customer_ids
@@ -23,7 +23,6 @@ from omniltv.identity.stitching.spec import LinkSpec
 
 __all__ = [
     "LinkageState",
-    "RecordFrames",
     "Resolution",
     "ResolutionSummary",
     "previous_of",
@@ -99,27 +98,6 @@ def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in numbers.items()) or "none"
 
 
-@dataclass(frozen=True)
-class RecordFrames[FrameT]:
-    """The kind of frame that the lists were, and whether their ids are whole numbers.
-
-    Attributes:
-        kind: Kind of frame.
-        whole_ids: Whether record ids are whole numbers, and stay so in results.
-    """
-
-    kind: FrameKind[FrameT]
-    whole_ids: bool = False
-
-    def build(
-        self, data: Mapping[str, Sequence[object]], types: Mapping[str, DataType] | None = None
-    ) -> FrameT:
-        """Return plain columns as a frame, record ids in the type that they had."""
-        whole = [name for name in data if self.whole_ids and name.startswith("record_id")]
-        ids = {name: [int(str(value)) for value in data[name]] for name in whole}
-        return self.kind.build({**data, **ids}, {**(types or {}), **dict.fromkeys(whole, nw.Int64)})
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LinkageState:
     """The inputs of a resolution that the next run needs.
@@ -135,10 +113,10 @@ class LinkageState:
 
     Examples:
         >>> from omniltv.identity.stitching.spec import unique_codes
-        >>> from omniltv.identity.stitching.stitch import default_engine
+        >>> from omniltv.identity import InMemoryEngine
         >>> phone, spec = Column.of(["1", "1"]), LinkSpec(unique_sources=("app",))
         >>> records = Records(np.array(["app", "ec"]), np.array(["7", "8"]), {"phone": phone})
-        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        >>> pairs = InMemoryEngine().link(records, blockers=spec.blockers,
         ...                               comparisons=spec.comparisons, max_block=50, seed=0)
         >>> unique = unique_codes(records.source, spec.unique_sources)
         >>> state = LinkageState(spec, records, (), pairs, pairs, {}, unique)
@@ -201,7 +179,7 @@ class Resolution[FrameT]:
     _state: LinkageState
     _customer: NDArray[np.object_]
     _order: NDArray[np.intp]
-    _frames: RecordFrames[FrameT]
+    _kind: FrameKind[FrameT]
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
@@ -264,7 +242,7 @@ class Resolution[FrameT]:
             >>> len(stitch(simulate_retailer(150, seed=1).records).review(10))
             10
         """
-        return self._frames.build(self._linked.review(n), _NUMBERS)
+        return self._kind.build(self._linked.review(n), _NUMBERS)
 
     def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
         """Return the household of each customer, from shared phone, address and family name.
@@ -294,7 +272,7 @@ class Resolution[FrameT]:
             True
         """
         known = {} if previous is None else ids_of(previous, "previous", _HOUSEHOLD)
-        return self._frames.build(self._linked.households(threshold=threshold, previous=known))
+        return self._kind.build(self._linked.households(threshold=threshold, previous=known))
 
     def attach(
         self, transactions: IntoFrameT, *, tolerance: Tolerance | None = None
@@ -354,7 +332,7 @@ class Resolution[FrameT]:
             ids = customer_ids(keys, labels, self._customer, taken)
             shown = columns | {"customer_id": ids[self._order]}
             plain = {name: values.tolist() for name, values in shown.items()}
-            frames.append(self._frames.build(plain))
+            frames.append(self._kind.build(plain))
         return tuple(frames)
 
     @cached_property

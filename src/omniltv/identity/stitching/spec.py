@@ -1,15 +1,20 @@
 """The settings of `stitch`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from omniltv.errors import ColumnWarning, ConfigError, EvidenceWarning
 from omniltv.identity.customers.clustering import BestFirstClusterer
+from omniltv.identity.linking._columns_read import dependent, own_columns
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
     Clusterer,
@@ -18,8 +23,9 @@ from omniltv.identity.linking.protocols import (
     LinkModel,
     ScoredPairs,
 )
-from omniltv.identity.records.columns import MISSING
+from omniltv.identity.records.columns import MISSING, Records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import PACKAGE, OwnColumn
 
 __all__ = ["LinkSpec", "unique_codes"]
 
@@ -44,11 +50,14 @@ class LinkSpec(BaseModel):
             evidence. For decisions about the pairs of `Resolution.review`.
         normalised: Whether the lists are already normalised, as by `pseudonymise`.
         spelling: How telephone numbers and e-mail addresses are read.
+        columns: How columns of your own are normalised. A column that a comparison or a blocker
+            reads does not need to be listed: the comparison normalises it, or it is read as
+            text.
         blockers: Rules that propose pairs.
         comparisons: Comparisons of pairs.
         model: Model to score pairs with, from another run (`Resolution.model`), for lists too
             small to train on. Trained on the records themselves if None.
-        engine: Scores the pairs; recordlinkage with Fellegi-Sunter scores if None.
+        engine: Finds, compares and scores the pairs.
         clusterer: Makes customers of the scored pairs.
 
     Examples:
@@ -68,11 +77,49 @@ class LinkSpec(BaseModel):
     learn_from_decisions: bool = False
     normalised: bool = False
     spelling: Spelling = Spelling()
+    columns: tuple[OwnColumn, ...] = ()
     blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS
     comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS
     model: LinkModel | None = None
-    engine: LinkEngine | None = None
+    engine: LinkEngine = InMemoryEngine()
     clusterer: Clusterer = BestFirstClusterer()
+
+    @property
+    def own_columns(self) -> tuple[OwnColumn, ...]:
+        """The columns that are not known fields: listed, or read by a comparison or blocker."""
+        return own_columns(self.comparisons, self.blockers, listed=self.columns)
+
+    def check_names(self) -> None:
+        """Check that names are unique, and warn of comparisons that read the same values.
+
+        Raises:
+            ConfigError: If two comparisons, blockers or columns have one name.
+
+        Warns:
+            EvidenceWarning: If two comparisons are dependent.
+        """
+        for kind in ("comparisons", "blockers", "columns"):
+            count = Counter(part.name for part in getattr(self, kind))
+            twice = [name for name, n in count.items() if n > 1]
+            if twice:
+                message = f"{kind} with the same name: {', '.join(twice)}"
+                raise ConfigError(f"{message}. Hint: give each its own name, or remove one")
+        for a, b in dependent(self.comparisons):
+            message = f"comparisons {a!r} and {b!r} read the same values: the evidence counts twice"
+            hint = f"remove one: [c for c in LinkSpec().comparisons if c.name != {a!r}]"
+            warn(f"{message}. Hint: {hint}", EvidenceWarning, skip_file_prefixes=(PACKAGE,))
+
+    def check_columns(self, records: Records) -> None:
+        """Warn of own columns without any usable value in the records.
+
+        Warns:
+            ColumnWarning: If there is one.
+        """
+        names = [column.name for column in self.own_columns if column.name not in records.columns]
+        if names:
+            message = f"own columns without a usable value: {', '.join(names)}"
+            hint = "check the name of the column and how OwnColumn normalises it"
+            warn(f"{message}. Hint: {hint}", ColumnWarning, skip_file_prefixes=(PACKAGE,))
 
     def links(self, pairs: ScoredPairs) -> NDArray[np.bool_]:
         """Return which pairs link two records, of shape (n_pairs,)."""

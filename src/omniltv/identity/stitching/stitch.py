@@ -18,21 +18,20 @@ from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
 from omniltv.identity.linking._refinement import refined
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about, read_decisions
-from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.linking.protocols import ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
 from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
     LinkageState,
-    RecordFrames,
     Resolution,
     ResolutionSummary,
     previous_of,
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["Before", "default_engine", "stitch", "stitched"]
+__all__ = ["Before", "stitch", "stitched"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -67,7 +66,8 @@ def stitch(
     Args:
         records: Customer lists, one row per source record: ``source``, ``record_id`` and
             any of ``family_name, given_name, family_name_kana, given_name_kana, email,
-            phone, postcode, address, birth_date, gender, card_number``.
+            phone, postcode, address, birth_date, gender, card_number``. Other columns are read
+            if a comparison or blocker of ``spec`` names them.
         spec: How to link.
         previous: The crosswalk of the previous run, whose customer ids are kept.
         decisions: Pairs of records that are, or are not, one person, whatever the evidence:
@@ -80,8 +80,13 @@ def stitch(
         IntakeError: If more is rejected than ``tolerance`` allows.
         DataError: If a key column is missing, no value of a column can be read, ``previous``
             has missing values or two rows for one record, or decisions contradict each other.
-        ConfigError: If ``spec`` names a unique source that is not in the records, or a model
-            that lacks one of its comparisons.
+        ConfigError: If ``spec`` names a unique source that is not in the records, a model that
+            lacks one of its comparisons, or two comparisons or blockers of one name.
+
+    Warns:
+        ColumnWarning: If no column is personal, an unknown column looks like a field, or an own
+            column has no usable value.
+        EvidenceWarning: If two comparisons read the same values.
 
     Examples:
         >>> import pandas as pd
@@ -153,14 +158,20 @@ def stitched(
         >>> found.crosswalk["customer_id"].tolist()
         ['ca']
     """
+    spec.check_names()
     intake, normal = read_records(
-        records, normalised=spec.normalised, spelling=spec.spelling, tolerance=tolerance
+        records,
+        normalised=spec.normalised,
+        spelling=spec.spelling,
+        tolerance=tolerance,
+        own=spec.own_columns,
     )
+    spec.check_columns(normal)
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
-    pairs = (spec.engine or default_engine()).link(
+    pairs = spec.engine.link(
         normal,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
@@ -214,7 +225,7 @@ class _Found:
 def _resolution[FrameT](
     found: _Found, intake: Intake[FrameT], before: Before
 ) -> Resolution[FrameT]:
-    records, frames = found.records, RecordFrames(intake.kind, intake.whole_ids)
+    records, kind = found.records, intake.kind
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
@@ -228,18 +239,18 @@ def _resolution[FrameT](
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     clusters = _clusters(found, customer, probability)
     return Resolution(
-        crosswalk=frames.build(_crosswalk(found, customer, probability), numbers),
-        links=frames.build(link, numbers),
-        clusters=frames.build(clusters, numbers),
+        crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
+        links=kind.build(link, numbers),
+        clusters=kind.build(clusters, numbers),
         report=intake.report,
-        masked_values=frames.build(_masked(found.state.masked, records), numbers),
-        oversized=frames.build(_oversized(found.pairs), numbers),
+        masked_values=kind.build(_masked(found.state.masked, records), numbers),
+        oversized=kind.build(_oversized(found.pairs), numbers),
         unused_decisions=intake.kind.build(found.decisions.unused),
         _summary=_summary(found, links[kept], clusters),
         _state=found.state,
         _customer=customer,
         _order=found.shown,
-        _frames=frames,
+        _kind=kind,
     )
 
 
@@ -357,21 +368,3 @@ def _check_model(spec: LinkSpec) -> None:
     if unknown:
         message = f"the model lacks the comparisons {', '.join(unknown)}"
         raise ConfigError(f"{message}. Hint: train it by stitch with the same comparisons")
-
-
-def default_engine() -> LinkEngine:
-    """Return the default engine of `stitch`.
-
-    Examples:
-        >>> phone, spec = Column.of(["1", "1"]), LinkSpec()
-        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {"phone": phone})
-        >>> pairs = default_engine().link(records, blockers=spec.blockers,
-        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
-        >>> len(pairs.candidates)
-        1
-    """
-    from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
-        RecordLinkageEngine,
-    )
-
-    return RecordLinkageEngine()

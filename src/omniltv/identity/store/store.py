@@ -27,7 +27,7 @@ from omniltv.identity.records.intake import Known, masked_values, read_records, 
 from omniltv.identity.stitching.evidence import Evidence, LinkedRecords, link_columns
 from omniltv.identity.stitching.resolution import Resolution, previous_of
 from omniltv.identity.stitching.spec import LinkSpec
-from omniltv.identity.stitching.stitch import Before, default_engine, stitched
+from omniltv.identity.stitching.stitch import Before, stitched
 from omniltv.identity.store._folder import newest, read, remains, write
 from omniltv.identity.store._incremental import (
     LEAST_HOUSEHOLD,
@@ -297,6 +297,7 @@ class IdentityStore:
             normalised=self._spec.normalised,
             spelling=self._spec.spelling,
             known=known,
+            own=self._spec.own_columns,
         )
         added = without_values(added, masked_values(self._state.records))
         old, drop = self._state.records, self._rows(gone)
@@ -431,8 +432,7 @@ class IdentityStore:
     def _advance(
         self, step: Step, forget: tuple[set[RecordKey], set[str]] | None = None
     ) -> tuple[Mapping[str, int], Mapping[str, Sequence[object]]]:
-        engine = self._spec.engine or default_engine()
-        following = advance(self._state, self._spec, engine, step)
+        following = advance(self._state, self._spec, self._spec.engine, step)
         state = following.state
         if forget is not None:
             hashes = frozenset(map(IssuedIds.hashed, forget[1]))

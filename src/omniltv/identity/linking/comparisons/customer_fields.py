@@ -1,18 +1,16 @@
-"""Comparisons of two records: ordered levels of agreement, and a level for missing values."""
+"""Comparisons of the known fields: names, birth dates, addresses, and any single value."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, JaroWinkler
-from rapidfuzz.process import cpdist
 
 from omniltv._arrays import Levels
 from omniltv.identity.linking import _sql
+from omniltv.identity.linking.comparisons._grading import Scores, first_level, pairwise
 from omniltv.identity.linking.protocols import Comparison, Pairs
-from omniltv.identity.records.columns import MISSING
 
 __all__ = [
     "DEFAULT_COMPARISONS",
@@ -21,8 +19,6 @@ __all__ = [
     "NameComparison",
     "ValueComparison",
 ]
-
-type Scores = NDArray[np.float32]
 
 _NUMBERING = re.compile("[0-9._-]")
 _ALIKE = 0.92
@@ -75,8 +71,8 @@ class ValueComparison:
         same = pairs.equal(self.column)
         known = pairs.known(self.column)
         if not self.slips:
-            return _grade([same, known])
-        return _grade([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
+            return first_level([same, known])
+        return first_level([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -145,7 +141,7 @@ class NameComparison:
         heard_only, open_ = (sound & ~spelt) | swapped, ~(same | sound | swapped)
         alike = pairs.apply(self.reading, _likeness, open_) >= _ALIKE
         alike |= pairs.apply(self.written, _one_character_of_three, open_ & ~alike) > 0
-        return _grade([same, heard_only, sound, alike, spelt | heard])
+        return first_level([same, heard_only, sound, alike, spelt | heard])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -204,7 +200,7 @@ class BirthDateComparison:
         """Return the level of each pair, shape (n_pairs,)."""
         same = pairs.equal(self.column)
         near = pairs.apply(self.column, _date_slips, ~same) <= 1
-        return _grade([same, near, pairs.known(self.column)])
+        return first_level([same, near, pairs.known(self.column)])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -248,7 +244,7 @@ class AddressComparison:
         same = pairs.equal(self.address)
         alike = pairs.apply(self.address, _likeness, ~same) >= _SAME_STREET
         known = pairs.known(self.address) | pairs.known(self.postcode)
-        return _grade([same, alike, pairs.equal(self.postcode), known])
+        return first_level([same, alike, pairs.equal(self.postcode), known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -258,21 +254,13 @@ class AddressComparison:
         return (_sql.same(self.address), alike, _sql.same(self.postcode), known)
 
 
-def _grade(conditions: list[NDArray[np.bool_]]) -> Levels:
-    """Return the first condition that holds, `MISSING` if none holds."""
-    levels = np.full(len(conditions[0]), MISSING, dtype=np.int8)
-    for level, holds in reversed([*enumerate(conditions)]):
-        levels[holds] = level
-    return levels
-
-
 def _likeness(left: list[str], right: list[str]) -> Scores:
-    return _pairwise(left, right, JaroWinkler.normalized_similarity)
+    return pairwise(left, right, JaroWinkler.normalized_similarity)
 
 
 def _slips(left: list[str], right: list[str]) -> Scores:
     """Return the number of edits between two texts, 2 if it is more than one."""
-    return _pairwise(left, right, OSA.distance, cutoff=1)
+    return pairwise(left, right, OSA.distance, cutoff=1)
 
 
 def _identifier_slips(left: list[str], right: list[str]) -> Scores:
@@ -307,13 +295,6 @@ def _date_slips(left: list[str], right: list[str]) -> Scores:
     """Return edits between two dates, 1 if day and month are swapped."""
     swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
     return np.where(swapped, np.float32(1), _slips(left, right))
-
-
-def _pairwise(
-    left: list[str], right: list[str], scorer: Callable[..., float], cutoff: float | None = None
-) -> Scores:
-    scores = cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32, workers=-1)
-    return np.asarray(scores, dtype=np.float32)
 
 
 _WRITTEN = ("family_written", "given_written")

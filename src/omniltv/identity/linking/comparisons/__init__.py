@@ -1,0 +1,29 @@
+"""Comparisons of two records: ordered levels of agreement, and a level for missing values."""
+
+from omniltv.identity.linking.comparisons.coordinates import CoordinateComparison
+from omniltv.identity.linking.comparisons.customer_fields import (
+    DEFAULT_COMPARISONS,
+    AddressComparison,
+    BirthDateComparison,
+    NameComparison,
+    ValueComparison,
+)
+from omniltv.identity.linking.comparisons.dates import DateComparison
+from omniltv.identity.linking.comparisons.numbers import NumberComparison
+from omniltv.identity.linking.comparisons.sets import SetComparison
+from omniltv.identity.linking.comparisons.strings import StringComparison
+from omniltv.identity.linking.comparisons.texts import TextComparison
+
+__all__ = [
+    "DEFAULT_COMPARISONS",
+    "AddressComparison",
+    "BirthDateComparison",
+    "CoordinateComparison",
+    "DateComparison",
+    "NameComparison",
+    "NumberComparison",
+    "SetComparison",
+    "StringComparison",
+    "TextComparison",
+    "ValueComparison",
+]
