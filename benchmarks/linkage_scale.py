@@ -30,6 +30,7 @@ from omniltv.data.simulate import Dirt, RetailerConfig
 from omniltv.identity import (
     IdentityStore,
     InMemoryEngine,
+    LinkEngine,
     LinkSpec,
     SplinkEngine,
     linkage_quality,
@@ -37,7 +38,10 @@ from omniltv.identity import (
 )
 
 RECORDS_PER_PERSON = 1.63
-ENGINES = {"omniltv": InMemoryEngine(), "omniltv, Splink engine": SplinkEngine()}
+ENGINES: dict[str, LinkEngine] = {
+    "omniltv": InMemoryEngine(),
+    "omniltv, Splink engine": SplinkEngine(),
+}
 SPLINK = "Splink 5, raw"
 THRESHOLD = 0.95
 PATIENCE, AT_LEAST = 4.0, 300.0  # times our own time that the peer is given, and seconds
