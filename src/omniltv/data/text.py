@@ -14,9 +14,11 @@ _BLANK = frozenset(("", "nan", "none", "null", "<na>", "nat"))
 _BLANK_STARTS = frozenset(("", "n", "N", "<", *filter(str.isspace, map(chr, range(0x3001)))))
 _START = itemgetter(slice(1))
 
-# Invisible characters: controls, zero-width and direction marks, unpaired surrogates.
+# Invisible characters: controls, zero-width and direction marks, variation selectors, unpaired
+# surrogates.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff\U000e0100-\U000e01ef]"
 )
 BROKEN = re.compile("[\ud800-\udfff]")
 """Unpaired surrogates, which cannot be written to any file."""

@@ -17,8 +17,22 @@ from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
+from omniltv.identity.records._reading import (
+    Cells,
+    counted,
+    read_field,
+    read_fields,
+    read_values,
+)
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.normalise._name import spoken_form, written_form
+from omniltv.identity.records.normalise._organisation import is_organisation
+from omniltv.identity.records.normalise._text import (
+    PLACEHOLDER,
+    is_name_or_placeholder,
+    read_plain,
+)
 
 __all__ = [
     "FIELDS",
@@ -39,12 +53,14 @@ __all__ = [
 type Values = NDArray[np.object_]
 """A text per record, None where there is none."""
 
+_PARTS = ("family", "given")
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _ASIDE = "masked_"  # before the name of a column: the values that were taken from it
 _FAMILIES = 5
 _TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
 _MODAL_SHARE = 0.6
 _DERIVED: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
+    "house": ("address", normalise.house),
     "mailbox": ("email", lambda value: value.partition("@")[0]),
     "phone_tail": ("phone", lambda value: value[-4:]),
 }
@@ -82,12 +98,14 @@ class Intake[FrameT]:
         rows: The valid rows.
         rejected: The rejected rows as given, with ``reason``.
         reasons: Number of rejected rows by reason.
+        unread: Number of values that could not be read, by ``field: reason``.
         kind: Kind of frame that the list was.
     """
 
     rows: Rows
     rejected: FrameT
     reasons: Mapping[str, int]
+    unread: Mapping[str, int]
     kind: FrameKind[FrameT]
 
     @property
@@ -168,13 +186,8 @@ def read_records(
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
-    intake = Intake(rows, kind.native(rejected), checked.reasons, kind)
-    if not normalised:
-        return intake, normalise_records(rows, spelling, known)
-    fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
-    for name, values in rows.raw.items():
-        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
-    return intake, _records(rows, fields)
+    found, unread = _as_given(rows) if normalised else normalise_records(rows, spelling, known)
+    return Intake(rows, kind.native(rejected), checked.reasons, unread, kind), found
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:
@@ -185,8 +198,20 @@ def rows_of(table: Eager, names: Iterable[str]) -> Rows:
     return Rows(source, record_id, {name: objects(table[name].to_list()) for name in names})
 
 
-def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None) -> Records:
-    """Return rows as normalised records, sorted by (source, record_id).
+def _as_given(rows: Rows) -> tuple[Records, Mapping[str, int]]:
+    """Return rows of normalised values as records."""
+    fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
+    for name, values in rows.raw.items():
+        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
+    return _records(rows, fields), {}
+
+
+def normalise_records(
+    rows: Rows, spelling: Spelling, known: Known | None = None
+) -> tuple[Records, Mapping[str, int]]:
+    """Return rows as normalised records, sorted by (source, record_id), and what was not read.
+
+    The second value is the number of values that could not be read, by ``field: reason``.
 
     Args:
         rows: Valid rows.
@@ -194,7 +219,13 @@ def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None
         known: Names of other records; only those of these rows are used if None.
     """
     n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
-    return _records(rows, _fields(raw, n, spelling) | _names(raw, n, known or Known()))
+    cells = read_fields(raw, rows.source[rows.order], spelling)
+    fields = {name: column.values for name, column in cells.items()}
+    someone = np.any([np.zeros(n, np.bool_), *map(pd.notna, fields.values())], axis=0)
+    names = _real_names({name: read_values(read_plain, raw[name]) for name in _named(raw)}, someone)
+    unread = counted(cells | names)
+    plain = {name: column.values for name, column in names.items()}
+    return _records(rows, fields | _names(plain, n, known or Known())), unread
 
 
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
@@ -206,7 +237,7 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
     masked, values = [], {}
     for name in [name for name in _MASKED if name in records.columns]:
         column = records.columns[name]
-        family = None if name == "birth_date" else records.columns.get("family_reading")
+        family = None if name == "birth_date" else records.columns.get("family_sound")
         shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
         for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
             masked.append(Masked(name, column.values[code], rows.astype(np.int64)))
@@ -291,60 +322,92 @@ def _each(
 
 def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
     """Return values of a personal field in their one spelling, None for placeholders."""
-    return _each(_normalisers(spelling).get(name, normalise.plain), values)
+    return read_values(partial(read_field, name, spelling=spelling), values).values
 
 
-def _normalisers(spelling: Spelling) -> dict[str, Callable[[object], str | None]]:
-    return {
-        "email": partial(normalise.email, spelling=spelling),
-        "phone": partial(normalise.phone, spelling=spelling),
-        "postcode": normalise.postcode,
-        "address": normalise.address,
-        "birth_date": normalise.birth_date,
-        "gender": normalise.gender,
-        "card_number": normalise.card_number,
-    }
+def _named(raw: Mapping[str, Values]) -> list[str]:
+    """Return the columns of names that a list has."""
+    columns = (f"{part}_name{kind}" for kind in ("", "_kana") for part in _PARTS)
+    return [name for name in columns if name in raw]
 
 
-def _fields(raw: Mapping[str, Values], n: int, spelling: Spelling) -> dict[str, Values]:
-    return {
-        name: _each(function, raw.get(name, _nothing(n)))
-        for name, function in _normalisers(spelling).items()
-    }
+def _real_names(names: Mapping[str, Cells], someone: NDArray[np.bool_]) -> dict[str, Cells]:
+    """Return names without those that are placeholders, as the rest of the record shows.
+
+    Null, No and Test are names of people and placeholders. Such a word is kept next to another
+    name, and if it is the only name of a record that has other personal data.
+
+    Args:
+        names: The columns of names.
+        someone: Which records have other personal data.
+    """
+    doubtful = {name: _doubtful(column) for name, column in names.items()}
+    if not any(rows.any() for rows in doubtful.values()):
+        return dict(names)
+    known = [pd.notna(c.values) & ~doubtful[name] for name, c in names.items()]
+    named = np.any(known, axis=0)
+    alone = np.sum([column.filled for column in names.values()], axis=0) == 1
+    nobody = ~named & ~(alone & someone)
+    return {name: _dropped(column, doubtful[name] & nobody) for name, column in names.items()}
+
+
+def _doubtful(column: Cells) -> NDArray[np.bool_]:
+    flags = [is_name_or_placeholder(read.value or "") for read in column.reads]
+    return np.array([*flags, False])[column.codes]
+
+
+def _dropped(column: Cells, rows: NDArray[np.bool_]) -> Cells:
+    """Return a column of which some cells are placeholders."""
+    return Cells(np.where(rows, len(column.reads), column.codes), (*column.reads, PLACEHOLDER))
 
 
 def _nothing(n: int) -> Values:
     return np.full(n, None, dtype=object)
 
 
-def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
-    """Return the names as written and as they sound; a sound may be that of namesakes."""
+def _names(plain: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
+    """Return the names as written, read and heard; a reading may be that of namesakes."""
     result: dict[str, Values] = {}
-    plain, kana = (
-        _split(*(raw.get(f"{name}_name{kind}", _nothing(n)) for name in ("family", "given")))
+    names, kana = (
+        _split(*(plain.get(f"{name}_name{kind}", _nothing(n)) for name in _PARTS))
         for kind in ("", "_kana")
     )
-    for part, name in enumerate(("family", "given")):
-        result[f"{name}_written"] = _each(normalise.written_name, plain[part])
-        spoken, latin = (_each(normalise.reading, values[part]) for values in (kana, plain))
+    for part, name in enumerate(_PARTS):
+        result[f"{name}_written"] = _each(_written, names[part])
+        spoken, latin = (_each(_spoken, values[part]) for values in (kana, names))
         result[f"{name}_reading"] = np.where(pd.notna(spoken), spoken, latin)
     for kind in ("written", "reading"):
         _unjoin(result, f"family_{kind}", f"given_{kind}", known.names)
-    for name in ("family", "given"):
-        written, sound = result[f"{name}_written"], result[f"{name}_reading"]
-        usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
-        silent = np.flatnonzero(pd.isna(sound))
-        sound[silent] = objects(map(usual.get, written[silent].tolist()))
-    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
+    for name in _PARTS:
+        written, reading = result[f"{name}_written"], result[f"{name}_reading"]
+        usual = {**_usual(Column.of(written), Column.of(reading)), **known.readings.get(name, {})}
+        silent = np.flatnonzero(pd.isna(reading))
+        reading[silent] = objects(map(usual.get, written[silent].tolist()))
+        result[f"{name}_sound"] = _each(_sound, reading)
+    result["full_sound"] = _full(result["family_sound"], result["given_sound"])
     return result
+
+
+def _written(folded: object) -> str | None:
+    return written_form(str(folded))
+
+
+def _spoken(folded: object) -> str | None:
+    return spoken_form(str(folded))
+
+
+def _sound(reading: object) -> str | None:
+    return normalise.sound(str(reading))
 
 
 def _split(family: Values, given: Values) -> tuple[Values, Values]:
     """Return family and given names; a full name in one field is split at its space."""
-    first, second = _each(normalise.plain, family), _each(normalise.plain, given)
+    first, second = family.copy(), given.copy()
     alone = np.flatnonzero(pd.notna(first) != pd.notna(second))
     whole = np.where(pd.notna(first[alone]), first[alone], second[alone])
-    spaced = np.array([" " in name for name in whole.tolist()], dtype=np.bool_)
+    spaced = np.array(
+        [" " in name and not is_organisation(name) for name in whole.tolist()], dtype=np.bool_
+    )
     rows, full = alone[spaced], whole[spaced]
     first[rows] = _each(lambda name: str(name).partition(" ")[0], full)
     second[rows] = _each(lambda name: str(name).partition(" ")[2], full)
@@ -377,7 +440,7 @@ def _cut(
 
 
 def _full(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+    """Return both sounds as one text, in the order of the alphabet, None where one lacks."""
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
     first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
@@ -419,7 +482,7 @@ def _too_many(
 def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
     """Return the filled fields as columns; both names share their distinct values."""
     columns = {}
-    for kind in ("written", "reading"):
+    for kind in ("written", "reading", "sound"):
         both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))
         half = len(both.codes) // 2
         columns[f"family_{kind}"] = Column(both.codes[:half], both.values)
