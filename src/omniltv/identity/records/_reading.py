@@ -87,7 +87,7 @@ def read_fields(
         name: read_values(partial(read_field, name, spelling=spelling), raw[name])
         for name in _READERS.keys() & raw.keys()
     }
-    if "birth_date" in cells and not spelling.date_order:
+    if "birth_date" in cells and spelling.date_order == "inferred":
         cells["birth_date"] = _in_order(cells["birth_date"], raw["birth_date"], source, spelling)
     return cells
 
@@ -119,7 +119,7 @@ def _in_order(cells: Cells, raw: Values, source: Values, spelling: Spelling) -> 
     for number in np.unique(where[unclear[cells.codes]]).tolist():
         rows = np.flatnonzero(where == number)
         order = order_of(factorized(raw[rows])[1].tolist())
-        if order is None:
+        if order == "inferred":
             continue
         rows = rows[unclear[cells.codes[rows]]]
         known = spelling.model_copy(update={"date_order": order})

@@ -17,6 +17,7 @@ from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
+from omniltv.identity.records._copies import order_in_group
 from omniltv.identity.records._reading import (
     Cells,
     counted,
@@ -232,13 +233,19 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
     """Return records without the values that too many share, and with derived columns.
 
     Too many are more than ``max_sharing`` records and, where the values belong to a
-    family, more than a few family names; for birth dates, many times the mean.
+    family, more than a few family names; for birth dates, many times the mean. Of equal
+    records (`Records.copies`) two are counted.
     """
     masked, values = [], {}
+    group = records.copies
+    counted = records.without(
+        (group != MISSING) & (order_in_group(group, np.zeros(len(group), np.bool_)) > 1)
+    ).columns
     for name in [name for name in _MASKED if name in records.columns]:
         column = records.columns[name]
-        family = None if name == "birth_date" else records.columns.get("family_sound")
-        shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
+        family = None if name == "birth_date" else counted.get("family_sound")
+        date = name == "birth_date"
+        shared = np.flatnonzero(_too_many(counted[name], family, date, max_sharing))
         for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
             masked.append(Masked(name, column.values[code], rows.astype(np.int64)))
         values[name] = frozenset(column.values[shared].tolist())

@@ -15,6 +15,7 @@ from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
+from omniltv.identity.linking._copies import CopiesApart
 from omniltv.identity.linking._refinement import refined
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about, read_decisions
 from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
@@ -30,7 +31,7 @@ from omniltv.identity.stitching.resolution import (
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["default_engine", "stitch"]
+__all__ = ["default_engine", "engine_of", "stitch"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -99,7 +100,7 @@ def stitch(
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
-    pairs = (spec.engine or default_engine()).link(
+    pairs = engine_of(spec).link(
         normal,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
@@ -219,7 +220,8 @@ def _clusters(
     np.minimum.at(weakest, who.codes, probability)
     visits = joint(who.codes, factorized(found.records.source)[0])
     first = ~pd.Series(visits).duplicated().to_numpy()
-    held = cohesion(found.pairs, who.codes, many=found.state.spec.many_records)
+    many = found.state.spec.many_records
+    held = cohesion(found.pairs, who.codes, many=many, copies=found.records.copies)
     return {
         "customer_id": who.values.tolist(),
         "n_records": who.count.tolist(),
@@ -268,6 +270,7 @@ def _summary(
         rows=found.intake.n_rows,
         records=len(found.records),
         rejected=found.intake.reasons,
+        unread=found.intake.unread,
         customers=len(clusters["customer_id"]),
         sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
         flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
@@ -298,6 +301,11 @@ def _check_model(spec: LinkSpec) -> None:
     if unknown:
         message = f"the model lacks the comparisons {', '.join(unknown)}"
         raise ConfigError(f"{message}. Hint: train it by stitch with the same comparisons")
+
+
+def engine_of(spec: LinkSpec) -> LinkEngine:
+    """Return the engine of a spec, which compares two of many equal records."""
+    return CopiesApart(spec.engine or default_engine(), spec.unique_sources)
 
 
 def default_engine() -> LinkEngine:

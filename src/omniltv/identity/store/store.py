@@ -18,7 +18,7 @@ from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.intake import Known, masked_values, read_records, without_values
 from omniltv.identity.stitching.resolution import Resolution
 from omniltv.identity.stitching.spec import LinkSpec
-from omniltv.identity.stitching.stitch import default_engine, stitch
+from omniltv.identity.stitching.stitch import engine_of, stitch
 from omniltv.identity.store._folder import newest, read, remains, write
 from omniltv.identity.store._incremental import Step, advance, audit_rows, relevant
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, dump, restore
@@ -281,7 +281,7 @@ class IdentityStore:
     def _advance(
         self, step: Step, forget: tuple[set[RecordKey], set[str]] | None = None
     ) -> tuple[Mapping[str, int], Mapping[str, Sequence[object]]]:
-        engine = self._spec.engine or default_engine()
+        engine = engine_of(self._spec)
         following = advance(self._state, self._spec, engine, step)
         state = following.state
         if forget is not None:

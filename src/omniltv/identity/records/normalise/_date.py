@@ -87,15 +87,15 @@ def read_birth_date(value: object, spelling: Spelling) -> Read:
     return read(value, partial(_birth_date, order=spelling.date_order))
 
 
-def order_of(values: Iterable[object]) -> DateOrder | None:
-    """Return the order of day and month that dates with the year last show, None if unclear.
+def order_of(values: Iterable[object]) -> DateOrder:
+    """Return the order of day and month that dates with the year last show, if it is clear.
 
     Examples:
         >>> order_of(["01/02/1980", "25/12/1980"]), order_of(["01/02/1980"])
-        ('day first', None)
+        ('day first', 'inferred')
     """
     seen = {order for order in map(_shown, values) if order}
-    return seen.pop() if len(seen) == 1 else None
+    return seen.pop() if len(seen) == 1 else "inferred"
 
 
 def _shown(value: object) -> DateOrder | None:
@@ -108,7 +108,7 @@ def _shown(value: object) -> DateOrder | None:
     return "day first" if first > second else "month first"
 
 
-def _birth_date(given: str, order: DateOrder | None) -> Read:
+def _birth_date(given: str, order: DateOrder) -> Read:
     written = given.casefold()
     if not written.isascii():
         written = _KANJI_NUMBER.sub(lambda number: kanji_number(number[0]), written)
@@ -142,7 +142,7 @@ def _with_name(written: str) -> Read | None:
     return _day(year, _MONTHS[match["month"]], int(match["day"]))
 
 
-def _ambiguous(written: str, order: DateOrder | None) -> Read:
+def _ambiguous(written: str, order: DateOrder) -> Read:
     """Return a date that has to be one of several to be read: order, century, serial number."""
     match = _YEAR_LAST.fullmatch(written)
     if match is not None:
@@ -159,7 +159,7 @@ def _ambiguous(written: str, order: DateOrder | None) -> Read:
     return _day(1900 + year, int(match["month"]), int(match["day"]))
 
 
-def _ordered(match: "re.Match[str]", order: DateOrder | None) -> Read:
+def _ordered(match: "re.Match[str]", order: DateOrder) -> Read:
     """Return a date whose year stands last."""
     year, first, second = (int(match[name]) for name in ("year", "first", "second"))
     by_day, by_month = _day(year, second, first), _day(year, first, second)
@@ -167,7 +167,7 @@ def _ordered(match: "re.Match[str]", order: DateOrder | None) -> Read:
         return by_day
     if by_day.value is None:
         return by_month
-    if order is None:
+    if order == "inferred":
         return UNCLEAR
     return by_day if order == "day first" else by_month
 

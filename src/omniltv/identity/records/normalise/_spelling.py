@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = ["DateOrder", "Spelling"]
 
-type DateOrder = Literal["day first", "month first"]
+type DateOrder = Literal["day first", "month first", "inferred"]
 """Which of day and month stands first in a date whose year stands last."""
 
 
@@ -18,9 +18,9 @@ class Spelling(BaseModel):
         drop_tags: Whether the part of a mailbox after a plus sign is dropped. It always is at
             Gmail; other hosts may give ``ann+shop@`` and ``ann@`` to two people.
         drop_dots: Whether dots in a mailbox are dropped. They always are at Gmail.
-        date_order: Order of day and month in dates such as 01/02/1980. If None, each source
-            of a list is searched for dates that show its order (25/12/1980), and dates stay
-            unread if there are none, or if they contradict each other.
+        date_order: Order of day and month in dates such as 01/02/1980. By default it is inferred
+            from dates of the same source that show it (25/12/1980). If there are none, or if
+            they contradict each other, such dates are not read.
 
     Examples:
         >>> Spelling(phone_region="US").drop_tags
@@ -32,7 +32,7 @@ class Spelling(BaseModel):
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "JP"
     drop_tags: bool = False
     drop_dots: bool = False
-    date_order: DateOrder | None = None
+    date_order: DateOrder = "inferred"
 
     @field_validator("phone_region")
     @classmethod
