@@ -408,17 +408,29 @@ def _sound(reading: object) -> str | None:
 
 
 def _split(family: Values, given: Values) -> tuple[Values, Values]:
-    """Return family and given names; a full name in one field is split at its space."""
+    """Return family and given names; a full name in one field is split at its space.
+
+    The name of an organisation is not split. It stands for both names: like a full name, it
+    says who somebody is.
+    """
     first, second = family.copy(), given.copy()
     alone = np.flatnonzero(pd.notna(first) != pd.notna(second))
     whole = np.where(pd.notna(first[alone]), first[alone], second[alone])
-    spaced = np.array(
-        [" " in name and not is_organisation(name) for name in whole.tolist()], dtype=np.bool_
-    )
-    rows, full = alone[spaced], whole[spaced]
-    first[rows] = _each(lambda name: str(name).partition(" ")[0], full)
-    second[rows] = _each(lambda name: str(name).partition(" ")[2], full)
+    codes, distinct = factorized(whole)
+    halves = [_halves(name) for name in distinct.tolist()]
+    split = np.array([half is not None for half in halves], dtype=np.bool_)[codes]
+    rows, codes = alone[split], codes[split]
+    first[rows] = objects(half and half[0] for half in halves)[codes]
+    second[rows] = objects(half and half[1] for half in halves)[codes]
     return first, second
+
+
+def _halves(whole: str) -> tuple[str, str] | None:
+    """Return the family and given name of one text, None if it has only one of them."""
+    if is_organisation(whole):
+        return whole, whole
+    first, space, second = whole.partition(" ")
+    return (first, second) if space else None
 
 
 def _unjoin(

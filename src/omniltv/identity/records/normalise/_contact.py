@@ -92,7 +92,7 @@ def _address(given: str, spelling: Spelling) -> Read:
         mailbox = mailbox.partition("+")[0] or mailbox
     if gmail or spelling.drop_dots:
         mailbox = mailbox.replace(".", "") or mailbox
-    if mailbox in _MAILBOX_OF_NOBODY or is_placeholder(mailbox):
+    if mailbox in _MAILBOX_OF_NOBODY or (mailbox.strip(".+-_") and is_placeholder(mailbox)):
         return PLACEHOLDER
     return Read(f"{mailbox}@{'gmail.com' if gmail else host}")
 

@@ -48,7 +48,7 @@ _YEAR_LAST = re.compile(
     rf"(?P<first>\d{{1,2}})\s?(?P<mark>[-/.])\s?(?P<second>\d{{1,2}})\s?[-/.]\s?(?P<year>\d{{4}}){_REST}"
 )
 _SHORT_YEAR = re.compile(
-    rf"(?P<year>\d\d)\s*[-/.年]\s*(?P<month>\d{{1,2}})\s*[-/.月]\s*(?P<day>\d{{1,2}}){_REST}"
+    rf"(?P<year>\d{{1,2}})\s*[-/.年]\s*(?P<month>\d{{1,2}})\s*[-/.月]\s*(?P<day>\d{{1,2}}){_REST}"
 )
 _SHORT_PACKED = re.compile(r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)")
 _SERIAL = re.compile(r"(?P<serial>[1-5]\d{4})(?:\.\d+)?")

@@ -81,7 +81,7 @@ def written_form(folded: str) -> str | None:
     """Return the `written_name` of a folded name."""
     if _OTHER_SCRIPT.search(folded) is None:
         return None
-    return _TITLES.sub("", _NOT_A_LETTER.sub("", with_short_form(folded))) or None
+    return with_short_form(_TITLES.sub("", _NOT_A_LETTER.sub("", folded))) or None
 
 
 def reading(value: object) -> str | None:

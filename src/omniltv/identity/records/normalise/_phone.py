@@ -13,10 +13,13 @@ __all__ = ["phone", "read_phone"]
 _DIGITS = re.compile(r"\D")
 _PLAIN = re.compile(r"[\d\s()+./-]*")
 _COUNTRY = re.compile(r"(?:00|010)?81")
-_NATIONAL = re.compile(r"0(?:[5789]0\d{8}|[1-9]\d{8})")
+_NATIONAL = re.compile(r"0(?:[5789]0\d{8}|(?![5789]0)[1-9]\d{8})")
 # A leading zero that a spreadsheet dropped: bare figures, or the usual groups.
-_LOST_ZERO = re.compile(r"[5789]0-?\d{4}-?\d{4}|[1-9]\d{8}|[1-9]\d{0,3}-\d{1,4}-\d{4}")
-_HOME = re.compile(r"[5789]0\d{8}|[1-9]\d{8}")
+_LOST_ZERO = re.compile(
+    r"[5789]0-?\d{4}-?\d{4}|(?![5789]0)(?:[1-9]\d{8}|[1-9]\d{0,3}-\d{1,4}-\d{4})"
+)
+_HOME = re.compile(r"[5789]0\d{8}|(?![5789]0)[1-9]\d{8}")
+_ABROAD = re.compile(r"\+|00|010")
 _FILLED = re.compile(r"(\d)\1{5,}$")
 _EXTENSION = re.compile(r"[\s(,;]*(?:内線|extension|extn?|ext|x|;ext=|#)[\s.:=]*\d{1,7}\)?\s*$")
 _LABEL = re.compile(r"[^\d\s()+./-]+")
@@ -91,7 +94,9 @@ def _number(written: str, digits: str, region: str) -> Read | None:
     """Return a number, None if it is not valid."""
     rest = _japanese(written, digits, region)
     if rest is None:
-        return _foreign(written, digits, region)
+        # Numbers without a country code that our rule rejects are of no subscriber in Japan.
+        at_home = region == "JP" and not _ABROAD.match(written)
+        return None if at_home else _foreign(written, digits, region)
     return PLACEHOLDER if _FILLED.search(rest) else Read(f"+81{rest}")
 
 

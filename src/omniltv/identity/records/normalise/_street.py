@@ -11,6 +11,7 @@ _UNIT = re.compile(
     r"(?:(?:^|[\s,])(?:apt|apartment|unit|flat|suite|ste|room|rm)\b\.?\s*#?|[\s,]#)\s*"
     r"(?P<unit>\d+[a-z]?|[a-z]\d*)(?=$|[\s,/])"
 )
+_PO_BOX = re.compile(r"\bp\.?\s*o\.?\s*box\b")
 _GERMAN_STREET = re.compile(r"(?<=[a-z]{3})(?:strasse| str)\b")
 # Usual abbreviations, as in Publication 28 of the United States Postal Service, and British ones.
 _WORDS = {
@@ -41,8 +42,9 @@ def street_address(folded: str) -> tuple[str, str]:
         >>> street_address("12b hauptstrasse"), street_address("1 high street, flat 2a")
         (('12b hauptstr', ''), ('1 high st', '2a'))
     """
-    unit = _UNIT.search(folded)
-    rest = _UNIT.sub(" ", folded, count=1) if unit else folded
+    given = _PO_BOX.sub("po box", folded)
+    unit = _UNIT.search(given)
+    rest = _UNIT.sub(" ", given, count=1) if unit else given
     bare = _COUNT.sub("", _APOSTROPHE.sub("", rest))
     words = _NOT_WORD.sub(" ", bare).replace("#", " ").split()
     place = " ".join(_WORDS.get(word, word) for word in words)

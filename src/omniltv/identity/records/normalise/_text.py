@@ -63,7 +63,7 @@ _PLACEHOLDERS = frozenset(
 )
 # Words that stand for nothing, but some people are called that.
 _NAMES_OR_PLACEHOLDERS = frozenset(
-    "na nan nat none null nil no x test guest sample ref value name num blank".split(" ")
+    "na nan nat none null nil no x test guest sample ref value name num blank ナシ".split(" ")
 )
 
 
