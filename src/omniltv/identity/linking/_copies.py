@@ -88,9 +88,7 @@ def _stars(group: Codes, place: Codes, wanted: Flags) -> tuple[Codes, Codes, Cod
     return ends[0, group[rows]], ends[1, group[rows]], rows
 
 
-def _with_copies(
-    found: ScoredPairs, kept: Codes, stars: tuple[Codes, Codes, Codes]
-) -> ScoredPairs:
+def _with_copies(found: ScoredPairs, kept: Codes, stars: tuple[Codes, Codes, Codes]) -> ScoredPairs:
     """Return pairs by position among all records, and those of the records left out."""
     first, second, rows = stars
     pairs, n = found.candidates, int(max(kept.max(initial=0), rows.max(initial=0))) + 1

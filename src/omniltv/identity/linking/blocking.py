@@ -135,9 +135,7 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("name", ("family_written", "given_written"), _NAMES),
     KeyBlocker("reading", ("full_sound",), _NAMES),
     KeyBlocker("birth+given", ("birth_date", "given_written"), ("birth_date", "given_name")),
-    KeyBlocker(
-        "birth+given reading", ("birth_date", "given_sound"), ("birth_date", "given_name")
-    ),
+    KeyBlocker("birth+given reading", ("birth_date", "given_sound"), ("birth_date", "given_name")),
     KeyBlocker("birth+family", ("birth_date", "family_sound"), ("birth_date", "family_name")),
     KeyBlocker("birth+postcode", ("birth_date", "postcode"), ("birth_date", "address")),
     KeyBlocker("address", ("house",), ("address",)),

@@ -73,9 +73,7 @@ def read_values(function: Callable[[object], Read], values: Iterable[object]) ->
     return Cells(codes, tuple(map(function, distinct.tolist())))
 
 
-def read_fields(
-    raw: Mapping[str, Values], source: Values, spelling: Spelling
-) -> dict[str, Cells]:
+def read_fields(raw: Mapping[str, Values], source: Values, spelling: Spelling) -> dict[str, Cells]:
     """Return the personal fields of records, except names.
 
     Args:

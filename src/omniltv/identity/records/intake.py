@@ -29,11 +29,8 @@ from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.normalise._name import spoken_form, written_form
 from omniltv.identity.records.normalise._organisation import is_organisation
-from omniltv.identity.records.normalise._text import (
-    PLACEHOLDER,
-    is_name_or_placeholder,
-    read_plain,
-)
+from omniltv.identity.records.normalise._placeholders import is_name_or_placeholder
+from omniltv.identity.records.normalise._text import PLACEHOLDER, read_plain
 
 __all__ = [
     "FIELDS",

@@ -5,14 +5,9 @@
 import re
 from functools import partial
 
+from omniltv.identity.records.normalise._placeholders import is_placeholder
 from omniltv.identity.records.normalise._spelling import Spelling
-from omniltv.identity.records.normalise._text import (
-    PLACEHOLDER,
-    Read,
-    is_placeholder,
-    one_digit_only,
-    read,
-)
+from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, one_digit_only, read
 
 __all__ = ["card_number", "email", "read_card_number", "read_email"]
 

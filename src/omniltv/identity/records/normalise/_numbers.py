@@ -1,7 +1,5 @@
 """Numbers in kanji."""
 
-# ruff: noqa: RUF001 - the look-alike characters are what this file is about
-
 __all__ = ["KANJI_DIGITS", "kanji_number"]
 
 _VALUES = {character: value for value, character in enumerate("〇一二三四五六七八九")} | {"零": 0}

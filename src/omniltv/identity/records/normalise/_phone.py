@@ -1,6 +1,6 @@
 """Telephone numbers: Japanese ones by a fast rule, all others by `phonenumbers`."""
 
-# ruff: noqa: RUF001, RUF002 - the look-alike characters are what this file is about
+# ruff: noqa: RUF002 - the look-alike characters are what this file is about
 
 import re
 from functools import partial

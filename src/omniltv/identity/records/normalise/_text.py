@@ -1,11 +1,17 @@
 """Text of one width, case and form, placeholders, and the outcome of reading a value."""
 
+# ruff: noqa: RUF001 - the look-alike characters are what this file is about
+
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
 from omniltv.data.text import key, text, written
+from omniltv.identity.records.normalise._placeholders import (
+    is_placeholder,
+    is_placeholder_for_name,
+)
 from omniltv.identity.records.normalise._variants import KANJI_VARIANTS
 
 __all__ = [
@@ -13,8 +19,6 @@ __all__ = [
     "PLACEHOLDER",
     "Read",
     "fold",
-    "is_name_or_placeholder",
-    "is_placeholder",
     "key",
     "one_digit_only",
     "plain",
@@ -47,24 +51,6 @@ _ROUNDED = Read(None, "number rounded by a spreadsheet")
 
 _EXACT = 2.0**53  # floats above this do not hold every whole number
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?e\+\d+")
-_WRAPPING = "()[]{}<>「」『』【】〔〕〈〉《》*#_-'\"|/\\=~.,:;!?、。・ー …"
-
-# Words that stand for nothing, and nobody is called that.
-_PLACEHOLDERS = frozenset(
-    (
-        "n/a|n.a|xx|xxx|xxxx|empty|missing|undefined|unknown|dummy|anonymous|noname|no name|"
-        "no data|no address|no email|no phone|not available|not applicable|not given|"
-        "not provided|not specified|not known|withheld|redacted|deleted|tbd|tba|div/0|unbekannt|keine angabe|inconnu|non renseigné|desconocido|sconosciuto|"
-        "不明|不詳|なし|無し|無|該当なし|該当無し|記載なし|回答なし|登録なし|登録無し|情報なし|"
-        "入力なし|データなし|匿名|未登録|未入力|未記入|未設定|未定|未回答|無回答|回答しない|非公開|"
-        "非表示|空白|空欄|削除|削除済|削除済み|退会|退会済|退会済み|テスト|てすと|ゲスト|ダミー|"
-        "サンプル|その他|同上|名無し|無名|미상|없음|未知|未填|无"
-    ).split("|")
-)
-# Words that stand for nothing, but some people are called that.
-_NAMES_OR_PLACEHOLDERS = frozenset(
-    "na nan nat none null nil no x test guest sample ref value name num blank ナシ".split(" ")
-)
 
 
 def read(value: object, function: Callable[[str], Read]) -> Read:
@@ -94,33 +80,13 @@ def read_plain(value: object) -> Read:
     if not isinstance(given, str):
         return given
     folded = fold(given)
-    bare = folded.strip(_WRAPPING)
-    nobody = not bare or bare in _PLACEHOLDERS
-    if nobody or (folded[0] in _BRACKETS and bare in _NAMES_OR_PLACEHOLDERS):
-        return PLACEHOLDER
-    return Read(folded)
+    return PLACEHOLDER if is_placeholder_for_name(folded) else Read(folded)
 
 
 def fold(given: str) -> str:
     """Return text of one width with one case, new characters and no accents."""
     folded = given.casefold()
     return folded if folded.isascii() else " ".join(folded.translate(_FOLDED).split())
-
-
-def is_placeholder(folded: str) -> bool:
-    """Return whether folded text stands for "no value" in a field that holds no names.
-
-    Examples:
-        >>> [is_placeholder(word) for word in ("#n/a", "(blank)", "---", "null", "登録なし", "1")]
-        [True, True, True, True, True, False]
-    """
-    bare = folded.strip(_WRAPPING)
-    return not bare or bare in _PLACEHOLDERS or bare in _NAMES_OR_PLACEHOLDERS
-
-
-def is_name_or_placeholder(folded: str) -> bool:
-    """Return whether folded text is a placeholder in some lists and a name in others."""
-    return folded.strip(_WRAPPING) in _NAMES_OR_PLACEHOLDERS
 
 
 def one_digit_only(digits: str) -> bool:
@@ -170,17 +136,9 @@ def _is_optional(code: int) -> bool:
     return any(first <= code <= last for first, last in _OPTIONAL)
 
 
-_BRACKETS = "([{<#"
 _OPTIONAL = ((0x300, 0x36F), (0x591, 0x5C7), (0x610, 0x61A), (0x64B, 0x65F), (0x670, 0x670))
-# Letters that Unicode does not decompose, quotation marks, dashes, and Arabic spellings.
-_LETTERS = {
-    **dict.fromkeys("łƚ", "l"),
-    **dict.fromkeys("đɖ", "d"),
-    **dict.fromkeys("øɵ", "o"),
-    **dict.fromkeys("ıɨ", "i"),
-    **{"ħ": "h", "ŧ": "t", "ŋ": "n", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss"},
-    **{"ё": "е", "أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه", "ـ": ""},
-    **dict.fromkeys("‘’‚‛ʹʻʼ′`´＇", "'"),
-    **dict.fromkeys("‐‑‒–—―−⁃﹣", "-"),
-}
+# Letters that Unicode does not decompose, and letters of one sound in Cyrillic and Arabic.
+_SPELLINGS = "łl ƚl đd ɖd øo ɵo ıi ɨi ħh ŧt ŋn ðd þth æae œoe ßss ёе أا إا آا ىي ةه"
+_LETTERS = {pair[0]: pair[1:] for pair in _SPELLINGS.split(" ")}
+_LETTERS |= {"ـ": "", **dict.fromkeys("‘’‚‛ʹʻʼ′`´", "'"), **dict.fromkeys("‐‑‒–—―−⁃", "-")}
 _FOLDED = _Folded()
