@@ -8,9 +8,12 @@ a fresh process; a field is timed from raw values to distinct normalised ones.
 
 import argparse
 import time
+from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from _report import report
+from numpy.typing import NDArray
 
 from omniltv.data import simulate_retailer
 from omniltv.data.simulate import Dirt, RetailerConfig
@@ -50,7 +53,7 @@ def main() -> int:
     return report("normalise_speed", table, figures=figures, targets=targets, check=options.check)
 
 
-def field(name: str, raw: dict[str, object]) -> dict[str, object]:
+def field(name: str, raw: Mapping[str, NDArray[np.object_]]) -> dict[str, object]:
     """Return the row of one field."""
     values = pd.Series(raw[name], dtype=object)
     start = time.process_time()

@@ -58,7 +58,9 @@ def written(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    plain = BROKEN.sub("\ufffd", str(value)).strip()
+    plain = str(value).strip()
+    if not plain.isascii():
+        plain = BROKEN.sub("\ufffd", plain).strip()
     return "" if plain in {"<NA>", "NaT"} else plain
 
 
@@ -78,8 +80,10 @@ def text(value: object) -> str:
         >>> text(9012345678.0), text(float("nan")), text("ﾀﾅｶ　１"), text("\u200fTaro\0")
         ('9012345678', '', 'タナカ 1', 'Taro')
     """
-    plain = _INVISIBLE.sub("", written(value))
+    plain = written(value)
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", plain)
+        plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", plain))
+    elif not plain.isprintable():
+        plain = _INVISIBLE.sub("", plain)
     folded = " ".join(plain.split())
     return folded.removesuffix(".0") if folded[:-2].isdecimal() else folded

@@ -6,7 +6,7 @@ import re
 
 from omniltv.identity.records.normalise._numbers import KANJI_DIGITS, kanji_number
 from omniltv.identity.records.normalise._street import street_address
-from omniltv.identity.records.normalise._text import Read, fold, one_digit_only, read
+from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, fold, one_digit_only, read
 
 __all__ = ["address", "house", "postcode", "read_address", "read_postcode", "room"]
 
@@ -19,27 +19,27 @@ _NOT_ADDRESS = Read(None, "no letter or digit")
 _ROOM = " #"
 
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
-_LEADING_CODE = re.compile(r"^(?:〒\s*)?\d{3}-?\d{4}(?=\s|\D)\s*|^〒\s*|^日本国?[,、\s]*")
-_PREFECTURE = re.compile(
-    r"^(?:東京都|北海道|京都府|大阪府|神奈川県|和歌山県|鹿児島県|[^\d\s]{2}県)\s*"
-)
+_LEADING_CODE = re.compile(r"^(?:〒\s*)?\d{3}-?\d{4}(?=\s|\D)\s*|^〒\s*|^日本国?[,、\s]+")
+_PREFECTURE = re.compile(r"^(?:東京都|北海道|京都府|大阪府|神奈川県|和歌山県|鹿児島県|[^\d\s]{2}県)\s*")
 # There are two of each, in different prefectures.
 _TWO_CITIES = ("府中市", "伊達市")
 _NUMBER = f"[{KANJI_DIGITS}]{{1,12}}"
-# 番町, 番丁 and 番館 are parts of names; 条 and 線 are numbered streets of Hokkaido.
-_BLOCK_NUMBER = re.compile(rf"{_NUMBER}(?=丁目|番|号|条|線|-|の\d|地割|区)|(?<=第){_NUMBER}")
-_LAST_NUMBER = re.compile(rf"(?<=\d-){_NUMBER}(?=$|[\s-])")
+# The first character of each pattern is plain, and what precedes it is checked after it: such
+# patterns skip most characters. 番町, 番丁 and 番館 are parts of names; 条 and 線 are numbered streets.
+_BLOCK_NUMBER = re.compile(rf"{_NUMBER}(?=丁目|番|号|条|線|-|の\d|地割|区)|第{_NUMBER}")
+_LAST_NUMBER = re.compile(rf"-(?<=\d-){_NUMBER}(?=$|[\s-])")
 _GAP = re.compile(r"\s*(丁目|番地の?|番(?![\s\d]*号室)|-)\s*(?=\d)|\s+(?=丁目|番|号)")
 _SEPARATOR = re.compile(
-    r"丁目の?|番地の?|番(?![町丁館街区組線])|(?<=\d)号(?![室線棟館])|(?<=\d)[のノ](?=\d)|(?<=\d)[ー~]+(?=\d)"
+    r"丁目の?|番地の?|番(?![町丁館街区組線])|号(?<=\d号)(?![室線棟館])"
+    r"|[のノ](?<=\d[のノ])(?=\d)|[ー~](?<=\d[ー~])[ー~]*(?=\d)"
 )
-_DASHES = re.compile(r"-+")
-_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+_DASHES = re.compile(r"--+")
+_ZEROS = re.compile(r"0(?<!\d0)0*(?=\d)")
 _GA = re.compile(r"[ヶケヵが](?=[^\x00-\x7f])")
 # What follows a number that is part of a name: 1番町, 北1条, 3号線, 24軒, 第2区.
 _NAMED = "番[町丁館街]|条|線|号線|軒|[区町村里部社組]|地割|[のノ](?=[^\\d])"
 _HOUSE = re.compile(
-    rf"(?<![\d第])(?P<house>\d+(?:-[左右東西南北]?\d+)*)(?!\d|-?[左右東西南北]?\d|{_NAMED})"
+    rf"(?P<house>\d(?<![\d第]\d)\d*(?:-[左右東西南北]?\d+)*)(?!\d|-?[左右東西南北]?\d|{_NAMED})"
     r"(?P<branch>-?(?:[イロハニホヘト甲乙丙丁]|[a-z](?![a-z\d]))(?=$|\s))?"
 )
 _FLOOR = re.compile(r"階|f(?:l|loor)?(?![a-z])")
@@ -68,10 +68,12 @@ def _postcode(given: str) -> Read:
     written = fold(given).lstrip("〒 ")
     american = _ZIP_4.fullmatch(written)
     digits = american[1] if american else _DIGITS.sub("", written)
-    if not digits or one_digit_only(digits):
+    if not digits:
         return _NOT_POSTCODE
     if any(character.isalpha() for character in written):
         return Read(re.sub(r"[\W_]", "", written))
+    if one_digit_only(digits):
+        return PLACEHOLDER
     return Read(digits.zfill(_POSTCODE_LENGTH) if len(digits) == _LOST_ZERO else digits)
 
 
@@ -129,16 +131,21 @@ def _address(given: str) -> Read:
 def _japanese(folded: str) -> tuple[str, str]:
     """Return place with house numbers, and room."""
     local = _without_prefecture(_LEADING_CODE.sub("", folded)).replace("大字", "")
-    counted = _BLOCK_NUMBER.sub(lambda number: kanji_number(number[0]), local)
-    dashed = _SEPARATOR.sub("-", _GAP.sub(r"\1", counted))
-    dashed = _ZEROS.sub("", _LAST_NUMBER.sub(lambda number: kanji_number(number[0]), dashed))
-    dashed = _DASHES.sub("-", dashed)
+    counted = _BLOCK_NUMBER.sub(_figures, local)
+    dashed = _SEPARATOR.sub("-", _GAP.sub(r"\1", counted) if " " in counted else counted)
+    dashed = _DASHES.sub("-", _ZEROS.sub("", _LAST_NUMBER.sub(_figures, dashed)))
     found = _HOUSE.search(dashed)
     if found is None:
         return _place(dashed), ""
     numbers, unit = _parts(found["house"])
     place = _place(dashed[: found.start()]) + numbers + (found["branch"] or "")
     return place, unit or _unit(dashed[found.end() :])
+
+
+def _figures(number: "re.Match[str]") -> str:
+    """Return a number in figures; a mark before it stays."""
+    mark = number[0][0] if number[0][0] in "第-" else ""
+    return mark + kanji_number(number[0].removeprefix(mark))
 
 
 def _without_prefecture(folded: str) -> str:
@@ -158,4 +165,6 @@ def _parts(numbers: str) -> tuple[str, str]:
 
 def _unit(rest: str) -> str:
     """Return the numbers behind a house, without the name of the building."""
+    if not rest:
+        return ""
     return "-".join(_UNITS.findall(_FLOOR.sub("f", rest.replace("号", " "))))

@@ -93,7 +93,9 @@ def _address(given: str, spelling: Spelling) -> Read:
 
 
 def _card(given: str) -> Read:
-    written = _NOT_CARD.sub("", _CARD_LABEL.sub("", given.casefold()))
+    written = given.casefold()
+    if not (written.isascii() and written.isdigit()):
+        written = _NOT_CARD.sub("", _CARD_LABEL.sub("", written))
     digits = _NOT_DIGIT.sub("", written)
     if not _SHORTEST_CARD <= len(written) <= _LONGEST_CARD or len(digits) < _FEWEST_DIGITS:
         return Read(None, "not a card number")

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - the look-alike characters are what this file is about
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable
@@ -50,7 +51,7 @@ _TOO_LONG = Read(None, f"longer than {LONGEST:,} characters")
 _ROUNDED = Read(None, "number rounded by a spreadsheet")
 
 _EXACT = 2.0**53  # floats above this do not hold every whole number
-_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?e\+\d+")
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+\d+")
 
 
 def read(value: object, function: Callable[[str], Read]) -> Read:
@@ -96,19 +97,29 @@ def one_digit_only(digits: str) -> bool:
 
 def _text(value: object) -> str | Read:
     """Return the text of a value, or why there is none."""
-    if isinstance(value, str | bytes):
+    if isinstance(value, str):
         if len(value) > LONGEST:
             return _TOO_LONG
-    elif isinstance(value, float) and abs(value) >= _EXACT:
-        return _ROUNDED if value != float("inf") else _NOTHING
-    elif isinstance(value, int) and value.bit_length() > LONGEST:
-        return _TOO_LONG
+    else:
+        refused = _refused(value)
+        if refused is not None:
+            return refused
     given = text(value)
     if len(given) > LONGEST:
         return _TOO_LONG
-    if _SCIENTIFIC.fullmatch(given.casefold()):
+    if "+" in given and _SCIENTIFIC.fullmatch(given):
         return _ROUNDED
     return given or _NOTHING
+
+
+def _refused(value: object) -> Read | None:
+    """Return why a value that is no text has no text that can be read, None if it has."""
+    if isinstance(value, bytes):
+        return _TOO_LONG if len(value) > LONGEST else None
+    if isinstance(value, float):
+        return _ROUNDED if abs(value) >= _EXACT and math.isfinite(value) else None
+    too_long = isinstance(value, int) and value.bit_length() > LONGEST
+    return _TOO_LONG if too_long else None
 
 
 class _Folded(dict[int, str]):
