@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from omniltv.identity import LinkSpec, Spelling, normalise, stitch
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.protocols import Pairs
-from omniltv.identity.records._reading import read_field
+from omniltv.identity.records._reading import reader_of
 from omniltv.identity.records.intake import FIELDS, mask_shared, read_records
 
 UK, US, GERMANY = (Spelling(phone_region=region) for region in ("GB", "US", "DE"))
@@ -289,7 +289,7 @@ _NOTHING = [
 @pytest.mark.parametrize("word", _NOTHING)
 @pytest.mark.parametrize("field", ["family_name", "address", "email", "phone", "card_number"])
 def test_b10_words_for_nothing_are_missing(word: str, field: str) -> None:
-    assert read_field(field, word, Spelling()).value is None
+    assert reader_of(field, Spelling())(word).value is None
 
 
 @pytest.mark.parametrize("name", ["Null", "No", "Na", "Test", "Guest", "X", "Nan", "None"])
@@ -769,7 +769,7 @@ def test_b15_a_birth_date_is_read_where_it_is_certain(written: object) -> None:
     ],
 )
 def test_b15_other_dates_are_counted_with_their_reason(written: str, reason: str) -> None:
-    found = read_field("birth_date", written, Spelling())
+    found = reader_of("birth_date", Spelling())(written)
     if written == "--1980--":
         assert found.value is None
         return
@@ -835,7 +835,7 @@ _ODD = {
 )
 def test_e3_a_hostile_value_takes_no_time(field: str, value: object) -> None:
     start = time.process_time()
-    read_field(field, value, Spelling())
+    reader_of(field, Spelling())(value)
     for function in (normalise.written_name, normalise.reading):
         function(value)
     assert time.process_time() - start < 1.0
@@ -844,7 +844,7 @@ def test_e3_a_hostile_value_takes_no_time(field: str, value: object) -> None:
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("value", _ODD.values(), ids=_ODD)
 def test_e3_no_value_raises(field: str, value: object) -> None:
-    found = read_field(field, value, Spelling())
+    found = reader_of(field, Spelling())(value)
     assert found.value != ""
 
 
@@ -891,8 +891,8 @@ _SPELLINGS = st.builds(
 def test_a_value_or_a_reason_and_always_the_same(
     field: str, value: object, spelling: Spelling
 ) -> None:
-    found = read_field(field, value, spelling)
-    assert found == read_field(field, value, spelling)
+    found = reader_of(field, spelling)(value)
+    assert found == reader_of(field, spelling)(value)
     assert found.value is None or (found.value == found.value.strip() != "")
 
 

@@ -18,18 +18,22 @@ from omniltv.identity.records.normalise._phone import read_phone
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import Read, read_plain
 
-__all__ = ["Cells", "counted", "read_field", "read_fields", "read_values"]
+__all__ = ["Cells", "counted", "read_fields", "read_values", "reader_of"]
 
 type Values = NDArray[np.object_]
 
-_READERS: Mapping[str, Callable[[object, Spelling], Read]] = {
+type Reader = Callable[[object], Read]
+
+_READERS: Mapping[str, Reader] = {
+    "postcode": read_postcode,
+    "address": read_address,
+    "gender": read_gender,
+    "card_number": read_card_number,
+}
+_SPELT: Mapping[str, Callable[[object, Spelling], Read]] = {
     "email": read_email,
     "phone": read_phone,
-    "postcode": lambda value, _: read_postcode(value),
-    "address": lambda value, _: read_address(value),
     "birth_date": read_birth_date,
-    "gender": lambda value, _: read_gender(value),
-    "card_number": lambda value, _: read_card_number(value),
 }
 
 
@@ -82,18 +86,25 @@ def read_fields(raw: Mapping[str, Values], source: Values, spelling: Spelling) -
         spelling: How values are read.
     """
     cells = {
-        name: read_values(partial(read_field, name, spelling=spelling), raw[name])
-        for name in _READERS.keys() & raw.keys()
+        name: read_values(reader_of(name, spelling), raw[name])
+        for name in (*_SPELT, *_READERS)
+        if name in raw
     }
     if "birth_date" in cells and spelling.date_order == "inferred":
         cells["birth_date"] = _in_order(cells["birth_date"], raw["birth_date"], source, spelling)
     return cells
 
 
-def read_field(name: str, value: object, spelling: Spelling) -> Read:
-    """Return a value of a field as it is read in lists; names are only folded."""
-    reader = _READERS.get(name)
-    return read_plain(value) if reader is None else reader(value, spelling)
+def reader_of(name: str, spelling: Spelling) -> Reader:
+    """Return how a value of a field is read in lists; names are only folded.
+
+    Examples:
+        >>> reader_of("phone", Spelling())("03-1234-5678").value
+        '+81312345678'
+    """
+    if name in _SPELT:
+        return partial(_SPELT[name], spelling=spelling)
+    return _READERS.get(name, read_plain)
 
 
 def counted(cells: Mapping[str, Cells]) -> Counter[str]:

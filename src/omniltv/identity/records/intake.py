@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,9 @@ from omniltv.identity.records._copies import order_in_group
 from omniltv.identity.records._reading import (
     Cells,
     counted,
-    read_field,
     read_fields,
     read_values,
+    reader_of,
 )
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
@@ -326,7 +326,7 @@ def _each(
 
 def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
     """Return values of a personal field in their one spelling, None for placeholders."""
-    return read_values(partial(read_field, name, spelling=spelling), values).values
+    return read_values(reader_of(name, spelling), values).values
 
 
 def _named(raw: Mapping[str, Values]) -> list[str]:

@@ -20,18 +20,25 @@ _ROOM = " #"
 
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
 _LEADING_CODE = re.compile(r"^(?:〒\s*)?\d{3}-?\d{4}(?=\s|\D)\s*|^〒\s*|^日本国?[,、\s]+")
-_PREFECTURE = re.compile(r"^(?:東京都|北海道|京都府|大阪府|神奈川県|和歌山県|鹿児島県|[^\d\s]{2}県)\s*")
+_PREFECTURE = re.compile(
+    r"^(?:東京都|北海道|京都府|大阪府|神奈川県|和歌山県|鹿児島県|[^\d\s]{2}県)\s*"
+)
 # There are two of each, in different prefectures.
 _TWO_CITIES = ("府中市", "伊達市")
 _NUMBER = f"[{KANJI_DIGITS}]{{1,12}}"
 # The first character of each pattern is plain, and what precedes it is checked after it: such
-# patterns skip most characters. 番町, 番丁 and 番館 are parts of names; 条 and 線 are numbered streets.
+# patterns skip most characters. 番町, 番丁 and 番館 are parts of names; 条 and 線 are
+# numbered streets.
 _BLOCK_NUMBER = re.compile(rf"{_NUMBER}(?=丁目|番|号|条|線|-|の\d|地割|区)|第{_NUMBER}")
 _LAST_NUMBER = re.compile(rf"-(?<=\d-){_NUMBER}(?=$|[\s-])")
-_GAP = re.compile(r"\s*(丁目|番地の?|番(?![\s\d]*号室)|-)\s*(?=\d)|\s+(?=丁目|番|号)")
+_GAP = re.compile(r"(丁目|番地の?|番(?![ \d]*号室)|-) +(?=\d)| +(?=[丁番号-])")
 _SEPARATOR = re.compile(
     r"丁目の?|番地の?|番(?![町丁館街区組線])|号(?<=\d号)(?![室線棟館])"
     r"|[のノ](?<=\d[のノ])(?=\d)|[ー~](?<=\d[ー~])[ー~]*(?=\d)"
+)
+# The usual form, which needs no other rule.
+_SIMPLE = re.compile(
+    r"(?P<place>[^\d\s-]+(?<!第))(?P<house>[1-9]\d*-[1-9]\d*(?:-[1-9]\d*)?)(?: (?P<rest>.*))?"
 )
 _DASHES = re.compile(r"--+")
 _ZEROS = re.compile(r"0(?<!\d0)0*(?=\d)")
@@ -42,8 +49,8 @@ _HOUSE = re.compile(
     rf"(?P<house>\d(?<![\d第]\d)\d*(?:-[左右東西南北]?\d+)*)(?!\d|-?[左右東西南北]?\d|{_NAMED})"
     r"(?P<branch>-?(?:[イロハニホヘト甲乙丙丁]|[a-z](?![a-z\d]))(?=$|\s))?"
 )
-_FLOOR = re.compile(r"階|f(?:l|loor)?(?![a-z])")
-_UNITS = re.compile(r"(?:[a-z]{1,2}-?)?\d+[a-z]?(?![a-z])|(?<![a-z])[a-z](?=号?棟)")
+_FLOOR = re.compile(r"(?<=\d)f(?:l|loor)$")
+_UNITS = re.compile(r"[a-z\d]+")
 _MOST_PARTS = 3  # block, house and number; a fourth is a room
 
 
@@ -131,7 +138,11 @@ def _address(given: str) -> Read:
 def _japanese(folded: str) -> tuple[str, str]:
     """Return place with house numbers, and room."""
     local = _without_prefecture(_LEADING_CODE.sub("", folded)).replace("大字", "")
-    counted = _BLOCK_NUMBER.sub(_figures, local)
+    spelt = _BLOCK_NUMBER.search(local)
+    simple = None if spelt else _SIMPLE.fullmatch(local)
+    if simple is not None:
+        return _place(simple["place"]) + simple["house"], _unit(simple["rest"] or "")
+    counted = _BLOCK_NUMBER.sub(_figures, local) if spelt else local
     dashed = _SEPARATOR.sub("-", _GAP.sub(r"\1", counted) if " " in counted else counted)
     dashed = _DASHES.sub("-", _ZEROS.sub("", _LAST_NUMBER.sub(_figures, dashed)))
     found = _HOUSE.search(dashed)
@@ -164,7 +175,7 @@ def _parts(numbers: str) -> tuple[str, str]:
 
 
 def _unit(rest: str) -> str:
-    """Return the numbers behind a house, without the name of the building."""
-    if not rest:
-        return ""
-    return "-".join(_UNITS.findall(_FLOOR.sub("f", rest.replace("号", " "))))
+    """Return the numbers and single letters behind a house, without the name of the building."""
+    words = _UNITS.findall(rest.replace("階", "f")) if rest else []
+    units = [_FLOOR.sub("f", word) for word in words if len(word) == 1 or not word.isalpha()]
+    return "-".join(units)

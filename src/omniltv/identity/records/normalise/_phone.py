@@ -20,7 +20,7 @@ _LOST_ZERO = re.compile(
 )
 _HOME = re.compile(r"[5789]0\d{8}|(?![5789]0)[1-9]\d{8}")
 _ABROAD = re.compile(r"\+|00|010")
-_FILLED = re.compile(r"(\d)\1{5,}$")
+_FILLED = 6  # equal digits at the end
 _EXTENSION = re.compile(r"[\s(,;]*(?:内線|extension|extn?|ext|x|;ext=|#)[\s.:=]*\d{1,7}\)?\s*$")
 _LABEL = re.compile(r"[^\d\s()+./-]+")
 _MOBILE = re.compile(r"\+81[789]0\d{8}$")
@@ -57,6 +57,9 @@ def read_phone(value: object, spelling: Spelling) -> Read:
 
 
 def _cell(given: str, region: str) -> Read:
+    bare = given.replace("-", "")
+    if region == "JP" and _NATIONAL.fullmatch(bare) and not _filled(bare):
+        return Read(f"+81{bare[1:]}")
     written = given if _PLAIN.fullmatch(given) else _EXTENSION.sub("", given.casefold())
     digits = _DIGITS.sub("", written)
     if not digits:
@@ -97,7 +100,7 @@ def _number(written: str, digits: str, region: str) -> Read | None:
         # Numbers without a country code that our rule rejects are of no subscriber in Japan.
         at_home = region == "JP" and not _ABROAD.match(written)
         return None if at_home else _foreign(written, digits, region)
-    return PLACEHOLDER if _FILLED.search(rest) else Read(f"+81{rest}")
+    return PLACEHOLDER if _filled(rest) else Read(f"+81{rest}")
 
 
 def _japanese(written: str, digits: str, region: str) -> str | None:
@@ -115,6 +118,11 @@ def _japanese(written: str, digits: str, region: str) -> str | None:
     return digits if _LOST_ZERO.fullmatch(written) else None
 
 
+def _filled(digits: str) -> bool:
+    """Return whether the end of a number was typed only to fill the field (0900000000)."""
+    return len(digits) >= _FILLED and one_digit_only(digits[-_FILLED:])
+
+
 def _foreign(written: str, digits: str, region: str) -> Read | None:
     import phonenumbers  # noqa: PLC0415 - heavy, and few numbers need it
 
@@ -125,7 +133,7 @@ def _foreign(written: str, digits: str, region: str) -> Read | None:
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(number):
-            filled = _FILLED.search(str(number.national_number))
+            filled = _filled(str(number.national_number))
             found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             return PLACEHOLDER if filled else Read(found)
     return None

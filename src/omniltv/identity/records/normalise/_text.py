@@ -29,6 +29,7 @@ __all__ = [
     "written",
 ]
 
+_LONGEST_WORD = 30
 LONGEST = 1_000
 """Number of characters above which no value is read; addresses have fewer than 200."""
 
@@ -62,7 +63,10 @@ def read(value: object, function: Callable[[str], Read]) -> Read:
     given = _text(value)
     if not isinstance(given, str):
         return given
-    return PLACEHOLDER if is_placeholder(given.casefold()) else function(given)
+    # No placeholder starts with a digit or is this long.
+    if len(given) <= _LONGEST_WORD and not given[0].isdigit() and is_placeholder(given.casefold()):
+        return PLACEHOLDER
+    return function(given)
 
 
 def plain(value: object) -> str | None:
