@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags
-from omniltv.identity.records._codes import MISSING, factorized, objects
+from omniltv.identity.records._codes import MISSING, factorized
 from omniltv.identity.records.normalise._address import read_address, read_postcode
 from omniltv.identity.records.normalise._contact import read_card_number, read_email
 from omniltv.identity.records.normalise._date import UNCLEAR, order_of, read_birth_date
@@ -43,38 +44,45 @@ class Cells:
 
     Attributes:
         codes: Number of the distinct raw value of each record; `MISSING` if the cell is empty.
-        reads: What was read from each distinct raw value.
+        found: Normalised value of each distinct raw value, None if there is none.
+        reasons: Why a distinct raw value was not read, or not all of it, by its number.
     """
 
     codes: Codes
-    reads: tuple[Read, ...]
+    found: Values
+    reasons: Mapping[int, str]
 
     @cached_property
     def values(self) -> Values:
         """The normalised value of each record, None if there is none."""
-        return objects([*(read.value for read in self.reads), None])[self.codes]
+        return np.append(self.found, np.array([None], dtype=object))[self.codes]
 
     @cached_property
     def filled(self) -> Flags:
         """Which records have a value, or one that could not be read."""
-        filled = [read.value is not None or bool(read.reason) for read in self.reads]
-        return np.array([*filled, False])[self.codes]
+        filled = np.append(pd.notna(self.found), np.False_)
+        filled[list(self.reasons)] = True
+        return filled[self.codes]
 
     @property
     def unread(self) -> Counter[str]:
         """Number of records by reason why their value was not read, or not all of it."""
-        count = np.bincount(self.codes[self.codes != MISSING], minlength=len(self.reads))
+        count = np.bincount(self.codes[self.codes != MISSING], minlength=len(self.found))
         found: Counter[str] = Counter()
-        for read, n in zip(self.reads, count.tolist(), strict=True):
-            if read.reason and n:
-                found[read.reason] += n
-        return found
+        for number, reason in self.reasons.items():
+            found[reason] += int(count[number])
+        return +found
 
 
-def read_values(function: Callable[[object], Read], values: Iterable[object]) -> Cells:
+def read_values(function: Reader, values: Iterable[object]) -> Cells:
     """Return values as a function reads them; it is called once per distinct value."""
     codes, distinct = factorized(values)
-    return Cells(codes, tuple(map(function, distinct.tolist())))
+    found, reasons = np.empty(len(distinct), dtype=object), {}
+    for number, value in enumerate(distinct.tolist()):
+        found[number], reason = function(value)
+        if reason:
+            reasons[number] = reason
+    return Cells(codes, found, reasons)
 
 
 def read_fields(raw: Mapping[str, Values], source: Values, spelling: Spelling) -> dict[str, Cells]:
@@ -120,19 +128,22 @@ def counted(cells: Mapping[str, Cells]) -> Counter[str]:
 
 def _in_order(cells: Cells, raw: Values, source: Values, spelling: Spelling) -> Cells:
     """Return dates whose order of day and month is that of other dates of their source."""
-    unclear = np.array([*(read is UNCLEAR for read in cells.reads), False])
-    if not unclear.any():
-        return cells
-    codes, reads = cells.codes.copy(), list(cells.reads)
+    unclear = np.zeros(len(cells.found) + 1, dtype=np.bool_)
+    unclear[[number for number, why in cells.reasons.items() if why == UNCLEAR.reason]] = True
     where = factorized(source)[0]
     for number in np.unique(where[unclear[cells.codes]]).tolist():
         rows = np.flatnonzero(where == number)
         order = order_of(factorized(raw[rows])[1].tolist())
-        if order == "inferred":
-            continue
         rows = rows[unclear[cells.codes[rows]]]
         known = spelling.model_copy(update={"date_order": order})
-        found = read_values(partial(read_birth_date, spelling=known), raw[rows])
-        codes[rows] = found.codes + len(reads)
-        reads += found.reads
-    return replace(cells, codes=codes, reads=tuple(reads))
+        cells = _replaced(cells, rows, read_values(reader_of("birth_date", known), raw[rows]))
+        unclear = np.append(unclear, np.zeros(len(cells.found) + 1 - len(unclear), np.bool_))
+    return cells
+
+
+def _replaced(cells: Cells, rows: Codes, other: Cells) -> Cells:
+    """Return a column with some cells of another one."""
+    codes, n = cells.codes.copy(), len(cells.found)
+    codes[rows] = other.codes + n
+    reasons = {number + n: reason for number, reason in other.reasons.items()}
+    return Cells(codes, np.concatenate([cells.found, other.found]), {**cells.reasons, **reasons})

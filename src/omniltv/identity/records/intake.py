@@ -356,13 +356,16 @@ def _real_names(names: Mapping[str, Cells], someone: NDArray[np.bool_]) -> dict[
 
 
 def _doubtful(column: Cells) -> NDArray[np.bool_]:
-    flags = [is_name_or_placeholder(read.value or "") for read in column.reads]
+    flags = [value is not None and is_name_or_placeholder(value) for value in column.found.tolist()]
     return np.array([*flags, False])[column.codes]
 
 
 def _dropped(column: Cells, rows: NDArray[np.bool_]) -> Cells:
     """Return a column of which some cells are placeholders."""
-    return Cells(np.where(rows, len(column.reads), column.codes), (*column.reads, PLACEHOLDER))
+    n = len(column.found)
+    found = np.append(column.found, np.array([None], dtype=object))
+    reasons = {**column.reasons, n: PLACEHOLDER.reason}
+    return Cells(np.where(rows, n, column.codes), found, reasons)
 
 
 def _nothing(n: int) -> Values:
