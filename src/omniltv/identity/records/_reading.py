@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -110,9 +110,10 @@ def reader_of(name: str, spelling: Spelling) -> Reader:
         >>> reader_of("phone", Spelling())("03-1234-5678").value
         '+81312345678'
     """
-    if name in _SPELT:
-        return partial(_SPELT[name], spelling=spelling)
-    return _READERS.get(name, read_plain)
+    spelt = _SPELT.get(name)
+    if spelt is None:
+        return _READERS.get(name, read_plain)
+    return lambda value: spelt(value, spelling)
 
 
 def counted(cells: Mapping[str, Cells]) -> Counter[str]:
