@@ -335,8 +335,8 @@ RAW_PEERS: Mapping[str, Mapping[str, object]] = {
     "recordlinkage ECM, raw": {"tool": "ecm", "comparisons": _RAW, "blocks": _RAW_BLOCKS},
 }
 _CAREFUL = [
-    ("name", "given_reading"),
-    ("name", "family_reading"),
+    ("name", "given_sound"),
+    ("name", "family_sound"),
     ("exact_tf", "given_written"),
     ("birth", "birth_date"),
     ("email", "email"),
@@ -350,9 +350,9 @@ _CAREFUL_BLOCKS = [
     ("email",),
     ("phone",),
     ("family_written", "given_written"),
-    ("family_reading", "given_reading"),
-    ("birth_date", "given_reading"),
-    ("birth_date", "family_reading"),
+    ("family_sound", "given_sound"),
+    ("birth_date", "given_sound"),
+    ("birth_date", "family_sound"),
     ("postcode", "given_written"),
 ]
 CAREFUL_PEERS: Mapping[str, Mapping[str, object]] = {
@@ -360,9 +360,9 @@ CAREFUL_PEERS: Mapping[str, Mapping[str, object]] = {
         "tool": "splink",
         "comparisons": _CAREFUL,
         "blocks": _CAREFUL_BLOCKS,
-        "certain": [("email", "given_reading"), ("card_number",), ("phone", "given_reading")],
+        "certain": [("email", "given_sound"), ("card_number",), ("phone", "given_sound")],
         "recall": 0.7,
-        "train": [("phone",), ("birth_date",), ("family_reading", "given_reading")],
+        "train": [("phone",), ("birth_date",), ("family_sound", "given_sound")],
     },
     "recordlinkage ECM, careful": {
         "tool": "ecm",

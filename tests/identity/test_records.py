@@ -74,16 +74,16 @@ def test_a_full_name_in_kana_is_split_with_a_space_or_by_what_the_list_knows() -
         family_name_kana=["タカハシ ハナコ", "タカハシハナコ", "タカハシ"],
         given_name_kana=[None, None, "ハナコ"],
     )
-    assert _values(records, "family_reading") == ["takahasi"] * 3
+    assert _values(records, "family_reading") == ["takahashi"] * 3
     assert _values(records, "given_reading") == ["hanako"] * 3
 
 
-def test_the_order_of_a_latin_name_does_not_matter_to_its_full_reading() -> None:
+def test_the_order_of_a_latin_name_does_not_matter_to_its_full_sound() -> None:
     records, _ = _records(
         family_name=["Hanako Takahashi", "Takahashi", "TAKAHASHI, Hanako"],
         given_name=[None, "Hanako", None],
     )
-    assert _values(records, "full_reading") == ["hanako takahasi"] * 3
+    assert _values(records, "full_sound") == ["hanako takahasi"] * 3
 
 
 def test_a_reading_is_borrowed_from_namesakes_only_where_they_agree() -> None:
@@ -91,7 +91,7 @@ def test_a_reading_is_borrowed_from_namesakes_only_where_they_agree() -> None:
         given_name=["裕子", "裕子", "裕子", "裕子", "健", "健", "健"],
         given_name_kana=["ユウコ", "ユウコ", "ヒロコ", None, "ケン", "タケシ", None],
     )
-    assert _values(records, "given_reading")[3] == "yuko"
+    assert _values(records, "given_reading")[3] == "yuuko"
     assert _values(records, "given_reading")[6] is None
 
 

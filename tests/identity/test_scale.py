@@ -100,7 +100,7 @@ def test_ids_are_kept_where_they_can_be_and_never_shared(
         assert not holders[name] or holders[name] <= had
 
 
-def test_a_crowd_of_identical_records_is_masked_and_listed_not_paired() -> None:
+def test_a_crowd_of_identical_records_is_one_customer() -> None:
     n = 30_000
     crowd = pd.DataFrame(
         {
@@ -110,6 +110,22 @@ def test_a_crowd_of_identical_records_is_masked_and_listed_not_paired() -> None:
             "given_name": "花子",
             "phone": "090-1234-5678",
             "birth_date": "1980-01-02",
+            "address": "千代田区霞が関1-2-3",
+        }
+    )
+    found = stitch(crowd)
+    assert found.summary().customers == 1
+    assert found.summary().candidates == n - 1
+    assert found.summary().masked == {}
+
+
+def test_a_crowd_without_names_is_masked_and_listed_not_paired() -> None:
+    n = 30_000
+    crowd = pd.DataFrame(
+        {
+            "source": "ec",
+            "record_id": np.arange(n).astype(str),
+            "phone": "090-1234-5678",
             "address": "千代田区霞が関1-2-3",
         }
     )

@@ -102,12 +102,14 @@ def _scribbles() -> Records:
     rng, n = np.random.default_rng(3), 120
     seeds = {
         "written": ["髙橋次郎", "高橋 花子", "𠮷野家", 'O\'Brien "x"', ""],
-        "reading": ["takahasi", "müller", "김민수", "a"],
+        "reading": ["takahashi", "müller", "김민수", "a"],
+        "sound": ["takahasi", "müller", "김민수", "a"],
         "phone": ["+819012345678", "+81312345678"],
         "email": ["taro.1@a.jp", "taro2@a.jp", "t_3@b.jp"],
         "card_number": ["12345", "99999-1"],
         "postcode": ["1000001", "5300001"],
-        "address": ["千代田区丸の内1-2-3", "12 high street"],
+        "address": ["千代田区丸の内1-2-3 #1", "12 high street"],
+        "house": ["千代田区丸の内1-2-3", "12 high street"],
         "gender": ["f", "m"],
     }
 
@@ -118,7 +120,7 @@ def _scribbles() -> Records:
     columns = {name: Column.of(column(name)) for name in seeds}
     dates = [f"19{a:02}-{b:02}-{c:02}" for a, b, c in rng.integers(1, 8, (n, 3)).tolist()]
     columns["birth_date"] = Column.of([*dates[10:], *[None] * 10])
-    for kind in ("written", "reading"):
+    for kind in ("written", "reading", "sound"):
         both = Column.of(column(kind) + column(kind))
         columns[f"family_{kind}"] = Column(both.codes[:n], both.values)
         columns[f"given_{kind}"] = Column(both.codes[n:], both.values)

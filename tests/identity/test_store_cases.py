@@ -90,7 +90,7 @@ def test_b18_a_new_name_does_not_keep_the_old_reading(folder: Path) -> None:
     store.update(people(record("ec", "E1", given_name="花子", family_name="鈴木")))
     assert stored(store, folder, "family_written")["E1"] == "鈴木"
     assert stored(store, folder, "family_reading")["E1"] is None
-    assert stored(store, folder, "full_reading")["E1"] is None
+    assert stored(store, folder, "full_sound")["E1"] is None
     store.update(people(record("ec", "E1", family_name_kana="スズキ")))
     assert stored(store, folder, "family_written")["E1"] == "鈴木"
     assert stored(store, folder, "family_reading")["E1"] == "suzuki"

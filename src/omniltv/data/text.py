@@ -14,9 +14,11 @@ _BLANK = frozenset(("", "nan", "none", "null", "<na>", "nat"))
 _BLANK_STARTS = frozenset(("", "n", "N", "<", *filter(str.isspace, map(chr, range(0x3001)))))
 _START = itemgetter(slice(1))
 
-# Invisible characters: controls, zero-width and direction marks, unpaired surrogates.
+# Invisible characters: controls, zero-width and direction marks, variation selectors, unpaired
+# surrogates.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff\U000e0100-\U000e01ef]"
 )
 BROKEN = re.compile("[\ud800-\udfff]")
 """Unpaired surrogates, which cannot be written to any file."""
@@ -71,7 +73,9 @@ def written(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    plain = BROKEN.sub("\ufffd", str(value)).strip()
+    plain = str(value).strip()
+    if not plain.isascii():
+        plain = BROKEN.sub("\ufffd", plain).strip()
     return "" if plain in {"<NA>", "NaT"} else plain
 
 
@@ -91,8 +95,10 @@ def text(value: object) -> str:
         >>> text(9012345678.0), text(float("nan")), text("ﾀﾅｶ　１"), text("\u200fTaro\0")
         ('9012345678', '', 'タナカ 1', 'Taro')
     """
-    plain = _INVISIBLE.sub("", written(value))
+    plain = written(value)
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", plain)
+        plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", plain))
+    elif not plain.isprintable():
+        plain = _INVISIBLE.sub("", plain)
     folded = " ".join(plain.split())
     return folded.removesuffix(".0") if folded[:-2].isdecimal() else folded

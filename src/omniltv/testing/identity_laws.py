@@ -65,9 +65,11 @@ type _Law[Plug] = Callable[[Plug, Records], None]
 _FILLED = {
     "family_written": ["高橋", None, "高橋", "佐藤", "高橋", None],
     "given_written": ["花子", None, "太郎", "健", "花子", None],
-    "family_reading": ["takahasi", "takahasi", "takahasi", "sato", "takahasi", None],
-    "given_reading": ["hanako", "hanako", "taro", "ken", "hanako", None],
-    "full_reading": ["hanako takahasi", "hanako takahasi", "takahasi taro", "ken sato", None, None],
+    "family_reading": ["takahashi", "takahashi", "takahashi", "satou", "takahasi", None],
+    "given_reading": ["hanako", "hanako", "tarou", "ken", "hanako", None],
+    "family_sound": ["takahasi", "takahasi", "takahasi", "sato", "takahasi", None],
+    "given_sound": ["hanako", "hanako", "taro", "ken", "hanako", None],
+    "full_sound": ["hanako takahasi", "hanako takahasi", "takahasi taro", "ken sato", None, None],
     "birth_date": ["1980-01-02", "1980-02-01", "2010-05-05", None, "1980-01-02", None],
     "phone": ["+819012345678", "+819012345678", "+819012345679", None, "+81312345678", None],
     "phone_tail": ["5678", "5678", "5679", None, "5678", None],
@@ -76,6 +78,7 @@ _FILLED = {
     "card_number": ["12345", None, None, "99999", "12345", None],
     "postcode": ["1000001", "1000001", "1000001", None, "5300001", None],
     "address": ["千代田区1-2-3", None, "千代田区1-2-3", None, "大阪市北区1-1", None],
+    "house": ["千代田区1-2-3", None, "千代田区1-2-3", None, "大阪市北区1-1", None],
     "gender": ["f", "f", "m", "m", None, None],
 }
 
@@ -88,7 +91,7 @@ def example_records() -> Records:
         6
     """
     columns = {name: Column.of(list(values)) for name, values in _FILLED.items()}
-    for kind in ("written", "reading"):
+    for kind in ("written", "reading", "sound"):
         names = [*_FILLED[f"family_{kind}"], *_FILLED[f"given_{kind}"]]
         both = Column.of(names)
         half = len(names) // 2

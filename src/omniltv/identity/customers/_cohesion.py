@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from omniltv._arrays import Codes, Flags
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.protocols import ScoredPairs
+from omniltv.identity.records.columns import MISSING
 
 __all__ = ["Cohesion", "cohesion"]
 
@@ -24,7 +25,8 @@ class Cohesion:
     """Cohesion of customers, of shape (n_customers,) each.
 
     Attributes:
-        agreeing: Share of all pairs of its records with evidence for one person.
+        agreeing: Share of all pairs of its records with evidence for one person; equal records
+            count as one.
         weakest: Probability of the weakest link that holds it together; 1 for one record.
         across: Pairs with evidence for one person between the two parts without this link.
         flag: Why the customer needs review, "" if it does not.
@@ -36,21 +38,23 @@ class Cohesion:
     flag: tuple[str, ...]
 
 
-def cohesion(pairs: ScoredPairs, customer: Codes, *, many: int) -> Cohesion:
+def cohesion(
+    pairs: ScoredPairs, customer: Codes, *, many: int, copies: Codes | None = None
+) -> Cohesion:
     """Return the cohesion of customers.
 
     Args:
         pairs: Scored pairs.
         customer: Number of each record's customer, from 0 without gaps.
         many: Number of records from which a customer is flagged as too large.
+        copies: Number of the group of equal records that each record is in, `MISSING` for
+            none, of shape (n_records,).
     """
     found = pairs.candidates
     inside = (customer[found.left] == customer[found.right]) & (pairs.weight > 0)
     left, right, p = found.left[inside], found.right[inside], pairs.probability[inside]
     size = np.bincount(customer)
-    possible = np.maximum(size * (size - 1) // 2, 1)
-    agree = np.bincount(customer[left], minlength=len(size)) / possible
-    agree[size == 1] = 1.0
+    agree, differing = _agreeing(left, right, customer, copies)
     weakest, part = _weakest(left, right, p, customer)
     between = part[left] != part[right]
     across = np.bincount(customer[left[between]], minlength=len(size)).astype(np.int64)
@@ -58,9 +62,35 @@ def cohesion(pairs: ScoredPairs, customer: Codes, *, many: int) -> Cohesion:
     reasons = {
         "many records": size >= many,
         "two groups held by one weak link": (across == 1) & (weakest < _WEAK) & (smaller > 1),
-        "few of its records agree": (agree < _FEW_AGREE) & (size >= _FROM),
+        "few of its records agree": (agree < _FEW_AGREE) & (differing >= _FROM),
     }
     return Cohesion(agree, weakest, across, _flags(reasons))
+
+
+def _agreeing(
+    left: Codes, right: Codes, customer: Codes, copies: Codes | None
+) -> tuple[NDArray[np.float64], Codes]:
+    """Return the share of pairs of differing records that agree, and the number of such records.
+
+    Args:
+        left: Left records of the pairs that agree.
+        right: Right records.
+        customer: Number of each record's customer.
+        copies: Groups of equal records, as in `cohesion`.
+    """
+    n = len(customer)
+    kind = np.arange(n)
+    if copies is not None and (copies != MISSING).any():
+        kind = np.where(copies == MISSING, kind, n + customer * (copies.max() + 1) + copies)
+        kind = np.unique(kind, return_inverse=True)[1]
+    first = np.unique(kind, return_index=True)[1]
+    differing = np.bincount(customer[first], minlength=int(customer.max(initial=-1)) + 1)
+    low, high = np.sort([kind[left], kind[right]], axis=0)
+    pair = np.unique((low * n + high)[low != high])
+    possible = np.maximum(differing * (differing - 1) // 2, 1)
+    agree = np.bincount(customer[first[pair // n]], minlength=len(differing)) / possible
+    agree[differing == 1] = 1.0
+    return agree, differing
 
 
 def _weakest(

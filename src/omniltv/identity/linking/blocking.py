@@ -152,19 +152,17 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("email", ("email",), ("email",)),
     KeyBlocker("phone", ("phone",), ("phone",)),
     KeyBlocker("name", ("family_written", "given_written"), _NAMES),
-    KeyBlocker("reading", ("full_reading",), _NAMES),
+    KeyBlocker("reading", ("full_sound",), _NAMES),
     KeyBlocker("birth+given", ("birth_date", "given_written"), ("birth_date", "given_name")),
-    KeyBlocker(
-        "birth+given reading", ("birth_date", "given_reading"), ("birth_date", "given_name")
-    ),
-    KeyBlocker("birth+family", ("birth_date", "family_reading"), ("birth_date", "family_name")),
+    KeyBlocker("birth+given reading", ("birth_date", "given_sound"), ("birth_date", "given_name")),
+    KeyBlocker("birth+family", ("birth_date", "family_sound"), ("birth_date", "family_name")),
     KeyBlocker("birth+postcode", ("birth_date", "postcode"), ("birth_date", "address")),
-    KeyBlocker("address", ("address",), ("address",)),
-    KeyBlocker("address+given", ("address", "given_reading"), ("address", "given_name")),
+    KeyBlocker("address", ("house",), ("address",)),
+    KeyBlocker("address+given", ("house", "given_sound"), ("address", "given_name")),
     KeyBlocker("postcode+given", ("postcode", "given_written"), ("address", "given_name")),
-    KeyBlocker("postcode+given reading", ("postcode", "given_reading"), ("address", "given_name")),
-    KeyBlocker("postcode+family", ("postcode", "family_reading"), ("address", "family_name")),
-    KeyBlocker("mailbox+given", ("mailbox", "given_reading"), ("email", "given_name")),
-    KeyBlocker("phone tail+given", ("phone_tail", "given_reading"), ("phone", "given_name")),
+    KeyBlocker("postcode+given reading", ("postcode", "given_sound"), ("address", "given_name")),
+    KeyBlocker("postcode+family", ("postcode", "family_sound"), ("address", "family_name")),
+    KeyBlocker("mailbox+given", ("mailbox", "given_sound"), ("email", "given_name")),
+    KeyBlocker("phone tail+given", ("phone_tail", "given_sound"), ("phone", "given_name")),
 )
 """The default rules of `stitch`."""

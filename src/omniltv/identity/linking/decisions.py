@@ -28,6 +28,7 @@ __all__ = [
     "decisions_about",
     "read_decisions",
     "read_pairs",
+    "separated",
 ]
 
 
@@ -105,6 +106,23 @@ def read_pairs(table: Eager) -> dict[str, list[object]]:
     """
     require(table.columns, _ENDS, "decisions", f"decisions need the columns {', '.join(_ENDS)}")
     return {name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS}
+
+
+def separated(columns: Mapping[str, Sequence[object]]) -> frozenset[RecordKey]:
+    """Return the records that decisions separate from another record.
+
+    Args:
+        columns: The result of `read_decisions`.
+
+    Examples:
+        >>> names = ("source_a", "record_id_a", "source_b", "record_id_b")
+        >>> row = dict(zip(names, (["ec"], ["1"], ["pos"], ["2"]), strict=True))
+        >>> sorted(separated(row | {"same": [False]}))
+        [('ec', '1'), ('pos', '2')]
+    """
+    rows = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
+    apart = [tuple(map(str, row[:4])) for row in rows if not row[4]]
+    return frozenset(key for row in apart for key in ((row[0], row[1]), (row[2], row[3])))
 
 
 def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:

@@ -179,7 +179,7 @@ def train(
 
     Examples:
         >>> from omniltv.identity import KeyBlocker, ValueComparison
-        >>> name = ValueComparison("name", "full_reading", coincidence=0.01)
+        >>> name = ValueComparison("name", "full_sound", coincidence=0.01)
         >>> phone = ValueComparison("phone", "phone", shared=True)
         >>> vectors = ComparisonVectors((name, phone), np.zeros((500, 2), dtype=np.int8))
         >>> u = (np.array([0.01, 0.99]), np.array([0.001, 0.999]))

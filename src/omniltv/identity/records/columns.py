@@ -7,13 +7,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Codes
+from omniltv._arrays import Codes, Flags
 from omniltv.identity.records._codes import MISSING, factorized
+from omniltv.identity.records._copies import equal_groups
 
 __all__ = ["MISSING", "Column", "RecordKey", "Records"]
 
 type RecordKey = tuple[str, str]
 """The source of a record and its id there."""
+
+_FULL_NAME = (("family_written", "family_reading"), ("given_written", "given_reading"))
+_CONTACTS = ("phone", "email", "card_number", "birth_date", "address", "postcode")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,6 +118,31 @@ class Records:
         """Return some of the records; `Column.count` stays that of all records."""
         columns = {name: column.taken(rows) for name, column in self.columns.items()}
         return Records(self.source[rows], self.record_id[rows], columns)
+
+    def without(self, rows: Flags) -> "Records":
+        """Return the records without some of them; `Column.count` does not count these."""
+        kept = np.flatnonzero(~rows)
+        columns = {
+            name: Column(column.codes[kept], column.values, column.counted)
+            for name, column in self.columns.items()
+        }
+        return Records(self.source[kept], self.record_id[kept], columns)
+
+    @cached_property
+    def copies(self) -> Codes:
+        """Number of the group of equal records that each record is in, `MISSING` for none.
+
+        Groups have three records or more of one source with the same values in all columns,
+        among them a full name and a contact, card or birth date. Shape (n_records,).
+        """
+        someone = np.all([self._any_of(names) for names in (*_FULL_NAME, _CONTACTS)], axis=0)
+        by_variety = sorted(self.columns.values(), key=lambda column: -len(column.values))
+        codes = [*(column.codes for column in by_variety), factorized(self.source)[0]]
+        return equal_groups(codes, someone)
+
+    def _any_of(self, names: Iterable[str]) -> Flags:
+        known = [self.columns[name].codes != MISSING for name in names if name in self.columns]
+        return np.any([np.zeros(len(self), dtype=np.bool_), *known], axis=0)
 
     @cached_property
     def position(self) -> Mapping[tuple[str, str], int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,20 @@ from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
+from omniltv.identity.records._copies import order_in_group
+from omniltv.identity.records._reading import (
+    Cells,
+    counted,
+    read_fields,
+    read_values,
+    reader_of,
+)
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.normalise._name import spoken_form, written_form
+from omniltv.identity.records.normalise._organisation import is_organisation
+from omniltv.identity.records.normalise._placeholders import is_name_or_placeholder
+from omniltv.identity.records.normalise._text import PLACEHOLDER, read_plain
 from omniltv.identity.records.own_columns import (
     OwnColumn,
     own_values,
@@ -36,7 +48,7 @@ __all__ = [
     "Masked",
     "Rows",
     "columns_of",
-    "full_reading",
+    "full_sound",
     "mask_shared",
     "masked_values",
     "normal_values",
@@ -44,6 +56,7 @@ __all__ = [
     "origin_of",
     "read_records",
     "rows_of",
+    "sounds_of",
     "without_values",
 ]
 
@@ -52,12 +65,14 @@ type Values = NDArray[np.object_]
 
 _PACKAGE = str(Path(__file__).parents[2])
 _NOBODY = "no personal column, so every record is a customer of its own"
+_PARTS = ("family", "given")
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _ASIDE = "masked_"  # before the name of a column: the values that were taken from it
 _FAMILIES = 5
 _TOO_COMMON = 20  # times the mean: a birth date that is a default, not a birthday
 _MODAL_SHARE = 0.6
 _DERIVED: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
+    "house": ("address", normalise.house),
     "mailbox": ("email", lambda value: value.partition("@")[0]),
     "phone_tail": ("phone", lambda value: value[-4:]),
 }
@@ -99,6 +114,7 @@ class Intake[FrameT]:
     Attributes:
         rows: The valid rows.
         report: Rows kept and set aside, by reason.
+        unread: Number of values that could not be read, by ``field: reason``.
         kind: Kind of frame that the list was.
 
     Examples:
@@ -110,6 +126,7 @@ class Intake[FrameT]:
 
     rows: Rows
     report: IntakeReport[FrameT]
+    unread: Mapping[str, int]
     kind: FrameKind[FrameT]
 
     @property
@@ -231,15 +248,9 @@ def read_records(
     if not names and not own:
         report = replace(report, changes=(entry_of(_NOBODY, len(rows.source)),))
     report.judge(tolerance)
-    intake = Intake(rows, report, kind)
-    values = own_values(valid, own)
-    if not normalised:
-        found = normalise_records(rows, spelling, known)
-        return intake, with_own_columns(found, values, rows.order)
-    fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
-    for name, given in rows.raw.items():
-        fields[name] = _each(lambda value: normalise.written(value) or None, given[rows.order])
-    return intake, with_own_columns(_records(rows, fields), values, rows.order)
+    found, unread = _as_given(rows) if normalised else normalise_records(rows, spelling, known)
+    records_of_all = with_own_columns(found, own_values(valid, own), rows.order)
+    return Intake(rows, report, unread, kind), records_of_all
 
 
 def _numbered(table: Eager) -> frozenset[str]:
@@ -263,8 +274,20 @@ def rows_of(table: Eager, names: Iterable[str]) -> Rows:
     return Rows(source, record_id, {name: objects(table[name].to_list()) for name in names})
 
 
-def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None) -> Records:
-    """Return rows as normalised records, sorted by (source, record_id).
+def _as_given(rows: Rows) -> tuple[Records, Mapping[str, int]]:
+    """Return rows of normalised values as records."""
+    fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}
+    for name, values in rows.raw.items():
+        fields[name] = _each(lambda value: normalise.written(value) or None, values[rows.order])
+    return _records(rows, fields), {}
+
+
+def normalise_records(
+    rows: Rows, spelling: Spelling, known: Known | None = None
+) -> tuple[Records, Mapping[str, int]]:
+    """Return rows as normalised records, sorted by (source, record_id), and what was not read.
+
+    The second value is the number of values that could not be read, by ``field: reason``.
 
     Args:
         rows: Valid rows.
@@ -274,19 +297,26 @@ def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None
     Examples:
         >>> email = {"email": np.array(["Ann@Example.JP", "n/a"], dtype=object)}
         >>> rows = Rows(np.array(["ec", "ec"]), np.array(["2", "1"]), email)
-        >>> records = normalise_records(rows, Spelling())
-        >>> records.ids(), records.columns["email"].codes.tolist()
-        ([('ec', '1'), ('ec', '2')], [-1, 0])
+        >>> records, unread = normalise_records(rows, Spelling())
+        >>> records.ids(), records.columns["email"].codes.tolist(), dict(unread)
+        ([('ec', '1'), ('ec', '2')], [-1, 0], {})
     """
     n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
-    return _records(rows, _fields(raw, n, spelling) | _names(raw, n, known or Known()))
+    cells = read_fields(raw, rows.source[rows.order], spelling)
+    fields = {name: column.values for name, column in cells.items()}
+    someone = np.any([np.zeros(n, np.bool_), *map(pd.notna, fields.values())], axis=0)
+    names = _real_names({name: read_values(read_plain, raw[name]) for name in _named(raw)}, someone)
+    unread = counted(cells | names)
+    plain = {name: column.values for name, column in names.items()}
+    return _records(rows, fields | _names(plain, n, known or Known())), unread
 
 
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
     """Return records without the values that too many share, and with derived columns.
 
     Too many are more than ``max_sharing`` records and, where the values belong to a
-    family, more than a few family names; for birth dates, many times the mean.
+    family, more than a few family names; for birth dates, many times the mean. Of equal
+    records (`Records.copies`), two are counted.
 
     Examples:
         >>> phone = {"phone": Column.of(["0312345678"] * 3 + ["09012345678"])}
@@ -296,10 +326,15 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
         ([-1, -1, -1, 1], [0, 1, 2])
     """
     masked, values = [], {}
+    group = records.copies
+    counted = records.without(
+        (group != MISSING) & (order_in_group(group, np.zeros(len(group), np.bool_)) > 1)
+    ).columns
     for name in [name for name in _MASKED if name in records.columns]:
         column = records.columns[name]
-        family = None if name == "birth_date" else records.columns.get("family_reading")
-        shared = np.flatnonzero(_too_many(column, family, name == "birth_date", max_sharing))
+        family = None if name == "birth_date" else counted.get("family_sound")
+        date = name == "birth_date"
+        shared = np.flatnonzero(_too_many(counted[name], family, date, max_sharing))
         for code, rows in zip(shared.tolist(), column.rows_of(shared), strict=True):
             masked.append(Masked(name, column.values[code], rows.astype(np.int64)))
         values[name] = frozenset(column.values[shared].tolist())
@@ -409,64 +444,121 @@ def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Va
         >>> normal_values("phone", ["090-1234-5678", "n/a"], Spelling()).tolist()
         ['+819012345678', None]
     """
-    return _each(_normalisers(spelling).get(name, normalise.plain), values)
+    return read_values(reader_of(name, spelling), values).values
 
 
-def _normalisers(spelling: Spelling) -> dict[str, Callable[[object], str | None]]:
-    return {
-        "email": partial(normalise.email, spelling=spelling),
-        "phone": partial(normalise.phone, spelling=spelling),
-        "postcode": normalise.postcode,
-        "address": normalise.address,
-        "birth_date": normalise.birth_date,
-        "gender": normalise.gender,
-        "card_number": normalise.card_number,
-    }
+def _named(raw: Mapping[str, Values]) -> list[str]:
+    """Return the columns of names that a list has."""
+    columns = (f"{part}_name{kind}" for kind in ("", "_kana") for part in _PARTS)
+    return [name for name in columns if name in raw]
 
 
-def _fields(raw: Mapping[str, Values], n: int, spelling: Spelling) -> dict[str, Values]:
-    return {
-        name: _each(function, raw.get(name, _nothing(n)))
-        for name, function in _normalisers(spelling).items()
-    }
+def _real_names(names: Mapping[str, Cells], someone: NDArray[np.bool_]) -> dict[str, Cells]:
+    """Return names without those that are placeholders, as the rest of the record shows.
+
+    Null, No and Test are names of people and placeholders. Such a word is kept next to another
+    name, and if it is the only name of a record that has other personal data.
+
+    Args:
+        names: The columns of names.
+        someone: Which records have other personal data.
+    """
+    doubtful = {name: _doubtful(column) for name, column in names.items()}
+    if not any(rows.any() for rows in doubtful.values()):
+        return dict(names)
+    known = [pd.notna(c.values) & ~doubtful[name] for name, c in names.items()]
+    named = np.any(known, axis=0)
+    alone = np.sum([column.filled for column in names.values()], axis=0) == 1
+    nobody = ~named & ~(alone & someone)
+    return {name: _dropped(column, doubtful[name] & nobody) for name, column in names.items()}
+
+
+def _doubtful(column: Cells) -> NDArray[np.bool_]:
+    flags = [value is not None and is_name_or_placeholder(value) for value in column.found.tolist()]
+    return np.array([*flags, False])[column.codes]
+
+
+def _dropped(column: Cells, rows: NDArray[np.bool_]) -> Cells:
+    """Return a column of which some cells are placeholders."""
+    n = len(column.found)
+    found = np.append(column.found, np.array([None], dtype=object))
+    reasons = {**column.reasons, n: PLACEHOLDER.reason}
+    return Cells(np.where(rows, n, column.codes), found, reasons)
 
 
 def _nothing(n: int) -> Values:
     return np.full(n, None, dtype=object)
 
 
-def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
-    """Return the names as written and as they sound; a sound may be that of namesakes."""
+def _names(plain: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
+    """Return the names as written, read and heard; a reading may be that of namesakes."""
     result: dict[str, Values] = {}
-    plain, kana = (
-        _split(*(raw.get(f"{name}_name{kind}", _nothing(n)) for name in ("family", "given")))
+    names, kana = (
+        _split(*(plain.get(f"{name}_name{kind}", _nothing(n)) for name in _PARTS))
         for kind in ("", "_kana")
     )
-    for part, name in enumerate(("family", "given")):
-        result[f"{name}_written"] = _each(normalise.written_name, plain[part])
-        spoken, latin = (_each(normalise.reading, values[part]) for values in (kana, plain))
+    for part, name in enumerate(_PARTS):
+        result[f"{name}_written"] = _each(_written, names[part])
+        spoken, latin = (_each(_spoken, values[part]) for values in (kana, names))
         result[f"{name}_reading"] = np.where(pd.notna(spoken), spoken, latin)
     for kind in ("written", "reading"):
         _unjoin(result, f"family_{kind}", f"given_{kind}", known.names)
-    for name in ("family", "given"):
-        written, sound = result[f"{name}_written"], result[f"{name}_reading"]
-        usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
-        silent = np.flatnonzero(pd.isna(sound))
-        sound[silent] = objects(map(usual.get, written[silent].tolist()))
-    result["full_reading"] = full_reading(result["family_reading"], result["given_reading"])
+    for name in _PARTS:
+        written, reading = result[f"{name}_written"], result[f"{name}_reading"]
+        usual = {**_usual(Column.of(written), Column.of(reading)), **known.readings.get(name, {})}
+        silent = np.flatnonzero(pd.isna(reading))
+        reading[silent] = objects(map(usual.get, written[silent].tolist()))
+        result[f"{name}_sound"] = sounds_of(reading)
+    result["full_sound"] = full_sound(result["family_sound"], result["given_sound"])
     return result
 
 
+def _written(folded: object) -> str | None:
+    return written_form(str(folded))
+
+
+def _spoken(folded: object) -> str | None:
+    return spoken_form(str(folded))
+
+
+def sounds_of(readings: Values) -> Values:
+    """Return the sound of each reading, in which long vowels and like spellings are the same.
+
+    Examples:
+        >>> sounds_of(objects(["oono", None])).tolist()
+        ['ono', None]
+    """
+    return _each(_sound, readings)
+
+
+def _sound(reading: object) -> str | None:
+    return normalise.sound(str(reading))
+
+
 def _split(family: Values, given: Values) -> tuple[Values, Values]:
-    """Return family and given names; a full name in one field is split at its space."""
-    first, second = _each(normalise.plain, family), _each(normalise.plain, given)
+    """Return family and given names; a full name in one field is split at its space.
+
+    The name of an organisation is not split. It stands for both names: like a full name, it
+    says who somebody is.
+    """
+    first, second = family.copy(), given.copy()
     alone = np.flatnonzero(pd.notna(first) != pd.notna(second))
     whole = np.where(pd.notna(first[alone]), first[alone], second[alone])
-    spaced = np.array([" " in name for name in whole.tolist()], dtype=np.bool_)
-    rows, full = alone[spaced], whole[spaced]
-    first[rows] = _each(lambda name: str(name).partition(" ")[0], full)
-    second[rows] = _each(lambda name: str(name).partition(" ")[2], full)
+    codes, distinct = factorized(whole)
+    halves = [_halves(name) for name in distinct.tolist()]
+    split = np.array([half is not None for half in halves], dtype=np.bool_)[codes]
+    rows, codes = alone[split], codes[split]
+    first[rows] = objects(half and half[0] for half in halves)[codes]
+    second[rows] = objects(half and half[1] for half in halves)[codes]
     return first, second
+
+
+def _halves(whole: str) -> tuple[str, str] | None:
+    """Return the family and given name of one text, None if it has only one of them."""
+    if is_organisation(whole):
+        return whole, whole
+    first, space, second = whole.partition(" ")
+    return (first, second) if space else None
 
 
 def _unjoin(
@@ -494,11 +586,11 @@ def _cut(
     return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
 
 
-def full_reading(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in alphabetical order, None if one is missing.
+def full_sound(family: Values, given: Values) -> Values:
+    """Return both sounds as one text, in alphabetical order, None if one is missing.
 
     Examples:
-        >>> full_reading(objects(["sato", "ito"]), objects(["ken", None])).tolist()
+        >>> full_sound(objects(["sato", "ito"]), objects(["ken", None])).tolist()
         ['ken sato', None]
     """
     name = joint(factorized(family)[0], factorized(given)[0])
@@ -544,12 +636,13 @@ def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
 
     Examples:
         >>> nothing = objects([None])
-        >>> names = dict.fromkeys(("family_written", "family_reading", "given_reading"), nothing)
+        >>> kinds = ("written", "reading", "sound")
+        >>> names = {f"{part}_{kind}": nothing for part in ("family", "given") for kind in kinds}
         >>> list(columns_of(names | {"given_written": objects(["ken"]), "email": nothing}))
         ['given_written']
     """
     columns = {}
-    for kind in ("written", "reading"):
+    for kind in ("written", "reading", "sound"):
         both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))
         half = len(both.codes) // 2
         columns[f"family_{kind}"] = Column(both.codes[:half], both.values)

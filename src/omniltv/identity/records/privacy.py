@@ -77,7 +77,8 @@ def pseudonymise(
     rows, n = rows_of(table, names), len(table)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
     every = Rows(nothing, number, rows.raw)
-    columns = without_values(normalise_records(every, spelling or Spelling()), {}).columns
+    normal, _ = normalise_records(every, spelling or Spelling())
+    columns = without_values(normal, {}).columns
     keys = {"source": rows.source, "record_id": rows.record_id}
     data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
     for name in NORMAL_COLUMNS:

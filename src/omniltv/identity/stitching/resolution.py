@@ -41,6 +41,8 @@ class ResolutionSummary:
         rows: Number of rows given.
         records: Number of valid rows.
         rejected: Number of rejected rows by reason.
+        unread: Number of values that could not be read, or not completely, by
+            ``field: reason``. Their records are kept. Empty cells are not counted.
         customers: Number of customers.
         sizes: Number of customers by number of records.
         flagged: Number of customers to review, by reason.
@@ -65,6 +67,7 @@ class ResolutionSummary:
     rows: int
     records: int
     rejected: Mapping[str, int]
+    unread: Mapping[str, int]
     customers: int
     sizes: Mapping[int, int]
     flagged: Mapping[str, int]
@@ -89,6 +92,7 @@ class ResolutionSummary:
             f"customers by records: {sizes}\n"
             f"customers to review: {_counted(self.flagged)}\n"
             f"rejected rows: {_counted(self.rejected)}\n"
+            f"values not read: {_counted(self.unread)}\n"
             f"values shared by too many and masked: {_counted(self.masked)}\n"
             f"blocks too large to pair: {_counted(self.oversized)}"
         )

@@ -16,9 +16,16 @@ from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
+from omniltv.identity.linking._copies import CopiesApart
 from omniltv.identity.linking._refinement import refined
-from omniltv.identity.linking.decisions import Decisions, decide, decisions_about, read_decisions
-from omniltv.identity.linking.protocols import ScoredPairs
+from omniltv.identity.linking.decisions import (
+    Decisions,
+    decide,
+    decisions_about,
+    read_decisions,
+    separated,
+)
+from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
@@ -31,7 +38,7 @@ from omniltv.identity.stitching.resolution import (
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["Before", "stitch", "stitched"]
+__all__ = ["Before", "engine_of", "stitch", "stitched"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -171,7 +178,7 @@ def stitched(
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
-    pairs = spec.engine.link(
+    pairs = engine_of(spec, told).link(
         normal,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
@@ -289,7 +296,8 @@ def _clusters(
     np.minimum.at(weakest, who.codes, probability)
     visits = joint(who.codes, factorized(found.records.source)[0])
     first = ~pd.Series(visits).duplicated().to_numpy()
-    held = cohesion(found.pairs, who.codes, many=found.state.spec.many_records)
+    many = found.state.spec.many_records
+    held = cohesion(found.pairs, who.codes, many=many, copies=found.records.copies)
     return {
         "customer_id": who.values.tolist(),
         "n_records": who.count.tolist(),
@@ -338,6 +346,7 @@ def _summary(
         rows=found.intake.n_rows,
         records=len(found.records),
         rejected=found.intake.reasons,
+        unread=found.intake.unread,
         customers=len(clusters["customer_id"]),
         sizes=dict(zip(sizes.tolist(), having.tolist(), strict=True)),
         flagged=Counter(sorted(str(flag) for flag in clusters["flag"] if flag)),
@@ -368,3 +377,17 @@ def _check_model(spec: LinkSpec) -> None:
     if unknown:
         message = f"the model lacks the comparisons {', '.join(unknown)}"
         raise ConfigError(f"{message}. Hint: train it by stitch with the same comparisons")
+
+
+def engine_of(spec: LinkSpec, told: Mapping[str, Sequence[object]]) -> LinkEngine:
+    """Return the engine of a spec, which compares two of many equal records.
+
+    Args:
+        spec: The settings.
+        told: Decisions as columns; records that they separate are compared themselves.
+
+    Examples:
+        >>> isinstance(engine_of(LinkSpec(), read_decisions(None)), LinkEngine)
+        True
+    """
+    return CopiesApart(spec.engine, spec.unique_sources, separated(told))

@@ -18,7 +18,7 @@ from omniltv.identity.customers.changes import changes_between
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about
 from omniltv.identity.linking.protocols import Candidates, LinkEngine, ScoredPairs
-from omniltv.identity.records._codes import in_order, objects
+from omniltv.identity.records._codes import factorized, in_order, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.intake import Masked, mask_shared
 from omniltv.identity.stitching.evidence import rules_of
@@ -123,7 +123,9 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
     before[scene.place[~step.gone]] = state.customer[~step.gone]
     tied = _tied(scene.judged, spec, len(scene.records))
     touched = _touched(state, scene, step, tied)
-    scene = replace(scene, pairs=_with_all_tied(scene, touched, tied, spec, engine))
+    parted = step.gone.any() or step.kind == "decision"
+    together = _once_together(tied, before) if parted else tied
+    scene = replace(scene, pairs=_with_all_tied(scene, touched, together, spec, engine))
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
@@ -293,6 +295,20 @@ def _with_all_tied(
     had = np.isin(left * size + right, known.left * size + known.right)
     more = _chosen(again, np.flatnonzero(~had & (tied[left] == tied[right])), left, right)
     return _together(more, scene.pairs)
+
+
+def _once_together(tied: Codes, before: Customers) -> Codes:
+    """Return the number of the component of each record, joined by links or one customer before.
+
+    Copies of a record that goes, or leaves its customer, may have been compared with it only.
+    """
+    customer = factorized(before)[0]
+    known = np.flatnonzero(customer != MISSING)
+    _, first, number = np.unique(customer[known], return_index=True, return_inverse=True)
+    _, start, where = np.unique(tied, return_index=True, return_inverse=True)
+    left = np.concatenate([known, np.arange(len(tied))])
+    right = np.concatenate([known[first][number], start[where]])
+    return components(left, right, len(tied))
 
 
 def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, Flags]:

@@ -12,7 +12,7 @@ from omniltv._arrays import Codes, Flags, Objects
 from omniltv.data.schemas import FIELDS
 from omniltv.identity.linking.protocols import Comparison, LinkModel, Pairs
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
-from omniltv.identity.records.intake import columns_of, full_reading, origin_of
+from omniltv.identity.records.intake import columns_of, full_sound, origin_of, sounds_of
 
 __all__ = ["EmptyCells", "changed", "completed", "used_again"]
 
@@ -21,8 +21,9 @@ type EmptyCells = Literal["keep", "clear"]
 
 _NAME_FIELDS = frozenset(name for name in FIELDS if "name" in name)
 _NAMES = ("family", "given")
-_NAME_COLUMNS = frozenset(f"{name}_{kind}" for name in _NAMES for kind in ("written", "reading"))
-_FULL = "full_reading"
+_KINDS = ("written", "reading", "sound")
+_NAME_COLUMNS = frozenset(f"{name}_{kind}" for name in _NAMES for kind in _KINDS)
+_FULL = "full_sound"
 _ANOTHER = -np.log2(99.0)  # a source uses one of a hundred changed keys for another person
 
 
@@ -160,9 +161,9 @@ def _complete_names(
         sound = now.get(reading, nothing)
         silent = known & (sound == "") & (now[written] == was) & (empty == "keep" or not given)
         now[reading] = np.where(silent, past.get(reading, nothing), sound)
-    family, spoken = (_or_none(now[f"{name}_reading"]) for name in _NAMES)
-    full = full_reading(family, spoken)
-    now[_FULL] = np.where(pd.isna(full), "", full)
+    sounds = [sounds_of(_or_none(now[f"{name}_reading"])) for name in _NAMES]
+    for name, sound in zip((*_NAMES, "full"), (*sounds, full_sound(*sounds)), strict=True):
+        now[f"{name}_sound"] = np.where(pd.isna(sound), "", sound)
 
 
 def _or_none(texts: Objects) -> Objects:

@@ -238,7 +238,7 @@ def _records(table: "pa.Table") -> tuple[Records, NDArray[np.object_]]:
         np.array(table.column(name).to_pylist(), dtype=object) for name in _KEYS
     )
     columns = {name: _column(table, name) for name in table.column_names if name not in _KEYS}
-    for kind in ("written", "reading"):  # the two names share their distinct values
+    for kind in ("written", "reading", "sound"):  # the two names share their distinct values
         names = [name for name in (f"family_{kind}", f"given_{kind}") if name in columns]
         values = sorted({value for name in names for value in columns[name].values.tolist()})
         place = {value: code for code, value in enumerate(values)}

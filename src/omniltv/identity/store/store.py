@@ -27,7 +27,7 @@ from omniltv.identity.records.intake import Known, masked_values, read_records, 
 from omniltv.identity.stitching.evidence import Evidence, LinkedRecords, link_columns
 from omniltv.identity.stitching.resolution import Resolution, previous_of
 from omniltv.identity.stitching.spec import LinkSpec
-from omniltv.identity.stitching.stitch import Before, stitched
+from omniltv.identity.stitching.stitch import Before, engine_of, stitched
 from omniltv.identity.store._folder import newest, read, remains, write
 from omniltv.identity.store._incremental import (
     LEAST_HOUSEHOLD,
@@ -432,7 +432,8 @@ class IdentityStore:
     def _advance(
         self, step: Step, forget: tuple[set[RecordKey], set[str]] | None = None
     ) -> tuple[Mapping[str, int], Mapping[str, Sequence[object]]]:
-        following = advance(self._state, self._spec, self._spec.engine, step)
+        engine = engine_of(self._spec, step.decisions)
+        following = advance(self._state, self._spec, engine, step)
         state = following.state
         if forget is not None:
             hashes = frozenset(map(IssuedIds.hashed, forget[1]))

@@ -23,6 +23,7 @@ __all__ = [
 _NUMBERING = re.compile("[0-9._-]")
 _ALIKE = 0.92
 _SAME_STREET = 0.9
+_ROOM = " #"  # what stands before the room in a normalised address
 
 
 @dataclass(frozen=True)
@@ -85,36 +86,43 @@ class ValueComparison:
 
 @dataclass(frozen=True)
 class NameComparison:
-    """Grades a name by its characters and its reading, also if the two name fields are swapped.
+    """Grades a name by its characters, reading and sound, also if the name fields are swapped.
 
-    ``other characters`` have the same reading: a misspelling, or another name.
+    ``similar sound`` means that the readings differ only in the length of vowels or the way to
+    write them in Latin letters (オオノ and オノ, Lee and Le, Shoichi and Syoiti). ``other
+    characters`` have the same reading: a misspelling, or another name.
 
     Args:
         name: ``family_name`` or ``given_name``.
-        written: Column of the name in kanji.
+        written: Column of the name in kanji or another script than kana and Latin.
         reading: Column of the reading.
-        swapped: The two columns of the other name, which may hold this name by mistake.
+        sound: Column of what the reading sounds like.
+        swapped: The same columns of the other name, which may hold this name by mistake.
         shared: Whether people of one household share the value.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
-        >>> sound = Column.of(["hanako", "hanaka", "taro", "hanako"])
-        >>> pairs = Pairs.of({"given_reading": sound}, [0, 0, 0], [3, 1, 2])
-        >>> given = NameComparison("given_name", "given_written", "given_reading")
-        >>> given.grade(pairs).tolist()
-        [1, 3, 4]
+        >>> names = {
+        ...     "given_reading": Column.of(["hanako", "hanaka", "taro", "hanako", "hanakoo"]),
+        ...     "given_sound": Column.of(["hanako", "hanaka", "taro", "hanako", "hanako"]),
+        ... }
+        >>> given = NameComparison("given_name", "given_written", "given_reading", "given_sound")
+        >>> given.grade(Pairs.of(names, [0, 0, 0, 0], [3, 4, 1, 2])).tolist()
+        [1, 2, 4, 5]
     """
 
     name: str
     written: str
     reading: str
-    swapped: tuple[str, str] | None = None
+    sound: str
+    swapped: tuple[str, str, str] | None = None
     shared: bool = False
     coincidence = 0.004
     agreement = 2
     levels = (
         "same characters",
         "same sound",
+        "similar sound",
         "other characters",
         "alike",
         "different",
@@ -123,52 +131,50 @@ class NameComparison:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
-        return (self.written, self.reading, *(self.swapped or ()))
+        return (self.written, self.reading, self.sound, *(self.swapped or ()))
 
     @property
     def frequency(self) -> tuple[str | None, ...]:
         """Common characters and readings are weaker evidence than rare ones."""
-        return (self.written, self.reading, self.reading, None, None)
+        return (self.written, self.reading, self.sound, self.reading, None, None)
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        sound, swapped = pairs.equal(self.reading), self._swapped(pairs)
-        spelt, heard, same = (
-            pairs.known(self.written),
-            pairs.known(self.reading),
-            pairs.equal(self.written),
-        )
-        heard_only, open_ = (sound & ~spelt) | swapped, ~(same | sound | swapped)
-        alike = pairs.apply(self.reading, _likeness, open_) >= _ALIKE
+        same, read, heard = map(pairs.equal, (self.written, self.reading, self.sound))
+        spelt, spoken = pairs.known(self.written), pairs.known(self.reading)
+        crossed = self._crossed(pairs)
+        surely, perhaps = crossed[0] | crossed[1] | (read & ~spelt), crossed[2] | (heard & ~spelt)
+        open_ = ~(same | read | surely | perhaps)
+        alike = heard | (pairs.apply(self.reading, _likeness, open_) >= _ALIKE)
         alike |= pairs.apply(self.written, _one_character_of_three, open_ & ~alike) > 0
-        return first_level([same, heard_only, sound, alike, spelt | heard])
+        return first_level([same, surely, perhaps, read, alike, spelt | spoken])
 
     @property
     def sql(self) -> tuple[str, ...]:
         """The condition of each level on a database, see `SqlComparison`."""
-        spelt, heard = _sql.known(self.written), _sql.known(self.reading)
-        sound = _sql.same(self.reading)
-        both = zip((self.written, self.reading), self.swapped or (), strict=False)
-        swapped = [_sql.crossed(a, b) for a, b in both]
+        spelt, spoken = _sql.known(self.written), _sql.known(self.reading)
+        read, heard = _sql.same(self.reading), _sql.same(self.sound)
+        own, other = (self.written, self.reading, self.sound), self.swapped or ()
+        crossed = [_sql.crossed(a, b) for a, b in zip(own, other, strict=False)]
         longest = f"greatest(length({_sql.left(self.written)}), length({_sql.right(self.written)}))"
         near = f"({longest} >= 3 AND {_sql.slip(self.written)})"
         return (
             _sql.same(self.written),
-            " OR ".join([f"({sound} AND NOT {spelt})", *swapped]),
-            sound,
-            f"{_sql.alike(self.reading, _ALIKE)} OR {near}",
-            f"{spelt} OR {heard}",
+            " OR ".join([f"({read} AND NOT {spelt})", *crossed[:2]]),
+            " OR ".join([f"({heard} AND NOT {spelt})", *crossed[2:]]),
+            read,
+            f"{heard} OR {_sql.alike(self.reading, _ALIKE)} OR {near}",
+            f"{spelt} OR {spoken}",
         )
 
-    def _swapped(self, pairs: Pairs) -> NDArray[np.bool_]:
+    def _crossed(self, pairs: Pairs) -> tuple[NDArray[np.bool_], ...]:
+        """Return which pairs have the two names swapped, by characters, reading and sound."""
         if self.swapped is None:
-            return np.zeros(len(pairs), dtype=np.bool_)
-        own, other = (self.written, self.reading), self.swapped
-        ways = [
+            return (np.zeros(len(pairs), dtype=np.bool_),) * 3
+        return tuple(
             pairs.crossed(a, b) & pairs.crossed(b, a) & ~pairs.equal(a)
-            for a, b in zip(own, other, strict=True)
-        ]
-        return ways[0] | ways[1]
+            for a, b in zip((self.written, self.reading, self.sound), self.swapped, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -213,45 +219,64 @@ class BirthDateComparison:
 
 @dataclass(frozen=True)
 class AddressComparison:
-    """Grades two addresses: same house, alike, same postcode only, elsewhere.
+    """Grades two addresses: same home, other room of the house, alike, same postcode, elsewhere.
+
+    A room that only one of the addresses names does not count as another room.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
-        >>> homes = Column.of(["a1-2", "a1-2", None])
-        >>> pairs = Pairs.of(
-        ...     {"address": homes, "postcode": Column.of(["1", "1", "1"])}, [0, 0], [1, 2]
-        ... )
-        >>> AddressComparison().grade(pairs).tolist()
-        [0, 2]
+        >>> homes = Column.of(["a1-2 #101", "a1-2", "a1-2 #202", None])
+        >>> columns = {
+        ...     "address": homes,
+        ...     "house": Column.of(["a1-2", "a1-2", "a1-2", None]),
+        ...     "postcode": Column.of(["1", "1", "1", "1"]),
+        ... }
+        >>> AddressComparison().grade(Pairs.of(columns, [0, 0, 0], [1, 2, 3])).tolist()
+        [0, 1, 3]
     """
 
     name: str = "address"
     address: str = "address"
+    house: str = "house"
     postcode: str = "postcode"
     shared = True
     coincidence = 1e-4
     agreement = 1
-    levels = ("same house", "alike", "same postcode", "elsewhere")
-    frequency = (None, None, None, None)
+    levels = ("same house", "other room", "alike", "same postcode", "elsewhere")
+    frequency = (None, None, None, None, None)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
-        return (self.address, self.postcode)
+        return (self.house, self.address, self.postcode)
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        same = pairs.equal(self.address)
-        alike = pairs.apply(self.address, _likeness, ~same) >= _SAME_STREET
-        known = pairs.known(self.address) | pairs.known(self.postcode)
-        return first_level([same, alike, pairs.equal(self.postcode), known])
+        same = pairs.equal(self.house)
+        apart = same & ~pairs.equal(self.address)
+        other = apart & (pairs.apply(self.address, _other_rooms, apart) > 0)
+        alike = pairs.apply(self.house, _likeness, ~same) >= _SAME_STREET
+        known = pairs.known(self.house) | pairs.known(self.postcode)
+        return first_level([same & ~other, other, alike, pairs.equal(self.postcode), known])
 
     @property
     def sql(self) -> tuple[str, ...]:
         """The condition of each level on a database, see `SqlComparison`."""
-        known = f"{_sql.known(self.address)} OR {_sql.known(self.postcode)}"
-        alike = _sql.alike(self.address, _SAME_STREET)
-        return (_sql.same(self.address), alike, _sql.same(self.postcode), known)
+        rooms = [
+            f"contains(coalesce({side(self.address)}, ''), '{_ROOM}')"
+            for side in (_sql.left, _sql.right)
+        ]
+        other = f"({' AND '.join(rooms)} AND NOT {_sql.same(self.address)})"
+        same = _sql.same(self.house)
+        known = f"{_sql.known(self.house)} OR {_sql.known(self.postcode)}"
+        alike = _sql.alike(self.house, _SAME_STREET)
+        return (f"({same} AND NOT {other})", same, alike, _sql.same(self.postcode), known)
+
+
+def _other_rooms(left: list[str], right: list[str]) -> Scores:
+    """Return 1 if both addresses name a room, else 0; the addresses differ."""
+    both = [_ROOM in a and _ROOM in b for a, b in zip(left, right, strict=True)]
+    return np.array(both, dtype=np.float32)
 
 
 def _likeness(left: list[str], right: list[str]) -> Scores:
@@ -297,13 +322,11 @@ def _date_slips(left: list[str], right: list[str]) -> Scores:
     return np.where(swapped, np.float32(1), _slips(left, right))
 
 
-_WRITTEN = ("family_written", "given_written")
-_READING = ("family_reading", "given_reading")
+_FAMILY = ("family_written", "family_reading", "family_sound")
+_GIVEN = ("given_written", "given_reading", "given_sound")
 DEFAULT_COMPARISONS: tuple[Comparison, ...] = (
-    NameComparison("given_name", _WRITTEN[1], _READING[1], swapped=(_WRITTEN[0], _READING[0])),
-    NameComparison(
-        "family_name", _WRITTEN[0], _READING[0], swapped=(_WRITTEN[1], _READING[1]), shared=True
-    ),
+    NameComparison("given_name", *_GIVEN, swapped=_FAMILY),
+    NameComparison("family_name", *_FAMILY, swapped=_GIVEN, shared=True),
     BirthDateComparison(),
     ValueComparison("phone", "phone", shared=True, slips=True),
     ValueComparison("email", "email", shared=True, slips=True),

@@ -1,13 +1,15 @@
-"""Normalised field values: every function takes one raw value and returns text or None.
+"""Normalised field values: each function takes one raw value and returns text or None.
 
-None means that there is no usable value: it is empty, a placeholder (不明, 0000000000,
-1900-01-01 …) or unreadable. The raw value stays in the caller's table.
+None means that there is no usable value: the cell is empty, holds a placeholder (不明, 0000000000,
+1900-01-01), or cannot be read. The functions never raise, take time linear in the length of the
+value, and read no value of more than 1,000 characters. The raw value stays in the caller's table.
 """
 
-from omniltv.identity.records.normalise._address import address, postcode
-from omniltv.identity.records.normalise._contact import card_number, email, phone
+from omniltv.identity.records.normalise._address import address, house, postcode
+from omniltv.identity.records.normalise._contact import card_number, email
 from omniltv.identity.records.normalise._date import birth_date
-from omniltv.identity.records.normalise._name import gender, reading, written_name
+from omniltv.identity.records.normalise._name import gender, reading, sound, written_name
+from omniltv.identity.records.normalise._phone import phone
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import key, plain, text, written
 
@@ -18,11 +20,13 @@ __all__ = [
     "card_number",
     "email",
     "gender",
+    "house",
     "key",
     "phone",
     "plain",
     "postcode",
     "reading",
+    "sound",
     "text",
     "written",
     "written_name",

@@ -1,20 +1,26 @@
-"""What is a matter of the country, or of taste, in how a value is spelt."""
+"""Settings of how values are read that depend on the country or the list."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["Spelling"]
+__all__ = ["DateOrder", "Spelling"]
+
+type DateOrder = Literal["day first", "month first", "inferred"]
+"""Which of day and month stands first in a date whose year stands last."""
 
 
 class Spelling(BaseModel):
-    """How telephone numbers and e-mail addresses are read.
+    """How telephone numbers, e-mail addresses and dates are read.
 
     Attributes:
-        phone_region: Country of numbers that name none, two letters of ISO 3166.
-        drop_tags: Whether what follows a plus in a mailbox is dropped. At Gmail it always is;
-            other hosts may give ``ann+shop@`` and ``ann@`` to two people.
-        drop_dots: Whether dots in a mailbox are dropped. At Gmail they always are.
+        phone_region: Country of numbers without a country code, as two letters of ISO 3166.
+        drop_tags: Whether the part of a mailbox after a plus sign is dropped. It always is at
+            Gmail; other hosts may give ``ann+shop@`` and ``ann@`` to two people.
+        drop_dots: Whether dots in a mailbox are dropped. They always are at Gmail.
+        date_order: Order of day and month in dates such as 01/02/1980. By default it is inferred
+            from dates of the same source that show it (25/12/1980). If there are none, or if
+            they contradict each other, such dates are not read.
 
     Examples:
         >>> Spelling(phone_region="US").drop_tags
@@ -26,6 +32,7 @@ class Spelling(BaseModel):
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "JP"
     drop_tags: bool = False
     drop_dots: bool = False
+    date_order: DateOrder = "inferred"
 
     @field_validator("phone_region")
     @classmethod
