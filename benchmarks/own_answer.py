@@ -4,7 +4,7 @@ Customers of every built-in purchase model are valued whole, reversed, in 7 batc
 and in two processes. Compared are all draws, means, intervals, predictive intervals and
 P(alive), of rows and of customers, byte by byte. Fits are made up: no sampler runs.
 
-    uv run --group bench python benchmarks/own_answer.py [--check] [--customers 1000]
+    uv run --group bench python benchmarks/own_answer.py [--check] [--models bg_nbd ...]
 """
 
 import argparse
@@ -24,6 +24,7 @@ from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.testing.value_laws import POOLINGS, Invented, answers_of, check_own_answer, invented
 
 PROCESSES = 2
+NAMES = [model.name for model in PURCHASE_MODELS]
 KINDS = {pooling.kind: pooling for pooling in POOLINGS}
 
 
@@ -31,7 +32,7 @@ def main() -> int:
     """Run the benchmark and return its exit code."""
     options = arguments()
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        numbers = range(len(PURCHASE_MODELS))
+        numbers = [NAMES.index(name) for name in options.models]
         table = pd.DataFrame([compared(number, options, pool) for number in numbers])
     targets = {
         f"{found['model']}: {way}": bool(found[way])
@@ -47,6 +48,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Whether answers depend on who else is scored.")
     add = parser.add_argument
     add("--customers", type=int, default=1_000)
+    add("--models", nargs="+", choices=NAMES, default=NAMES)
     add("--draws", type=int, default=160)
     add("--alone", type=int, help="customers that are scored one by one; all where not given")
     add("--pooling", choices=list(KINDS), default=PoolingKind.PARTIAL)

@@ -137,7 +137,7 @@ def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrame
         what: What the frame is, for error messages.
 
     Raises:
-        DataError: If this is no frame, two columns have the same name, or the name of a
+        DataError: If it is not a frame, two columns have the same name, or the name of a
             column is not text.
 
     Examples:

@@ -1,9 +1,8 @@
 """Posterior draws of one quantity per row, computed block by block.
 
-Ten million customers times a thousand draws do not fit in memory, but customers
-with the same state share their draws. So a quantity is kept as a function of
-(states, draws) plus the way from rows to states, and every summary walks over
-blocks of states.
+Ten million customers times a thousand draws do not fit in memory, but customers with the same
+state share their draws. A quantity is therefore a function of states and draws, with the state
+of each row. Every summary iterates over blocks of states.
 """
 
 import os
@@ -23,13 +22,13 @@ __all__ = ["Draws", "DrawsSummary", "Evaluate", "RowDraws", "Totals", "cores"]
 type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 """Returns the draws of shape (states in the first slice, draws in the second)."""
 
-_BLOCK_VALUES = 250_000  # stays in the processor's cache
+_BLOCK_VALUES = 250_000  # values of a block; it fits in the processor's cache
 _FEWEST = 64  # states of a block
-_NEAR = 8  # states that far apart are not worked out in one go
+_NEAR = 8  # largest gap between states that are computed together
 
 
 def cores() -> int:
-    """Return how many cores this process may use.
+    """Return the number of cores that this process may use.
 
     Examples:
         >>> cores() >= 1
@@ -41,11 +40,11 @@ def cores() -> int:
 def _in_threads[Item, Result](
     task: Callable[[Item], Result], items: Sequence[Item]
 ) -> list[Result]:
-    """Return what a task makes of items, in their order; NumPy lets threads work side by side."""
+    """Return the results of a task for each item, in order, computed in threads."""
     workers = min(cores(), len(items))
     if workers < 2:
         return [task(item) for item in items]
-    # Threads of the linear algebra, beside ours, would wait for each other.
+    # Additional threads of linear algebra would compete with these.
     with ThreadPoolExecutor(workers) as pool, threadpool_limits(1, user_api="blas"):
         return list(pool.map(task, items))
 
@@ -65,15 +64,15 @@ class DrawsSummary(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RowDraws:
-    """Posterior draws of a quantity for each row: what can be said of one row at a time.
+    """Posterior draws of a quantity for each row; rows are summarised one by one.
 
     Args:
         evaluate: Function of a slice of states and a slice of draws that returns
             an array of shape (states, draws).
         index: State of each row, of shape (n_rows,).
-        n_states: How many states there are.
-        n_draws: How many posterior draws there are.
-        name: What the quantity is, for messages and column names.
+        n_states: Number of states.
+        n_draws: Number of posterior draws.
+        name: Name of the quantity, for messages and column names.
 
     Examples:
         >>> draws = RowDraws.from_array([[1.0, 3.0], [2.0, 2.0]], index=[0, 1, 0])
@@ -95,8 +94,8 @@ class RowDraws:
 
         Args:
             values: Draws of shape (n_states, n_draws).
-            index: State of each row; one state per row where None.
-            name: What the quantity is.
+            index: State of each row; one state per row if None.
+            name: Name of the quantity.
 
         Raises:
             DataError: If ``values`` is not two-dimensional.
@@ -147,8 +146,8 @@ class RowDraws:
     def summary(self, level: float = 0.9) -> DrawsSummary:
         """Return the mean and the equal-tailed interval of each row, in one pass.
 
-        Draws are worked out anew whenever they are asked for: this takes hardly longer than
-        `interval` alone.
+        Draws are computed again at each call, so this takes hardly longer than `interval`
+        alone.
 
         Raises:
             ConfigError: If the level is not between 0 and 1.
@@ -172,13 +171,13 @@ class RowDraws:
         return self._reduce(lambda block: (block >= threshold).mean(axis=1))
 
     def to_array(self) -> NDArray[np.float64]:
-        """Return all draws, of shape (n_rows, n_draws). Takes 8 bytes each."""
+        """Return all draws, of shape (n_rows, n_draws), with 8 bytes per draw."""
         return self._reduce(lambda block: block)
 
     def of_rows(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Return all draws of some rows, by position, of shape (len(rows), n_draws).
 
-        States between rows that are far apart are not worked out.
+        States far from the requested ones are not computed.
 
         Examples:
             >>> draws = RowDraws.from_array([[1.0, 3.0], [2.0, 2.0], [5.0, 6.0]])
@@ -204,9 +203,9 @@ class RowDraws:
             yield states, self._block(states)
 
     def _block(self, states: slice) -> NDArray[np.float64]:
-        """Return all draws of some states, row after row in memory.
+        """Return all draws of some states, in C order.
 
-        How NumPy rounds the sum of a row depends on how rows lie in memory.
+        The rounding of sums in NumPy depends on the memory layout.
         """
         return np.ascontiguousarray(self.evaluate(states, slice(0, self.n_draws)))
 
@@ -234,9 +233,9 @@ def _tails(level: float) -> tuple[float, float]:
 
 
 def _quantiles(block: NDArray[np.float64], levels: Sequence[float]) -> list[NDArray[np.float64]]:
-    """Return `numpy.quantile` over axis 1, in a fraction of its time: it copies by columns.
+    """Return the same as `numpy.quantile` over axis 1, faster.
 
-    A whole sort is faster than a partition at several places: processors do it many at a time.
+    Sorting is faster than partitioning at several positions, because it is vectorised.
     """
     if not block.shape[1]:
         return list(np.quantile(block, levels, axis=1))
@@ -255,10 +254,10 @@ def _quantiles(block: NDArray[np.float64], levels: Sequence[float]) -> list[NDAr
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Draws(RowDraws):
-    """Posterior draws of an amount: rows may be added up, draw by draw.
+    """Posterior draws of an amount; rows can be summed, draw by draw.
 
-    Adding draws, not intervals, is what makes the interval of a sum right:
-    the rows share the population's parameters, so their errors go together.
+    The interval of a sum is computed from the sums of draws, not from the intervals of rows. Rows
+    share the population's parameters, so their errors are correlated.
 
     Examples:
         >>> draws = Draws.from_array([[1.0, 3.0], [2.0, 4.0]])
@@ -270,8 +269,8 @@ class Draws(RowDraws):
         """Return the sum over rows in each draw, overall or per group.
 
         Args:
-            by: Group of each row, of shape (n_rows,); one group, ``"all"``, where None.
-            weights: What each row counts, of shape (n_rows,); 1 where None.
+            by: Group of each row, of shape (n_rows,); one group, ``"all"``, if None.
+            weights: Weight of each row, of shape (n_rows,); 1 if None.
 
         Raises:
             DataError: If ``by`` or ``weights`` do not have one entry per row.

@@ -156,9 +156,9 @@ class FitWarning(OmniltvWarning):
 
 
 def expect(name: str, value: object, kind: type, hint: str) -> None:
-    """Raise ConfigError where an argument is not what it has to be.
+    """Raise ConfigError if an argument has the wrong type.
 
-    Of the value only the type is told: a frame of customers does not belong in a message.
+    The message contains only the type of the value, since a value may hold personal data.
 
     Examples:
         >>> try:

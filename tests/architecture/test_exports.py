@@ -19,8 +19,6 @@ from omniltv.testing import PURCHASE_LAWS, check_purchase_model
 SHOWN_IN = {
     "load_cdnow": "examples/cdnow.py",  # needs the file, or a download
 }
-# Packages in which not every public definition has an example yet.
-UNFINISHED = ("data", "identity")
 PACKAGES = (
     "data",
     "draws",
@@ -80,13 +78,7 @@ def test_every_root_name_is_shown_by_an_example(name: str, root: Path) -> None:
     assert example_of(thing) != shown(name, root) or is_shown_as_a_kind(thing)
 
 
-def marked(package: str) -> object:
-    """Return a package as a parameter, with an expected failure where examples are missing."""
-    marks = [pytest.mark.xfail(reason="examples are missing")] if package in UNFINISHED else []
-    return pytest.param(package, marks=marks)
-
-
-@pytest.mark.parametrize("package", [marked(package) for package in PACKAGES])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_public_definition_is_shown_by_an_example(
     package: str, root: Path, trees: Mapping[str, ast.Module]
 ) -> None:

@@ -79,7 +79,7 @@ def test_an_update_links_what_is_new_and_leaves_the_others(store: IdentityStore)
     assert found.crosswalk["record_id"].tolist() == ["A1", "E2"]
     assert found.changes["change"].tolist() == ["new record", "new record"]
     assert found.changes["reason"].tolist()[0].startswith("linked by email")
-    assert found.changes["reason"].tolist()[1] == "update"
+    assert found.changes["reason"].tolist()[1] == "no link to another record"
     assert found.summary() == "run 2: changes: 2 new record; rejected rows: none"
     assert store.audit.to_frame()["record_id"].tolist() == ["A1", "E2"]
 
@@ -327,7 +327,7 @@ def test_a_damaged_folder_is_told(store: IdentityStore, tmp_path: Path) -> None:
 def test_two_writers_do_not_overwrite_each_other(store: IdentityStore, tmp_path: Path) -> None:
     other = IdentityStore(tmp_path / "ids")
     other.update(by_id("A1"))
-    with pytest.raises(StoreError, match="meanwhile"):
+    with pytest.raises(StoreError, match="another writer"):
         store.update(by_id("E2"))
     fresh = IdentityStore(tmp_path / "ids")
     fresh.update(by_id("E2"))

@@ -16,7 +16,7 @@ from omniltv.models.processes.protocols import (
     PurchaseModel,
     PurchaseState,
 )
-from omniltv.testing.model_laws import (
+from omniltv.testing.model_laws.purchase import (
     PURCHASE_LAWS,
     check_loglik_sums_to_one,
     check_simulation,

@@ -220,7 +220,7 @@ def test_what_does_not_fit_together_is_refused_with_its_rows() -> None:
     with pytest.raises(DataError, match="records that are not in crosswalk 0") as error:
         imputed_value([value_of(DECIDED)], [decided], of=more)
     assert error.value.rows == ("app/A1",)
-    with pytest.raises(DataError, match="stands twice"):
+    with pytest.raises(DataError, match="is repeated"):
         imputed_value([value_of(DECIDED)], [decided], of=pd.concat([decided, decided]))
     with pytest.raises(DataError, match="no such column"):
         imputed_value([value_of(DECIDED)], [decided], of=decided.drop(columns="customer_id"))

@@ -12,7 +12,7 @@ from tests._statistics import sigmas
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
 from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, Sampling, fit, to_pymc
-from omniltv.models.inference import _laplace, _problem
+from omniltv.models.inference import _importance, _laplace, _mode, _problem
 from omniltv.models.posterior._kinds import AnyModel, kind_of
 from omniltv.models.posterior.priors import (
     Exponential,
@@ -172,7 +172,7 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
 def test_the_mode_is_a_mode(history: PurchaseHistory, pooling: Pooling) -> None:
     found = problem(history, pooling)
     posterior = found.posterior
-    sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
+    sites = _mode.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
     theta = posterior.design.coordinates(sites.mode)
     score = posterior.design.pull(posterior.likelihood.gradient(theta)[1])
     score += posterior.prior_score(sites.mode, posterior.start_of_spreads)
@@ -208,7 +208,7 @@ def test_proposals_have_the_density_that_they_say(
         rng = np.random.default_rng(5)
         spreads = approximation.spreads(n, rng)
         draws, density = approximation.coefficients(spreads, rng, shape)
-        weights = _laplace._log_weights(approximation, draws, spreads, density, 1).sum(axis=1)
+        weights = _importance.log_weights(approximation, draws, spreads, density, 1).sum(axis=1)
         found_at.append(weights)
     typical = float(np.median(found_at[0]))
     capped = [np.minimum(np.exp(one - typical), 20.0) for one in found_at]
@@ -401,10 +401,10 @@ def test_modes_are_found_in_few_steps_where_hardly_anybody_came_back(
     ids, frequency = np.arange(600).astype(object), np.asarray(x, dtype=np.int64)
     few = PurchaseHistory(ids, frequency, recency, T, np.full(600, np.nan), TimeUnit.WEEK)
     assert 0 < (few.frequency > 0).sum() < 60
-    monkeypatch.setattr(_laplace, "_NEWTON", 25)
+    monkeypatch.setattr(_mode, "_NEWTON", 25)
     found = problem(few, Pooling.complete(), model=model)
     posterior = found.posterior
-    sites = _laplace.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
+    sites = _mode.find_sites(posterior, found.start, posterior.start_of_spreads, workers=1)
     _, slopes = posterior.likelihood.gradient(posterior.design.coordinates(sites.mode))
     score = posterior.design.pull(slopes) + posterior.prior_score(sites.mode, np.empty(0))
     assert np.abs(score).max() < 1e-3
@@ -437,4 +437,4 @@ def typical(model: PurchaseModel | SpendModel) -> PurchaseHistory:
 
 def find_mode(found: _problem.Problem, start: Vector) -> Vector:
     with np.errstate(all="ignore"):
-        return _laplace.find_sites(found.posterior, start, np.empty(0), workers=1).mode
+        return _mode.find_sites(found.posterior, start, np.empty(0), workers=1).mode

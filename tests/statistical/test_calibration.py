@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests._statistics import assert_plausible, sigmas
+from tests._statistics import assert_plausible, assert_share
 
 from omniltv.errors import ConfigError
 from omniltv.models import BgNbd, GammaGamma, PurchaseFit, Sampling, fit
@@ -108,14 +108,16 @@ def test_too_few_draws_to_rank_among_are_refused(method: Sampling) -> None:
 
 
 def test_the_band_holds_uniform_ranks_as_often_as_it_says() -> None:
+    """The band is simulated from a fixed seed: 400,000 other samples stay inside at .9046.
+
+    It is not .9 because ranks are whole numbers and the band comes from 4,000 samples.
+    """
     rng = np.random.default_rng(7)
     lower, upper = band(200, 0.9)
     ranks = rng.integers(0, 100, (2_000, 200))
     seen = np.cumsum([np.bincount(row, minlength=100) for row in ranks], axis=1)[:, :-1]
     inside = ((seen >= lower) & (seen <= upper)).all(axis=1)
-    low, high = 0.88, 0.94  # steps of the ranks make it hold a little more, simulation less
-    assert low < inside.mean() + sigmas() * 0.0067
-    assert inside.mean() - sigmas() * 0.0067 < high
+    assert_share(inside, 0.9046)
 
 
 def test_uniform_ranks_pass_and_crowded_ranks_do_not() -> None:

@@ -206,7 +206,14 @@ def examine(
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
-    """Raise DataError if a field of some columns holds a list, a table or the like."""
+    """Raise DataError if a field of some columns holds a list, a table or the like.
+
+    Examples:
+        >>> frame = pd.DataFrame({"email": ["a@example.jp", ["b@example.jp"]]})
+        >>> refuse_nested(nw.from_native(frame, eager_only=True), ["email"])
+        Traceback (most recent call last):
+        omniltv.errors.DataError: column 'email': not a single value (1 row; first ids: 1)...
+    """
     for name in names:
         for fault, rows in read(table[name], "field").faults.items():
             if rows.any():

@@ -15,7 +15,7 @@ from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
 from omniltv.data.checking import Moment
 from omniltv.data.report import IntakeReport, Tolerance
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class PurchaseHistory:
         start: Moment at which all accounts opened, if they opened together; all purchases are
             then repeat purchases. None if each account opened with its first purchase.
         report: What was counted and what was left out, if it was counted from a table.
+        at_least: Repeat purchases that a customer needed to be in the data, see `selected`;
+            0 if nobody was left out.
 
     Raises:
         DataError: If columns differ in length, values are not numbers, ids are missing or
@@ -73,6 +75,7 @@ class PurchaseHistory:
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     start: datetime | None = None
     report: IntakeReport[object] | None = None
+    at_least: int = 0
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -267,6 +270,36 @@ class PurchaseHistory:
         """
         column = as_numbers(values, name, ids=self.customer_id, hint=_ZERO_ONE)
         return replace(self, covariates={**self.covariates, name: column})
+
+    def selected(self, *, at_least: int) -> "PurchaseHistory":
+        """Return the history marked as a sample: nobody with fewer repeat purchases is in it.
+
+        `fit` then uses the likelihood given at least so many purchases, so that the posterior
+        is that of all customers. It does not remove rows.
+
+        Args:
+            at_least: Repeat purchases that a customer needed to be in the data.
+
+        Raises:
+            DataError: If a row has fewer repeat purchases.
+            ConfigError: If ``at_least`` is negative.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...                           [11.5, float("nan")], TimeUnit.WEEK)
+            >>> repeaters = history.take(history.frequency >= 1)
+            >>> repeaters.selected(at_least=1).at_least
+            1
+        """
+        if at_least < 0:
+            raise ConfigError(f"at_least is 0 or more, got {at_least}. Hint: at_least=1")
+        few = self.frequency < at_least
+        if few.any():
+            problem = f"customers with fewer than {at_least} repeat purchases in a selected sample"
+            hint = f"history.take(history.frequency >= {at_least}) leaves them out"
+            rows = self.customer_id[few].tolist()
+            raise DataError(problem, column="frequency", rows=rows, hint=hint)
+        return replace(self, at_least=at_least)
 
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
         """Return some rows, by position or by boolean mask.

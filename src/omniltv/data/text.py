@@ -25,12 +25,22 @@ _ENCODINGS = ("utf-8", "cp932")
 
 
 def is_blank(value: str) -> bool:
-    """Return whether text stands for a missing value, such as ``"NaN"`` or blanks."""
+    """Return whether text stands for a missing value, such as ``"NaN"`` or blanks.
+
+    Examples:
+        >>> is_blank(" NaN "), is_blank("Nancy")
+        (True, False)
+    """
     return value.strip().lower() in _BLANK
 
 
 def maybe_blank(values: Iterable[str]) -> Iterable[bool]:
-    """Return for each text whether its first character allows it to be blank; a fast filter."""
+    """Return for each text whether its first character allows it to be blank; a fast filter.
+
+    Examples:
+        >>> list(maybe_blank(["NaN", "Nancy", "Ann"]))
+        [True, True, False]
+    """
     return map(_BLANK_STARTS.__contains__, map(_START, values))
 
 
@@ -49,7 +59,12 @@ def key(value: object) -> str:
 
 
 def written(value: object) -> str:
-    """Return a value as it is written: a whole float without its ``.0``, None as ``""``."""
+    """Return a value as it is written: a whole float without its ``.0``, None as ``""``.
+
+    Examples:
+        >>> written(12.0), written(None), written(" Ann ")
+        ('12', '', 'Ann')
+    """
     if isinstance(value, bytes):
         return _decoded(value)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

@@ -31,6 +31,7 @@ from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.records.intake import FIELDS
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.privacy import pseudonymise
+from omniltv.identity.stitching.evidence import Evidence
 from omniltv.identity.stitching.profile import ProfileRules, Survivor, profiles
 from omniltv.identity.stitching.quality import (
     LinkageQuality,
@@ -38,7 +39,7 @@ from omniltv.identity.stitching.quality import (
     linkage_quality,
     reliability,
 )
-from omniltv.identity.stitching.resolution import Evidence, Resolution, ResolutionSummary
+from omniltv.identity.stitching.resolution import Resolution, ResolutionSummary
 from omniltv.identity.stitching.spec import LinkSpec
 from omniltv.identity.stitching.stitch import stitch
 from omniltv.identity.stitching.timeline import Timeline, timeline

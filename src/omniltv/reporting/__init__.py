@@ -1,4 +1,4 @@
-"""What people look at: pictures of values and lifts with their intervals."""
+"""Plots of values, lifts and model checks, with their intervals."""
 
 from omniltv.reporting.plots import plot_intervals, plot_totals
 

@@ -1,7 +1,7 @@
-"""Pictures of checks: what a model says against what happened.
+"""Plots of model checks: predictions compared with actual values.
 
-They take the tables that `omniltv.models.checks` and `omniltv.identity` make, by the names of
-their columns, so that anything with the same columns can be drawn.
+The functions take the tables of `omniltv.models.checks` and `omniltv.identity` by the names of
+their columns, so any table with the same columns can be drawn.
 """
 
 from collections.abc import Mapping
@@ -45,11 +45,11 @@ def plot_tracking(
     Args:
         tracking: As `omniltv.models.checks.tracking` returns: columns ``group``, ``end``,
             ``calibration``, ``actual``, ``expected``, ``lower`` and ``upper``, the last four
-            also with ``_cumulative`` behind.
-        cumulative: Whether purchases until the end of each step are drawn, or those in it.
-        group: Which group.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+            also with the suffix ``_cumulative``.
+        cumulative: Whether to draw purchases until the end of each step, or within it.
+        group: The group to draw.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
         DataError: If a column is missing, or there is no such group.
@@ -95,8 +95,8 @@ def plot_frequency_histogram(
     Args:
         histogram: As `omniltv.models.checks.frequency_histogram` returns: columns
             ``frequency``, ``actual``, ``predicted``, ``lower`` and ``upper``.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
         DataError: If a column is missing.
@@ -124,13 +124,13 @@ def plot_frequency_histogram(
 def plot_conditional_expectation(
     table: Tabular, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
-    """Return axes with mean holdout purchases, expected and actual, by what came before.
+    """Return axes with expected and actual mean holdout purchases by calibration group.
 
     Args:
         table: As `omniltv.models.checks.conditional_expectation` returns: a first column of
             labels, then ``actual``, ``expected``, ``lower`` and ``upper``.
-        title: What stands above.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
         DataError: If one of these columns is missing.
@@ -162,17 +162,17 @@ def plot_conditional_expectation(
 def plot_matrix(
     matrix: Tabular, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
-    """Return axes with a heat map over frequency and recency; what cannot be stays blank.
+    """Return axes with a heat map over frequency and recency; impossible pairs are blank.
 
     Args:
         matrix: As `omniltv.models.checks.prob_alive_matrix` returns: one row for each pair of
             ``frequency`` and ``recency``, both ascending.
-        column: What is shown by colour.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+        column: The column that is shown as colour.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
-        DataError: If a column is missing, or pairs are.
+        DataError: If a column or a pair is missing.
         ConfigError: If Matplotlib is not installed.
 
     Examples:
@@ -204,20 +204,20 @@ def plot_pit(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Return axes with the histogram of a PIT, and how far its distribution is from uniform.
+    """Return axes with the histogram of a PIT, and the distance from the uniform distribution.
 
-    A hump says that intervals are too wide, a bowl that they are too narrow, more on the
-    right that forecasts are too low, more on the left that they are too high. About as many
-    of the bars as ``level`` says should end in the grey band. The line, on its own axis, is
-    the share of values below u less u; where it leaves the dashed lines, the PIT is not
-    uniform (Kolmogorov's limit of the same level).
+    A hump means that intervals are too wide, and a bowl that they are too narrow. A higher
+    right side means that forecasts are too low, and a higher left side that they are too high.
+    A share of ``level`` of the bars should end in the grey band. The line, on its own axis, is
+    the share of values below u minus u. If it leaves the dashed lines, the PIT is not uniform
+    (Kolmogorov's limit of the same level).
 
     Args:
         pit: Values between 0 and 1 of shape (n,), such as ``Coverage.pit["purchases"]``.
         bins: Bars of the histogram.
         level: Level of the band and of the limit.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
         DataError: If there are no values, or some are not between 0 and 1.
@@ -256,14 +256,14 @@ def plot_ranking(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Return axes with the share of the total that the best customers hold.
+    """Return axes with the share of the total held by the best customers.
 
     Args:
-        captured: Shares that the best 0 %, …, 100 % hold, evenly spread, of shape (n,), such as
+        captured: Shares held by the best 0 %, …, 100 %, evenly spaced, of shape (n,), such as
             ``Ranking.captured``.
-        perfect: The same where the order is perfect, such as ``Ranking.perfect``.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+        perfect: The same for the perfect order, such as ``Ranking.perfect``.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
         DataError: If there are fewer than two shares.
@@ -290,20 +290,19 @@ def plot_ranking(
 
 
 def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
-    """Return axes with stated probabilities, and how often they were right.
+    """Return axes with stated probabilities and observed frequencies.
 
-    On the dashed line stated is seen. The bars are what chance allows: 95 % intervals of
-    Wilson (1927) of each share. Pairs of the same records go together, so they are short
-    rather than long.
+    On the dashed line, both are equal. The bars are 95 % intervals of each share (Wilson
+    1927). Pairs that share records are dependent, so the bars are rather too short.
 
     Args:
         table: As `omniltv.identity.reliability` returns: columns ``stated``, ``seen`` and
             ``count``.
-        title: What stands above it.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
-        DataError: If one of the three is missing.
+        DataError: If ``stated``, ``seen`` or ``count`` is missing.
         ConfigError: If Matplotlib is not installed.
 
     Examples:

@@ -1,4 +1,4 @@
-"""Pictures of intervals: an estimate per group, how sure it is, and the truth where known."""
+"""Plots of intervals: an estimate per group, its interval, and the true value if known."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -29,17 +29,17 @@ def plot_intervals(
     """Return axes with a dot and a bar per label: the estimate and its interval.
 
     Args:
-        labels: What each row is, length n, drawn from top to bottom.
+        labels: Labels of the rows, of length n, drawn from top to bottom.
         mean: Point estimates of shape (n,).
         interval: Lower and upper ends of shape (n, 2).
         truth: Known true values of shape (n,), drawn as crosses.
-        title: Title of the picture.
-        xlabel: What is measured, and in which unit.
-        zero: Whether to draw a line at zero, as a lift wants.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        xlabel: Label of the x axis, with the unit.
+        zero: Whether to draw a line at zero, as for a lift.
+        ax: Axes to draw on; new ones if None.
 
     Raises:
-        DataError: If the shapes do not fit together.
+        DataError: If the shapes do not match.
         ConfigError: If Matplotlib is not installed.
 
     Examples:
@@ -78,11 +78,11 @@ def plot_totals(
     """Return axes with the total of each group and its interval from the joint draws.
 
     Args:
-        totals: Such as `Draws.total` returns.
+        totals: Totals by group, for example from `Draws.total`.
         level: Level of the equal-tailed interval.
         truth: Known totals in the order of ``totals.labels``.
-        title: Title of the picture.
-        ax: Axes to draw on; new ones where None.
+        title: Title of the plot.
+        ax: Axes to draw on; new ones if None.
 
     Examples:
         >>> from omniltv.draws import Draws

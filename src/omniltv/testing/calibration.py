@@ -1,14 +1,14 @@
-"""Simulation-based calibration: is the posterior that `fit` finds the posterior?
+"""Simulation-based calibration: is the posterior that `fit` finds the exact posterior?
 
 Talts, Betancourt, Simpson, Vehtari and Gelman (2018), Validating Bayesian Inference
-Algorithms with Simulation-Based Calibration, arXiv:1804.06788. Where parameters are drawn
-from the prior and data from the parameters, the rank of the parameters among draws of the
-posterior is uniform: if and only if, but for coincidence, the posterior is right.
+Algorithms with Simulation-Based Calibration, arXiv:1804.06788. If parameters are drawn from the
+prior and data given the parameters, the rank of the parameters among posterior draws is uniform
+if the posterior is exact. A wrong posterior hardly ever has uniform ranks.
 
-Parameters alone would not do: the prior itself, with the data ignored, ranks them uniformly.
-So the log-likelihood of the data is ranked, too (Modrák et al. 2023, Simulation-Based
-Calibration Checking for Bayesian Computation: The Choice of Test Quantities Shapes
-Sensitivity, Bayesian Analysis).
+Ranks of parameters alone are not sufficient: the prior itself, without the data, also has
+uniform ranks. The log-likelihood of the data is therefore ranked as well (Modrák et al. 2023,
+Simulation-Based Calibration Checking for Bayesian Computation: The Choice of Test Quantities
+Shapes Sensitivity, Bayesian Analysis).
 """
 
 import time
@@ -45,7 +45,7 @@ from omniltv.units import TimeUnit
 __all__ = ["RANKS", "Calibration", "Ranked", "band", "simulation_based_calibration"]
 
 RANKS = 100
-"""Ranks from 0 to 99: the truth among 99 draws."""
+"""Number of possible ranks, 0 to 99, of the truth among 99 draws."""
 
 _BINS = 20
 _LAPLACE = Sampling("laplace", draws=500, chains=1)
@@ -56,12 +56,12 @@ class Calibration(Tabular):
     """Ranks of the truth among posterior draws; made by `simulation_based_calibration`.
 
     Attributes:
-        model: The model's name.
-        pooling: How groups shared strength.
+        model: Name of the model.
+        pooling: How groups were pooled.
         ranks: By quantity (a coordinate of a group, its population mean, its spread, the
             log-likelihood), of shape (n_fits,); whole numbers from 0 to 99.
-        handed_over: How many fits Laplace handed over to the sampler.
-        without_repeats: How many data sets had no repeat purchase: they count like any other.
+        handed_over: Number of fits that Laplace handed over to the sampler.
+        without_repeats: Number of data sets without a repeat purchase; they are included.
         seconds: Mean processor time of a fit.
 
     Examples:
@@ -89,11 +89,11 @@ class Calibration(Tabular):
         return {name: float(stats.chisquare(values).pvalue) for name, values in counts.items()}
 
     def p_value(self) -> float:
-        """Return the p-value of all quantities: the smallest times their number (Bonferroni)."""
+        """Return the joint p-value of all quantities (Bonferroni)."""
         return min(1.0, len(self.ranks) * min(self.p_values().values()))
 
     def outside(self, level: float = 0.99) -> Mapping[str, bool]:
-        """Return whether each quantity's ranks leave the simultaneous band of a uniform."""
+        """Return whether the ranks of each quantity leave the band of uniform ranks."""
         found = {}
         for name, ranks in self.ranks.items():
             lower, upper = band(len(ranks), level)
@@ -117,13 +117,13 @@ class Calibration(Tabular):
 def band(fits: int, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the simultaneous band of cumulative counts of uniform ranks.
 
-    Säilynoja, Bürkner and Vehtari (2022), Statistics and Computing 32, 32: pointwise
-    binomial intervals at the level at which a uniform sample stays within all of them with
-    probability ``level``, found by simulation.
+    Säilynoja, Bürkner and Vehtari (2022), Statistics and Computing 32, 32. The band consists of
+    pointwise binomial intervals. Their level is found by simulation, so that uniform ranks stay
+    within all of them with probability ``level``.
 
     Args:
-        fits: How many ranks.
-        level: Probability of staying inside everywhere.
+        fits: Number of ranks.
+        level: Probability of staying within the band.
 
     Examples:
         >>> lower, upper = band(200, 0.99)
@@ -203,7 +203,7 @@ def simulation_based_calibration(
 
 @dataclass(frozen=True)
 class Ranked:
-    """What one fit showed: what the `run` of `simulation_based_calibration` passes on.
+    """The result of one fit of `simulation_based_calibration`.
 
     Attributes:
         ranks: Rank of the truth by quantity.
@@ -224,7 +224,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What all fits have in common; see `simulation_based_calibration`."""
+    """The settings of all fits; see `simulation_based_calibration`."""
 
     model: PurchaseModel | SpendModel
     pooling: PoolingKind
@@ -243,7 +243,7 @@ def _once(trial: _Trial, seed: int) -> Ranked:
     truth = _prior(trial.model, trial.pooling, trial.groups, rng)
     each = np.repeat(truth["coordinates"], trial.customers, axis=0)
     history, state = _simulated(trial.model, each, rng)
-    # Names that sort like numbers, because fits have their groups sorted.
+    # Names that sort as numbers do, because fits sort their groups.
     names = np.array([f"{group:06d}" for group in range(trial.groups)])
     history = history.with_group("group", np.repeat(names, trial.customers))
     start = time.process_time()
@@ -266,7 +266,7 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
     }
     priors = {item.name: Normal(item.mean, item.sd) for item in trial.model.coordinates}
     with warnings.catch_warnings():
-        for category in (DataWarning, FitWarning):  # a short run of little data, which it says
+        for category in (DataWarning, FitWarning):  # expected: short runs with few data
             warnings.simplefilter("ignore", category)
         return fit(
             trial.model,
@@ -282,7 +282,7 @@ def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit |
 def _prior(
     model: PurchaseModel | SpendModel, pooling: PoolingKind, groups: int, rng: np.random.Generator
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Return coordinates of groups drawn from the prior, and what they were drawn from."""
+    """Return coordinates of groups, and the means and spreads that they were drawn from."""
     mean, sd, scale = (
         np.array([getattr(item, name) for item in model.coordinates])
         for name in ("mean", "sd", "group_sd")
@@ -300,7 +300,7 @@ def _prior(
 def _simulated(
     model: PurchaseModel | SpendModel, coordinates: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[PurchaseHistory, PurchaseState | SpendState]:
-    """Return customers with the given coordinates, and their states, in units of the data."""
+    """Return simulated customers with the given coordinates, and their states."""
     parameters = _parameters(model, coordinates)
     n = len(coordinates)
     ids = np.arange(n).astype(object)
@@ -359,6 +359,6 @@ def _fit_of_data(
 
 
 def _rank(draws: NDArray[np.float64], true: float) -> int:
-    """Return how many of 99 draws, taken evenly from all, are below the truth."""
+    """Return the number of draws below the truth, among 99 evenly spaced draws."""
     places = np.linspace(0, len(draws) - 1, RANKS - 1).round().astype(np.intp)
     return int((draws[places] < true).sum())

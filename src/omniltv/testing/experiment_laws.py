@@ -1,9 +1,11 @@
-"""Laws that every `LiftEstimator` keeps: run them on your own.
+"""Laws that every `LiftEstimator` must satisfy.
+
+To test your own estimator::
 
     for law in laws():
         law(MyEstimator())
 
-Each law raises AssertionError with what is wrong.
+A law raises AssertionError with a description of the violation.
 """
 
 from collections.abc import Callable
@@ -26,7 +28,7 @@ _WORLDS = 1000
 
 
 def laws() -> tuple[Callable[[LiftEstimator], None], ...]:
-    """Return the laws, the quick ones first.
+    """Return the laws, the fastest first.
 
     Examples:
         >>> from omniltv.experiments import Difference
@@ -43,7 +45,7 @@ def laws() -> tuple[Callable[[LiftEstimator], None], ...]:
 
 
 def swapping_arms_flips_the_sign(estimator: LiftEstimator) -> None:
-    """Raise where calling the control the treatment gives more than the other sign."""
+    """Raise AssertionError if swapping the arms does more than change the sign of the effect."""
     treated, control = _world(np.random.default_rng(11))
     one, other = estimator.estimate(treated, control), estimator.estimate(control, treated)
     _same(_effect(one), -_effect(other), "the effect after swapping arms")
@@ -51,7 +53,7 @@ def swapping_arms_flips_the_sign(estimator: LiftEstimator) -> None:
 
 
 def shifting_all_outcomes_changes_nothing(estimator: LiftEstimator) -> None:
-    """Raise where a constant added to every outcome changes the effect or its error."""
+    """Raise AssertionError if adding a constant to all outcomes changes the effect or its error."""
     treated, control = _world(np.random.default_rng(12))
     one = estimator.estimate(treated, control)
     other = estimator.estimate(
@@ -63,7 +65,7 @@ def shifting_all_outcomes_changes_nothing(estimator: LiftEstimator) -> None:
 
 
 def scaling_scales(estimator: LiftEstimator) -> None:
-    """Raise where outcomes in another currency do not give the effect in that currency."""
+    """Raise AssertionError if the effect does not scale with the currency."""
     treated, control = _world(np.random.default_rng(13))
     one = estimator.estimate(treated, control)
     other = estimator.estimate(
@@ -75,7 +77,7 @@ def scaling_scales(estimator: LiftEstimator) -> None:
 
 
 def order_of_customers_does_not_matter(estimator: LiftEstimator) -> None:
-    """Raise where the order of rows matters, or the covariance is none."""
+    """Raise AssertionError if the order of rows matters, or the covariance is invalid."""
     rng = np.random.default_rng(14)
     treated, control = _world(rng)
     one = estimator.estimate(treated, control)
@@ -88,10 +90,10 @@ def order_of_customers_does_not_matter(estimator: LiftEstimator) -> None:
 
 
 def false_alarms_are_as_rare_as_stated(estimator: LiftEstimator) -> None:
-    """Raise where 95 % intervals of skewed spend without effect miss zero not in 5 % of worlds.
+    """Raise AssertionError if 95 % intervals of a zero effect on skewed spend do not cover 95 %.
 
-    The bounds are five Monte-Carlo standard errors around 5 %: a right estimator fails with a
-    probability below 1e-6.
+    The bounds are five Monte Carlo standard errors around 5 %, so a correct estimator fails with
+    a probability below 1e-6.
     """
     seeds = np.random.SeedSequence(15).spawn(_WORLDS)
     means = [estimator.estimate(*_world(np.random.default_rng(seed))) for seed in seeds]
@@ -99,11 +101,11 @@ def false_alarms_are_as_rare_as_stated(estimator: LiftEstimator) -> None:
     gaps = np.array([abs(_effect(found)) / _error(found) for found in means])
     misses = float((gaps > reach).mean())
     slack = 5 * np.sqrt(0.05 * 0.95 / _WORLDS)
-    assert abs(misses - 0.05) < slack, f"{misses:.1%} of A/A tests cry wolf, stated are 5 %"
+    assert abs(misses - 0.05) < slack, f"{misses:.1%} of A/A tests are significant, not 5 %"
 
 
 def _world(rng: np.random.Generator) -> tuple[ArmSample, ArmSample]:
-    """Return two arms of unequal size whose skewed spend has nothing to do with the arm."""
+    """Return two arms of unequal size with skewed spend that does not depend on the arm."""
 
     def side(n: int) -> ArmSample:
         before = rng.gamma(2.0, 10.0, n)

@@ -1,6 +1,6 @@
-"""Laws that every blocker, comparison, link engine and clusterer must keep, yours included.
+"""Laws that every blocker, comparison, link engine and clusterer must satisfy.
 
-Each law is a function with a name; run them all over your own plug-in::
+Each law is a function. To test your own plug-in, run all laws of its kind::
 
     @pytest.mark.parametrize("law", COMPARISON_LAWS, ids=lambda law: law.__name__)
     def test_my_comparison(law):
@@ -81,7 +81,7 @@ _FILLED = {
 
 
 def example_records() -> Records:
-    """Return six records: a woman four ways, her son, a stranger, and a blank.
+    """Return six records: three of a woman, one of her son, one of a stranger, and a blank one.
 
     Examples:
         >>> len(example_records())
@@ -98,28 +98,28 @@ def example_records() -> Records:
     return Records(source, np.array(list("abcdef"), dtype=object), columns)
 
 
-def levels_are_described(comparison: Comparison, records: Records) -> None:  # noqa: ARG001 - as all laws
-    """At least two levels, some agreement, a frequency column or None for each."""
+def levels_are_described(comparison: Comparison, records: Records) -> None:  # noqa: ARG001 - the signature of all laws
+    """There are at least two levels, some of agreement, and a frequency entry for each."""
     n = len(comparison.levels)
     assert n >= 2, "a comparison has at least two levels"
     assert 1 <= comparison.agreement < n, "some levels agree and the last does not"
-    assert len(comparison.frequency) == n, "one frequency entry a level"
+    assert len(comparison.frequency) == n, "one frequency entry per level"
     assert 0 <= comparison.coincidence < 1, "coincidence is a probability"
     assert comparison.columns, "it reads some column"
 
 
 def grades_are_levels_or_missing(comparison: Comparison, records: Records) -> None:
-    """One whole number a pair, a level's position or `MISSING`."""
+    """Each pair has one whole number, the position of a level or `MISSING`."""
     pairs = _all_pairs(records)
     grades = comparison.grade(pairs)
-    assert grades.shape == (len(pairs),), "one grade a pair"
+    assert grades.shape == (len(pairs),), "one grade per pair"
     assert np.issubdtype(grades.dtype, np.integer), "grades are whole numbers"
     assert grades.min(initial=0) >= MISSING, "no grade below MISSING"
     assert grades.max(initial=MISSING) < len(comparison.levels), "no grade beyond the levels"
 
 
 def sides_do_not_matter(comparison: Comparison, records: Records) -> None:
-    """Left and right may be swapped."""
+    """Swapping the left and the right records changes nothing."""
     pairs = _all_pairs(records)
     swapped = Pairs(pairs.columns, pairs.right, pairs.left)
     assert np.array_equal(comparison.grade(pairs), comparison.grade(swapped)), "it is symmetric"
@@ -136,7 +136,7 @@ def same_record_agrees(comparison: Comparison, records: Records) -> None:
 
 
 def nothing_to_compare_is_missing(comparison: Comparison, records: Records) -> None:
-    """Missing is not disagreement: neither for blank records nor without the columns."""
+    """Missing values and missing columns are not disagreement."""
     blank = {
         name: Column(np.full(2, MISSING, dtype=np.int64), column.values)
         for name, column in records.columns.items()
@@ -147,7 +147,7 @@ def nothing_to_compare_is_missing(comparison: Comparison, records: Records) -> N
 
 
 def order_of_pairs_does_not_matter(comparison: Comparison, records: Records) -> None:
-    """A pair's grade depends on the pair alone."""
+    """The grade of a pair does not depend on other pairs."""
     left, right = np.triu_indices(len(records), k=1)
     grades = comparison.grade(Pairs.of(records.columns, left, right))
     alone = [
@@ -158,7 +158,7 @@ def order_of_pairs_does_not_matter(comparison: Comparison, records: Records) -> 
 
 
 def each_pair_once_and_ordered(blocker: Blocker, records: Records) -> None:
-    """Each pair once, left below right, positions of records."""
+    """Each pair is proposed once, with the position of the left record below the right."""
     proposal = blocker.propose(records, max_block=100)
     pairs = list(zip(proposal.left.tolist(), proposal.right.tolist(), strict=True))
     assert len(set(pairs)) == len(pairs), "each pair once"
@@ -166,7 +166,7 @@ def each_pair_once_and_ordered(blocker: Blocker, records: Records) -> None:
 
 
 def blocks_are_capped(blocker: Blocker, records: Records) -> None:
-    """What is too large to pair is listed, not dropped in silence."""
+    """Blocks that are too large to pair are listed."""
     open_ended = blocker.propose(records, max_block=100)
     capped = blocker.propose(records, max_block=2)
     listed = {(a, b) for block in capped.oversized for a in block.tolist() for b in block.tolist()}
@@ -177,7 +177,7 @@ def blocks_are_capped(blocker: Blocker, records: Records) -> None:
 
 
 def a_new_record_is_in_every_pair(blocker: Blocker, records: Records) -> None:
-    """Told which records are new, it proposes the same pairs but those of two old ones."""
+    """Given the new records, the blocker proposes exactly the pairs with a new record."""
     new = np.arange(len(records)) % 2 == 0
     every, some = (blocker.propose(records, max_block=100, new=only) for only in (None, new))
     wanted = new[every.left] | new[every.right]
@@ -187,13 +187,13 @@ def a_new_record_is_in_every_pair(blocker: Blocker, records: Records) -> None:
 
 
 def order_of_records_does_not_matter(blocker: Blocker, records: Records) -> None:
-    """The same pairs whatever the order of the records."""
+    """The pairs do not depend on the order of the records."""
     turned = _turned(records)
     assert _keys(blocker, records) == _keys(blocker, turned), "order of records does not matter"
 
 
 def evidence_adds_up(engine: LinkEngine, records: Records) -> None:
-    """Each pair once and ordered, probabilities that are the logistic of the summed bits."""
+    """Each pair appears once, and its probability is the logistic of the sum of its bits."""
     found = _link(engine, records)
     left, right = found.candidates.left, found.candidates.right
     assert len({*zip(left.tolist(), right.tolist(), strict=True)}) == len(left), "each pair once"
@@ -207,7 +207,7 @@ def evidence_adds_up(engine: LinkEngine, records: Records) -> None:
 
 
 def the_same_seed_links_alike(engine: LinkEngine, records: Records) -> None:
-    """The same records and seed give the same evidence, in whatever order they come."""
+    """The evidence depends on the records and the seed, not on the order of the records."""
     first, again, turned = (
         _evidence(engine, part, records) for part in (records, records, _turned(records))
     )
@@ -219,7 +219,7 @@ def the_same_seed_links_alike(engine: LinkEngine, records: Records) -> None:
 
 
 def what_was_learnt_scores_alike(engine: LinkEngine, records: Records) -> None:
-    """A model scores the records it was learnt from as it did, and new pairs no other way."""
+    """A model gives the records it was trained on, and new pairs, the same scores."""
     found = _link(engine, records)
     again = _link(engine, records, model=found.model)
     assert np.allclose(again.weight, found.weight), "a model scores as it was learnt"
@@ -231,7 +231,7 @@ def what_was_learnt_scores_alike(engine: LinkEngine, records: Records) -> None:
 
 
 def grades_are_those_of_the_comparisons(engine: LinkEngine, records: Records) -> None:
-    """Whatever way an engine compares, a pair has the level that the comparison gives it."""
+    """The level of each pair is the one that the comparison gives."""
     found = _link(engine, records)
     pairs = Pairs.of(records.columns, found.candidates.left, found.candidates.right)
     for comparison in DEFAULT_COMPARISONS:
@@ -240,13 +240,13 @@ def grades_are_those_of_the_comparisons(engine: LinkEngine, records: Records) ->
 
 
 def sql_says_the_same(comparison: SqlComparison, records: Records) -> None:
-    """The conditions in SQL give all pairs the levels that they get in Python.
+    """The SQL conditions give each pair the same level as Python.
 
     Needs ``pip install 'omniltv[splink]'``.
     """
     from omniltv.identity import SplinkEngine  # noqa: PLC0415 - an extra
 
-    assert len(comparison.sql) == len(comparison.levels), "one condition a level"
+    assert len(comparison.sql) == len(comparison.levels), "one condition per level"
     found = SplinkEngine().link(
         records, blockers=(_Everybody(),), comparisons=(comparison,), max_block=2, seed=0
     )
@@ -257,27 +257,27 @@ def sql_says_the_same(comparison: SqlComparison, records: Records) -> None:
 
 
 def strangers_stay_apart(clusterer: Clusterer) -> None:
-    """Without a link every record is a customer of its own."""
+    """Without links, every record is a separate customer."""
     assert _partition(clusterer, {}, 3) == {frozenset({k}) for k in range(3)}
     assert _partition(clusterer, {(0, 1): -5.0}, 2) == {frozenset({0}), frozenset({1})}
     assert _partition(clusterer, {}, 0) == set(), "no records, no customers"
 
 
 def sure_links_join(clusterer: Clusterer) -> None:
-    """What is sure, and contradicted by nothing, is one customer."""
+    """Records with sure links and no contrary evidence are one customer."""
     found = _partition(clusterer, {(0, 1): 12.0, (1, 2): 11.0}, 4)
     assert found == {frozenset({0, 1, 2}), frozenset({3})}
 
 
 def unique_sources_hold(clusterer: Clusterer) -> None:
-    """Two records of a source in which a person is once are never one customer."""
+    """Two records of a unique source are never one customer."""
     unique = np.array([0, MISSING, 0], dtype=np.int64)
     found = _partition(clusterer, {(0, 1): 12.0, (1, 2): 11.0}, 3, unique=unique)
     assert not any({0, 2} <= customer for customer in found), "at most one of a unique source"
 
 
 def decisions_hold(clusterer: Clusterer) -> None:
-    """Decisions by hand count more than any evidence and than unique sources."""
+    """Manual decisions override evidence and unique sources."""
     unique = np.array([0, 0, MISSING], dtype=np.int64)
     joined = _partition(clusterer, {(0, 1): DECIDED - 9.0}, 3, unique=unique)
     assert any({0, 1} <= customer for customer in joined), "decided to be one"
@@ -287,14 +287,14 @@ def decisions_hold(clusterer: Clusterer) -> None:
 
 
 def customers_stay_within_links(clusterer: Clusterer) -> None:
-    """What is not sure enough to be a link ties nothing together, however often it is said."""
+    """Pairs that are not links do not connect records, however many there are."""
     links = {(0, 1): 12.0, (2, 3): 12.0}
     likely = {(0, 2): 1.5, (0, 3): 1.5, (1, 2): 1.5, (1, 3): 1.5}
     assert _partition(clusterer, links | likely, 4) == {frozenset({0, 1}), frozenset({2, 3})}
 
 
 def order_of_links_does_not_matter(clusterer: Clusterer) -> None:
-    """The same pairs in another order make the same customers."""
+    """The customers do not depend on the order of the pairs."""
     links = {(0, 1): 9.0, (1, 2): 6.0, (0, 2): -8.0, (2, 3): 7.0, (3, 4): 3.0}
     turned = dict(reversed(links.items()))
     assert _partition(clusterer, links, 5) == _partition(clusterer, turned, 5)
@@ -308,7 +308,7 @@ COMPARISON_LAWS: tuple[_Law[Comparison], ...] = (
     nothing_to_compare_is_missing,
     order_of_pairs_does_not_matter,
 )
-"""Every law of a comparison."""
+"""The laws of a comparison."""
 
 BLOCKER_LAWS: tuple[_Law[Blocker], ...] = (
     each_pair_once_and_ordered,
@@ -316,7 +316,7 @@ BLOCKER_LAWS: tuple[_Law[Blocker], ...] = (
     order_of_records_does_not_matter,
     a_new_record_is_in_every_pair,
 )
-"""Every law of a blocker."""
+"""The laws of a blocker."""
 
 ENGINE_LAWS: tuple[_Law[LinkEngine], ...] = (
     evidence_adds_up,
@@ -324,10 +324,10 @@ ENGINE_LAWS: tuple[_Law[LinkEngine], ...] = (
     what_was_learnt_scores_alike,
     grades_are_those_of_the_comparisons,
 )
-"""Every law of a link engine."""
+"""The laws of a link engine."""
 
 SQL_LAWS: tuple[_Law[SqlComparison], ...] = (sql_says_the_same,)
-"""Every further law of a comparison that has SQL."""
+"""The additional laws of a comparison with SQL."""
 
 CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
     strangers_stay_apart,
@@ -337,7 +337,7 @@ CLUSTERER_LAWS: tuple[Callable[[Clusterer], None], ...] = (
     customers_stay_within_links,
     order_of_links_does_not_matter,
 )
-"""Every law of a clusterer."""
+"""The laws of a clusterer."""
 
 
 @dataclass(frozen=True)
@@ -403,7 +403,7 @@ def _partition(
     *,
     unique: NDArray[np.int64] | None = None,
 ) -> set[frozenset[int]]:
-    """Return the customers, as sets of records, that weights of pairs lead to."""
+    """Return the customers, as sets of records, given the weights of pairs."""
     left, right = (np.array([pair[k] for pair in links], dtype=np.int64) for k in (0, 1))
     weight = np.array(list(links.values()), dtype=np.float64)
     nothing = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))

@@ -1,4 +1,4 @@
-"""Numbers that the literature has printed, with their sources.
+"""Published numbers, with their sources.
 
 CDNOW is the systematic 1/10 sample of the cohort of January to March 1997: 2,357
 customers, calibrated on weeks 1 to 39 (time in weeks). The amounts of the gamma-gamma
@@ -52,15 +52,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Published:
-    """Estimates as they were printed.
+    """Published estimates.
 
     Attributes:
         source: Where they were printed.
         parameters: Maximum-likelihood estimates by reported parameter.
-        decimals: Digits after the point that were printed.
-        loglik: Log-likelihood at the estimates; None where none was printed.
-        customers: How many customers they were estimated on; None where it was not printed.
-        loglik_decimals: Digits after the point of the log-likelihood.
+        decimals: Number of printed decimals.
+        loglik: Log-likelihood at the estimates; None if it was not printed.
+        customers: Number of customers; None if it was not printed.
+        loglik_decimals: Number of printed decimals of the log-likelihood.
     """
 
     source: str
@@ -73,18 +73,18 @@ class Published:
 
 @dataclass(frozen=True)
 class PublishedCustomer:
-    """A worked example: what the estimates say of one customer.
+    """A published example: the forecast of one customer given the estimates.
 
     Attributes:
         source: Where it was printed.
         frequency: Repeat purchases x.
         recency: Time of the last one t_x, in the unit of the estimates.
         T: Observation length.
-        horizon: How far ahead.
-        expected_purchases: Expected purchases within the horizon; None where not printed.
-        decimals: Digits after the point of the expected purchases.
-        prob_alive: P(alive) at the end of observation; None where not printed.
-        alive_decimals: Digits after the point of P(alive).
+        horizon: Length of the forecast.
+        expected_purchases: Expected purchases within the horizon; None if not printed.
+        decimals: Number of printed decimals of the expected purchases.
+        prob_alive: P(alive) at the end of observation; None if not printed.
+        alive_decimals: Number of printed decimals of P(alive).
     """
 
     source: str
@@ -104,8 +104,8 @@ class PublishedByFrequency:
 
     Attributes:
         source: Where they were printed.
-        customers: How many customers had 0, 1 … 6, and 7 or more.
-        actual: What they bought.
+        customers: Number of customers with 0, 1 … 6, and 7 or more.
+        actual: Actual mean purchases.
         expected: Purchases that the Pareto/NBD model predicted.
 
     Examples:
@@ -169,7 +169,7 @@ MBG_CNBD_2_CUSTOMERS = tuple(
     )
 )
 """Customers with 1 to 5 repeat purchases, the last in week 12 of 52. The printed purchases
-are an approximation: those of MBG/NBD at the same mean rate, times P(alive) of k = 2."""
+are approximate: those of MBG/NBD at the same mean rate, times P(alive) of k = 2."""
 
 PARETO_NBD_CDNOW = Published(
     source=_FHL_2005,
@@ -202,14 +202,14 @@ PARETO_NBD_NEW_CUSTOMER = PublishedCustomer(
     horizon=52.0,
     expected_purchases=1.473,
 )
-"""A customer who has only just bought for the first time; printed as 1.473434."""
+"""A customer at the moment of the first purchase; printed as 1.473434."""
 
 PARETO_NBD_QUIET = tuple(
     PublishedCustomer(f"{_BTYD}, section 3.2", x, 20.0, 39.0, 52.0, purchases, decimals=7)
     for x, purchases in ((10, 0.7062289), (15, 0.1442396), (20, 0.02250658), (25, 0.00309267))
 )
-"""The paradox of increasing frequency: who bought more often and is quiet since week 20 of 39
-is expected to buy less. At BTYD's own estimates."""
+"""The paradox of increasing frequency: among customers without purchases since week 20 of 39,
+those who bought more often are expected to buy less. At BTYD's own estimates."""
 
 CDNOW_BY_FREQUENCY = PublishedByFrequency(
     source=f"{_BTYD}, section 3.4",
@@ -239,8 +239,9 @@ BG_BB_DONORS = (
     PublishedCustomer(_WORKBOOK, 2, 4.0, 6.0, 5.0, None, prob_alive=0.59, alive_decimals=2),
     PublishedCustomer(_WORKBOOK, 6, 6.0, 6.0, 5.0, 3.75, 2, prob_alive=0.93, alive_decimals=2),
 )
-"""P(alive) is printed for 2002, the opportunity after the end of observation (Table 6). Purchases
-of who never gave again and who gave every year: Fader, Predictive Customer Analytics (slides)."""
+"""P(alive) is printed for 2002, the opportunity after the end of observation (Table 6).
+Purchases of donors who never gave again and of those who gave every year: Fader, Predictive
+Customer Analytics (slides)."""
 
 BG_BB_NEW_DONORS = (
     *(0.4985, 0.9233, 1.2969, 1.6323, 1.9381, 2.2202),
@@ -281,7 +282,7 @@ _SUBSCRIBERS = {
 
 
 def donations() -> PurchaseHistory:
-    """Return the donors of 1995, one row each: in how many of six years they gave again.
+    """Return the donors of 1995, one row each: the number of six years with a donation.
 
     Examples:
         >>> donations()
@@ -296,7 +297,7 @@ def donations() -> PurchaseHistory:
 
 
 def subscribers(cohort: str) -> PurchaseHistory:
-    """Return a cohort of subscribers, one row each: how often of seven they renewed.
+    """Return a cohort of subscribers, one row each: the number of renewals out of seven.
 
     Args:
         cohort: ``"regular"`` or ``"high end"``.
@@ -311,7 +312,7 @@ def subscribers(cohort: str) -> PurchaseHistory:
 
 
 def _opportunities(rows: Sequence[tuple[int, int, int]], T: int) -> PurchaseHistory:
-    """Return rows of x, t_x and how many have them as a history of ``T`` yearly opportunities."""
+    """Return rows of x, t_x and counts as a history of ``T`` yearly opportunities."""
     x, recency, count = np.array(rows).T
     n = int(count.sum())
     return PurchaseHistory(

@@ -1,4 +1,4 @@
-"""Laws that every tier rule keeps, yours included."""
+"""Laws that every tier rule must satisfy."""
 
 import numpy as np
 from narwhals.typing import IntoFrame

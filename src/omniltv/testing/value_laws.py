@@ -1,8 +1,8 @@
-"""Laws of lifetime value: a customer's answer is their own, under any model and pooling.
+"""Laws of lifetime value: the results of a customer do not depend on other customers.
 
-What is said of a customer (value, intervals, P(alive), draws) depends on the customer, the
-fits and the seed. It is the same bytes whether the customer is scored alone, among others, in
-another order or in a batch.
+Value, intervals, P(alive) and draws of a customer depend on the customer, the fits and the
+seed. They are identical to the last bit whether the customer is scored alone, among others, in
+another order or in a batch. This holds for every model and pooling.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -37,29 +37,29 @@ POOLINGS: tuple[Pooling, ...] = (
     Pooling.none("channel"),
     Pooling.partial("channel"),
 )
-"""One of each kind."""
+"""One pooling of each kind."""
 
 type Score = Callable[[PurchaseHistory], LifetimeValue]
 """Returns the value of any history, always under the same fits and seed."""
 
 _CHANNELS = ("app", "ec", "store")
 _NEW_CHANNELS = ("kiosk", "market")
-_SPREAD = 0.15  # of the draws, in every coordinate
+_SPREAD = 0.15  # standard deviation of the draws in every coordinate
 _BATCHES = 7
 
 
 def check_own_answer(score: Score, history: PurchaseHistory, *, alone: int | None = None) -> None:
-    """Require that the results of a customer are the same bytes in any batch.
+    """Require that the results of a customer are identical in any batch.
 
     The history is scored whole, reversed, in 7 batches of customers and one by one.
 
     Args:
-        score: Values a history; its fits, terms and seed are its own.
+        score: Returns the value of a history, always under the same fits, terms and seed.
         history: The customers, in any order.
-        alone: How many customers are scored one by one, spread over all; None is everybody.
+        alone: Number of customers that are scored one by one, evenly spaced; all if None.
 
     Raises:
-        AssertionError: If an answer differs, with the customer and the quantity.
+        AssertionError: If a result differs; names the customer and the quantity.
 
     Examples:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
@@ -107,7 +107,7 @@ class Invented:
     Attributes:
         purchases: A posterior of the purchase model.
         spend: A posterior of the spend model, pooled alike.
-        history: Customers of up to three channels and of two that the fits did not see.
+        history: Customers of up to three channels, and of two that the fits did not see.
         horizon: Horizon of the values.
 
     Examples:
@@ -153,10 +153,10 @@ def invented(
         model: A purchase model.
         pooling: Complete, or by ``channel``. Under partial pooling some channels of the
             customers are new to the fits.
-        spend: A spend model; gamma-gamma where None.
-        customers: How many there are; some buy on two channels.
-        draws: PosteriorDraws draws.
-        covariate: Whether a covariate moves the first coordinate of purchases.
+        spend: A spend model; gamma-gamma if None.
+        customers: Number of customers; some buy in two channels.
+        draws: Number of posterior draws.
+        covariate: Whether a covariate affects the first coordinate of purchases.
 
     Examples:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
@@ -182,7 +182,7 @@ def check_answers(model: PurchaseModel) -> None:
     """Require `check_own_answer` of a purchase model under every kind of pooling.
 
     Raises:
-        AssertionError: If an answer depends on who else is scored.
+        AssertionError: If a result depends on other customers.
 
     Examples:
         >>> from omniltv.models.processes.shifted_beta_geometric import ShiftedBetaGeometric

@@ -1,4 +1,4 @@
-"""A simulated omnichannel retailer that returns the truth with its data.
+"""A simulated omnichannel retailer, with the truth behind its data.
 
 Examples:
     >>> retailer = simulate_retailer(500, seed=7)

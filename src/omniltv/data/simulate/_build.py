@@ -1,4 +1,4 @@
-"""Building a retailer: who comes where, with what record, and buys how often."""
+"""Construction of a retailer: acquisition, records and purchases of each person."""
 
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ __all__ = [
 def draw_acquisition(
     config: RetailerConfig, n_people: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Return each person's acquisition channel: exactly its share of the people, shuffled."""
+    """Return the acquisition channel of each person: exact shares, in random order."""
     share = np.array([channel.share for channel in config.channels])
     bounds = np.rint(np.cumsum(share / share.sum()) * n_people).astype(np.int64)
     sizes = np.diff(bounds, prepend=0)
@@ -46,7 +46,7 @@ def draw_acquisition(
 def draw_latent(
     config: RetailerConfig, acquisition: NDArray[np.intp], rng: np.random.Generator
 ) -> Latent:
-    """Return what drives each person, drawn from the acquisition channel's distributions."""
+    """Return the latent parameters of each person, drawn per acquisition channel."""
 
     def of(name: str) -> Floats:
         values = np.array([getattr(channel, name) for channel in config.channels])
@@ -70,9 +70,9 @@ def draw_mix(
 
     Args:
         config: The retailer.
-        acquisition: Each person's acquisition channel.
-        holds: Who has a record where, shape (n_people, n_channels).
-        rng: Source of chance.
+        acquisition: Acquisition channel of each person.
+        holds: Whether a person has a record in a channel, of shape (n_people, n_channels).
+        rng: Random generator.
     """
     share = np.array([channel.share for channel in config.channels])
     weight = np.where(holds, share, 0.0)
@@ -90,7 +90,7 @@ def draw_mix(
 def draw_records(
     config: RetailerConfig, acquisition: NDArray[np.intp], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, NDArray[np.intp], RecordIndex, Population]:
-    """Return the customer lists, the person of each row, where they are, and the people."""
+    """Return the customer lists, the person of each row, an index of the rows, and the people."""
     n = len(acquisition)
     people = draw_population(n, latin=config.latin, card=config.card, rng=rng)
     lists, owners, counts = [], [], []
@@ -108,12 +108,12 @@ def draw_records(
 
 
 class Life(NamedTuple):
-    """What people did in the window.
+    """The purchases of all people in the window.
 
     Attributes:
-        start: When each first bought, in days, shape (n_people,).
+        start: Time of each person's first purchase, in days, of shape (n_people,).
         occasions: All purchases.
-        first: Which of them are first ones, shape (n_occasions,).
+        first: Whether a purchase is a first one, of shape (n_occasions,).
     """
 
     start: Floats
@@ -122,7 +122,7 @@ class Life(NamedTuple):
 
 
 def live(world: World, days: int, rng: np.random.Generator) -> Life:
-    """Return what people do in a window of so many days."""
+    """Return the purchases in a window of ``days`` days."""
     config, latent = world.config, world.latent
     schedule = schedule_of(config, 0.0, Span(days, TimeUnit.DAY))
     n = len(latent.rate)
@@ -135,12 +135,15 @@ def live(world: World, days: int, rng: np.random.Generator) -> Life:
 
 
 def whole_days(span: Span) -> int:
-    """Return a span cut to whole days."""
+    """Return the number of whole days in a span."""
     return int(span.to(TimeUnit.DAY) + 1e-9)
 
 
 def _first_times(config: RetailerConfig, n: int, rng: np.random.Generator) -> Floats:
-    """Return when people come, in shares of the window: by inverting (1-g) x + g x^2."""
+    """Return the times of first purchases as shares of the window.
+
+    They are drawn by inverting the distribution function (1 - g) x + g x^2.
+    """
     uniform, growth = rng.random(n), config.growth
     if growth > 0:
         root = np.sqrt((1 - growth) ** 2 + 4 * growth * uniform)

@@ -1,4 +1,4 @@
-"""What a simulated retailer is like: channels, dirt, treatment."""
+"""Configuration of a simulated retailer: channels, dirt, treatment."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -29,7 +29,7 @@ FIELDS = (
 )
 
 
-# How often each list fills in each field.
+# Probability that each list has each field.
 _STORE = {
     "family_name": 0.55,
     "given_name": 0.55,
@@ -85,24 +85,34 @@ class _Config(BaseModel):
 
 
 class ChannelConfig(_Config):
-    """One channel: how its people buy and what its customer list holds.
+    """One channel: the purchases of its people, and its customer list.
 
     Attributes:
         name: Name of the channel and of its customer list.
-        share: Share of the people whose first purchase is here (shares are scaled to 1).
+        share: Share of the people who buy first in this channel; shares are scaled to sum to 1.
         r: Shape of the gamma distribution of purchase rates (BG/NBD).
-        alpha: Rate of that distribution, in the config's `unit`: mean rate is r / alpha.
+        alpha: Rate parameter of that distribution, in `RetailerConfig.unit`; the mean purchase
+            rate is r / alpha.
         a: First parameter of the beta distribution of dropout probabilities.
         b: Second parameter; the mean dropout probability is a / (a + b).
         p: Shape of a purchase's value given the person (gamma-gamma).
-        q: Shape of the persons' own scales.
-        v: Scale of money: the mean value of a purchase is p v / (q - 1), q > 1.
-        reach: Probability that a person acquired elsewhere has a record here too.
-        duplicates: Probability that a person's record here has a second one beside it.
-        coverage: Probability that a field is filled in, by field name; others stay empty.
-        hours: First and last opening hour.
-        events: Behaviour events per purchase, by kind, while the person is alive.
-        contacts: Service contacts per purchase, by kind, while the person is alive.
+        q: Shape of the gamma distribution of the scales of persons.
+        v: Rate parameter of that distribution; the mean value of a purchase is
+            p v / (q - 1), q > 1.
+        reach: Probability that a person acquired in another channel also has a record here.
+        duplicates: Probability that a person with a record here has a second one.
+        coverage: Probability that a field is filled in, by field name; other fields are empty.
+        hours: Opening and closing hour.
+        events: Behaviour events per purchase, by kind, until the person drops out.
+        contacts: Service contacts per purchase, by kind, until the person drops out.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> store = ChannelConfig(name="store", share=0.8)
+        >>> ec = ChannelConfig(name="ec", share=0.2, events={"browse": 2.0})
+        >>> config = RetailerConfig(channels=(store, ec))
+        >>> simulate_retailer(100, seed=1, config=config).behaviour["event"].unique().tolist()
+        ['browse']
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -134,22 +144,28 @@ class ChannelConfig(_Config):
 
 
 class Dirt(_Config):
-    """How untidy the customer lists are: probabilities per record at `level` 1.
+    """Errors in the customer lists: probabilities per record at `level` 1.
 
     Attributes:
-        level: Scales every probability below: 0 is spotless, 2 is bad. At 0.15 Splink with
-            careful settings links as well as it does on real retail lists (pairwise F1 .82),
-            at 1 it reaches .72.
-        writing: That a field is written in another way than the plain one (half-width
-            kana, full-width digits, capitals, +81, no prefecture …).
-        typo: That a name or an e-mail has a slip in it.
-        missing: That a field which should be there is empty.
-        placeholder: That a phone number is a default value or the shop's own.
-        other_contact: That the second e-mail address, or the household's phone, stands
-            in place of the person's first.
-        unsplit: That the whole name stands in the family name's field.
-        outdated: That a person who moved or changed number has the old one here.
-        maiden: That a person who married has the former family name here.
+        level: Factor on all probabilities below: 0 is clean, 2 is bad. At 0.15, Splink with
+            careful settings links as well as on real retail lists (pairwise F1 .82); at 1 it
+            reaches .72.
+        writing: Probability that a field is written in a non-standard way (half-width kana,
+            full-width digits, capitals, +81, no prefecture …).
+        typo: Probability that a name or an e-mail address has a typo.
+        missing: Probability that a field that the list has is empty.
+        placeholder: Probability that a phone number is a default value or that of the shop.
+        other_contact: Probability that the record has the person's second e-mail address, or
+            the phone number of the household.
+        unsplit: Probability that the full name is in the field of the family name.
+        outdated: Probability that a record has the old address or number of a person who
+            changed it.
+        maiden: Probability that a record has the former family name of a person who changed it
+            on marriage.
+
+    Examples:
+        >>> Dirt(level=0.5).rate("typo")
+        0.015
     """
 
     level: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -163,18 +179,23 @@ class Dirt(_Config):
     maiden: Share = 0.4
 
     def rate(self, name: str) -> float:
-        """Return one of the probabilities at this level, at most 0.95."""
+        """Return the probability of one kind of error at this level, at most 0.95."""
         rate: float = getattr(self, name)
         return min(rate * self.level, 0.95)
 
 
 class TreatmentEffect(_Config):
-    """What a treatment does to the latent parameters of the people who get it.
+    """The effect of a treatment on the latent parameters of treated people.
 
     Attributes:
         rate: Factor on the purchase rate.
         dropout: Factor on the dropout probability after each purchase.
-        lasting: How long from the start the effect holds; None: for good.
+        lasting: How long the effect lasts from the start of the treatment; permanent if None.
+
+    Examples:
+        >>> effect = TreatmentEffect(rate=1.2, lasting=weeks(12))
+        >>> effect.rate, effect.dropout
+        (1.2, 1.0)
     """
 
     rate: Positive = 1.25
@@ -246,21 +267,21 @@ class RetailerConfig(_Config):
     Attributes:
         channels: The channels, with distinct names.
         start: First day of the observation window.
-        observed: Length of the window; it is cut to whole days.
-        unit: The unit that the channels' `alpha` counts in.
-        growth: How the first purchases spread over the window: 0 evenly, 1 from none at
+        observed: Length of the window, rounded down to whole days.
+        unit: The unit of time of `ChannelConfig.alpha`.
+        growth: Trend of first purchases over the window. 0 is constant; 1 rises from none at
             the start to twice the mean at the end.
         acquired_within: Share of the window, from its start, in which people first buy.
         loyalty: Mean share of a person's repeat purchases made on the acquisition channel.
-        mix_concentration: How alike people's channel mixes are (Dirichlet concentration).
-        guest: Probability that a purchase carries no record id.
-        second_ticket: Probability that a purchase is rung up as two tickets on one day.
+        mix_concentration: Dirichlet concentration of people's channel mixes.
+        guest: Probability that a purchase has no record id.
+        second_ticket: Probability that a purchase is split into two tickets on the same day.
         refund: Probability that a ticket is refunded in full, within the window.
-        seasonality: Factor on the purchase rate per calendar month, January first; None
-            for an even year.
+        seasonality: Factor on the purchase rate per calendar month, January first; no
+            seasonality if None.
         latin: Share of people with a Latin name.
         card: Share of people with a membership card.
-        dirt: How untidy the customer lists are.
+        dirt: Errors in the customer lists.
 
     Examples:
         >>> RetailerConfig(dirt=Dirt(level=0.5)).channels[0].name

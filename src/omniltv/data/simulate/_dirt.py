@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001  # full-width characters are the dirt
-"""Customer lists: the people as each system happens to have written them down."""
+"""Customer lists: how the system of each channel writes down the people."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _GENDERS = np.array([["M", "F"], ["男", "女"], ["male", "female"], ["1", "2"]]
 
 @dataclass(frozen=True, eq=False)
 class _Writer:
-    """One channel's list in the making: which person each row is, and the dice."""
+    """The customer list of one channel while it is written: the person of each row, and chance."""
 
     people: Population
     person: NDArray[np.intp]
@@ -42,11 +42,11 @@ class _Writer:
     rng: np.random.Generator
 
     def hit(self, name: str) -> NDArray[np.bool_]:
-        """Return which rows get one kind of dirt."""
+        """Return which rows have an error of one kind."""
         return self.rng.random(len(self.person)) < self.dirt.rate(name)
 
     def style(self, n_styles: int) -> NDArray[np.int64]:
-        """Return a way of writing for each row: 0, the plain one, or another."""
+        """Return the style of writing of each row; 0 is the standard one."""
         other = self.rng.integers(1, n_styles, len(self.person))
         return np.where(self.hit("writing"), other, 0)
 
@@ -61,15 +61,15 @@ def write_records(
     """Return the customer list of one channel.
 
     Args:
-        people: Everybody.
+        people: All people.
         person: The person of each record, shape (n_records,).
         channel: The channel.
-        dirt: How untidy the list is.
-        rng: Source of chance.
+        dirt: Errors of the list.
+        rng: Random generator.
 
     Returns:
         One row per record: `source`, `record_id` and the fields of a customer list,
-        None where a field is empty.
+        None if a field is empty.
     """
     writer = _Writer(people, person, channel, dirt, rng)
     fields = _names(writer) | {
@@ -89,7 +89,7 @@ def write_records(
 
 
 def _keep(writer: _Writer, name: str, values: _Texts) -> _Texts:
-    """Return the values that the list has; None where it has none."""
+    """Return the values that the list has, None for the others."""
     coverage = writer.channel.coverage.get(name, 0.0)
     lost = writer.rng.random(len(values)) >= coverage
     kept = values.copy()
@@ -131,7 +131,7 @@ def _read(stock: NameStock, name: NDArray[np.intp], style: NDArray[np.int64]) ->
 
 
 def _join(writer: _Writer, names: dict[str, _Texts], first: str, second: str) -> None:
-    """Put the whole name into the first field on some rows, with a space or without."""
+    """Put the full name into the first field of some rows, with or without a space."""
     whole = writer.hit("unsplit")
     space = writer.rng.choice(["", " ", "　"], size=len(whole)).astype(object)
     names[first] = np.where(whole, names[first] + space + names[second], names[first])
@@ -139,7 +139,7 @@ def _join(writer: _Writer, names: dict[str, _Texts], first: str, second: str) ->
 
 
 def _slips(writer: _Writer, values: _Texts) -> _Texts:
-    """Return the values with a slip in some of them."""
+    """Return the values, with a typo in some of them."""
     out = values.copy()
     at = np.flatnonzero(writer.hit("typo"))
     dice = writer.rng.integers(0, 1 << 30, len(at)).tolist()
@@ -148,7 +148,7 @@ def _slips(writer: _Writer, values: _Texts) -> _Texts:
 
 
 def _slip(text: str, die: int) -> str:
-    """Return a text with one slip: a lookalike, or a letter lost, doubled or swapped."""
+    """Return a text with one typo: a similar letter, or one lost, doubled or swapped."""
     if not text:
         return text
     at = die % len(text)
@@ -189,7 +189,7 @@ def _phones(writer: _Writer) -> _Texts:
 
 
 def _default_phones(n: int, rng: np.random.Generator) -> _Texts:
-    """Return numbers that are nobody's: mostly a shop's own, of one shop per 400 records."""
+    """Return numbers that belong to nobody; most are those of shops, one per 400 records."""
     shop = rng.integers(0, 1 + n // 400, n).tolist()
     shops = _texts([f"0120{number * 37 % 1_000_000:06d}" for number in shop])
     return np.where(rng.random(n) < 0.3, rng.choice(_DEFAULT_PHONES, size=n).astype(object), shops)
@@ -227,7 +227,7 @@ def _places(writer: _Writer) -> dict[str, _Texts]:
 def _restyle(
     values: _Texts, style: NDArray[np.int64], ways: Sequence[Callable[[str], str]]
 ) -> _Texts:
-    """Return the values, those of style 1 rewritten in the first way, and so on."""
+    """Return the values; those of style 1 are rewritten in the first way, and so on."""
     out = values.copy()
     for number, rewrite in enumerate(ways, start=1):
         rows = style == number

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001  # katakana are meant
-"""Common Japanese and Latin names with their readings, and how each may be written."""
+"""Common Japanese and Latin names with their readings and spellings."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -188,15 +188,15 @@ _HALF |= {chr(ord(full) + 2): _HALF[full] + "ﾟ" for full in "ハヒフヘホ"}
 
 @dataclass(frozen=True, eq=False)
 class NameStock:
-    """Names with every way of writing them; arrays of shape (n_names,).
+    """Names with all their spellings; arrays of shape (n_names,).
 
     Attributes:
-        kanji: As written on a family register (Latin names in Latin letters).
+        kanji: The name in kanji (Latin names in Latin letters).
         katakana: The reading.
         halfwidth: The reading in half-width katakana.
         hiragana: The reading in hiragana.
         latin: The reading in Hepburn romanisation, capitalised.
-        weight: Probability of drawing the name among the same group.
+        weight: Probability of the name within its group.
         group: Group of the name: 0 Japanese (male), 1 Japanese female, +2 for Latin names.
     """
 

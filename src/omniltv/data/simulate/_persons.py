@@ -1,4 +1,4 @@
-"""People in households: who they are, where they live, how they can be reached."""
+"""People in households: names, birth dates, addresses and contact details."""
 
 from dataclasses import dataclass
 
@@ -20,24 +20,24 @@ _CARRIERS = ("docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp", "au.com")
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """People; every array has shape (n_people,) and every text is in its plain form.
+    """People; arrays of shape (n_people,), with texts in standard spelling.
 
     Attributes:
         household: Household of each person.
         family: Position of the family name in the stock of names.
-        maiden: The same before marriage; the present one for who did not change it.
+        maiden: The family name before marriage; the present one if it did not change.
         given: Position of the given name.
         gender: 0 male, 1 female.
-        latin: Who has a Latin name.
+        latin: Whether the person has a Latin name.
         birth: Date of birth, datetime64[D].
-        mobile: Phone number that the person gives first (children's may be a parent's).
-        landline: The household's phone number; the mobile number where it has none.
-        old_phone: The number before it changed; the present one for who kept it.
+        mobile: Phone number that the person gives first (for children, maybe that of a parent).
+        landline: Phone number of the household; the mobile number if it has none.
+        old_phone: The previous number; the present one if it did not change.
         email: First e-mail address (a household may share one).
         email_mobile: Second e-mail address.
-        address: Where the household lives.
-        old_address: Where it lived before; the same for who did not move.
-        card: Membership card number, "" for who has none.
+        address: Address of the household.
+        old_address: The previous address; the present one if it did not change.
+        card: Number of the membership card, "" if there is none.
     """
 
     household: NDArray[np.int64]
@@ -117,7 +117,7 @@ def _genders(
 def _given(
     household: NDArray[np.int64], group: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Return given names, drawn again where two of a household would share one."""
+    """Return given names, redrawn if two people of a household would have the same."""
     stock = given_names()
     given = stock.draw(group, rng)
     for _ in range(3):
@@ -132,7 +132,7 @@ def _births(
     size: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.datetime64]:
-    """Return birth dates: spouses of an age, children a generation younger."""
+    """Return birth dates: spouses have similar ages, children are a generation younger."""
     n = len(role)
     own = np.clip(rng.normal(48, 15, n), np.where(size >= 3, 46, 20), 88)
     spouse = np.clip(own[head] + rng.normal(0, 4, n), 20, 90)
@@ -170,7 +170,7 @@ def _landlines(n: int, rng: np.random.Generator) -> NDArray[np.object_]:
 def _emails(
     family: NDArray[np.intp], given: NDArray[np.intp], rng: np.random.Generator
 ) -> NDArray[np.object_]:
-    """Return addresses made of the name; a number is added until each is its owner's own."""
+    """Return e-mail addresses made from names, with a number added to make them unique."""
     n = len(family)
     surname, name = family_names().latin[family], given_names().latin[given]
     joint = rng.choice(["", ".", "_", "-"], size=n).tolist()

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001  # full-width digits are one way to write an address
-"""Places with postcodes, and addresses written in the several ways people write them."""
+"""Places with postcodes, and addresses in the different styles of writing them."""
 
 from typing import NamedTuple
 
@@ -140,7 +140,7 @@ def draw_addresses(n: int, rng: np.random.Generator) -> Addresses:
 
 
 def write_addresses(addresses: Addresses, style: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Return addresses as text, each in its style (0 is the plain one, of `N_STYLES`)."""
+    """Return addresses as text, each in its style (0 is the standard one, of `N_STYLES`)."""
     place = addresses.place
     building = np.where(addresses.building >= 0, _BUILDINGS[addresses.building], "")
     parts = zip(

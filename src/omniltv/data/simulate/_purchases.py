@@ -1,11 +1,10 @@
-"""Purchases and dropout in continuous time, and how they are rung up as tickets.
+"""Purchases and dropout in continuous time.
 
-The process is that of BG/NBD (Fader, Hardie & Lee 2005, Marketing Science 24(2)):
-while alive a person buys as a Poisson process of rate lambda; after each *repeat*
-purchase the person drops out with probability p, so that nobody drops out at the
-first one. Values are gamma-gamma (Fader & Hardie 2013, "The Gamma-Gamma model of
-monetary value"): a person has a scale nu ~ gamma(q, v), each purchase is
-gamma(p, nu).
+The process is that of the BG/NBD model (Fader, Hardie and Lee 2005, Marketing Science 24(2)).
+While active, a person buys as a Poisson process with rate lambda. After each *repeat* purchase,
+the person drops out with probability p, so nobody drops out at the first purchase. Values are
+gamma-gamma (Fader and Hardie 2013, The Gamma-Gamma Model of Monetary Value): a person has a
+scale nu ~ gamma(q, v), and each purchase is gamma(p, nu).
 """
 
 from dataclasses import dataclass
@@ -35,12 +34,12 @@ MARKS = 8
 
 
 class Latent(NamedTuple):
-    """What drives each person; arrays of shape (n_people,).
+    """The latent parameters of people; arrays of shape (n_people,).
 
     Attributes:
-        rate: Purchases per day while alive.
-        dropout: Probability of dropping out after a repeat purchase.
-        scale: Gamma-gamma scale nu, so that a purchase is worth shape / scale on average.
+        rate: Purchases per day while active.
+        dropout: Probability of dropout after a repeat purchase.
+        scale: Gamma-gamma scale nu; the mean value of a purchase is shape / scale.
         shape: Gamma-gamma shape p of the person's acquisition channel.
     """
 
@@ -52,12 +51,12 @@ class Latent(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Factors on rate and dropout that are constant between `edges` (days from zero).
+    """Factors on rate and dropout, constant between `edges` (days from zero).
 
     Attributes:
-        edges: Shape (n_segments + 1,), rising from 0.
-        rate: Factor on the purchase rate, shape (n_segments,).
-        dropout: Factor on the dropout probability, shape (n_segments,).
+        edges: Ends of the segments, of shape (n_segments + 1,), ascending from 0.
+        rate: Factor on the purchase rate, of shape (n_segments,).
+        dropout: Factor on the dropout probability, of shape (n_segments,).
     """
 
     edges: Floats
@@ -66,20 +65,21 @@ class Schedule:
 
     @property
     def clock(self) -> Floats:
-        """The integral of the rate's factor up to each edge, shape (n_segments + 1,)."""
+        """The integral of the factor on the rate up to each edge, of shape (n_segments + 1,)."""
         return np.concatenate([[0.0], np.cumsum(self.rate * np.diff(self.edges))])
 
 
 class PurchaseCandidates(NamedTuple):
-    """Purchases that would happen to who never dropped out; arrays of shape (n,).
+    """Purchases of people if they never dropped out; arrays of shape (n,).
 
     Attributes:
-        person: Who would buy; sorted.
-        clock: When, on the clock of `Schedule.clock`; sorted within a person.
-        dice: Uniform; below the dropout probability the person drops out afterwards.
-        amount: Standard gamma of the person's shape: the value times the person's scale.
-        marks: Uniforms for what else there is to know of a purchase, shape (n, `MARKS`).
-        number: The purchase's own number.
+        person: The person, sorted.
+        clock: Time on the clock of `Schedule.clock`, sorted within a person.
+        dice: Uniform number; the person drops out afterwards if it is below the dropout
+            probability.
+        amount: Standard gamma variate with the person's shape: value times scale.
+        marks: Uniform numbers for the other properties of a purchase, of shape (n, `MARKS`).
+        number: Number of the purchase.
     """
 
     person: NDArray[np.intp]
@@ -102,12 +102,12 @@ class PurchaseCandidates(NamedTuple):
 
 
 class PurchaseEvents(NamedTuple):
-    """Purchases that happen, in order of person and time.
+    """Purchases until dropout, in order of person and time.
 
     Attributes:
-        candidates: The purchases, shape (n,).
-        time: When, in days from zero, shape (n,).
-        ended: When each person dropped out, infinity if not, shape (n_people,).
+        candidates: The purchases, of shape (n,).
+        time: Time of each purchase, in days from zero, of shape (n,).
+        ended: Time of each person's dropout, infinite if there is none, of shape (n_people,).
     """
 
     candidates: PurchaseCandidates
@@ -121,10 +121,10 @@ def draw_candidates(
     """Return a Poisson process of candidates between two times of the clock.
 
     Args:
-        latent: Who they are; nobody buys at rate 0.
-        begin: From when, shape (n_people,).
-        end: Until when.
-        rng: Source of chance.
+        latent: The latent parameters; people with rate 0 do not buy.
+        begin: Start for each person, of shape (n_people,).
+        end: End for all.
+        rng: Random generator.
         number: Number of the first candidate.
     """
     length = np.maximum(end - begin, 0.0)
@@ -142,7 +142,7 @@ def mark(
     *,
     number: int = 0,
 ) -> PurchaseCandidates:
-    """Return candidates at given times, each with its dice, amount and marks."""
+    """Return candidates at given times, with dice, amount and marks."""
     n = len(person)
     return PurchaseCandidates(
         person=person,
@@ -155,7 +155,7 @@ def mark(
 
 
 def merge(first: PurchaseCandidates, second: PurchaseCandidates) -> PurchaseCandidates:
-    """Return both, in order of person and time."""
+    """Return the candidates of both, in order of person and time."""
     both = PurchaseCandidates(
         person=np.concatenate([first.person, second.person]),
         clock=np.concatenate([first.clock, second.clock]),
@@ -168,7 +168,7 @@ def merge(first: PurchaseCandidates, second: PurchaseCandidates) -> PurchaseCand
 
 
 def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> PurchaseEvents:
-    """Return what happens under a schedule: each person's candidates up to the dropout."""
+    """Return the purchases under a schedule: the candidates of each person until dropout."""
     clock = schedule.clock
     here = candidates.take(np.flatnonzero(candidates.clock < clock[-1]))
     time = np.interp(here.clock, clock, schedule.edges)
@@ -186,20 +186,20 @@ def play(latent: Latent, candidates: PurchaseCandidates, schedule: Schedule) -> 
 
 
 def expected_purchases(latent: Latent, schedule: Schedule, rate_of_discount: float = 0.0) -> Floats:
-    """Return the expected discounted purchases over a schedule of who is alive at its start.
+    """Return the expected discounted purchases over a schedule, given that people are active.
 
-    Given rate lambda and dropout p, the chance to be alive falls as exp(-lambda p t),
-    so purchases come at the rate lambda exp(-lambda p t); integrated over a segment
-    this is Fader, Hardie & Lee (2005), equation (9) before its expectation over
-    lambda and p, with a discount rate added.
+    Given rate lambda and dropout p, the probability of being active decreases as
+    exp(-lambda p t), so the expected purchase rate is lambda exp(-lambda p t). Its integral over
+    a segment is eq. 9 of Fader, Hardie and Lee (2005) before the expectation over lambda and p,
+    with a discount rate.
 
     Args:
-        latent: Who they are.
+        latent: The latent parameters.
         schedule: Factors on rate and dropout, up to the horizon.
         rate_of_discount: Continuous discount rate per day.
 
     Returns:
-        Shape (n_people,).
+        Expected purchases, of shape (n_people,).
     """
     total = np.zeros(len(latent.rate))
     log_alive = np.zeros(len(latent.rate))

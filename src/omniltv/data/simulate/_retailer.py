@@ -1,4 +1,4 @@
-"""The simulated retailer and what happens to it next."""
+"""The simulated retailer, and its follow-up with a treatment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,16 +33,21 @@ _KEY = ["source", "record_id"]
 
 @dataclass(frozen=True, eq=False)
 class Retailer:
-    """A simulated omnichannel retailer: what its systems hold, and the truth.
+    """A simulated omnichannel retailer: the data of its systems, and the truth.
 
     Attributes:
         records: Customer lists, one row per source record.
-        transactions: Tickets and refunds by time; guests have no `record_id`.
+        transactions: Tickets and refunds, ordered by time; guests have no `record_id`.
         behaviour: `source`, `record_id`, `channel`, `time`, `event`.
         contacts: `source`, `record_id`, `channel`, `time`, `kind`, `staff_id`.
-        truth: What the data do not say.
+        truth: The truth behind the data.
         start: First moment of observation, Asia/Tokyo.
-        end: First moment after it.
+        end: First moment after observation.
+
+    Examples:
+        >>> retailer = simulate_retailer(200, seed=1)
+        >>> sorted(retailer.records["source"].unique())
+        ['app', 'call', 'ec', 'store']
     """
 
     records: pd.DataFrame
@@ -70,21 +75,28 @@ class Retailer:
         seed: int,
         effect: TreatmentEffect | None = None,
     ) -> "FollowUp":
-        """Return what happens after the end, to who is treated and who is not.
+        """Return what happens after the end, given the treated records.
 
-        Each person lives through both worlds, treated and not, with the same chance,
-        so what happens to the untreated does not depend on who is treated.
+        Every person has two potential futures, treated and untreated, with common random
+        numbers. The future of an untreated person therefore does not depend on who is treated.
 
         Args:
-            treated: `source` and `record_id` of the records that are treated: the
-                person behind any of them gets the effect. None: nobody.
-            span: How long to go on, whole days.
-            seed: Seed of the future.
-            effect: What the treatment does; a quarter more purchases by default.
+            treated: `source` and `record_id` of the treated records. The effect applies to the
+                person of any of them. Nobody is treated if None.
+            span: Length of the follow-up, rounded down to whole days.
+            seed: Seed of the futures.
+            effect: The effect of the treatment; 25 % more purchases by default.
 
         Raises:
-            DataError: If `treated` lacks a column or names records that do not exist.
+            DataError: If `treated` lacks a column or contains an unknown record.
             ConfigError: If `span` is shorter than a day.
+
+        Examples:
+            >>> retailer = simulate_retailer(200, seed=1)
+            >>> ec = retailer.records[retailer.records["source"] == "ec"]
+            >>> later = retailer.follow_up(ec, span=weeks(13), seed=2)
+            >>> len(later.contacts) == len(ec)
+            True
         """
         effect = TreatmentEffect() if effect is None else effect
         days = whole_days(span)
@@ -111,16 +123,26 @@ class Retailer:
 
 @dataclass(frozen=True, eq=False)
 class FollowUp:
-    """What happened after the end of observation, and what a treatment truly did.
+    """The data after the end of observation, and the true effect of a treatment.
 
     Attributes:
-        transactions: As the retailer's, later.
-        contacts: One row per treated record: when the treatment reached it.
-        people: `person_id`, `acquisition_channel`, `treated`, and net values realised
-            in the span: `value`, and by common chance `value_treated`, `value_untreated`.
-        effect: What the treatment does.
-        start: When it starts.
+        transactions: Tickets and refunds, as in `Retailer.transactions`.
+        contacts: One row per treated record: the time of its treatment.
+        people: `person_id`, `acquisition_channel`, `treated`, and net values realised in the
+            span: `value`, and the potential `value_treated` and `value_untreated`.
+        effect: The effect of the treatment.
+        start: Start of the treatment.
         end: First moment after the span.
+
+    Examples:
+        >>> from omniltv.data.simulate import TreatmentEffect
+        >>> effect = TreatmentEffect(rate=1.5)
+        >>> later = simulate_retailer(200, seed=1).follow_up(seed=2, effect=effect)
+        >>> lift = later.true_lift(weeks(26))
+        >>> lift.columns.tolist()
+        ['group', 'people', 'untreated', 'treated', 'lift']
+        >>> bool((lift["lift"] > 0).all())
+        True
     """
 
     transactions: pd.DataFrame
@@ -146,7 +168,7 @@ class FollowUp:
         discount: Discount | None = None,
         margin: float = 1.0,
     ) -> Floats:
-        """Return each person's expected net value if treated, or if not, shape (n_people,)."""
+        """Return each person's expected net value if treated or untreated, of shape (n_people,)."""
         effect = self.effect if treated else None
         return self._truth.true_value(horizon, effect=effect, discount=discount, margin=margin)
 
@@ -158,18 +180,18 @@ class FollowUp:
         discount: Discount | None = None,
         margin: float = 1.0,
     ) -> pd.DataFrame:
-        """Return what the treatment adds to a person's expected value, per group.
+        """Return the true effect of the treatment on a person's expected value, per group.
 
-        Over everybody of the group, treated or not: the quantity that a randomised
-        experiment estimates.
+        It is the mean over all people of the group, treated or not, which is the quantity that a
+        randomised experiment estimates.
 
         Args:
-            horizon: From the start of the treatment.
-            by: A group for each person, in the order of `people`, or by `person_id`;
-                ``"channel"``: the acquisition channel; None: everybody, as ``"all"``. Missing
-                groups are left out.
-            discount: What money later is worth at the start.
-            margin: Share of the value that is kept.
+            horizon: Length of the forecast from the start of the treatment.
+            by: The group of each person, in the order of `people`, or by `person_id`. If
+                ``"channel"``, the acquisition channel. If None, all people are one group,
+                ``"all"``. People with a missing group are left out.
+            discount: Discount rate; no discount if None.
+            margin: Margin as a share of value.
 
         Returns:
             `group`, `people`, `untreated`, `treated` (mean expected value) and `lift`.
@@ -211,16 +233,16 @@ def simulate_retailer(
 ) -> Retailer:
     """Return a simulated omnichannel retailer and the truth behind its data.
 
-    Every person buys first on the acquisition channel; purchases and dropout follow
-    BG/NBD and their values gamma-gamma, with the parameters of that channel.
+    Every person buys first in the acquisition channel. Purchases and dropout follow the BG/NBD
+    model and values the gamma-gamma model, with the parameters of the acquisition channel.
 
     Args:
-        n_people: How many people there are.
-        seed: Seed of everything.
+        n_people: Number of people.
+        seed: The same seed and configuration give the same retailer.
         config: The retailer; four channels of very different size by default.
 
     Raises:
-        ConfigError: If there are no people.
+        ConfigError: If ``n_people`` is below 1.
 
     Examples:
         >>> retailer = simulate_retailer(200, seed=1)
@@ -264,7 +286,7 @@ def _midnight(world: World, day: int) -> pd.Timestamp:
 
 
 class _Outcome(NamedTuple):
-    """One world after the end: its rows with the person of each, and value per person."""
+    """One potential future of all people: its rows with the person of each, and values."""
 
     rows: pd.DataFrame
     value: Floats
@@ -278,10 +300,10 @@ def _futures(
     effect: TreatmentEffect,
     seed: int,
 ) -> tuple[_Outcome, _Outcome]:
-    """Return the world in which nobody is treated and the one in which everybody is.
+    """Return the future in which nobody is treated, and that in which everybody is.
 
-    Both play the same candidates. Where treatment makes the clock run on beyond the
-    plain one, the candidates of that extra time come from a stream of their own.
+    Both use the same candidates. If the treatment makes the clock run beyond that of the
+    untreated, the candidates of the additional time come from a separate random stream.
     """
     latent = world.latent._replace(rate=np.where(alive, world.latent.rate, 0.0))
     span = Span(days, TimeUnit.DAY)
@@ -308,7 +330,7 @@ def _outcome(world: World, occasions: PurchaseEvents, begin: int, days: int) -> 
 def _lived(
     without: pd.DataFrame, given: pd.DataFrame, is_treated: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    """Return each person's rows from the world that the person lives in, by time."""
+    """Return the rows of each person's actual future, ordered by time."""
     kept = [
         without[~is_treated[without["person"].to_numpy()]],
         given[is_treated[given["person"].to_numpy()]],
@@ -337,7 +359,7 @@ def _treated_people(truth: Truth, treated: pd.DataFrame | None) -> NDArray[np.bo
 
 
 def _treatment_contacts(treated: pd.DataFrame | None, end: pd.Timestamp) -> pd.DataFrame:
-    """Return one contact per treated record, at ten in the morning of the first day."""
+    """Return one contact per treated record, at 10:00 on the first day."""
     keys = pd.DataFrame(columns=_KEY, dtype=object) if treated is None else treated[_KEY]
     keys = keys.drop_duplicates(ignore_index=True)
     opening = end + pd.offsets.Hour(10)

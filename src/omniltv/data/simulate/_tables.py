@@ -1,4 +1,4 @@
-"""From what people did to the tables of the truth, of behaviour and of contacts."""
+"""Tables of the truth, of behaviour and of contacts."""
 
 from typing import Literal
 
@@ -28,7 +28,17 @@ def truth_of(
     owner: NDArray[np.intp],
     people: Population,
 ) -> Truth:
-    """Return the truth: `rows` are tickets with their `person`, `owner` the keys' persons."""
+    """Return the truth.
+
+    Args:
+        world: The retailer.
+        life: The purchases.
+        days: Length of the window.
+        rows: Tickets and refunds, with their `person`.
+        keys: `source` and `record_id` of the records.
+        owner: The person of each record.
+        people: The people.
+    """
     ids = _person_ids(np.arange(len(people)))
     return Truth(
         people=_people(world, life, ids, people),
@@ -80,7 +90,7 @@ def _channel_parameters(world: World) -> pd.DataFrame:
 def happenings(
     world: World, life: Life, days: int, column: Literal["event", "kind"], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Return behaviour (column `event`) or contacts (column `kind`), by time."""
+    """Return behaviour (column `event`) or contacts (column `kind`), ordered by time."""
     leaving = np.minimum(life.occasions.ended, days)
     kinds = [
         (code, kind, factor)

@@ -1,4 +1,4 @@
-"""From purchases to the rows that the channels deliver: tickets, refunds, behaviour, contacts."""
+"""Rows of the channels made from purchases: tickets, refunds, behaviour, contacts."""
 
 from dataclasses import dataclass
 
@@ -27,18 +27,18 @@ TIMEZONE = "Asia/Tokyo"
 DAY = 86_400
 _REFUND_DAYS = 14.0
 _STAFF = 20
-# Which of a purchase's uniform marks decides what.
+# The use of each uniform mark of a purchase.
 _CHANNEL, _SECOND, _REFUND, _GUEST, _RECORD, _HOUR, _LATER, _PART = range(8)
 
 
 @dataclass(frozen=True, eq=False)
 class RecordIndex:
-    """Where each person's records of each channel are.
+    """Positions of the records of each person in each channel.
 
     Attributes:
-        record_id: All records' ids, ordered by channel and person, shape (n_records,).
-        first: Position of the first record, shape (n_channels, n_people).
-        count: How many there are, shape (n_channels, n_people).
+        record_id: Ids of all records, ordered by channel and person, of shape (n_records,).
+        first: Position of the first record, of shape (n_channels, n_people).
+        count: Number of records, of shape (n_channels, n_people).
     """
 
     record_id: NDArray[np.object_]
@@ -48,7 +48,7 @@ class RecordIndex:
     def pick(
         self, channel: NDArray[np.intp], person: NDArray[np.intp], dice: Floats
     ) -> NDArray[np.object_]:
-        """Return one of the person's record ids, chosen by a uniform number."""
+        """Return one of each person's record ids, chosen by a uniform number."""
         offset = (dice * self.count[channel, person]).astype(np.int64)
         chosen: NDArray[np.object_] = self.record_id[self.first[channel, person] + offset]
         return chosen
@@ -56,14 +56,14 @@ class RecordIndex:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything that stays the same when time goes on.
+    """The parts of a retailer that do not change over time.
 
     Attributes:
         config: The retailer.
-        latent: What drives each person.
-        acquisition: Position of the acquisition channel, shape (n_people,).
+        latent: The latent parameters of each person.
+        acquisition: Position of the acquisition channel, of shape (n_people,).
         mix: Cumulative share of each channel in repeat purchases, (n_people, n_channels).
-        records: Where the records are.
+        records: Positions of the records.
         zero: First day of the window.
     """
 
@@ -81,24 +81,24 @@ class World:
 
 
 def stamps(zero: np.datetime64, seconds: NDArray[np.int64]) -> pd.DatetimeIndex:
-    """Return local times of the shop, so many seconds after midnight of the first day."""
+    """Return local times of the shop, given seconds from midnight of the first day."""
     local = zero.astype("datetime64[ns]") + seconds.astype("timedelta64[s]")
     return pd.DatetimeIndex(local).tz_localize(TIMEZONE)
 
 
 def occasion_values(world: World, occasions: PurchaseEvents) -> Floats:
-    """Return what each purchase is worth, in whole units of money and at least 1."""
+    """Return the value of each purchase, in whole units of money and at least 1."""
     bought = occasions.candidates
     return np.maximum(np.rint(bought.amount / world.latent.scale[bought.person]), 1.0)
 
 
 def refunded(world: World, occasions: PurchaseEvents) -> NDArray[np.bool_]:
-    """Return which purchases are brought back."""
+    """Return which purchases are refunded."""
     return occasions.candidates.marks[:, _REFUND] < world.config.refund
 
 
 def net_value(world: World, occasions: PurchaseEvents) -> Floats:
-    """Return each person's value of purchases less what was brought back."""
+    """Return the value of each person's purchases without refunded ones."""
     value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
     person = occasions.candidates.person
     return np.bincount(person, weights=value, minlength=len(world.latent.rate))
@@ -107,14 +107,14 @@ def net_value(world: World, occasions: PurchaseEvents) -> Floats:
 def ring_up(
     world: World, occasions: PurchaseEvents, *, first: NDArray[np.bool_], end: float, prefix: str
 ) -> pd.DataFrame:
-    """Return tickets and refunds, with the person of each, in order of time.
+    """Return tickets and refunds with the person of each, ordered by time.
 
     Args:
         world: The retailer.
-        occasions: Purchases; times in days from the world's zero.
-        first: Which of them are first purchases, made on the acquisition channel.
-        end: Day on which the window closes; refunds come before it.
-        prefix: Start of the transaction ids.
+        occasions: The purchases; times in days from the world's zero.
+        first: Whether a purchase is a first one, made in the acquisition channel.
+        end: Day on which the window ends; refunds come before it.
+        prefix: Prefix of the transaction ids.
 
     Returns:
         The columns of a transactions table and `person`, a person's position.
@@ -166,7 +166,7 @@ def _tickets(world: World, occasions: PurchaseEvents, first: NDArray[np.bool_]) 
 
 
 def _split(plain: pd.DataFrame, rows: NDArray[np.bool_], marks: Floats) -> pd.DataFrame:
-    """Return the tickets with some rung up as two within the hour, of the same day."""
+    """Return the tickets, some split into two within an hour on the same day."""
     part = np.clip(np.rint(plain["value"] * (0.2 + 0.6 * marks[:, _PART])), 1, None)
     second = plain[rows].copy()
     second["value"] = second["value"] - part[rows]
@@ -182,7 +182,7 @@ def _same_day(second: NDArray[np.int64], later: pd.Series) -> NDArray[np.int64]:
 
 
 def _refunds(tickets: pd.DataFrame, end: float) -> pd.DataFrame:
-    """Return one row per refunded ticket: within two weeks and before the window closes."""
+    """Return one row per refunded ticket: within two weeks and before the window ends."""
     second = tickets["second"].to_numpy()
     left = np.minimum(end * DAY - 1 - second, _REFUND_DAYS * DAY)
     later = (second + np.maximum(left * tickets["dice"].to_numpy(), 0)).astype(np.int64)
@@ -211,7 +211,7 @@ def _channel_of(
 def _within_hours(
     world: World, channel: NDArray[np.intp], time: Floats, dice: Floats
 ) -> NDArray[np.int64]:
-    """Return seconds from zero: the day of `time`, an hour when the channel is open."""
+    """Return seconds from zero: the day of `time`, at an opening hour of the channel."""
     opening, closing = np.array([c.hours for c in world.config.channels]).T * 3600
     within = opening[channel] + dice * (closing - opening)[channel]
     seconds: NDArray[np.int64] = np.floor(time).astype(np.int64) * DAY + within.astype(np.int64)
@@ -228,16 +228,16 @@ def channel_events(
     alive_to: Floats,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return one kind of event of people with a record on a channel, while they are alive.
+    """Return events of one kind, of people with a record in a channel, while they are active.
 
     Args:
         world: The retailer.
         code: Position of the channel.
         kind: Name of the event.
         factor: Events per purchase.
-        alive_from: When each person came, in days, shape (n_people,).
-        alive_to: When each left or the window closed.
-        rng: Source of chance.
+        alive_from: Day of each person's first purchase, of shape (n_people,).
+        alive_to: Day of each person's dropout, or the end of the window.
+        rng: Random generator.
     """
     stay = alive_to - alive_from
     has_record = world.records.count[code] > 0
@@ -259,5 +259,5 @@ def channel_events(
 
 
 def staff(n: int, rng: np.random.Generator) -> list[str]:
-    """Return who served each of ``n`` contacts."""
+    """Return the staff member of each of ``n`` contacts."""
     return [f"S{number:02d}" for number in rng.integers(1, _STAFF + 1, n).tolist()]

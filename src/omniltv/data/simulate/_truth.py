@@ -1,4 +1,4 @@
-"""The truth behind the data: who is who, what drives them, what they are worth."""
+"""The truth behind the data: identities, latent parameters and values."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,27 @@ __all__ = ["Truth", "schedule_of"]
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What the data do not say.
+    """The truth behind the data of a simulated retailer.
 
     Attributes:
         people: One row per person: `person_id`, `household_id`, `acquisition_channel`,
-            `first_purchase`, `rate` (purchases per unit while alive), `dropout`
+            `first_purchase`, `rate` (purchases per unit while active), `dropout`
             (probability after each repeat purchase), `mean_value` (of a purchase),
-            `purchases` (occasions, the first included), `value` (net of refunds),
-            `alive` at the end, `dropped_out` (when; missing if not).
+            `purchases` (including the first), `value` (net of refunds), `alive` (at the end) and
+            `dropped_out` (time of dropout; missing if there is none).
         records: `source`, `record_id`, `person_id`: the true crosswalk.
-        transactions: `transaction_id`, `person_id`, guests included.
-        channels: One row per acquisition channel: `channel`, `people` and the
-            parameters `r`, `alpha`, `a`, `b`, `p`, `q`, `v` that its people were drawn from.
+        transactions: `transaction_id`, `person_id`, including guests.
+        channels: One row per acquisition channel: `channel`, `people` and the parameters
+            `r`, `alpha`, `a`, `b`, `p`, `q`, `v` of its people.
         config: The retailer.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.units import weeks
+        >>> truth = simulate_retailer(200, seed=1).truth
+        >>> gone = ~truth.people["alive"]
+        >>> float(truth.true_value(weeks(52))[gone].max())
+        0.0
     """
 
     people: pd.DataFrame
@@ -52,18 +60,18 @@ class Truth:
         discount: Discount | None = None,
         margin: float = 1.0,
     ) -> Floats:
-        """Return each person's expected value after the end, given who is alive then.
+        """Return each person's expected value after the end, given who is active then.
 
-        Net of refunds and, where a discount is given, as of the end.
+        The value is net of refunds, and discounted to the end.
 
         Args:
-            horizon: From the end of observation.
-            effect: What a treatment that starts at the end does; None: no treatment.
-            discount: What money later is worth at the end; None: as much as now.
-            margin: Share of the value that is kept.
+            horizon: Length of the forecast from the end of observation.
+            effect: Effect of a treatment that starts at the end; no treatment if None.
+            discount: Discount rate; no discount if None.
+            margin: Margin as a share of value.
 
         Returns:
-            Shape (n_people,), in the order of `people`; 0 for who has dropped out.
+            Values of shape (n_people,), in the order of `people`; 0 after dropout.
         """
         schedule = schedule_of(self.config, self._end, horizon, effect)
         rate = 0.0 if discount is None else discount.rate(TimeUnit.DAY)
@@ -78,13 +86,13 @@ def schedule_of(
     length: Span,
     effect: TreatmentEffect | None = None,
 ) -> Schedule:
-    """Return the factors on rate and dropout from `begin` (days from the start) on.
+    """Return the factors on rate and dropout from `begin` on.
 
     Args:
-        config: The retailer, for its seasons.
+        config: The retailer, with its seasons.
         begin: Days from the first day of the window.
-        length: How long the schedule is.
-        effect: The treatment of who gets one.
+        length: Length of the schedule.
+        effect: The effect of a treatment that starts at `begin`.
     """
     total = length.to(TimeUnit.DAY)
     held = total

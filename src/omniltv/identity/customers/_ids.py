@@ -1,7 +1,6 @@
 """Customer ids that depend only on the records and are stable over runs."""
 
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Iterator, Sequence
 from hashlib import blake2b
 from itertools import count
 
@@ -26,7 +25,7 @@ def customer_ids(
     keys: Sequence[Texts],
     clusters: Codes,
     previous: Texts,
-    taken: AbstractSet[str],
+    taken: Container[str],
     *,
     prefix: str = "c",
 ) -> Texts:
@@ -40,7 +39,7 @@ def customer_ids(
         keys: Source and id within it of each record, of shape (n_records,) each, sorted.
         clusters: Cluster of each record.
         previous: Customer id of each record in the previous run, None if it had none.
-        taken: All ids of the previous run, which new customers cannot get.
+        taken: Ids that new customers cannot get: all that were given out before.
         prefix: Prefix of new ids.
     """
     number = pd.factorize(clusters)[0].astype(np.int64)
@@ -53,10 +52,10 @@ def customer_ids(
     names[new[free]] = wanted[free]
     others = new[~free]
     if len(others):
-        gone = {*taken, *wanted[free].tolist()}
+        gone = {*names[pd.notna(names)].tolist()}
         for cluster, rows in zip(others, Column(number, names).rows_of(others), strict=True):
             more = _more([key[rows] for key in keys], prefix)
-            names[cluster] = next(name for name in more if name not in gone)
+            names[cluster] = next(name for name in more if name not in gone and name not in taken)
             gone.add(names[cluster])
     return names[number]
 

@@ -113,6 +113,11 @@ def customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, str]:
 
     Raises:
         DataError: As `ids_of`.
+
+    Examples:
+        >>> stored = pd.DataFrame({"source": ["ec"], "record_id": [1], "customer_id": ["a"]})
+        >>> customers_of(stored, "crosswalk")
+        {('ec', '1'): 'a'}
     """
     return {
         (key[0], key[1]): customer for key, customer in ids_of(crosswalk, what, _CUSTOMER).items()
@@ -124,6 +129,11 @@ def ids_of(frame: IntoFrame, what: str, names: Sequence[str]) -> dict[tuple[str,
 
     Raises:
         DataError: If a column is missing, an id is missing, or two rows have the same key.
+
+    Examples:
+        >>> homes = pd.DataFrame({"customer_id": ["a", "b"], "household_id": ["h", "h"]})
+        >>> ids_of(homes, "households", ("customer_id", "household_id"))
+        {('a',): 'h', ('b',): 'h'}
     """
     table, _ = read_frame(frame, what)
     require(table.columns, names, what, f"{what} needs the columns {', '.join(names)}")
@@ -148,6 +158,11 @@ def keys_of(table: Eager, what: str) -> list[RecordKey]:
 
     Raises:
         DataError: If a column is missing.
+
+    Examples:
+        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": [1.0, None]})
+        >>> keys_of(read_frame(bought, "transactions")[0], "transactions")
+        [('ec', '1'), ('ec', '')]
     """
     names = ("source", "record_id")
     require(table.columns, names, what, f"{what} needs source and record_id of every row")
@@ -158,7 +173,15 @@ def keys_of(table: Eager, what: str) -> list[RecordKey]:
 def customers_of_rows(
     table: Eager, what: str, customer_of: Mapping[RecordKey, object]
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Return the customer of each row, and the reason why a row has none, ``""`` if it has one."""
+    """Return the customer of each row, and the reason why a row has none, ``""`` if it has one.
+
+    Examples:
+        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["1", "2"]})
+        >>> table, _ = read_frame(bought, "transactions")
+        >>> customer, reason = customers_of_rows(table, "transactions", {("ec", "1"): "a"})
+        >>> customer.tolist(), reason.tolist()
+        (['a', None], ['', 'record_id: not in the crosswalk'])
+    """
     keys = keys_of(table, what)
     customer, reason = np.empty(len(keys), dtype=object), np.full(len(keys), "", dtype=object)
     customer[:] = [customer_of.get(key) for key in keys]
@@ -170,7 +193,13 @@ def customers_of_rows(
 def attached(
     transactions: IntoFrameT, customer_of: Mapping[RecordKey, object]
 ) -> Attached[IntoFrameT]:
-    """Return transactions with their customer, given the customer of each record."""
+    """Return transactions with their customer, given the customer of each record.
+
+    Examples:
+        >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["1", "2"]})
+        >>> attached(bought, {("ec", "1"): "a"}).valid["customer_id"].tolist()
+        ['a']
+    """
     table, kind = read_frame(transactions, "transactions")
     customer, reason = customers_of_rows(table, "transactions", customer_of)
     known = reason == ""

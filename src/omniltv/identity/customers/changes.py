@@ -49,7 +49,12 @@ def crosswalk_changes(before: IntoFrame, after: IntoFrameT) -> IntoFrameT:
 def changes_between(
     before: Mapping[RecordKey, str], after: Mapping[RecordKey, str]
 ) -> dict[str, list[object]]:
-    """Return the columns of `crosswalk_changes`, given customer ids by record."""
+    """Return the columns of `crosswalk_changes`, given customer ids by record.
+
+    Examples:
+        >>> changes_between({("ec", "1"): "a"}, {("ec", "1"): "a", ("ec", "2"): "b"})["change"]
+        ['new record']
+    """
     moved = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     went = _went(before, after)
     rows = [

@@ -24,7 +24,8 @@ class BestFirstClusterer:
     A link joins two clusters if together they have at most one record of each unique
     source, and if the total evidence of all compared pairs between them is for one person.
     A record without a given name therefore cannot join a husband and his wife. Manual
-    decisions come first and override unique sources.
+    decisions come first and override unique sources. A record that a decision separates from
+    another is placed last, so the others stay together without it.
 
     Examples:
         >>> import pandas as pd
@@ -62,7 +63,8 @@ class BestFirstClusterer:
         ends = place[left[open_]], place[right[open_]]
         for a, b, bits in zip(*(values.tolist() for values in (*ends, weight)), strict=True):
             forest.weigh(a, b, bits)
-        best = np.lexsort((*ends[::-1], -pairs.weight[open_]))
+        last = np.isin(left[open_], pairs.leaving) | np.isin(right[open_], pairs.leaving)
+        best = np.lexsort((*ends[::-1], -pairs.weight[open_], last & (weight < DECIDED / 2)))
         for a, b in zip(*(end[best[links[open_][best]]].tolist() for end in ends), strict=True):
             forest.join(a, b)
         result = component.copy()

@@ -81,11 +81,11 @@ class SplinkEngine:
     scores. A `SqlComparison` is evaluated in the database, any other comparison in Python.
 
     Args:
-        memory_limit: What DuckDB may take before it works on disk, such as ``"8GB"``;
-            most of the machine's where None.
-        threads: How many DuckDB may use; one a core where None.
-        temp_directory: Where it puts what does not fit into memory, until the link is done.
-        database: Makes the database to work in instead: a new ``splink.DuckDBAPI`` or
+        memory_limit: Memory that DuckDB may use before it works on disk, such as ``"8GB"``;
+            most of the memory of the machine if None.
+        threads: Number of threads of DuckDB; one per core if None.
+        temp_directory: Folder for data that does not fit into memory, until the link is done.
+        database: Returns another database to work in: a new ``splink.DuckDBAPI`` or
             ``splink.SparkAPI`` at each call. What the engine puts into it is removed again.
 
     Raises:

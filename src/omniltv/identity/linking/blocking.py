@@ -79,7 +79,18 @@ def candidates(
     max_block: int,
     new: NDArray[np.bool_] | None = None,
 ) -> Candidates:
-    """Return the union of all rules' pairs, and which rule proposed which pair."""
+    """Return the union of all rules' pairs, and which rule proposed which pair.
+
+    Examples:
+        >>> columns = {"phone": Column.of(["1", "1", None]), "email": Column.of(["x", "x", "x"])}
+        >>> records = Records(np.array(["ec"] * 3), np.array(list("abc")), columns)
+        >>> rules = [KeyBlocker(name, (name,)) for name in columns]
+        >>> found = candidates(records, rules, max_block=10)
+        >>> list(zip(found.left.tolist(), found.right.tolist()))
+        [(0, 1), (0, 2), (1, 2)]
+        >>> found.proposed.tolist()  # by phone, by email
+        [[True, True], [False, True], [False, True]]
+    """
     proposals = {
         rule.name: rule.propose(records, max_block=max_block, new=new) for rule in blockers
     }
@@ -87,7 +98,15 @@ def candidates(
 
 
 def united(proposals: Mapping[str, Proposal], *, n_records: int) -> Candidates:
-    """Return the union of proposals by rule, and which rule proposed which pair."""
+    """Return the union of proposals by rule, and which rule proposed which pair.
+
+    Examples:
+        >>> phone = Proposal(np.array([0]), np.array([1]))
+        >>> email = Proposal(np.array([0, 0]), np.array([1, 2]))
+        >>> found = united({"phone": phone, "email": email}, n_records=3)
+        >>> found.proposed.tolist()
+        [[True, True], [False, True]]
+    """
     n, rules = max(1, n_records), max(1, len(proposals))
     # One number per pair and rule: after sorting, the rules of a pair are adjacent.
     parts = [

@@ -2,7 +2,8 @@
 
 Decisions are rows of a table that is passed to `stitch` in every run. A decision counts as
 `DECIDED` bits of evidence, far more than any pair of records has. It therefore takes effect
-before clustering, and `Resolution.why` shows it.
+before clustering, and `Resolution.why` shows it. If two records are decided to be two people,
+the first of them leaves the customer, and records that fit both stay with the second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,21 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
-from omniltv._frames import read_frame, require
+from omniltv._frames import Eager, read_frame, require
 from omniltv.errors import DataError
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.protocols import DECIDED, Candidates, ScoredPairs
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, RecordKey, Records
 
-__all__ = ["DECISION_COLUMNS", "Decisions", "decide", "decisions_about", "read_decisions"]
+__all__ = [
+    "DECISION_COLUMNS",
+    "Decisions",
+    "decide",
+    "decisions_about",
+    "read_decisions",
+    "read_pairs",
+]
 
 
 DECISION_COLUMNS = ("source_a", "record_id_a", "source_b", "record_id_b", "same")
@@ -38,12 +46,22 @@ class Decisions:
         left: Positions of the left records, shape (n_decisions,); below ``right``.
         right: Positions of the right records.
         same: Whether they are one person.
+        leaving: Positions of the records named first in decisions that separate two records.
         unused: Rows of the table that could not be used, with the reason, as columns.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> row = ("ec", "1", "ec", "9", True)
+        >>> columns = {name: [value] for name, value in zip(DECISION_COLUMNS, row, strict=True)}
+        >>> decisions = decisions_about(columns, records)
+        >>> len(decisions), decisions.unused["reason"]
+        (0, ['no such record'])
     """
 
     left: Codes
     right: Codes
     same: NDArray[np.bool_]
+    leaving: Codes
     unused: Mapping[str, Sequence[str]]
 
     def __len__(self) -> int:
@@ -58,17 +76,35 @@ def read_decisions(frame: IntoFrame | None) -> dict[str, list[object]]:
 
     Raises:
         DataError: If a column is missing, or ``same`` is not true or false.
+
+    Examples:
+        >>> import pandas as pd
+        >>> rows = [("ec", 1, "store", 7, True)]
+        >>> read_decisions(pd.DataFrame(rows, columns=DECISION_COLUMNS))["record_id_b"]
+        ['7']
     """
     if frame is None:
         return {name: [] for name in DECISION_COLUMNS}
     table, _ = read_frame(frame, "decisions")
     hint = f"decisions need the columns {', '.join(DECISION_COLUMNS)}"
     require(table.columns, DECISION_COLUMNS, "decisions", hint)
-    columns: dict[str, list[object]] = {
-        name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS
-    }
-    columns["same"] = list(_truth(table["same"].to_list()))
-    return columns
+    return {**read_pairs(table), "same": list(_truth(table["same"].to_list()))}
+
+
+def read_pairs(table: Eager) -> dict[str, list[object]]:
+    """Return the two records of each row of a table of decisions, as columns.
+
+    Raises:
+        DataError: If a column is missing.
+
+    Examples:
+        >>> import pandas as pd
+        >>> row = {"source_a": ["ec"], "record_id_a": [1], "source_b": ["pos"], "record_id_b": [2]}
+        >>> read_pairs(read_frame(pd.DataFrame(row), "decisions")[0])["record_id_a"]
+        ['1']
+    """
+    require(table.columns, _ENDS, "decisions", f"decisions need the columns {', '.join(_ENDS)}")
+    return {name: [normalise.key(value) for value in table[name].to_list()] for name in _ENDS}
 
 
 def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
@@ -80,6 +116,14 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
 
     Raises:
         DataError: If decisions contradict each other.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> row = ("ec", "2", "ec", "1", True)
+        >>> columns = {name: [value] for name, value in zip(DECISION_COLUMNS, row, strict=True)}
+        >>> decisions = decisions_about(columns, records)
+        >>> decisions.left.tolist(), decisions.right.tolist(), decisions.same.tolist()
+        ([0], [1], [True])
     """
     rows = [tuple(map(str, row)) for row in zip(*(columns[name] for name in _ENDS), strict=True)]
     position = records.position if rows else {}
@@ -91,16 +135,27 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
     ]
     usable = np.array([not reason for reason in reasons], dtype=np.bool_)
     same = np.array(columns["same"], dtype=np.bool_)[usable]
-    left, right = np.sort(np.array(ends, dtype=np.int64).reshape(-1, 2), axis=1).T
+    given = np.array(ends, dtype=np.int64).reshape(-1, 2)
+    left, right = np.sort(given, axis=1).T
     _check_agreement(left, right, same, records)
     pairs, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
     unused = [(*row, reason) for row, reason in zip(rows, reasons, strict=True) if reason]
     told = {name: [row[k] for row in unused] for k, name in enumerate((*_ENDS, "reason"))}
-    return Decisions(pairs[0], pairs[1], same[first], told)
+    return Decisions(pairs[0], pairs[1], same[first], np.unique(given[~same, 0]), told)
 
 
 def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
-    """Return the pairs with the decisions added, as evidence that nothing outweighs."""
+    """Return the pairs with the decisions added, as evidence that nothing outweighs.
+
+    Examples:
+        >>> from omniltv.data import simulate_retailer
+        >>> from omniltv.identity import stitch
+        >>> pairs = stitch(simulate_retailer(50, seed=1).records).compared
+        >>> first = pairs.candidates.left[:1], pairs.candidates.right[:1]
+        >>> apart = Decisions(*first, np.array([False]), first[0], {})
+        >>> float(decide(pairs, apart, 10_000).probability[0])
+        0.0
+    """
     if not len(decisions):
         return pairs
     found = pairs.candidates
@@ -128,6 +183,7 @@ def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPa
         },
         levels=pairs.levels,
         model=pairs.model,
+        leaving=decisions.leaving,
     )
 
 

@@ -205,6 +205,10 @@ class LinkModel:
     factors: Mapping[str, float] = field(default_factory=dict)
 
 
+def _nobody() -> Codes:
+    return np.empty(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoredPairs:
     """Candidate pairs with the evidence that they are one person.
@@ -217,6 +221,8 @@ class ScoredPairs:
         grades: Level of each pair by comparison, of shape (n_pairs,) each.
         levels: Names of the levels by comparison.
         model: The model that scored the pairs.
+        leaving: Positions of the records that a manual decision separates from another
+            record; the clusterer places them after the other records.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -232,6 +238,7 @@ class ScoredPairs:
     grades: Mapping[str, NDArray[np.int8]]
     levels: Mapping[str, tuple[str, ...]]
     model: LinkModel
+    leaving: Codes = field(default_factory=_nobody)
 
     @cached_property
     def weight(self) -> NDArray[np.float64]:

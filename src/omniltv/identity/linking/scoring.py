@@ -66,6 +66,12 @@ class Classes:
         m: For two records of one person; one array of shape (n_levels,) per comparison.
         household: For two people of one household.
         u: For unrelated people.
+
+    Examples:
+        >>> rare, equal = (np.array([0.01, 0.99]),), (np.array([0.9, 0.1]),)
+        >>> given_name = Classes(m=equal, household=rare, u=rare)  # a family shares no given name
+        >>> float(np.log2(given_name.m[0][0] / given_name.u[0][0]).round(1))  # bits for agreement
+        6.5
     """
 
     m: tuple[Floats, ...]
@@ -89,6 +95,29 @@ def learn(
         vectors: Their levels.
         chance: Comparisons of random pairs.
         rules: The blockers, in the order of ``found.rules``.
+
+    Examples:
+        >>> from omniltv.identity.linking._chance import sampled
+        >>> from omniltv.identity.linking._recordlinkage import grades
+        >>> from omniltv.identity.linking.blocking import KeyBlocker, candidates
+        >>> from omniltv.identity.linking.comparisons import ValueComparison
+        >>> from omniltv.identity.records.columns import Column
+        >>> columns = {name: Column.of("abcdefghijklmnoabcde") for name in ("name", "phone")}
+        >>> numbers = np.arange(20).astype(str).astype(object)
+        >>> records = Records(np.full(20, "ec", dtype=object), numbers, columns)
+        >>> name = ValueComparison("name", "name", coincidence=0.001)
+        >>> comparisons = name, ValueComparison("phone", "phone", shared=True)
+        >>> rules = [KeyBlocker("phone", ("phone",), ("phone",))]
+        >>> found = candidates(records, rules, max_block=9)
+        >>> sample = sampled(records, comparisons, seed=1)
+        >>> levels, drawn = (
+        ...     grades(records, pairs.left, pairs.right, comparisons) for pairs in (found, sample)
+        ... )
+        >>> vectors = ComparisonVectors(comparisons, levels)
+        >>> chance = SampledComparisons(sample, ComparisonVectors(comparisons, drawn))
+        >>> model = learn(records, found, vectors, chance, rules=rules)
+        >>> bool(model.m["name"][0] > model.u["name"][0])
+        True
     """
     u = strangers(chance, len(records))
     classes = train(vectors, found.proposed, u, rules)
@@ -105,7 +134,23 @@ def learn(
 def score(
     records: Records, found: Candidates, vectors: ComparisonVectors, model: LinkModel
 ) -> ScoredPairs:
-    """Return the candidates with probability and evidence."""
+    """Return the candidates with probability and evidence.
+
+    Examples:
+        >>> from omniltv.identity.linking.comparisons import ValueComparison
+        >>> from omniltv.identity.records.columns import Column
+        >>> columns = {"phone": Column.of(["1", "1"])}
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["a", "b"]), columns)
+        >>> found = Candidates(np.array([0]), np.array([1]), ("phone",), np.array([[True]]), {})
+        >>> phone = ValueComparison("phone", "phone", shared=True)
+        >>> vectors = ComparisonVectors((phone,), np.array([[0]], dtype=np.int8))  # the same phone
+        >>> m, u = {"phone": np.array([0.8, 0.2])}, {"phone": np.array([0.001, 0.999])}
+        >>> share = np.full((2, 2), 0.01)
+        >>> model = LinkModel(m, u, u, ("ec",), match_share=share, household_share=share)
+        >>> bits = score(records, found, vectors, model).bits["phone"]
+        >>> round(float(bits[0]), 2)  # log2(0.8 / 0.001)
+        9.64
+    """
     bits = _evidence(records, found, vectors, model)
     scored = ScoredPairs(
         candidates=found,
@@ -131,6 +176,17 @@ def train(
         proposed: Which rule proposed which pair, shape (n_pairs, n_rules).
         u: Level probabilities of unrelated people.
         rules: The blockers, in the order of ``proposed``.
+
+    Examples:
+        >>> from omniltv.identity import KeyBlocker, ValueComparison
+        >>> name = ValueComparison("name", "full_reading", coincidence=0.01)
+        >>> phone = ValueComparison("phone", "phone", shared=True)
+        >>> vectors = ComparisonVectors((name, phone), np.zeros((500, 2), dtype=np.int8))
+        >>> u = (np.array([0.01, 0.99]), np.array([0.001, 0.999]))
+        >>> rule = KeyBlocker("phone", ("phone",), ("phone",))
+        >>> classes = train(vectors, np.ones((500, 1), dtype=bool), u, [rule])
+        >>> bool(classes.m[0][0] > 0.95)  # all pairs with the same phone have the same name
+        True
     """
     comparisons = vectors.comparisons
     start = _default_classes(comparisons, u)

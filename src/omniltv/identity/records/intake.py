@@ -30,10 +30,13 @@ __all__ = [
     "Known",
     "Masked",
     "Rows",
+    "columns_of",
+    "full_reading",
     "mask_shared",
     "masked_values",
     "normal_values",
     "normalise_records",
+    "origin_of",
     "read_records",
     "rows_of",
     "without_values",
@@ -63,6 +66,11 @@ class Rows:
         source: Source of each row, of shape (n_rows,).
         record_id: Id of each row within its source.
         raw: The personal columns that the list has, as given.
+
+    Examples:
+        >>> rows = Rows(np.array(["store", "ec"]), np.array(["1", "7"]), {})
+        >>> rows.keys(), rows.order.tolist()
+        ([('store', '1'), ('ec', '7')], [1, 0])
     """
 
     source: Values
@@ -88,6 +96,12 @@ class Intake[FrameT]:
         report: Rows kept and set aside, by reason.
         kind: Kind of frame that the list was.
         whole_ids: Whether its record ids are whole numbers.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": "ec", "record_id": ["1", None], "phone": ["1", "2"]})
+        >>> intake, _ = read_records(table, normalised=False, spelling=Spelling())
+        >>> intake.n_rows, dict(intake.reasons)
+        (2, {'record_id: missing': 1})
     """
 
     rows: Rows
@@ -119,6 +133,10 @@ class Masked:
         column: Name of the field.
         value: The value.
         rows: Positions of the records that had it.
+
+    Examples:
+        >>> Masked("phone", "0312345678", np.array([0, 4, 7]))  # the value is not shown
+        Masked(column='phone')
     """
 
     column: str
@@ -133,6 +151,13 @@ class Known:
     Attributes:
         names: Values of each name column, of records that have both names.
         readings: Most common reading of each written name, for ``family`` and ``given``.
+
+    Examples:
+        >>> written = Column.of(["花子", "花子"])
+        >>> readings = {"given_written": written, "given_reading": Column.of(["hanako", None])}
+        >>> families = {"family_written": written, "family_reading": written}
+        >>> Known.of(readings | families).readings["given"]
+        {'花子': 'hanako'}
     """
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -143,7 +168,7 @@ class Known:
         """Return the names in the columns of records."""
         names: dict[str, frozenset[str]] = {}
         for kind in ("written", "reading"):
-            if f"family_{kind}" in columns:
+            if {f"family_{kind}", f"given_{kind}"} <= columns.keys():
                 family, given = columns[f"family_{kind}"], columns[f"given_{kind}"]
                 both = (family.codes != MISSING) & (given.codes != MISSING)
                 for name, column in (("family", family), ("given", given)):
@@ -182,6 +207,12 @@ def read_records(
 
     Warns:
         DataWarning: If every personal column is missing.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["090-1234-5678"]})
+        >>> intake, records = read_records(table, normalised=False, spelling=Spelling())
+        >>> records.columns["phone"].values.tolist()
+        ['+819012345678']
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
@@ -203,7 +234,14 @@ def read_records(
 
 
 def rows_of(table: Eager, names: Iterable[str]) -> Rows:
-    """Return the rows of a list with some of its personal columns."""
+    """Return the rows of a list with some of its personal columns.
+
+    Examples:
+        >>> table = pd.DataFrame({"source": ["ec"], "record_id": [1.0], "phone": ["090-1234-5678"]})
+        >>> rows = rows_of(read_frame(table, "records")[0], ["phone"])
+        >>> rows.keys(), rows.raw["phone"].tolist()
+        ([('ec', '1')], ['090-1234-5678'])
+    """
     source, record_id = (
         _each(normalise.key, objects(table[name].to_list()), "") for name in ("source", "record_id")
     )
@@ -217,6 +255,13 @@ def normalise_records(rows: Rows, spelling: Spelling, known: Known | None = None
         rows: Valid rows.
         spelling: How values are read.
         known: Names of other records; only those of these rows are used if None.
+
+    Examples:
+        >>> email = {"email": np.array(["Ann@Example.JP", "n/a"], dtype=object)}
+        >>> rows = Rows(np.array(["ec", "ec"]), np.array(["2", "1"]), email)
+        >>> records = normalise_records(rows, Spelling())
+        >>> records.ids(), records.columns["email"].codes.tolist()
+        ([('ec', '1'), ('ec', '2')], [-1, 0])
     """
     n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
     return _records(rows, _fields(raw, n, spelling) | _names(raw, n, known or Known()))
@@ -227,6 +272,13 @@ def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[M
 
     Too many are more than ``max_sharing`` records and, where the values belong to a
     family, more than a few family names; for birth dates, many times the mean.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678"] * 3 + ["09012345678"])}
+        >>> records = Records(np.array(["ec"] * 4), np.array(list("abcd")), phone)
+        >>> clean, masked = mask_shared(records, max_sharing=2)
+        >>> clean.columns["phone"].codes.tolist(), masked[0].rows.tolist()
+        ([-1, -1, -1, 1], [0, 1, 2])
     """
     masked, values = [], {}
     for name in [name for name in _MASKED if name in records.columns]:
@@ -243,6 +295,13 @@ def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Re
     """Return records without some values by column, and with derived columns.
 
     The values are put aside in columns ``masked_…``, which nothing compares.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678", "09012345678"])}
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), phone)
+        >>> clean = without_values(records, {"phone": frozenset(["0312345678"])})
+        >>> sorted(clean.columns)
+        ['masked_phone', 'phone', 'phone_tail']
     """
     columns = dict(records.columns)
     for name in masked.keys() & columns.keys():
@@ -254,12 +313,30 @@ def without_values(records: Records, masked: Mapping[str, frozenset[str]]) -> Re
 
 
 def masked_values(records: Records) -> dict[str, frozenset[str]]:
-    """Return the values that were put aside, by column."""
+    """Return the values that were put aside, by column.
+
+    Examples:
+        >>> phone = {"phone": Column.of(["0312345678", "09012345678"])}
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), phone)
+        >>> masked_values(without_values(records, {"phone": frozenset(["0312345678"])}))
+        {'phone': frozenset({'0312345678'})}
+    """
     aside = {name: column for name, column in records.columns.items() if name.startswith(_ASIDE)}
     return {
         name.removeprefix(_ASIDE): frozenset(column.values[column.count > 0].tolist())
         for name, column in aside.items()
     }
+
+
+def origin_of(column: str) -> str:
+    """Return the field that a column is derived from, or the column itself.
+
+    Examples:
+        >>> origin_of("phone_tail"), origin_of("masked_email"), origin_of("gender")
+        ('phone', 'email', 'gender')
+    """
+    name = column.removeprefix(_ASIDE)
+    return _DERIVED[name][0] if name in _DERIVED else name
 
 
 def _derived(columns: Mapping[str, Column], name: str) -> Column:
@@ -303,7 +380,7 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
 
 def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:
     source, record_id = rows.source[rows.order], rows.record_id[rows.order]
-    return Records(source, record_id, _columns(fields))
+    return Records(source, record_id, columns_of(fields))
 
 
 def _each(
@@ -316,7 +393,12 @@ def _each(
 
 
 def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
-    """Return values of a personal field in their one spelling, None for placeholders."""
+    """Return values of a personal field in their one spelling, None for placeholders.
+
+    Examples:
+        >>> normal_values("phone", ["090-1234-5678", "n/a"], Spelling()).tolist()
+        ['+819012345678', None]
+    """
     return _each(_normalisers(spelling).get(name, normalise.plain), values)
 
 
@@ -361,7 +443,7 @@ def _names(raw: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]
         usual = {**_usual(Column.of(written), Column.of(sound)), **known.readings.get(name, {})}
         silent = np.flatnonzero(pd.isna(sound))
         sound[silent] = objects(map(usual.get, written[silent].tolist()))
-    result["full_reading"] = _full(result["family_reading"], result["given_reading"])
+    result["full_reading"] = full_reading(result["family_reading"], result["given_reading"])
     return result
 
 
@@ -402,8 +484,13 @@ def _cut(
     return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
 
 
-def _full(family: Values, given: Values) -> Values:
-    """Return both readings as one text, in the order of the alphabet, None where one lacks."""
+def full_reading(family: Values, given: Values) -> Values:
+    """Return both readings as one text, in alphabetical order, None if one is missing.
+
+    Examples:
+        >>> full_reading(objects(["sato", "ito"]), objects(["ken", None])).tolist()
+        ['ken sato', None]
+    """
     name = joint(factorized(family)[0], factorized(given)[0])
     rows = np.flatnonzero(name != MISSING)
     first = rows[~pd.Series(name[rows]).duplicated().to_numpy()]
@@ -442,8 +529,15 @@ def _too_many(
     return too_many | (families > _FAMILIES)
 
 
-def _columns(fields: Mapping[str, Values]) -> dict[str, Column]:
-    """Return the filled fields as columns; both names share their distinct values."""
+def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
+    """Return the filled fields as columns; family and given names share their distinct values.
+
+    Examples:
+        >>> nothing = objects([None])
+        >>> names = dict.fromkeys(("family_written", "family_reading", "given_reading"), nothing)
+        >>> list(columns_of(names | {"given_written": objects(["ken"]), "email": nothing}))
+        ['given_written']
+    """
     columns = {}
     for kind in ("written", "reading"):
         both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))

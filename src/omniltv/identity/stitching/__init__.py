@@ -1,5 +1,6 @@
 """Customer lists to customers, and what can be asked of the result."""
 
+from omniltv.identity.stitching.evidence import Evidence
 from omniltv.identity.stitching.profile import (
     ProfileRules,
     Survivor,
@@ -12,7 +13,6 @@ from omniltv.identity.stitching.quality import (
     reliability,
 )
 from omniltv.identity.stitching.resolution import (
-    Evidence,
     Resolution,
     ResolutionSummary,
 )

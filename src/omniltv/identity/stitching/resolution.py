@@ -11,73 +11,27 @@ from numpy.typing import NDArray
 
 from omniltv._frames import DataType, FrameKind
 from omniltv.data.report import IntakeReport, Tolerance
-from omniltv.errors import ConfigError, DataError
-from omniltv.identity.customers._households import households_of
+from omniltv.errors import ConfigError
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
-from omniltv.identity.linking._refinement import informative
 from omniltv.identity.linking.protocols import LinkModel, ScoredPairs
-from omniltv.identity.records import normalise
-from omniltv.identity.records._codes import distinct_rows, objects
-from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
+from omniltv.identity.records._codes import objects
+from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Masked
+from omniltv.identity.stitching.evidence import Evidence, LinkedRecords
 from omniltv.identity.stitching.spec import LinkSpec
 
 __all__ = [
-    "Evidence",
     "LinkageState",
     "RecordFrames",
     "Resolution",
     "ResolutionSummary",
-    "link_columns",
     "previous_of",
-    "rules_of",
 ]
 
 
 _NUMBERS = {"probability": nw.Float64}
 _HOUSEHOLD = ("customer_id", "household_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """The evidence on whether two records are one customer. Holds no personal values.
-
-    Attributes:
-        first: (source, record_id) of the first record.
-        second: (source, record_id) of the second record.
-        same_customer: Whether they belong to one customer.
-        probability: Probability that they are one person, by their own evidence; NaN if no
-            rule proposed the pair.
-        rules: The rules that proposed the pair.
-        levels: The level of each comparison.
-        bits: Evidence in bits by name; the sum is the log2 odds.
-
-    Examples:
-        >>> evidence = Evidence(("ec", "1"), ("store", "7"), True, float("nan"), (), {}, {})
-        >>> print(evidence)
-        ec/1 and store/7: one customer; no rule proposed the pair, other records connect them
-    """
-
-    first: RecordKey
-    second: RecordKey
-    same_customer: bool
-    probability: float
-    rules: tuple[str, ...]
-    levels: Mapping[str, str]
-    bits: Mapping[str, float]
-
-    def __str__(self) -> str:
-        verdict = "one customer" if self.same_customer else "two customers"
-        head = f"{'/'.join(self.first)} and {'/'.join(self.second)}: {verdict}"
-        if not self.rules:
-            others = ", other records connect them" if self.same_customer else ""
-            return f"{head}; no rule proposed the pair{others}"
-        lines = [f"{head}, probability {self.probability:.4f}, proposed by {', '.join(self.rules)}"]
-        for name, bits in self.bits.items():
-            lines.append(f"  {name:<14}{self.levels.get(name, ''):<18}{bits:+8.2f} bits")
-        lines.append(f"  {'sum':<32}{sum(self.bits.values()):+8.2f} bits")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +132,18 @@ class LinkageState:
         judged: The pairs with manual decisions added.
         decisions: All decisions, as columns.
         unique: Code of each record's source, if a person has at most one record in it.
+
+    Examples:
+        >>> from omniltv.identity.stitching.spec import unique_codes
+        >>> from omniltv.identity.stitching.stitch import default_engine
+        >>> phone, spec = Column.of(["1", "1"]), LinkSpec(unique_sources=("app",))
+        >>> records = Records(np.array(["app", "ec"]), np.array(["7", "8"]), {"phone": phone})
+        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
+        >>> unique = unique_codes(records.source, spec.unique_sources)
+        >>> state = LinkageState(spec, records, (), pairs, pairs, {}, unique)
+        >>> len(state.judged.candidates), state.unique.tolist()
+        (1, [0, -1])
     """
 
     spec: LinkSpec
@@ -274,23 +240,7 @@ class Resolution[FrameT]:
         Raises:
             DataError: If a record is not in the crosswalk.
         """
-        first, second = (self._find(key) for key in (a, b))
-        low, high = sorted(self._state.records.position[key] for key in (first, second))
-        same = self._customer[low] == self._customer[high]
-        pairs = self._state.judged
-        found = np.flatnonzero((pairs.candidates.left == low) & (pairs.candidates.right == high))
-        if not len(found):
-            return Evidence(first, second, same, float("nan"), (), {}, {})
-        row = int(found[0])
-        return Evidence(
-            first=first,
-            second=second,
-            same_customer=same,
-            probability=float(pairs.probability[row]),
-            rules=rules_of(pairs, row),
-            levels={name: _level(pairs, name, row) for name in pairs.grades},
-            bits={name: float(bits[row]) for name, bits in pairs.bits.items()},
-        )
+        return self._linked.why(a, b)
 
     def review(self, n: int) -> FrameT:
         """Return the pairs that are most useful to review, the most uncertain first.
@@ -314,13 +264,7 @@ class Resolution[FrameT]:
             >>> len(stitch(simulate_retailer(150, seed=1).records).review(10))
             10
         """
-        if n < 1:
-            raise ConfigError(f"n is at least 1, got {n}. Hint: review(50)")
-        pairs = self._state.judged
-        rows = informative(pairs, n)
-        columns = link_columns(self._state.records, pairs, rows, np.ones(len(rows), dtype=np.bool_))
-        names = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
-        return self._frames.build({name: columns[name] for name in names}, _NUMBERS)
+        return self._frames.build(self._linked.review(n), _NUMBERS)
 
     def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
         """Return the household of each customer, from shared phone, address and family name.
@@ -349,20 +293,8 @@ class Resolution[FrameT]:
             >>> homes["household_id"].nunique() < homes["customer_id"].nunique()
             True
         """
-        if not 0 < threshold < 1:
-            raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
         known = {} if previous is None else ids_of(previous, "previous", _HOUSEHOLD)
-        customer = Column.of(self._customer)
-        labels = households_of(
-            self._state.judged,
-            customer.codes,
-            clusterer=self._state.spec.clusterer,
-            threshold=threshold,
-        )
-        names = customer.values
-        before = objects(known.get((name,)) for name in names.tolist())
-        ids = customer_ids((names,), labels, before, {*known.values()}, prefix="h")
-        return self._frames.build({"customer_id": names.tolist(), "household_id": ids.tolist()})
+        return self._frames.build(self._linked.households(threshold=threshold, previous=known))
 
     def attach(
         self, transactions: IntoFrameT, *, tolerance: Tolerance | None = None
@@ -377,7 +309,7 @@ class Resolution[FrameT]:
             DataError: If one of the two columns is missing.
             IntakeError: If more is rejected than ``tolerance`` allows.
         """
-        found = attached(transactions, self._by_key)
+        found = attached(transactions, self._linked.customer_of)
         found.report.judge(tolerance)
         return found
 
@@ -426,54 +358,19 @@ class Resolution[FrameT]:
         return tuple(frames)
 
     @cached_property
-    def _by_key(self) -> Mapping[RecordKey, str]:
-        """Customer id by (source, record_id)."""
-        return dict(zip(self._state.records.ids(), self._customer.tolist(), strict=True))
-
-    def _find(self, key: RecordKey) -> RecordKey:
-        known = (normalise.key(key[0]), normalise.key(key[1]))
-        if known not in self._state.records.position:
-            hint = "give (source, record_id) as in the crosswalk"
-            raise DataError("no such record", column="record_id", rows=[key], hint=hint)
-        return known
+    def _linked(self) -> LinkedRecords:
+        state = self._state
+        return LinkedRecords(state.records, state.judged, self._customer, state.spec.clusterer)
 
 
 def previous_of(records: Records, customer_of: Mapping[RecordKey, str]) -> NDArray[np.object_]:
-    """Return the customer id of each record in a crosswalk, None if it has none."""
+    """Return the customer id of each record in a crosswalk, None if it has none.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> previous_of(records, {("ec", "2"): "a"}).tolist()
+        [None, 'a']
+    """
     if not customer_of:
         return np.full(len(records), None, dtype=object)
     return objects(customer_of.get(key) for key in records.ids())
-
-
-def rules_of(pairs: ScoredPairs, row: int) -> tuple[str, ...]:
-    """Return the names of the rules that proposed a pair."""
-    proposed = pairs.candidates.proposed[row]
-    return tuple(name for name, yes in zip(pairs.candidates.rules, proposed, strict=True) if yes)
-
-
-def _rule_names(pairs: ScoredPairs, rows: NDArray[np.intp]) -> NDArray[np.object_]:
-    """Return the names of the rules that proposed some pairs, as one text each."""
-    number, first = distinct_rows(pairs.candidates.proposed[rows])
-    return objects(", ".join(rules_of(pairs, int(row))) for row in rows[first])[number]
-
-
-def _level(pairs: ScoredPairs, name: str, row: int) -> str:
-    grade = int(pairs.grades[name][row])
-    return "missing" if grade == MISSING else pairs.levels[name][grade]
-
-
-def link_columns(
-    records: Records, pairs: ScoredPairs, rows: NDArray[np.intp], kept: NDArray[np.bool_]
-) -> dict[str, Sequence[object]]:
-    """Return the columns of the links table."""
-    left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
-    return {
-        "source_a": records.source[left].tolist(),
-        "record_id_a": records.record_id[left].tolist(),
-        "source_b": records.source[right].tolist(),
-        "record_id_b": records.record_id[right].tolist(),
-        "probability": pairs.probability[rows].tolist(),
-        "rules": _rule_names(pairs, rows).tolist(),
-        "kept": kept.tolist(),
-        **{f"bits_{name}": bits[rows].tolist() for name, bits in pairs.bits.items()},
-    }

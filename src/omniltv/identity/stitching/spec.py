@@ -82,6 +82,11 @@ class LinkSpec(BaseModel):
 
 
 def unique_codes(source: NDArray[np.object_], sources: Sequence[str]) -> NDArray[np.int64]:
-    """Return the code of each record's source if a person is in it at most once, else `MISSING`."""
+    """Return the code of each record's source if a person is in it at most once, else `MISSING`.
+
+    Examples:
+        >>> unique_codes(np.array(["app", "store", "app"], dtype=object), ["app"]).tolist()
+        [0, -1, 0]
+    """
     code = {name: number for number, name in enumerate(sources)}
     return np.array([code.get(name, MISSING) for name in source.tolist()], dtype=np.int64)

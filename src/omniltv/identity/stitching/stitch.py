@@ -1,7 +1,7 @@
 """The one call that takes customer lists to customers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,17 +22,17 @@ from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
+from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
     LinkageState,
     RecordFrames,
     Resolution,
     ResolutionSummary,
-    link_columns,
     previous_of,
 )
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 
-__all__ = ["default_engine", "stitch"]
+__all__ = ["Before", "default_engine", "stitch", "stitched"]
 
 
 _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
@@ -99,7 +99,60 @@ def stitch(
         >>> found.why(("store", "S1"), ("ec", "E1")).same_customer
         True
     """
-    spec = spec or LinkSpec()
+    known = {} if previous is None else customers_of(previous, "previous")
+    before = Before(lambda _: known, {*known.values()})
+    told = read_decisions(decisions)
+    return stitched(records, spec or LinkSpec(), told, before, tolerance=tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The customers of an earlier run.
+
+    Attributes:
+        customers: Returns the earlier customer id by record, given the normalised records.
+        issued: Ids that new customers cannot get.
+
+    Examples:
+        >>> before = Before(lambda records: {("ec", "1"): "ca"}, {"ca"})
+        >>> "ca" in before.issued
+        True
+    """
+
+    customers: Callable[[Records], Mapping[RecordKey, str]]
+    issued: Container[str]
+
+
+def stitched(
+    records: IntoFrameT,
+    spec: LinkSpec,
+    told: dict[str, list[object]],
+    before: Before,
+    *,
+    tolerance: Tolerance | None = None,
+) -> Resolution[IntoFrameT]:
+    """Return the result of `stitch`, given decisions as columns and the earlier customers.
+
+    Args:
+        records: Customer lists, as for `stitch`.
+        spec: How to link.
+        told: The result of `read_decisions`.
+        before: The customers of the earlier run.
+        tolerance: How much may be rejected; ``Tolerance()`` if None.
+
+    Raises:
+        IntakeError: As `stitch`.
+        DataError: As `stitch`.
+        ConfigError: As `stitch`.
+
+    Examples:
+        >>> import pandas as pd
+        >>> lists = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "phone": ["03-1234-5678"]})
+        >>> before = Before(lambda records: {("ec", "1"): "ca"}, {"ca"})
+        >>> found = stitched(lists, LinkSpec(), read_decisions(None), before)
+        >>> found.crosswalk["customer_id"].tolist()
+        ['ca']
+    """
     intake, normal = read_records(
         records, normalised=spec.normalised, spelling=spec.spelling, tolerance=tolerance
     )
@@ -115,7 +168,6 @@ def stitch(
         seed=spec.seed,
         model=spec.model,
     )
-    told = read_decisions(decisions)
     decided = decisions_about(told, normal)
     if spec.learn_from_decisions:
         pairs = refined(pairs, decided)
@@ -124,8 +176,7 @@ def stitch(
         judged, n_records=len(normal), links=spec.links(judged), unique=unique
     )
     state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
-    known = {} if previous is None else customers_of(previous, "previous")
-    return _resolution(_Found(intake, state, clusters, decided), intake, known)
+    return _resolution(_Found(intake, state, clusters, decided), intake, before)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,14 +212,14 @@ class _Found:
 
 
 def _resolution[FrameT](
-    found: _Found, intake: Intake[FrameT], previous: Mapping[RecordKey, str]
+    found: _Found, intake: Intake[FrameT], before: Before
 ) -> Resolution[FrameT]:
     records, frames = found.records, RecordFrames(intake.kind, intake.whole_ids)
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
-        previous_of(records, previous),
-        {*previous.values()},
+        previous_of(records, before.customers(records)),
+        before.issued,
     )
     probability = _belonging(found)
     links = np.flatnonzero(found.state.spec.links(found.pairs))
@@ -309,7 +360,16 @@ def _check_model(spec: LinkSpec) -> None:
 
 
 def default_engine() -> LinkEngine:
-    """Return the default engine of `stitch`."""
+    """Return the default engine of `stitch`.
+
+    Examples:
+        >>> phone, spec = Column.of(["1", "1"]), LinkSpec()
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {"phone": phone})
+        >>> pairs = default_engine().link(records, blockers=spec.blockers,
+        ...                               comparisons=spec.comparisons, max_block=50, seed=0)
+        >>> len(pairs.candidates)
+        1
+    """
     from omniltv.identity.linking._recordlinkage import (  # noqa: PLC0415 - takes seconds to load
         RecordLinkageEngine,
     )

@@ -1,17 +1,24 @@
-"""A folder whose newest version is complete, whatever was interrupted.
+"""A folder with numbered versions of a store: written atomically, checked when read.
 
-A version is a directory named by its number. It is written under another name and renamed
-once everything in it is on disk, so a reader finds the old version or the new one, whole.
-Two writers cannot both make the same version: the second one's rename fails. Older versions
-and what an interrupted writer left behind go when the next version is there, or, if that was
-interrupted, too, when the folder is opened next.
+A version is a directory named by its number. It is written under another name, and renamed
+when everything in it is on disk, so a reader finds the old version or the new one, complete.
+Two writers cannot both make the same version: the rename of the second fails. The next write
+removes older versions and the remains of interrupted writers; if it is interrupted as well,
+the next reader removes them.
+
+Each version has a manifest with the size and the SHA-256 checksum of every file. A version
+is refused if a file is missing, is not in the manifest, or differs from it. Only the owner
+can read the files, since they contain personal data.
 """
 
+import io
+import json
 import os
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +34,9 @@ __all__ = ["Saved", "arrow", "newest", "read", "remains", "write"]
 
 _VERSION = re.compile(r"v(\d{8})")
 _UNFINISHED = re.compile(r"unfinished-(\d{8})-[0-9a-f]+")
-_HEADER = "model.json"
+_HEADER, _MANIFEST = "model.json", "manifest.json"
 _TRIES = 5
+_OWNER_ONLY, _OWNER_FOLDER = 0o600, 0o700
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +44,9 @@ class Saved:
     """One version of the folder.
 
     Attributes:
-        version: Its number, 0 before there is any.
+        version: Its number, 0 if there is none.
         header: The text of ``model.json``.
-        tables: The Parquet files by name, without the ending.
+        tables: The Parquet files by name, without the suffix.
     """
 
     version: int
@@ -61,7 +69,7 @@ def arrow() -> ModuleType:
 
 
 def newest(folder: Path) -> int:
-    """Return the number of the newest version, 0 where there is none."""
+    """Return the number of the newest version, 0 if there is none."""
     try:
         names = [entry.name for entry in folder.iterdir() if _VERSION.fullmatch(entry.name)]
     except OSError:
@@ -73,7 +81,7 @@ def read(folder: Path) -> Saved:
     """Return the newest version.
 
     Raises:
-        StoreError: If there is none, or it cannot be read.
+        StoreError: If there is none, it cannot be read, or a file differs from the manifest.
     """
     for _ in range(_TRIES):
         version = newest(folder)
@@ -83,9 +91,11 @@ def read(folder: Path) -> Saved:
         try:
             saved = _read(folder / _name(version), version)
         except FileNotFoundError:
-            continue  # a writer has replaced it meanwhile
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{folder} is damaged: {type(error).__name__}") from error
+            if newest(folder) == version:
+                raise StoreError(_DAMAGED.format(folder, "a file is missing")) from None
+            continue  # a writer has replaced it
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(_DAMAGED.format(folder, type(error).__name__)) from error
         if newest(folder) == version:
             _tidy(folder, version)
             return saved
@@ -93,7 +103,7 @@ def read(folder: Path) -> Saved:
 
 
 def write(folder: Path, saved: Saved) -> None:
-    """Write a version, whole or not at all, and remove what it replaces.
+    """Write a version, completely or not at all, and remove the versions that it replaces.
 
     Raises:
         StoreError: If it cannot be written, or is there already.
@@ -101,10 +111,12 @@ def write(folder: Path, saved: Saved) -> None:
     lib = arrow()
     unfinished = folder / f"unfinished-{saved.version:08d}-{uuid4().hex}"
     try:
-        unfinished.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished.mkdir(mode=_OWNER_FOLDER)
         (unfinished / _HEADER).write_text(saved.header, encoding="utf-8")
         for name, table in saved.tables.items():
             lib.parquet.write_table(table, unfinished / f"{name}.parquet", compression="zstd")
+        _write_manifest(unfinished, saved.version)
         for path in (*unfinished.iterdir(), unfinished):
             _flush(path)
         if newest(folder) >= saved.version:
@@ -118,7 +130,8 @@ def write(folder: Path, saved: Saved) -> None:
     _tidy(folder, saved.version)
 
 
-_MEANWHILE = "{} was changed by somebody else meanwhile. Hint: open it and do it again"
+_MEANWHILE = "{} was changed by another writer. Hint: open it again and repeat the change"
+_DAMAGED = "{} is damaged: {}. Hint: restore the folder from a backup"
 
 
 def _name(version: int) -> str:
@@ -127,14 +140,56 @@ def _name(version: int) -> str:
 
 def _read(path: Path, version: int) -> Saved:
     lib = arrow()
-    header = (path / _HEADER).read_text(encoding="utf-8")
-    files = sorted(path.glob("*.parquet"))
-    tables = {file.stem: cast("pa.Table", lib.parquet.read_table(file)) for file in files}
+    content = _checked_content(path, version)
+    header = content.pop(_HEADER).decode("utf-8")
+    tables = {
+        name.removesuffix(".parquet"): cast("pa.Table", lib.parquet.read_table(io.BytesIO(data)))
+        for name, data in content.items()
+    }
     return Saved(version, header, tables)
 
 
+def _write_manifest(path: Path, version: int) -> None:
+    """Write the sizes and checksums of the files of a version; only the owner can read them."""
+    files = {}
+    for file in sorted(path.iterdir()):
+        file.chmod(_OWNER_ONLY)
+        data = file.read_bytes()
+        files[file.name] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    manifest = path / _MANIFEST
+    body = {"version": version, "files": files}
+    text = json.dumps(body | {"sha256": _checksum(body)}, indent=1)
+    manifest.write_text(text, encoding="utf-8")
+    manifest.chmod(_OWNER_ONLY)
+
+
+def _checksum(body: Mapping[str, object]) -> str:
+    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _checked_content(path: Path, version: int) -> dict[str, bytes]:
+    """Return the contents of the files of a version by name, checked against the manifest.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        StoreError: If a file differs from the manifest.
+    """
+    manifest = json.loads((path / _MANIFEST).read_bytes())
+    checksum = manifest.pop("sha256")
+    if checksum != _checksum(manifest) or manifest["version"] != version:
+        raise StoreError(_DAMAGED.format(path.parent, f"{_MANIFEST} has another checksum"))
+    found = {}
+    for name, stated in manifest["files"].items():
+        file = path / Path(name).name
+        changed = file.stat().st_size != stated["bytes"]
+        found[name] = b"" if changed else file.read_bytes()
+        if changed or sha256(found[name]).hexdigest() != stated["sha256"]:
+            raise StoreError(_DAMAGED.format(path.parent, f"{name} has another checksum"))
+    return found
+
+
 def _flush(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on disk."""
+    """Wait until a file, or the entries of a directory, are on disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open directories
     handle = os.open(path, os.O_RDONLY)
@@ -145,7 +200,7 @@ def _flush(path: Path) -> None:
 
 
 def remains(folder: Path, version: int) -> list[Path]:
-    """Return older versions, and what writers of this one or of older ones left."""
+    """Return older versions, and the remains of writers of this version or of older ones."""
     found = []
     for entry in folder.iterdir():
         old, left = _VERSION.fullmatch(entry.name), _UNFINISHED.fullmatch(entry.name)
@@ -155,6 +210,6 @@ def remains(folder: Path, version: int) -> list[Path]:
 
 
 def _tidy(folder: Path, version: int) -> None:
-    """Remove what remains, as far as one may."""
+    """Remove older versions and remains, as far as permissions allow."""
     for entry in remains(folder, version):
         shutil.rmtree(entry, ignore_errors=True)

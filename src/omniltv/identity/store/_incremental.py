@@ -1,11 +1,12 @@
-"""From one state to the next: records come, change and go, and only what they touch is redone."""
+"""The next state of a store: only the customers that a change can affect are made again."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,41 +21,67 @@ from omniltv.identity.linking.protocols import Candidates, LinkEngine, ScoredPai
 from omniltv.identity.records._codes import in_order, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.intake import Masked, mask_shared
-from omniltv.identity.stitching.resolution import rules_of
+from omniltv.identity.stitching.evidence import rules_of
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, Plain
 
-__all__ = ["Advance", "Step", "advance", "audit_rows", "relevant"]
+__all__ = [
+    "LEAST_HOUSEHOLD",
+    "Advance",
+    "Reasons",
+    "Step",
+    "advance",
+    "at_home",
+    "audit_rows",
+    "link_reasons",
+    "relevant",
+]
+
+LEAST_HOUSEHOLD = 0.1
+"""Minimum probability of one household for which a store keeps the evidence."""
 
 type Customers = NDArray[np.object_]
+
+type StepKind = Literal["update", "decision", "withdrawal", "forgotten"]
+"""What changes the state of a store."""
+
+_UNCERTAIN = 0.02  # pairs below this probability, and of no household, are not kept
+_NO_LINK = "no link to another record"
+_KEY_USED_AGAIN = "key used for another person"
+_GONE: Mapping[StepKind, str] = {"update": "deleted by its source", "forgotten": "forgotten"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Step:
-    """What is to happen.
+    """A change of the state.
 
     Attributes:
-        gone: Records of the state that go, of shape (n_records,).
-        added: Records that come, sorted by key; none of them is among those that stay.
+        gone: Records of the state that are removed, of shape (n_records,).
+        added: New records, sorted by key; none of them has the key of a remaining record.
         decisions: All decisions from now on, as columns.
-        reason: What the audit says where no link explains a change.
+        kind: Kind of the change.
+        again: Other records of the state whose customers are made again, of shape
+            (n_records,).
+        another: Keys of added records that had belonged to another person.
     """
 
     gone: Flags
     added: Records
     decisions: Plain
-    reason: str
+    kind: StepKind
+    again: Flags
+    another: frozenset[RecordKey] = frozenset()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Advance:
-    """The next state, and what is new in it.
+    """The next state, and its differences from the one before.
 
     Attributes:
         state: The next state.
         changes: The rows that this step adds to the audit, as columns.
-        masked: Values that too many share now.
-        decisions: The decisions about records that are there, and the others.
+        masked: Values that too many records share now.
+        decisions: The decisions about known records, and the others.
     """
 
     state: IdentityState
@@ -65,15 +92,15 @@ class Advance:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Scene:
-    """Records and evidence once the step is done, before customers are made.
+    """Records and evidence after the step, before customers are made.
 
     Attributes:
         records: All records.
-        place: Where each record of the state is now, `MISSING` if gone.
-        new: Which records came.
-        pairs: What was compared and kept, and what was compared now.
+        place: The new position of each record of the state, `MISSING` if gone.
+        new: Which records are new.
+        pairs: The kept pairs and the pairs compared now.
         decisions: The decisions.
-        masked: Values that too many share.
+        masked: Values that too many records share.
     """
 
     records: Records
@@ -90,21 +117,28 @@ class _Scene:
 
 
 def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> Advance:
-    """Return the state after records went and came, with customers made anew where touched."""
+    """Return the state after the step; only affected customers are made again."""
     scene = _scene(state, spec, engine, step)
     before = np.full(len(scene.records), None, dtype=object)
     before[scene.place[~step.gone]] = state.customer[~step.gone]
     tied = _tied(scene.judged, spec, len(scene.records))
-    touched = _touched(state, scene, step.gone, tied)
+    touched = _touched(state, scene, step, tied)
     scene = replace(scene, pairs=_with_all_tied(scene, touched, tied, spec, engine))
     part = _part(scene.judged, touched, len(scene.records))
     customer = before.copy()
     left = _by_key(state.records, state.customer, np.flatnonzero(step.gone))
     was = left | _by_key(scene.records, before, touched[pd.notna(before[touched])])
-    customer[touched] = _customers(scene, spec, part, touched, was, {*state.customer.tolist()})
-    reasons = _reasons(part, before[touched], customer[touched], spec.links(part))
+    past = {key: name for key, name in was.items() if key not in step.another}
+    former = _former_ids(state, step.another)
+    customer[touched] = _customers(scene, spec, part, touched, (past, former), state.issued)
+    reasons = Reasons(
+        links=link_reasons(part, before[touched], customer[touched], spec.links(part)),
+        causes=_causes(state, step),
+        gone=_GONE.get(step.kind, step.kind),
+        otherwise="new evidence" if step.kind == "update" else step.kind,
+    )
     now = _by_key(scene.records, customer, touched)
-    changes = audit_rows(was, now, state.version + 1, reasons, step.reason)
+    changes = audit_rows(was, now, state.version + 1, reasons, another=step.another)
     following = IdentityState(
         version=state.version + 1,
         records=scene.records,
@@ -112,55 +146,108 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
         pairs=relevant(scene.pairs, scene.judged, spec, len(scene.records)),
         decisions=step.decisions,
         audit={name: [*state.audit[name], *changes[name]] for name in AUDIT_COLUMNS},
+        forgotten=state.forgotten,
     )
     return Advance(following, changes, scene.masked, scene.decisions)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reasons:
+    """The reasons of changes, for the audit.
+
+    Attributes:
+        links: The link that brought records to a customer, by customer id after the change.
+        causes: What happened to a customer, by customer id before the change.
+        gone: Reason of a removed record.
+        otherwise: Reason of a merge or split that neither a link nor a cause explains.
+    """
+
+    links: Mapping[str, str]
+    causes: Mapping[str, str]
+    gone: str
+    otherwise: str
+
+    def of(self, before: object, after: object, change: object) -> str:
+        """Return the reason of the change of one record."""
+        if change == "record gone":
+            return self.gone
+        if str(after) in self.links:
+            return self.links[str(after)]
+        return _NO_LINK if change == "new record" else self.causes.get(str(before), self.otherwise)
 
 
 def audit_rows(
     before: Mapping[RecordKey, str],
     after: Mapping[RecordKey, str],
     run: int,
-    reasons: Mapping[str, str],
-    otherwise: str,
+    reasons: Reasons,
+    *,
+    another: AbstractSet[RecordKey] = frozenset(),
 ) -> dict[str, list[object]]:
-    """Return the rows of the audit for what changed between two crosswalks.
+    """Return the rows of the audit for the changes between two crosswalks.
 
     Args:
         before: Customer id of each record that could have changed.
         after: The same afterwards.
         run: Number of the run.
-        reasons: By customer id, which link brought records to it.
-        otherwise: The reason where no link did.
+        reasons: The reasons of the changes.
+        another: Keys that belong to another person now. They have two rows: the old record
+            is gone, and the other one is new.
     """
-    changes = changes_between(before, after)
-    time = datetime.now(UTC)
-    joined = [
-        change in {"new record", "merged", "split"} and str(new) in reasons
-        for new, change in zip(changes["after"], changes["change"], strict=True)
+    left = sorted(another & before.keys())
+    told: list[dict[str, list[object]]] = [
+        changes_between({key: before[key] for key in left}, {}),
+        changes_between({k: name for k, name in before.items() if k not in another}, after),
     ]
-    reason = [
-        reasons[str(new)] if by_link else otherwise
-        for new, by_link in zip(changes["after"], joined, strict=True)
-    ]
-    n = len(reason)
+    reason = [_KEY_USED_AGAIN] * len(left)
+    columns = (told[1][name] for name in ("before", "after", "change"))
+    reason += [reasons.of(*row) for row in zip(*columns, strict=True)]
+    changes = {name: told[0][name] + told[1][name] for name in told[1]}
+    n, time = len(reason), datetime.now(UTC)
     return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
 
 
-def relevant(pairs: ScoredPairs, judged: ScoredPairs, spec: LinkSpec, n: int) -> ScoredPairs:
-    """Return the pairs of records that links tie together: no others say who is who.
+def _causes(state: IdentityState, step: Step) -> dict[str, str]:
+    """Return what happened to the customers of removed and replaced records."""
+    if step.kind != "update":
+        return {}
+    comes = set(step.added.ids())
+    causes = dict.fromkeys(state.customer[step.again].tolist(), "a record of the customer changed")
+    for row in np.flatnonzero(step.gone).tolist():
+        key = (state.records.source[row], state.records.record_id[row])
+        event = "changed" if key in comes else "left"
+        causes[str(state.customer[row])] = f"a record of the customer {event}"
+    return causes
 
-    Those that speak against others are compared again once something new ties these together.
+
+def relevant(pairs: ScoredPairs, judged: ScoredPairs, spec: LinkSpec, n: int) -> ScoredPairs:
+    """Return the pairs that later runs can need.
+
+    These are all pairs of records that links or a household connect, with or without the
+    decisions, and other uncertain pairs. Other pairs are evidence against, and are compared
+    again if new records connect their customers.
 
     Args:
         pairs: The pairs.
-        judged: The same with the decisions by hand, which are links, too.
-        spec: What is a link.
-        n: How many records there are.
+        judged: The same with manual decisions, which are links, too.
+        spec: Settings that say which pairs are links.
+        n: Number of records.
     """
-    component = _tied(judged, spec, n)
-    found = pairs.candidates
-    inside = np.flatnonzero(component[found.left] == component[found.right])
-    return _chosen(pairs, inside, found.left, found.right)
+    found, decided = pairs.candidates, judged.candidates
+    linked, home = spec.links(judged), spec.links(pairs) | at_home(pairs)
+    left, right = (
+        np.concatenate([a[home], b[linked]])
+        for a, b in ((found.left, decided.left), (found.right, decided.right))
+    )
+    component = components(left, right, n)
+    inside = component[found.left] == component[found.right]
+    kept = np.flatnonzero(inside | (pairs.probability >= _UNCERTAIN))
+    return _chosen(pairs, kept, found.left, found.right)
+
+
+def at_home(pairs: ScoredPairs) -> Flags:
+    """Return which pairs may be of one household, of shape (n_pairs,)."""
+    return np.asarray(pairs.probability + pairs.family >= LEAST_HOUSEHOLD)
 
 
 def _tied(pairs: ScoredPairs, spec: LinkSpec, n: int) -> Codes:
@@ -189,7 +276,7 @@ def _scene(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step)
 def _with_all_tied(
     scene: _Scene, rows: NDArray[np.intp], tied: Codes, spec: LinkSpec, engine: LinkEngine
 ) -> ScoredPairs:
-    """Return the pairs with all others among some records that links tie together now.
+    """Return the pairs, and the other pairs of affected records that links now connect.
 
     A block that is too large in the whole list may be small enough among them.
     """
@@ -209,7 +296,7 @@ def _with_all_tied(
 
 
 def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, Flags]:
-    """Return all records sorted, where each old one is now, and which are new."""
+    """Return all records sorted, the new position of each old one, and which are new."""
     keep = np.flatnonzero(~gone)
     source = np.concatenate([old.source[keep], added.source])
     record_id = np.concatenate([old.record_id[keep], added.record_id])
@@ -226,7 +313,7 @@ def _merge(old: Records, gone: Flags, added: Records) -> tuple[Records, Codes, F
 
 
 def _vocabularies(names: set[str]) -> list[list[str]]:
-    """Return the columns in groups that share their distinct values: both names of a kind."""
+    """Return the columns in groups that share distinct values: family and given names."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
         groups[name.removeprefix("family_").removeprefix("given_")].append(name)
@@ -261,17 +348,18 @@ def _merged_columns(
 
 
 def _moved(pairs: ScoredPairs, place: Codes) -> ScoredPairs:
-    """Return the pairs of records that stay, by where these are now."""
+    """Return the pairs of remaining records, by the new positions."""
     left, right = place[pairs.candidates.left], place[pairs.candidates.right]
     stay = np.flatnonzero((left != MISSING) & (right != MISSING))
     return _chosen(pairs, stay, left, right)
 
 
 def _part(pairs: ScoredPairs, rows: NDArray[np.intp], n: int) -> ScoredPairs:
-    """Return the pairs within some records, by position among these."""
+    """Return the pairs within some records, by position among them."""
     position = np.full(n, MISSING, dtype=np.int64)
     position[rows] = np.arange(len(rows))
-    return _moved(pairs, position)
+    leaving = position[pairs.leaving]
+    return replace(_moved(pairs, position), leaving=leaving[leaving != MISSING])
 
 
 def _chosen(pairs: ScoredPairs, rows: NDArray[np.intp], left: Codes, right: Codes) -> ScoredPairs:
@@ -287,11 +375,12 @@ def _chosen(pairs: ScoredPairs, rows: NDArray[np.intp], left: Codes, right: Code
         grades={name: values[rows] for name, values in pairs.grades.items()},
         levels=pairs.levels,
         model=pairs.model,
+        leaving=pairs.leaving,
     )
 
 
 def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
-    """Return old and new pairs; no pair is both."""
+    """Return old and new pairs together; no pair is in both."""
     both = (old.candidates, fresh.candidates)
     candidates = Candidates(
         np.concatenate([found.left for found in both]),
@@ -312,15 +401,14 @@ def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
     )
 
 
-def _touched(
-    state: IdentityState, scene: _Scene, gone: Flags, component: Codes
-) -> NDArray[np.intp]:
-    """Return the records whose customers are made anew: all that links tie to a change.
+def _touched(state: IdentityState, scene: _Scene, step: Step, component: Codes) -> NDArray[np.intp]:
+    """Return the records whose customers are made again: all that links connect to a change.
 
-    A customer never reaches beyond what links tie together, so the others stay as they are.
+    A customer contains only records that links connect, so the others stay the same.
     """
+    gone, ends = step.gone, (state.pairs.candidates.left, state.pairs.candidates.right)
     seeds = scene.new.copy()
-    ends = state.pairs.candidates.left, state.pairs.candidates.right
+    seeds[scene.place[step.again & ~gone]] = True
     lost = gone[ends[0]] | gone[ends[1]]
     beside = np.isin(np.arange(len(gone)), np.concatenate([ends[0][lost], ends[1][lost]]))
     without = set(state.customer[gone].tolist())
@@ -341,10 +429,13 @@ def _customers(
     spec: LinkSpec,
     part: ScoredPairs,
     touched: NDArray[np.intp],
-    was: Mapping[RecordKey, str],
-    taken: AbstractSet[str],
+    past: tuple[Mapping[RecordKey, str], Mapping[RecordKey, str]],
+    taken: Container[str],
 ) -> Customers:
-    """Return the customer ids of the touched records."""
+    """Return the customer ids of the touched records.
+
+    A customer keeps the id of its records, or else takes back an id that one of them had.
+    """
     source, record_id = scene.records.source[touched], scene.records.record_id[touched]
     clusters = spec.clusterer.cluster(
         part,
@@ -352,15 +443,40 @@ def _customers(
         links=spec.links(part),
         unique=unique_codes(source, spec.unique_sources),
     )
-    keys = zip(source.tolist(), record_id.tolist(), strict=True)
-    previous = objects(map(was.get, keys))
-    return customer_ids((source, record_id), clusters, previous, taken)
+    keys = list(zip(source.tolist(), record_id.tolist(), strict=True))
+    was, former = (objects(map(names.get, keys)) for names in past)
+    names = customer_ids((source, record_id), clusters, was, taken)
+    fresh = ~np.isin(names, was[pd.notna(was)]) & pd.notna(former)
+    if not fresh.any():
+        return names
+    return customer_ids((source, record_id), clusters, np.where(fresh, former, was), taken)
 
 
-def _reasons(
+def _former_ids(state: IdentityState, another: AbstractSet[RecordKey]) -> dict[RecordKey, str]:
+    """Return the last id that each record had before a merge, if nobody has it now."""
+    used = {*state.customer.tolist()}
+    former: dict[RecordKey, str] = {}
+    names = ("source", "record_id", "before", "change")
+    for source, record_id, before, change in zip(*(state.audit[n] for n in names), strict=True):
+        key = (str(source), str(record_id))
+        if change == "record gone" or key in another:
+            former.pop(key, None)
+        elif before is not None and before not in used:
+            former[key] = str(before)
+    return former
+
+
+def link_reasons(
     pairs: ScoredPairs, before: Customers, after: Customers, links: Flags
 ) -> dict[str, str]:
-    """Return which link brought records of different customers together, by customer id."""
+    """Return the best link that brought records of different customers together, by customer id.
+
+    Args:
+        pairs: The pairs, with decisions.
+        before: Customer id of each record before, None if it is new.
+        after: The same afterwards.
+        links: Which pairs are links.
+    """
     left, right = pairs.candidates.left, pairs.candidates.right
     apart = (before[left] != before[right]) | pd.isna(before)[left]
     joined = (after[left] == after[right]) & apart & links

@@ -1,7 +1,8 @@
-"""What a run leaves for the next one, and how it is written as tables that anyone can read."""
+"""The state of a store after a run, and its form as tables that anyone can read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
@@ -18,29 +19,56 @@ from omniltv.identity.store._folder import Saved, arrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["AUDIT_COLUMNS", "IdentityState", "dump", "restore"]
+__all__ = ["AUDIT_COLUMNS", "IdentityState", "IssuedIds", "dump", "restore"]
 
 type Plain = Mapping[str, Sequence[object]]
 
 AUDIT_COLUMNS = ("run", "time", "source", "record_id", "before", "after", "change", "reason")
-"""What a table of the audit has: a row per record whose customer changed."""
+"""The columns of the audit: one row per record whose customer changed."""
 
-_FORMAT = 4
+_FORMAT = 5
 _KEYS = ("source", "record_id", "customer_id")
 _BITS, _GRADE = "bits_", "grade_"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class IssuedIds(Container[str]):
+    """Customer ids that were given out, and must not be given to another customer.
+
+    Attributes:
+        ids: The ids of customers in the store and in its audit.
+        forgotten: Hashes of the ids of forgotten customers.
+
+    Examples:
+        >>> issued = IssuedIds(frozenset({"ca"}), frozenset({IssuedIds.hashed("cb")}))
+        >>> [name in issued for name in ("ca", "cb", "cc")]
+        [True, True, False]
+    """
+
+    ids: frozenset[str]
+    forgotten: frozenset[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.ids or self.hashed(str(name)) in self.forgotten
+
+    @staticmethod
+    def hashed(name: str) -> str:
+        """Return the hash of an id, from which the id cannot be read."""
+        return blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class IdentityState:
-    """All that the next run needs of the runs before.
+    """All that the next run needs from earlier runs.
 
     Attributes:
         version: Number of the run.
-        records: Normalised records, sorted by key; shared values put aside.
+        records: Normalised records, sorted by key; shared values are masked.
         customer: Customer id of each record, shape (n_records,).
-        pairs: Scored pairs among records that links tie together; without decisions.
-        decisions: Decisions by hand, as columns.
-        audit: What has changed, as columns.
+        pairs: Scored pairs of records that links or a household connect; without decisions.
+        decisions: Manual decisions, as columns.
+        audit: The changes so far, as columns.
+        forgotten: Hashes of the ids of forgotten customers.
     """
 
     version: int
@@ -49,10 +77,18 @@ class IdentityState:
     pairs: ScoredPairs
     decisions: Plain
     audit: Plain
+    forgotten: frozenset[str] = frozenset()
+
+    @property
+    def issued(self) -> IssuedIds:
+        """All customer ids that were ever given out."""
+        past = (name for column in ("before", "after") for name in self.audit[column])
+        ids = frozenset({*self.customer.tolist(), *(str(name) for name in past if name)})
+        return IssuedIds(ids, self.forgotten)
 
 
 class _StateHeader(BaseModel):
-    """What is in ``model.json``: what was learnt, and the settings it was learnt under."""
+    """The contents of ``model.json``: the model, and the settings that it was trained with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,6 +103,7 @@ class _StateHeader(BaseModel):
     match_share: list[list[float]]
     household_share: list[list[float]]
     factors: dict[str, float]
+    forgotten: tuple[str, ...]
 
 
 def dump(state: IdentityState, spec: LinkSpec) -> Saved:
@@ -85,6 +122,7 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
         match_share=model.match_share.tolist(),
         household_share=model.household_share.tolist(),
         factors=dict(model.factors),
+        forgotten=tuple(sorted(state.forgotten)),
     )
     tables = {
         "records": _records_table(state),
@@ -96,11 +134,11 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
 
 
 def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
-    """Return the state of text and tables.
+    """Return the state from text and tables.
 
     Raises:
-        StoreError: If they are damaged, or of another format.
-        ConfigError: If ``spec`` is not what the state was made with.
+        StoreError: If they are damaged or have another format.
+        ConfigError: If ``spec`` is not the one that the state was made with.
     """
     try:
         header = _StateHeader.model_validate_json(saved.header)
@@ -108,7 +146,7 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
         raise StoreError("model.json is damaged or of another format") from error
     if header.format != _FORMAT:
         message = f"the store has format {header.format}; this library reads {_FORMAT}"
-        hint = "make it anew, IdentityStore.create(folder, stitch(records, previous=crosswalk))"
+        hint = "create it again: IdentityStore.create(folder, stitch(records, previous=crosswalk))"
         raise StoreError(f"{message}. Hint: {hint}")
     _check(header, spec)
     records, customer = _records(saved.tables["records"])
@@ -119,6 +157,7 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
         pairs=_pairs(saved.tables["pairs"], header),
         decisions=saved.tables["decisions"].to_pydict(),
         audit=saved.tables["audit"].to_pydict(),
+        forgotten=frozenset(header.forgotten),
     )
 
 
@@ -136,7 +175,7 @@ def _settings(spec: LinkSpec) -> dict[str, float | int | str | tuple[str, ...]]:
 
 
 def _check(header: _StateHeader, spec: LinkSpec) -> None:
-    """Refuse a spec under which the stored evidence would mean something else."""
+    """Raise ConfigError if the stored evidence has another meaning with this spec."""
     have = {
         "blockers": header.rules,
         "comparisons": {name: tuple(levels) for name, levels in header.levels.items()},
@@ -188,7 +227,7 @@ def _records_table(state: IdentityState) -> "pa.Table":
 
 
 def _used(column: Column) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    """Return codes and values without those that no record has (any more)."""
+    """Return codes and values without the values that no record has."""
     used = column.count > 0
     place = np.append(np.cumsum(used) - 1, MISSING)
     return place[column.codes], column.values[used]

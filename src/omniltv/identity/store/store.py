@@ -1,9 +1,11 @@
 """Stable customer ids over many runs: a folder of records that is updated run by run."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import narwhals as nw
 import numpy as np
@@ -11,21 +13,41 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
-from omniltv.errors import DataError, StoreError
-from omniltv.identity.customers.attachment import keys_of
-from omniltv.identity.linking.decisions import DECISION_COLUMNS, read_decisions
-from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
+from omniltv.errors import ConfigError, DataError, StoreError
+from omniltv.identity.customers.attachment import Attached, attached, ids_of, keys_of
+from omniltv.identity.linking.decisions import (
+    DECISION_COLUMNS,
+    decide,
+    decisions_about,
+    read_decisions,
+    read_pairs,
+)
+from omniltv.identity.records.columns import RecordKey, Records
 from omniltv.identity.records.intake import Known, masked_values, read_records, without_values
-from omniltv.identity.stitching.resolution import Resolution
+from omniltv.identity.stitching.evidence import Evidence, LinkedRecords, link_columns
+from omniltv.identity.stitching.resolution import Resolution, previous_of
 from omniltv.identity.stitching.spec import LinkSpec
-from omniltv.identity.stitching.stitch import default_engine, stitch
+from omniltv.identity.stitching.stitch import Before, default_engine, stitched
 from omniltv.identity.store._folder import newest, read, remains, write
-from omniltv.identity.store._incremental import Step, advance, audit_rows, relevant
-from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, dump, restore
+from omniltv.identity.store._incremental import (
+    LEAST_HOUSEHOLD,
+    Reasons,
+    Step,
+    advance,
+    audit_rows,
+    link_reasons,
+    relevant,
+)
+from omniltv.identity.store._partial import EmptyCells, changed, completed, used_again
+from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, IssuedIds, dump, restore
 
-__all__ = ["IdentityStore", "StoreUpdate"]
+__all__ = ["MOST_GONE", "IdentityStore", "StoreUpdate"]
 
 
+MOST_GONE = 0.2
+"""Largest share of the stored records that one run removes by default."""
+
+_A_FEW = 10  # records that any run may remove
 _TYPES: Mapping[str, nw.dtypes.DType] = {"run": nw.Int64(), "time": nw.Datetime("us", "UTC")}
 
 
@@ -171,23 +193,104 @@ class IdentityStore:
         customers = len(set(self._state.customer.tolist()))
         return f"IdentityStore(run {self.run}: {len(self):,} records, {customers:,} customers)"
 
+    def why(self, a: RecordKey, b: RecordKey) -> Evidence:
+        """Return the evidence on two stored records, as `Resolution.why`.
+
+        Args:
+            a: (source, record_id) of a record.
+            b: (source, record_id) of another record.
+
+        Raises:
+            DataError: If the store does not have a record.
+        """
+        return self._linked.why(a, b)
+
+    @property
+    def links(self) -> Table:
+        """The linked pairs, with the columns of `Resolution.links`."""
+        linked = self._linked
+        rows = np.flatnonzero(self._spec.links(linked.judged))
+        found = linked.judged.candidates
+        kept = linked.customer[found.left[rows]] == linked.customer[found.right[rows]]
+        return _table(link_columns(linked.records, linked.judged, rows, kept))
+
+    def review(self, n: int) -> Table:
+        """Return the pairs that are most useful to review, as `Resolution.review`.
+
+        Args:
+            n: Maximum number of pairs.
+
+        Raises:
+            ConfigError: If ``n`` is below 1.
+        """
+        return _table(self._linked.review(n))
+
+    def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> Table:
+        """Return the household of each customer, as `Resolution.households`.
+
+        Args:
+            threshold: Minimum probability that two customers share a household, at least 0.1;
+                weaker evidence is not stored.
+            previous: Households of the previous run, whose ids are kept.
+
+        Raises:
+            ConfigError: If the threshold is below 0.1 or not below 1.
+            DataError: If a column of ``previous`` is missing, ids in it are missing, or a
+                customer is repeated.
+        """
+        if threshold < LEAST_HOUSEHOLD:
+            hint = "Resolution.households takes any threshold between 0 and 1"
+            message = f"threshold is at least {LEAST_HOUSEHOLD}, got {threshold}"
+            raise ConfigError(f"{message}. Hint: {hint}")
+        names = ("customer_id", "household_id")
+        known = {} if previous is None else ids_of(previous, "previous", names)
+        return _table(self._linked.households(threshold=threshold, previous=known))
+
+    def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
+        """Return transactions with the stored customers, as `Resolution.attach`.
+
+        Args:
+            transactions: A frame with ``source`` and ``record_id`` of each row.
+
+        Raises:
+            DataError: If ``source`` or ``record_id`` is missing.
+        """
+        return attached(transactions, self._linked.customer_of)
+
     def update(
-        self, records: IntoFrameT, *, gone: IntoFrame | None = None
+        self,
+        records: IntoFrameT,
+        *,
+        gone: IntoFrame | None = None,
+        empty: EmptyCells = "keep",
+        most_gone: float = MOST_GONE,
     ) -> StoreUpdate[IntoFrameT]:
         """Link new and changed records, remove deleted ones, and keep the others.
 
-        Unchanged records are left alone. The model and the masked values stay those of the
-        last full run, so `rebuild` from time to time.
+        Columns that are not given keep the stored values of known records. Unchanged records
+        are left alone. If the new contents of a record contradict the old ones in nearly
+        everything, its source uses the key for another person, who becomes a new customer.
+        The model and the masked values stay those of the last full run, so call `rebuild`
+        from time to time.
 
         Args:
             records: New and changed records, as `stitch` reads them.
             gone: ``source`` and ``record_id`` of records that their source has deleted.
+            empty: Whether empty cells of known records ``"keep"`` or ``"clear"`` the stored
+                values.
+            most_gone: Largest share of the stored records that may be removed.
 
         Raises:
-            DataError: If a column is missing, no value of a column can be read, or a deleted
-                record is unknown or is given in ``records``, too.
-            StoreError: If the folder cannot be written, or was changed meanwhile.
+            DataError: If a column is missing, no value of a column can be read, a deleted
+                record is unknown or is also given in ``records``, or more records than
+                ``most_gone`` would be removed.
+            ConfigError: If ``empty`` is neither ``"keep"`` nor ``"clear"``, or ``most_gone`` is
+                not from 0 to 1.
+            StoreError: If the folder cannot be written, or another writer changed it.
         """
+        if empty not in get_args(EmptyCells.__value__):
+            message = f"empty is 'keep' or 'clear', got {empty!r}"
+            raise ConfigError(f"{message}. Hint: 'clear' removes stored values")
         known = Known.of(self._state.records.columns)
         intake, added = read_records(
             records,
@@ -196,10 +299,21 @@ class IdentityStore:
             known=known,
         )
         added = without_values(added, masked_values(self._state.records))
-        drop = self._rows(gone)
-        _refuse_both(added, self._state.records, drop)
-        added, replaced = _changed(added, self._state.records)
-        step = Step(drop | replaced, added, self._state.decisions, "update")
+        old, drop = self._state.records, self._rows(gone)
+        keys = zip(old.ids(), drop.tolist(), strict=True)
+        _refuse_loss([key for key, lost in keys if lost], len(self), most_gone)
+        _refuse_both(added, old, drop)
+        added = completed(added, old, {*intake.rows.raw}, empty=empty)
+        added, replaced = changed(added, old)
+        another = used_again(added, old, self._state.pairs.model, self._spec.comparisons)
+        step = Step(
+            gone=drop | replaced,
+            added=added,
+            decisions=self._state.decisions,
+            kind="update",
+            again=self._nobody(),
+            another=another,
+        )
         counts, changes = self._advance(step)
         report = _Report(intake.kind, intake.rejected, intake.reasons)
         return self._report(report, changes, counts, intake.rows.keys())
@@ -207,75 +321,111 @@ class IdentityStore:
     def decide(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Add manual decisions, which every later run keeps; a later one replaces an earlier one.
 
+        If two records are decided to be two people, the first of them leaves the customer.
+
         Args:
             decisions: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and
                 ``same``, as `stitch` reads them.
 
         Raises:
             DataError: If a column is missing, or decisions contradict each other.
-            StoreError: If the folder cannot be written, or was changed meanwhile.
+            StoreError: If the folder cannot be written, or another writer changed it.
         """
         table, kind = read_frame(decisions, "decisions")
-        told = _replaced(self._state.decisions, read_decisions(decisions))
-        nobody = np.zeros(len(self), dtype=np.bool_)
-        step = Step(nobody, _no_records(), told, "decision")
+        read = read_decisions(decisions)
+        told = _replaced(self._state.decisions, read)
+        nobody = self._nobody()
+        step = Step(nobody, _no_records(), told, "decision", again=nobody)
         counts, changes = self._advance(step)
         known = set(self._state.records.ids())
-        ends = [
-            ((str(row[0]), str(row[1])), (str(row[2]), str(row[3])))
-            for row in zip(*read_decisions(decisions).values(), strict=True)
-        ]
+        ends = _pairs_of(read)
         reasons = ["" if known.issuperset(pair) else "no such record" for pair in ends]
         given = list(dict.fromkeys(key for pair in ends for key in pair))
         return self._report(_rejected(kind, table, reasons), changes, counts, given)
 
+    def withdraw(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
+        """Withdraw manual decisions: the evidence alone decides about these pairs again.
+
+        Args:
+            decisions: ``source_a``, ``record_id_a``, ``source_b`` and ``record_id_b``, in any
+                order of the two records.
+
+        Raises:
+            DataError: If a column is missing, or there is no such decision.
+            StoreError: If the folder cannot be written, or another writer changed it.
+        """
+        table, kind = read_frame(decisions, "decisions")
+        ends = _pairs_of(read_pairs(table))
+        pairs = {frozenset(pair) for pair in ends}
+        kept, again = self._without(pairs)
+        step = Step(self._nobody(), _no_records(), kept, "withdrawal", again=again)
+        counts, changes = self._advance(step)
+        given = list(dict.fromkeys(key for pair in ends for key in pair))
+        return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, given)
+
     def forget(self, records: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Remove records and all data about them: values, links, decisions and audit rows.
 
-        For an erasure request, give all records of the customer. The reported changes are not
-        in the audit.
+        For an erasure request, give all records of the customer. Records that left the store
+        earlier are removed from its audit and decisions. The reported changes are not in the
+        audit. Only a hash of the customer id stays, so the id is not used again.
 
         Args:
             records: ``source`` and ``record_id``.
 
         Raises:
-            DataError: If a column is missing, or there is no such record.
-            StoreError: If the folder cannot be written, or was changed meanwhile, or an older
+            DataError: If a column is missing, or a record was never in the store and no
+                decision is about it.
+            StoreError: If the folder cannot be written, or another writer changed it, or an older
                 version in it cannot be removed.
         """
         table, kind = read_frame(records, "records")
-        drop = self._rows(records)
-        keys = {key for key, gone in zip(self._state.records.ids(), drop, strict=True) if gone}
+        keys = {*keys_of(table, "records")}
+        past = _customers_in_audit(self._state.audit, keys)
+        about = {key for pair in _pairs_of(self._state.decisions) for key in pair}
+        _refuse_unknown(keys - {*self._state.records.ids(), *past, *about})
+        drop = np.array([key in keys for key in self._state.records.ids()], dtype=np.bool_)
         kept = _not_about(self._state.decisions, keys)
-        customers = set(self._state.customer[drop].tolist())
+        customers = set(self._state.customer[drop].tolist()).union(*past.values())
         customers -= set(self._state.customer[~drop].tolist())
-        step = Step(drop, _no_records(), kept, "forgotten")
+        step = Step(drop, _no_records(), kept, "forgotten", again=self._nobody())
         counts, changes = self._advance(step, forget=(keys, customers))
         self._check_removed()
         return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, [])
 
-    def rebuild(self, records: IntoFrameT) -> Resolution[IntoFrameT]:
+    def rebuild(
+        self, records: IntoFrameT, *, most_gone: float = MOST_GONE
+    ) -> Resolution[IntoFrameT]:
         """Run `stitch` on all records again, keeping ids and decisions, and store the result.
 
         Args:
             records: All customer lists; records that are not in them are removed.
+            most_gone: Largest share of the stored records that may be removed.
 
         Raises:
-            DataError: As `stitch`.
-            StoreError: If the folder cannot be written, or was changed meanwhile.
+            DataError: As `stitch`; also if more records than ``most_gone`` would be removed.
+            ConfigError: If ``most_gone`` is not from 0 to 1.
+            StoreError: If the folder cannot be written, or another writer changed it.
         """
-        found = stitch(
-            records,
-            spec=self._spec,
-            previous=self.crosswalk.to_frame(),
-            decisions=self.decisions.to_frame(),
-        )
-        before = dict(zip(self._state.records.ids(), self._state.customer.tolist(), strict=True))
-        state = _state_of(found, self.run + 1, self._state.audit)
+        past, before = self._state, self._linked.customer_of
+
+        def of_another(new: Records) -> frozenset[RecordKey]:
+            return used_again(new, past.records, past.pairs.model, self._spec.comparisons)
+
+        def known(new: Records) -> Mapping[RecordKey, str]:
+            other = of_another(new)
+            return {key: name for key, name in before.items() if key not in other}
+
+        told = {name: [*past.decisions[name]] for name in DECISION_COLUMNS}
+        found = stitched(records, self._spec, told, Before(known, past.issued))
+        state = _state_of(found, self.run + 1, past.audit)
         after = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
-        changes = audit_rows(before, after, state.version, {}, "full run")
-        audit = {name: [*self._state.audit[name], *changes[name]] for name in AUDIT_COLUMNS}
-        self._save(replace(state, audit=audit))
+        _refuse_loss([key for key in before if key not in after], len(self), most_gone)
+        reasons = _full_run_reasons(found, before, self._spec)
+        another = of_another(state.records)
+        changes = audit_rows(before, after, state.version, reasons, another=another)
+        audit = {name: [*past.audit[name], *changes[name]] for name in AUDIT_COLUMNS}
+        self._save(replace(state, audit=audit, forgotten=past.forgotten))
         return found
 
     def _advance(
@@ -285,9 +435,37 @@ class IdentityStore:
         following = advance(self._state, self._spec, engine, step)
         state = following.state
         if forget is not None:
-            state = replace(state, audit=_forgotten(state.audit, *forget))
+            hashes = frozenset(map(IssuedIds.hashed, forget[1]))
+            audit = _forgotten(state.audit, *forget)
+            state = replace(state, audit=audit, forgotten=state.forgotten | hashes)
         self._save(state)
         return Counter(map(str, following.changes["change"])), following.changes
+
+    @property
+    def _linked(self) -> LinkedRecords:
+        state = self._state
+        decisions = decisions_about(state.decisions, state.records)
+        judged = decide(state.pairs, decisions, len(state.records))
+        return LinkedRecords(state.records, judged, state.customer, self._spec.clusterer)
+
+    def _nobody(self) -> NDArray[np.bool_]:
+        return np.zeros(len(self), dtype=np.bool_)
+
+    def _without(
+        self, pairs: AbstractSet[frozenset[RecordKey]]
+    ) -> tuple[dict[str, list[object]], NDArray[np.bool_]]:
+        """Return the decisions about other pairs, and which records the withdrawn ones name."""
+        told = self._state.decisions
+        have = [frozenset(pair) for pair in _pairs_of(told)]
+        unknown = pairs - {*have}
+        if unknown:
+            hint = "store.decisions has all decisions"
+            rows = [key for pair in unknown for key in sorted(pair)]
+            raise DataError("no such decision", column="record_id_a", rows=rows, hint=hint)
+        stays = [row for row, pair in enumerate(have) if pair not in pairs]
+        named = frozenset[RecordKey]().union(*pairs)
+        again = np.array([key in named for key in self._state.records.ids()], dtype=np.bool_)
+        return {name: [told[name][row] for row in stays] for name in DECISION_COLUMNS}, again
 
     def _save(self, state: IdentityState) -> None:
         write(self._folder, dump(state, self._spec))
@@ -306,10 +484,7 @@ class IdentityStore:
             return rows
         keys = keys_of(read_frame(frame, "records")[0], "records")
         position = {key: row for row, key in enumerate(self._state.records.ids())}
-        unknown = [key for key in keys if key not in position]
-        if unknown:
-            hint = "store.crosswalk has all known records"
-            raise DataError("no such record", column="record_id", rows=unknown, hint=hint)
+        _refuse_unknown([key for key in keys if key not in position])
         rows[[position[key] for key in keys]] = True
         return rows
 
@@ -383,6 +558,37 @@ def _no_records() -> Records:
     return Records(nothing, nothing, {})
 
 
+def _refuse_unknown(keys: Collection[RecordKey]) -> None:
+    if keys:
+        hint = "store.crosswalk has all known records"
+        raise DataError("no such record", column="record_id", rows=sorted(keys), hint=hint)
+
+
+def _refuse_loss(gone: Sequence[RecordKey], n_records: int, most_gone: float) -> None:
+    """Raise DataError if a run would remove all records, or many of them."""
+    if not 0 <= most_gone <= 1:
+        hint = "most_gone=0.5 lets a run remove half of the records"
+        raise ConfigError(f"most_gone is from 0 to 1, got {most_gone}. Hint: {hint}")
+    all_or_many = len(gone) == n_records or len(gone) > _A_FEW
+    if all_or_many and len(gone) > most_gone * n_records:
+        problem = f"{len(gone):,} of {n_records:,} records would be removed from the store"
+        hint = "check that the export is complete, or allow it: most_gone=1.0"
+        raise DataError(problem, column="record_id", rows=gone, hint=hint)
+
+
+def _customers_in_audit(
+    audit: Mapping[str, Sequence[object]], keys: AbstractSet[RecordKey]
+) -> dict[RecordKey, set[str]]:
+    """Return the customer ids that some records had, by record, of those in the audit."""
+    names: dict[RecordKey, set[str]] = {}
+    columns = (audit[name] for name in ("source", "record_id", "before", "after"))
+    for source, record_id, *ids in zip(*columns, strict=True):
+        key = (str(source), str(record_id))
+        if key in keys:
+            names.setdefault(key, set()).update(str(name) for name in ids if name)
+    return names
+
+
 def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
     going = {key for key, gone in zip(old.ids(), drop.tolist(), strict=True) if gone}
     both = [key for key in added.ids() if key in going]
@@ -391,28 +597,20 @@ def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
         raise DataError("records both given and gone", column="record_id", rows=both, hint=hint)
 
 
-def _changed(added: Records, old: Records) -> tuple[Records, NDArray[np.bool_]]:
-    """Return the new and changed records, and which old records they replace."""
-    position = {key: row for row, key in enumerate(old.ids())}
-    before = np.array([position.get(key, MISSING) for key in added.ids()], dtype=np.int64)
-    same = before != MISSING
-    for name in added.columns.keys() | old.columns.keys():
-        now = _texts(added.columns.get(name), len(added))[:-1]
-        same &= now == _texts(old.columns.get(name), len(old))[before]
-    keep = np.flatnonzero(~same)
-    replaced = np.zeros(len(old), dtype=np.bool_)
-    replaced[before[keep][before[keep] != MISSING]] = True
-    columns = {name: Column(c.codes[keep], c.values) for name, c in added.columns.items()}
-    return Records(added.source[keep], added.record_id[keep], columns), replaced
+def _pairs_of(columns: Mapping[str, Sequence[object]]) -> list[tuple[RecordKey, RecordKey]]:
+    """Return the two records of each decision."""
+    rows = zip(*(columns[name] for name in DECISION_COLUMNS[:4]), strict=True)
+    return [((str(a), str(b)), (str(c), str(d))) for a, b, c, d in rows]
 
 
-def _texts(column: Column | None, n: int) -> NDArray[np.object_]:
-    """Return the value of each record, "" if it has none, and "" as an additional last entry."""
-    if column is None:
-        return np.full(n + 1, "", dtype=object)
-    values = np.append(column.values, "").astype(object)
-    texts: NDArray[np.object_] = values[np.append(column.codes, MISSING)]
-    return texts
+def _full_run_reasons[FrameT](
+    found: Resolution[FrameT], before: Mapping[RecordKey, str], spec: LinkSpec
+) -> Reasons:
+    """Return the reasons of the changes of a full run."""
+    state = found._state  # noqa: SLF001 - of the same package
+    past = previous_of(state.records, before)
+    links = link_reasons(state.judged, past, found._customer, spec.links(state.judged))  # noqa: SLF001
+    return Reasons(links, {}, gone="not in the lists", otherwise="model trained again")
 
 
 def _replaced(
@@ -421,8 +619,8 @@ def _replaced(
     """Return all decisions; of two about the same pair, the newer one."""
     rows: dict[frozenset[RecordKey], tuple[object, ...]] = {}
     for columns in (old, new):
-        for row in zip(*(columns[name] for name in DECISION_COLUMNS), strict=True):
-            pair = frozenset(((str(row[0]), str(row[1])), (str(row[2]), str(row[3]))))
+        told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
+        for pair, row in zip(map(frozenset, _pairs_of(columns)), told, strict=True):
             rows.pop(pair, None)
             rows[pair] = row
     return {name: [row[k] for row in rows.values()] for k, name in enumerate(DECISION_COLUMNS)}
@@ -432,10 +630,9 @@ def _not_about(
     columns: Mapping[str, Sequence[object]], keys: set[RecordKey]
 ) -> dict[str, list[object]]:
     """Return the decisions about none of the records."""
+    told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
     rows = [
-        row
-        for row in zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-        if keys.isdisjoint({(str(row[0]), str(row[1])), (str(row[2]), str(row[3]))})
+        row for pair, row in zip(_pairs_of(columns), told, strict=True) if keys.isdisjoint(pair)
     ]
     return {name: [row[k] for row in rows] for k, name in enumerate(DECISION_COLUMNS)}
 

@@ -19,16 +19,19 @@ from omniltv.models.checks._frequencies import (
 from omniltv.models.checks._log_score import LogScore, holdout_log_score
 from omniltv.models.checks._ranking import Ranking, ranking
 from omniltv.models.checks._tracking import Tracking, tracking
+from omniltv.models.posterior.selection import Finding, Selection, selection
 
 __all__ = [
     "ConditionalExpectation",
     "Coverage",
+    "Finding",
     "FitComparison",
     "FrequencyHistogram",
     "FrequencyRecencyMatrix",
     "LogScore",
     "Loo",
     "Ranking",
+    "Selection",
     "Tracking",
     "compare",
     "conditional_expectation",
@@ -39,5 +42,6 @@ __all__ = [
     "loo",
     "prob_alive_matrix",
     "ranking",
+    "selection",
     "tracking",
 ]

@@ -148,24 +148,24 @@ def compare(
 ) -> FitComparison:
     """Return how well several fits of one history predict, the best first.
 
-    The order is that of ``elpd_loo`` (see `loo`), which is of the calibration and needs no
-    holdout. ``difference`` is to the best, and ``difference_error`` the standard error of
-    that, row by row: a difference below two of its errors says little. With a holdout:
-    ``log_score`` (see `holdout_log_score`; set exact ones against exact ones only), root mean
-    square error and correlation of the expected purchases, their total and the actual one,
-    the Gini coefficient (see `ranking`) and the share of rows in predictive intervals (see
-    `coverage`).
+    Fits are ordered by ``elpd_loo`` (see `loo`), which uses the calibration period and needs no
+    holdout. ``difference`` is the difference from the best fit, and ``difference_error`` its
+    standard error over rows. A difference below two standard errors is weak evidence. With a
+    holdout, the table also has ``log_score`` (see `holdout_log_score`; compare exact scores only
+    with exact scores), root mean square error and correlation of the expected purchases, their
+    total and the actual total, the Gini coefficient (see `ranking`) and the share of rows in
+    predictive intervals (see `coverage`).
 
     Args:
         fits: Fits of one history by name; models and poolings may differ.
-        history: The history that they were fitted to, or the split that it comes from.
-        seed: Of the simulated futures of the holdout; each fit has the same.
-        draws: How many futures of each row.
+        history: The history of the fits, or the split that it comes from.
+        seed: Seed of the simulated futures in the holdout, the same for each fit.
+        draws: Number of futures of each row.
         levels: Levels of the predictive intervals.
 
     Raises:
-        DataError: If the history cannot be the one that a fit was fitted to.
-        UnitError: If fits and history do not count time in the same unit.
+        DataError: If the history cannot be that of a fit.
+        UnitError: If fits and history have different units of time.
         ConfigError: If there are no fits, or densities would be compared with probabilities.
 
     Examples:

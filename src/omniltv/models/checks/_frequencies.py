@@ -1,4 +1,4 @@
-"""What a model says by frequency and recency: histogram, expectations and matrices."""
+"""Predictions by frequency and recency: histogram, expectations and matrices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from omniltv.models.checks._shared import (
 )
 from omniltv.models.posterior.fits import PurchaseFit
 from omniltv.models.posterior.pooling import JOIN
+from omniltv.models.processes.protocols import Parameters
 from omniltv.units import Span, TimeUnit
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "frequency_histogram",
     "prob_alive_matrix",
 ]
+
+_ROUNDS = 1_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,7 +85,8 @@ def frequency_histogram(
     """Return the actual and predicted numbers of customers with 0, 1, 2 … repeat purchases.
 
     This is a posterior predictive check: under each posterior draw, every customer is
-    simulated from the first purchase, for their observation time.
+    simulated from the first purchase, for their observation time. Customers of a history that
+    is `selected` are simulated again until they have enough purchases.
 
     Args:
         fit: The posterior of a purchase model.
@@ -113,11 +117,29 @@ def frequency_histogram(
     for rows, rng in chunks(len(history), seed):
         parameters = flat_parameters(cells, rows, picked)
         T = np.repeat(history.T[rows], draws)
-        x = np.asarray(fit.model.simulate(parameters, T, rng).frequency).astype(np.int64)
+        x = _simulated(fit, parameters, T, history.at_least, rng)
         cell = np.minimum(x, most) * draws + np.tile(np.arange(draws), len(x) // draws)
         counts += np.bincount(cell, minlength=counts.size).reshape(counts.shape)
     actual = np.bincount(np.minimum(history.frequency, most), minlength=most + 1)
     return FrequencyHistogram(actual, counts, level)
+
+
+def _simulated(
+    fit: PurchaseFit, parameters: Parameters, T: Floats, at_least: int, rng: np.random.Generator
+) -> Integers:
+    """Return simulated repeat purchases, each at least so many.
+
+    After `_ROUNDS`, they are set to the smallest number: given that so improbable a number is
+    reached, it is hardly ever exceeded.
+    """
+    x = np.asarray(fit.model.simulate(parameters, T, rng).frequency).astype(np.int64)
+    for _ in range(_ROUNDS):
+        few = np.flatnonzero(x < at_least)
+        if not len(few):
+            return x
+        again = {name: values[few] for name, values in parameters.items()}
+        x[few] = fit.model.simulate(again, T[few], rng).frequency
+    return np.maximum(x, at_least)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -213,7 +235,7 @@ def _frequencies(history: PurchaseHistory, most: int) -> tuple[Integers, list[st
 
 
 def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[str]]:
-    """Return the class of each row's recency, and how classes are called."""
+    """Return the class of each row's recency, and the labels of the classes."""
     bought = history.frequency > 0
     if not bought.any():
         return np.zeros(len(history), dtype=np.int64), ["none"]

@@ -134,6 +134,7 @@ def tracking(
         True
     """
     check_unit(fit, history)
+    _refuse_selected(history)
     calendar = _Calendar.of(history, log, TimeUnit(period), until)
     size = (step or Span(1.0, fit.unit)).to(calendar.grain)
     if size < 1:
@@ -150,15 +151,23 @@ def tracking(
     )
 
 
+def _refuse_selected(history: PurchaseHistory) -> None:
+    """Raise an error if a history lacks customers: tracking treats all of them as new."""
+    if history.at_least:
+        message = f"a history of customers with at least {history.at_least} repeat purchases"
+        hint = "frequency_histogram and a holdout compare what customers of a selected history do"
+        raise ConfigError(f"{message} cannot be tracked from their first purchases. Hint: {hint}")
+
+
 @dataclass(frozen=True, eq=False)
 class _Calendar:
     """Repeat purchases of the rows of a history in numbered calendar periods.
 
     Attributes:
-        grain: What is numbered.
+        grain: The unit of the numbered periods.
         birth: Period of the first purchase of each row, of shape (n_rows,).
         split: Last period of calibration.
-        last: Last period looked at.
+        last: Last period of the tracking.
         row: Row of each repeat purchase, until the last period.
         period: Its period.
     """
@@ -188,7 +197,7 @@ class _Calendar:
         wrong = (ends != ends[0]) | (found != history.frequency)
         if wrong.any():
             hint = f'history = log.history(end=..., period="{grain}"), and the same period here'
-            problem = "the history does not say what the log says"
+            problem = "the history differs from the log"
             raise DataError(problem, rows=history.customer_id[wrong].tolist(), hint=hint)
         if last <= birth.min():
             raise ConfigError(f"nothing to track until {until}. Hint: a later `until`")
@@ -253,8 +262,8 @@ def _expected(
 ) -> Floats:
     """Return draws of expected repeat purchases until each end, (n_groups, n_steps, n_draws).
 
-    Customers of one kind (one cell of the fit) and one age at the end of a step expect the
-    same, so each kind and age is worked out once.
+    Customers of the same cell of the fit and the same age at the end of a step have the same
+    expectation, so each cell and age is computed once.
     """
     cells = fit.cells(history)
     _, first, kind = np.unique(

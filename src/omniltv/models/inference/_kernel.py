@@ -422,7 +422,7 @@ def evaluate(
     cell: Integers,
     count: Vector,
 ) -> tuple[Vector, Matrix]:
-    """Return value and gradient of each cell, all in one go: for few states."""
+    """Return value and gradient of each cell, in one call, for few states."""
     cells, pairs, states = programs
     per_cell, per_pair = prepare(cells, pairs, coordinates, cell)
     value, cell_adjoint, pair_adjoint = run_states(

@@ -1,14 +1,12 @@
-"""The posterior by its mode and curvature, corrected by Pareto-smoothed importance weights.
+"""The nested Laplace approximation of a posterior.
 
-A Gaussian at the joint mode of coefficients and spreads is a poor picture of a hierarchy:
-the spreads are skewed and scale everything else. So they are treated apart, as in nested
-Laplace approximations (Rue, Martino and Chopin 2009, JRSS B 71(2)): each cell's
-log-likelihood is taken as quadratic around the mode; then the spreads have a marginal
-density in closed form, and the coefficients are Gaussian given the spreads. Draws from
-that are weighted by the likelihood itself over the quadratic one, and the weights are
-smoothed (Vehtari, Simpson, Gelman, Yao and Gabry 2024, JMLR 25), which tells by k-hat
-whether the result can be trusted. What a likelihood of few customers is beyond a quadratic,
-skewed or level on one side, the proposals follow by two-piece scales (`_two_piece`).
+A Gaussian at the joint mode of coefficients and spreads is inaccurate for a hierarchy: the
+spreads are skewed and scale the effects. They are therefore treated separately, as in nested
+Laplace approximations (Rue, Martino and Chopin 2009, JRSS B 71(2)). The log-likelihood of each
+cell is approximated by a quadratic around the mode. The spreads then have a marginal density in
+closed form, and the coefficients are Gaussian given the spreads. The log-likelihood of a few
+customers may be far from quadratic: skewed, or flat on one side. Proposals from the
+approximation follow it by two-piece scales (`_two_piece`), and are weighted in `_importance`.
 """
 
 from collections.abc import Iterator
@@ -20,54 +18,23 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from omniltv._arrays import Matrix, Vector
-from omniltv.errors import FitError
 from omniltv.models.inference._log_density import LogDensity
+from omniltv.models.inference._mode import Sites, find_sites
 from omniltv.models.inference._two_piece import NODES, Node, TwoPiece, probe
 
 __all__ = [
     "Approximation",
-    "Sites",
-    "Weighted",
     "approximate",
-    "below_mode",
-    "find_sites",
-    "importance",
+    "gaussians",
+    "log_spread_prior",
+    "log_t",
+    "systematic",
 ]
 
 
-_NEWTON = 100
-_CLOSE = 1e-9  # of the log posterior
-_FLATTEST = 1e-8  # of the steepest direction, for a curvature to be stepped by
-_FAR = 2.0  # longest step of a coordinate
 _OUTER = 8
-_DEGREES = 8.0  # of the t distribution that spreads are proposed from
-_DEGREES_AGAIN = 5.0
-_ROUNDS = 4
-_GOOD = 0.6  # a k-hat at which proposing anew is not worth the while
+_DEGREES = 8.0  # degrees of freedom of the t distribution that proposes spreads
 _BATCH = 2_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Sites:
-    """Quadratic log-likelihoods around the mode of the coefficients given the spreads.
-
-    Attributes:
-        mode: The coefficients at the mode, of shape (d,).
-        precision: Curvature of data and fixed priors, of shape (d, d).
-        linear: Their linear term: together they are linear c - c precision c / 2.
-        theta: Coordinates of the cells at the mode, of shape (n_cells, k).
-        value: Log-likelihood of each cell there, of shape (n_cells,).
-        gradient: Its gradient, of shape (n_cells, k).
-        curvature: Minus its Hessian, positive semi-definite, of shape (n_cells, k, k).
-    """
-
-    mode: Vector
-    precision: Matrix
-    linear: Vector
-    theta: Matrix
-    value: Vector
-    gradient: Matrix
-    curvature: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +42,10 @@ class Approximation:
     """The nested approximation of a posterior.
 
     Attributes:
-        posterior: What is approximated.
+        posterior: The log density that is approximated.
         sites: The quadratic log-likelihoods.
         log_spread: Mode of the log spreads, of shape (terms x coordinates,).
-        scale: Lower root of their covariance there.
+        scale: Lower root of their covariance at the mode.
     """
 
     posterior: LogDensity
@@ -88,7 +55,7 @@ class Approximation:
 
     @property
     def factorises(self) -> bool:
-        """Whether each group has a posterior of its own: nothing is shared."""
+        """Whether the groups share nothing, so that each has its own posterior."""
         design = self.posterior.design
         return not design.terms and not design.target
 
@@ -106,19 +73,18 @@ class Approximation:
         z = rng.standard_normal((m, d)) / np.sqrt(rng.chisquare(_DEGREES, (m, 1)) / _DEGREES)
         candidates = self.log_spread + z @ self.scale.T
         target = _log_marginal(self.posterior, self.sites, candidates)
-        excess = target - _log_t(z, _DEGREES)
-        return candidates[_systematic(np.exp(excess - excess.max()), n, rng)]
+        excess = target - log_t(z, _DEGREES)
+        return candidates[systematic(np.exp(excess - excess.max()), n, rng)]
 
     def coefficients(
         self, log_spreads: Matrix, rng: np.random.Generator, scales: TwoPiece | None = None
     ) -> tuple[Matrix, Matrix]:
-        """Return a draw of the coefficients for each draw of the spreads, and its log density.
+        """Return draws of the coefficients given the spreads, and their log density.
 
-        Given the spreads they are Gaussian, but for two things, as the likelihood of a few
-        customers is not quadratic and weights must not run away: each row of coefficients
-        has heavier tails, the more so the fewer customers it rests on, and with ``scales``
-        it reaches further on one side than on the other. The density is per row (covariate
-        effects last), of shape (n, rows + effects).
+        They are Gaussian with two modifications, because the likelihood of a few customers is
+        not quadratic and weights must be bounded: each row of coefficients has heavier tails,
+        depending on how few customers inform it, and with ``scales`` it is skewed. The density
+        is per row (covariate effects last), of shape (n, rows + effects).
         """
         design, order = self.posterior.design, self.posterior.order
         n, k, size = len(log_spreads), design.n_coordinates, design.n_rows * design.n_coordinates
@@ -126,7 +92,7 @@ class Approximation:
         rows = z[:, :size].reshape(n, -1, k)
         degrees = self.posterior.degrees
         rows /= np.sqrt(rng.chisquare(degrees, rows.shape[:2]) / degrees)[:, :, None]
-        density = np.concatenate([_log_t(rows, degrees), -0.5 * np.square(z[:, size:])], axis=1)
+        density = np.concatenate([log_t(rows, degrees), -0.5 * np.square(z[:, size:])], axis=1)
         if scales is not None:
             rows, wider = scales.stretch(rows, self._distance(log_spreads), rng)
             density[:, : design.n_rows] -= wider
@@ -138,7 +104,7 @@ class Approximation:
         return draws, density
 
     def two_piece(self, workers: int) -> TwoPiece:
-        """Return the scales of rows of coefficients that the log posterior asks for."""
+        """Return the two-piece scales of the rows of coefficients, from the log posterior."""
         nodes = self.log_spread + np.outer(NODES, self.spread_sd)
         some = nodes if self.posterior.design.terms else nodes[:1]
         return probe(self.posterior, [self._node(at) for at in some], workers=workers)
@@ -157,9 +123,9 @@ class Approximation:
         return Node(log_spread, whole, precision, directions)
 
     def _distance(self, log_spreads: Matrix) -> NDArray[np.float64]:
-        """Return how many sds each row's log spreads are above the mode, (n, rows, k).
+        """Return the distance of each row's log spreads above the mode, (n, rows, k).
 
-        The mean goes by the spreads of the first term.
+        It is in standard deviations. The mean has the distance of the spreads of the first term.
         """
         sizes, k = self.posterior.design.sizes, self.posterior.design.n_coordinates
         if len(sizes) == 1:
@@ -170,30 +136,13 @@ class Approximation:
         return distance[:, np.repeat([0, *range(len(sizes) - 1)], sizes)]
 
 
-@dataclass(frozen=True, eq=False)
-class Weighted:
-    """Draws of a posterior by importance resampling.
-
-    Attributes:
-        coefficients: Of shape (n, d).
-        log_spreads: Of shape (n, terms x coordinates).
-        khat: Worst Pareto k-hat: above 0.7 the draws are not to be trusted.
-        ess: Smallest effective number of draws.
-    """
-
-    coefficients: Matrix
-    log_spreads: Matrix
-    khat: float
-    ess: float
-
-
 def approximate(posterior: LogDensity, start: Vector, *, workers: int) -> Approximation:
     """Return the nested approximation.
 
     Args:
-        posterior: What is approximated.
-        start: Coefficients to start the search for the mode at.
-        workers: Threads to use.
+        posterior: The log density to approximate.
+        start: Coefficients at which the search for the mode starts.
+        workers: Number of threads.
 
     Raises:
         FitError: If no mode is found.
@@ -211,229 +160,12 @@ def approximate(posterior: LogDensity, start: Vector, *, workers: int) -> Approx
     return Approximation(posterior, sites, log_spread, _spread_scale(posterior, sites, log_spread))
 
 
-def importance(
-    approximation: Approximation, n: int, *, seed: int, proposals: int, workers: int
-) -> Weighted:
-    """Return n draws of the posterior, weighted by the likelihood itself and resampled.
-
-    Where groups share nothing each has weights of its own; a group whose weights are bad is
-    proposed anew from the mean and covariance that they tell (adaptive importance sampling;
-    Bugallo et al. 2017, IEEE Signal Processing Magazine 34(4)).
-    """
-    rng = np.random.default_rng(seed)
-    spreads = approximation.spreads(proposals, rng)
-    draws, density = approximation.coefficients(spreads, rng, approximation.two_piece(workers))
-    log_weight = _log_weights(approximation, draws, spreads, density, workers)
-    if not np.isfinite(log_weight).any(axis=0).all():
-        return Weighted(draws[:n], spreads[:n], np.inf, 0.0)
-    weight, khat = _smooth(log_weight)
-    for _ in range(_ROUNDS if approximation.factorises else 0):
-        bad = np.flatnonzero(khat > _GOOD)
-        if not len(bad):
-            break
-        fresh, log_weight = _again(approximation, draws, weight, bad, rng, workers)
-        again, own = _smooth(log_weight)
-        for block in bad[own[bad] < khat[bad]]:
-            at = _columns(approximation, block)
-            draws[:, at], weight[:, block], khat[block] = fresh[:, at], again[:, block], own[block]
-    return _resampled(approximation, n, draws, spreads, weight, khat, rng)
-
-
-def _columns(approximation: Approximation, block: int) -> slice:
-    """Return which coefficients weights are of: those of a group, or all."""
-    d = len(approximation.sites.mode)
-    k = approximation.posterior.design.n_coordinates if approximation.factorises else d
-    return slice(block * k, (block + 1) * k)
-
-
-def _smooth(log_weight: Matrix) -> tuple[Matrix, Vector]:
-    """Return Pareto-smoothed weights that sum to one, and k-hat, of each column."""
-    from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
-
-    lowest = np.where(np.isfinite(log_weight), log_weight, np.inf).min(axis=0)
-    floored = np.maximum(log_weight, lowest - 100.0)  # it takes no infinities
-    smooth, khat = array_stats.psislw(-floored.T)  # and negates
-    weight = np.exp(np.asarray(smooth) - np.max(smooth, axis=1, keepdims=True)).T
-    return weight / weight.sum(axis=0), np.atleast_1d(np.asarray(khat, dtype=np.float64))
-
-
-def _again(
-    approximation: Approximation,
-    draws: Matrix,
-    weight: Matrix,
-    bad: NDArray[np.intp],
-    rng: np.random.Generator,
-    workers: int,
-) -> tuple[Matrix, Matrix]:
-    """Return fresh draws of some groups, from the moments of weighted ones, and log weights."""
-    fresh, density = draws.copy(), np.zeros_like(weight)
-    for block in bad:
-        at = _columns(approximation, block)
-        mean = weight[:, block] @ draws[:, at]
-        centred = draws[:, at] - mean
-        covariance = (centred * weight[:, block, None]).T @ centred
-        covariance[np.diag_indices_from(covariance)] *= 1 + 1e-6
-        z = rng.standard_normal(centred.shape)
-        z /= np.sqrt(rng.chisquare(_DEGREES_AGAIN, (len(z), 1)) / _DEGREES_AGAIN)
-        fresh[:, at] = mean + z @ np.linalg.cholesky(covariance).T
-        density[:, block] = _log_t(z, _DEGREES_AGAIN)
-    nothing = np.empty((len(fresh), 0))
-    return fresh, _log_weights(approximation, fresh, nothing, density, workers)
-
-
-def _resampled(
-    approximation: Approximation,
-    n: int,
-    draws: Matrix,
-    spreads: Matrix,
-    weight: Matrix,
-    khat: Vector,
-    rng: np.random.Generator,
-) -> Weighted:
-    """Return n equally weighted draws; groups with weights of their own are picked apart."""
-    picked = np.empty((n, draws.shape[1]))
-    learned = spreads[:n]
-    for block in range(weight.shape[1]):
-        order = rng.permutation(_systematic(weight[:, block], n, rng))
-        at = _columns(approximation, block)
-        picked[:, at] = draws[order, at]
-        learned = spreads[order]
-    ess = float(1 / np.square(weight).sum(axis=0).max())
-    return Weighted(picked, learned, float(khat.max()), min(ess, float(n)))
-
-
-def find_sites(posterior: LogDensity, start: Vector, log_spread: Vector, *, workers: int) -> Sites:
-    """Return the quadratics at the mode of the coefficients given the spreads (Newton).
-
-    Raises:
-        FitError: If no mode is found.
-    """
-    here = start
-    value, slopes, score = _evaluate(posterior, here, log_spread, workers)
-    for _ in range(_NEWTON):
-        curvature, hessian = _curvatures(posterior, here, log_spread, workers)
-        step = _step(hessian, score)
-        if score @ step < _CLOSE:
-            return _sites(posterior, here, value, slopes, curvature)
-        for _ in range(30):
-            there = _evaluate(posterior, here + step, log_spread, workers)
-            if _total(posterior, there[0], here + step, log_spread) > _total(
-                posterior, value, here, log_spread
-            ):
-                break
-            step = step / 2
-        else:  # no way up but by rounding: this is the mode as far as numbers tell
-            return _sites(posterior, here, value, slopes, curvature)
-        here = here + step
-        value, slopes, score = there
-    raise FitError(
-        "the posterior has no mode that could be found. Hint: priors that are not flat, or "
-        'method="nuts"'
-    )
-
-
-def below_mode(posterior: LogDensity, sites: Sites, log_spread: Vector, *, workers: int) -> float:
-    """Return how far below its mode, about, a log posterior is at that of another (Newton)."""
-    score = _evaluate(posterior, sites.mode, log_spread, workers)[2]
-    precision, at = sites.precision.copy(), posterior.learned_at
-    precision[at, at] += np.exp(-2 * log_spread[posterior.spread_of])
-    return float(score @ np.linalg.solve(precision, score) / 2)
-
-
-def _step(hessian: Matrix, score: Vector) -> Vector:
-    """Return Newton's step, damped until no coordinate goes too far (Levenberg, Marquardt).
-
-    Damping shortens what is nearly flat and leaves the steep directions theirs. To shorten
-    the whole step would leave them next to nothing, and walk along a ridge that never ends.
-    """
-    step = np.linalg.solve(hessian, score)
-    damping = _FLATTEST * float(hessian.diagonal().max()) * np.eye(len(score))
-    while np.abs(step).max() > _FAR:
-        damping *= 8.0
-        step = np.linalg.solve(hessian + damping, score)
-    return np.asarray(step)
-
-
-def _evaluate(
-    posterior: LogDensity, coefficients: Vector, log_spread: Vector, workers: int
-) -> tuple[Vector, Matrix, Vector]:
-    """Return log-likelihood and gradient of the cells, and the score of the coefficients."""
-    theta = posterior.design.coordinates(coefficients)
-    value, slopes = posterior.likelihood.gradient(theta, workers=workers)
-    score = posterior.design.pull(slopes) + posterior.prior_score(coefficients, log_spread)
-    return value, slopes, score
-
-
-def _total(posterior: LogDensity, value: Vector, coefficients: Vector, log_spread: Vector) -> float:
-    total = float(value.sum() + posterior.log_prior(coefficients, log_spread))
-    return total if np.isfinite(total) else -np.inf
-
-
-def _curvatures(
-    posterior: LogDensity, coefficients: Vector, log_spread: Vector, workers: int
-) -> tuple[NDArray[np.float64], Matrix]:
-    """Return the curvature of the cells, and one of the log posterior in the coefficients.
-
-    That of the cells has no directions in which it is negative. Together with the prior
-    it may be positive with them, and then steps by what it really is converge far faster.
-    """
-    theta = posterior.design.coordinates(coefficients)
-    real = posterior.likelihood.curvature(theta, workers=workers)
-    raised = _semidefinite(real)
-    precision = posterior.prior_precision(coefficients, log_spread)
-    if not np.allclose(real, raised, rtol=1e-9, atol=1e-12):
-        hessian = _added(posterior.design.pull_curvature(real), precision)
-        if _is_positive(hessian):
-            return raised, hessian
-    return raised, _added(posterior.design.pull_curvature(raised), precision)
-
-
-def _is_positive(hessian: Matrix) -> bool:
-    floor = _FLATTEST * hessian.diagonal().max() * np.eye(len(hessian))
-    try:
-        np.linalg.cholesky(hessian - floor)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _added(hessian: Matrix, precision: Vector) -> Matrix:
-    diagonal = np.diag_indices_from(hessian)
-    hessian[diagonal] += precision
-    hessian[diagonal] += 1e-10 * (1 + hessian[diagonal])
-    return hessian
-
-
-def _semidefinite(curvature: NDArray[np.float64]) -> NDArray[np.float64]:
-    values, vectors = np.linalg.eigh(curvature)
-    raised = vectors * np.maximum(values, 0.0)[:, None, :]
-    return np.asarray(raised @ vectors.transpose(0, 2, 1))
-
-
-def _sites(
-    posterior: LogDensity,
-    mode: Vector,
-    value: Vector,
-    slopes: Matrix,
-    curvature: NDArray[np.float64],
-) -> Sites:
-    design, at = posterior.design, posterior.fixed_at
-    theta = design.coordinates(mode)
-    precision = design.pull_curvature(curvature)
-    linear = design.pull(slopes + np.einsum("cij,cj->ci", curvature, theta))
-    own = posterior.fixed.precision(mode[at])
-    precision[at, at] += own
-    linear[at] += posterior.fixed.score(mode[at]) + own * mode[at]
-    precision[np.diag_indices_from(precision)] += 1e-10
-    return Sites(mode, precision, linear, theta, value, slopes, curvature)
-
-
 def _given(
     posterior: LogDensity, sites: Sites, log_spreads: Matrix
 ) -> Iterator[tuple[slice, Matrix, NDArray[np.float64]]]:
-    """Yield, batch by batch, means and lower roots of precision given the spreads.
+    """Yield means and lower roots of the precision given the spreads, in batches.
 
-    Both are in the order of `LogDensity.order`. What is last in it is drawn first, from its
+    Both are in the order of `LogDensity.order`. The last entries are drawn first, from their
     marginal: the mean of all groups, then the effects given the mean, which are then
     independent of each other.
     """
@@ -456,19 +188,19 @@ def _given(
 
 
 def _log_marginal(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> Vector:
-    """Return the log density of the log spreads, the coefficients integrated out."""
-    exponent, log_root = _gaussians(posterior, sites, log_spreads)
-    return _log_prior(posterior, log_spreads) + exponent - log_root
+    """Return the log density of the log spreads, with the coefficients integrated out."""
+    exponent, log_root = gaussians(posterior, sites, log_spreads)
+    return log_spread_prior(posterior, log_spreads) + exponent - log_root
 
 
-def _log_prior(posterior: LogDensity, log_spreads: Matrix) -> Vector:
-    """Return the log prior of log spreads, and of effects of 0 given them."""
+def log_spread_prior(posterior: LogDensity, log_spreads: Matrix) -> Vector:
+    """Return the log prior of log spreads, and of zero effects given them."""
     effects = -log_spreads[:, posterior.spread_of].sum(axis=1)
     return np.asarray(posterior.log_hyper(log_spreads) + effects)
 
 
-def _gaussians(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> tuple[Vector, Vector]:
-    """Return exponent at the mean, and log determinant of the root of precision, given spreads."""
+def gaussians(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> tuple[Vector, Vector]:
+    """Return the exponent at the mean and the log determinant of the precision's root."""
     exponent, log_root = np.empty((2, len(log_spreads)))
     for part, mean, root in _given(posterior, sites, log_spreads):
         exponent[part] = mean @ sites.linear[posterior.order] / 2
@@ -505,40 +237,13 @@ def _spread_scale(posterior: LogDensity, sites: Sites, mode: Vector) -> Matrix:
     return np.asarray(cholesky(covariance, lower=True))
 
 
-def _log_weights(
-    approximation: Approximation,
-    draws: Matrix,
-    log_spreads: Matrix,
-    density: Matrix,
-    workers: int,
-) -> Matrix:
-    """Return the log of posterior over proposal, per group where groups share nothing."""
-    posterior = approximation.posterior
-    thetas = np.array([posterior.design.coordinates(draw) for draw in draws])
-    exact = posterior.likelihood.values(thetas, workers=workers)
-    if approximation.factorises:
-        prior = posterior.fixed.entries(draws).reshape(*density.shape, -1).sum(axis=2)
-        weight = exact + prior - density
-    else:
-        prior = posterior.log_prior(draws, log_spreads)
-        sites = approximation.sites
-        exponent, log_root = _gaussians(posterior, sites, log_spreads)
-        proposed = density.sum(axis=1)
-        if posterior.design.terms:  # the marginal of the spreads is divided by the root
-            proposed += _log_prior(posterior, log_spreads) + exponent
-        else:
-            proposed += log_root
-        weight = (exact.sum(axis=1) + prior - proposed)[:, None]
-    return np.where(np.isfinite(weight), weight, -np.inf)
-
-
-def _log_t(z: NDArray[np.float64], degrees: Vector | float) -> NDArray[np.float64]:
+def log_t(z: NDArray[np.float64], degrees: Vector | float) -> NDArray[np.float64]:
     """Return the log density of a multivariate t over the last axis, up to a constant."""
     square = np.square(z).sum(axis=-1)
     return np.asarray(-0.5 * (degrees + z.shape[-1]) * np.log1p(square / degrees))
 
 
-def _systematic(weight: Vector, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return n places, each as often as its weight says, to within one."""
+def systematic(weight: Vector, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return n positions, each as often as its weight implies, to within one."""
     steps = (np.arange(n) + rng.random()) / n
     return np.searchsorted(np.cumsum(weight) / weight.sum(), steps).clip(max=len(weight) - 1)

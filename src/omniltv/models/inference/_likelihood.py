@@ -15,7 +15,8 @@ from omniltv.models.inference._expression_graph import (
     Traced,
 )
 from omniltv.models.posterior._observations import State
-from omniltv.models.processes.protocols import Model
+from omniltv.models.processes._selection import Selected
+from omniltv.models.processes.protocols import Model, PurchaseState
 
 __all__ = ["Likelihood"]
 
@@ -33,6 +34,9 @@ class Likelihood:
         cell: Cell of each state, of shape (n_states,). The rows of a cell share all
             coordinates.
         n_cells: Number of cells; some may have no state.
+
+    The truncation of a selected sample depends on cell and T only, so it is computed on their
+    distinct pairs.
 
     Examples:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
@@ -63,6 +67,10 @@ class Likelihood:
         self._cell_of_pair = self._cell[new]
         self._count = np.asarray(count, dtype=np.float64)[order]
         sorted_state = type(state)(*(np.asarray(values)[order] for values in state))
+        self._truncation: Likelihood | None = None
+        if isinstance(model, Selected):
+            self._truncation = _truncation(model, state, count, cell, self.n_cells)
+            model = model.model
         self._given = self._trace(model, sorted_state)
         self._states = (np.stack([self._cell, self._pair]), self._cell_of_pair, self._count)
         self._chunks = list(pairwise([*range(0, len(order), _CHUNK), len(order)]))
@@ -95,9 +103,13 @@ class Likelihood:
         """
         columns = np.ascontiguousarray(coordinates.T)
         if len(self._chunks) > 1:
-            return self._in_chunks(columns, workers)
-        value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
-        return value, gradient
+            value, gradient = self._in_chunks(columns, workers)
+        else:
+            value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
+        if self._truncation is None:
+            return value, gradient
+        own, slope = self._truncation.gradient(coordinates, workers=workers)
+        return value + own, gradient + slope
 
     def values(self, points: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
         """Return the log-likelihood of each cell at many points, of shape (n_points, n_cells).
@@ -113,7 +125,10 @@ class Likelihood:
             return np.asarray(_kernel.evaluate_many(*self._given, block, *self._states))
 
         with ThreadPoolExecutor(len(parts)) as pool:
-            return np.concatenate(list(pool.map(part, parts)))
+            values = np.concatenate(list(pool.map(part, parts)))
+        if self._truncation is None:
+            return values
+        return values + self._truncation.values(points, workers=workers)
 
     def curvature(
         self, coordinates: NDArray[np.float64], *, workers: int = 1
@@ -151,6 +166,22 @@ class Likelihood:
             cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(coordinates)
         )
         return value, gradient
+
+
+def _truncation(
+    model: Selected,
+    state: PurchaseState,
+    count: NDArray[np.float64],
+    cell: NDArray[np.int64],
+    n_cells: int,
+) -> Likelihood:
+    """Return the truncation of a selected sample on distinct pairs of cell and T."""
+    pairs = np.stack([cell, state.T], axis=1)
+    distinct, place = np.unique(pairs, axis=0, return_inverse=True)
+    nothing = np.zeros(len(distinct))
+    own = PurchaseState(nothing, nothing, distinct[:, 1])
+    total = np.bincount(place.ravel(), weights=count)
+    return Likelihood(model.truncation, own, total, distinct[:, 0].astype(np.int64), n_cells)
 
 
 def _sum(parts: Iterator[tuple[NDArray[np.float64], ...]]) -> tuple[NDArray[np.float64], ...]:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from omniltv.draws import cores
 from omniltv.errors import ConfigError
-from omniltv.models.inference import _laplace, _log_density
+from omniltv.models.inference import _log_density
 from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.inference._mode import find_sites
 from omniltv.models.inference._subsampled_likelihood import StateSample, sampled
 from omniltv.models.posterior._groups import group_labels, term_labels
 from omniltv.models.posterior._observations import Observations
@@ -287,4 +288,4 @@ def _rough_mode(
     )
     start = np.array([prior.mu for prior in _default_priors(model, observed)])
     with np.errstate(all="ignore"):
-        return _laplace.find_sites(posterior, start, np.empty(0), workers=cores()).mode
+        return find_sites(posterior, start, np.empty(0), workers=cores()).mode

@@ -1,4 +1,4 @@
-"""From a posterior to draws: it is approximated, weighted or sampled."""
+"""From a posterior to draws: by approximation and weights, or by sampling."""
 
 import time
 from dataclasses import dataclass, replace
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from omniltv.draws import cores
 from omniltv.errors import FitError
-from omniltv.models.inference import _laplace
+from omniltv.models.inference._importance import Weighted, importance
+from omniltv.models.inference._laplace import Approximation, approximate
 from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.inference._mode import below_mode, find_sites
 from omniltv.models.inference._problem import Problem
 from omniltv.models.inference._subsampled_likelihood import StateSample
 from omniltv.models.inference.sampling import Sampling
@@ -85,9 +87,7 @@ def _solve(problem: Problem, run: _Run) -> FitResult:
     return replace(_by_nuts(problem, approximation, run), handed_over=why)
 
 
-def _mode(
-    problem: Problem, approximation: _laplace.Approximation, start: float, seed: int
-) -> FitResult:
+def _mode(problem: Problem, approximation: Approximation, start: float, seed: int) -> FitResult:
     mode, log_spread = approximation.sites.mode, approximation.log_spread
     found = problem.draws(mode[None, None], log_spread[None, None], seed)
     return FitResult(found, Diagnostics.of_mode(time.perf_counter() - start))
@@ -95,8 +95,8 @@ def _mode(
 
 def _by_weights(
     problem: Problem,
-    approximation: _laplace.Approximation,
-    weighted: _laplace.Weighted,
+    approximation: Approximation,
+    weighted: Weighted,
     start: float,
     seed: int,
 ) -> FitResult:
@@ -107,7 +107,7 @@ def _by_weights(
     return FitResult(found, replace(diagnostics, likelihood_error=error))
 
 
-def _by_nuts(problem: Problem, approximation: _laplace.Approximation, run: _Run) -> FitResult:
+def _by_nuts(problem: Problem, approximation: Approximation, run: _Run) -> FitResult:
     from omniltv.models.inference import _nuts  # noqa: PLC0415 - brings in ArviZ, seconds to import
 
     chains = _nuts.sample(approximation, run.sampling, seed=run.seed, progress=run.progress)
@@ -117,9 +117,7 @@ def _by_nuts(problem: Problem, approximation: _laplace.Approximation, run: _Run)
     return FitResult(found, replace(_nuts.diagnostics(found, chains), likelihood_error=error))
 
 
-def _likelihood_error(
-    approximation: _laplace.Approximation, coefficients: NDArray[np.float64]
-) -> float:
+def _likelihood_error(approximation: Approximation, coefficients: NDArray[np.float64]) -> float:
     """Return the error of a subsampled likelihood over some draws; 0 if it is exact."""
     likelihood, design = approximation.posterior.likelihood, approximation.posterior.design
     if isinstance(likelihood, Likelihood):
@@ -130,7 +128,7 @@ def _likelihood_error(
     return likelihood.error(points, workers=cores())
 
 
-def _approximate(problem: Problem) -> _laplace.Approximation:
+def _approximate(problem: Problem) -> Approximation:
     """Return the approximation of the posterior, from a subsample of states if it suffices.
 
     Raises:
@@ -141,10 +139,10 @@ def _approximate(problem: Problem) -> _laplace.Approximation:
             return _from_sample(problem, problem.sample)
         except FitError:  # all states are used instead
             pass
-    return _laplace.approximate(problem.posterior, problem.start, workers=cores())
+    return approximate(problem.posterior, problem.start, workers=cores())
 
 
-def _from_sample(problem: Problem, sample: StateSample) -> _laplace.Approximation:
+def _from_sample(problem: Problem, sample: StateSample) -> Approximation:
     """Return the approximation of the posterior from a subsample of its states.
 
     The mode of the subsample may be many standard deviations away from the exact mode, so
@@ -156,22 +154,18 @@ def _from_sample(problem: Problem, sample: StateSample) -> _laplace.Approximatio
     """
     posterior, workers = problem.posterior, cores()
     rough = replace(posterior, likelihood=sample.part)
-    found = _laplace.approximate(rough, problem.start, workers=workers)
+    found = approximate(rough, problem.start, workers=workers)
     for _ in range(_EXPANSIONS):
-        exact = _laplace.find_sites(posterior, found.sites.mode, found.log_spread, workers=workers)
+        exact = find_sites(posterior, found.sites.mode, found.log_spread, workers=workers)
         subsampled = replace(posterior, likelihood=sample.around(exact.theta, workers))
-        found = _laplace.approximate(subsampled, exact.mode, workers=workers)
-        below = _laplace.below_mode(posterior, found.sites, found.log_spread, workers=workers)
+        found = approximate(subsampled, exact.mode, workers=workers)
+        below = below_mode(posterior, found.sites, found.log_spread, workers=workers)
         if below < _AT_MODE:
             return found
     raise FitError("the mode of the subsampled posterior is not that of the posterior")
 
 
-def _weigh(
-    problem: Problem, approximation: _laplace.Approximation, n: int, seed: int
-) -> _laplace.Weighted:
+def _weigh(problem: Problem, approximation: Approximation, n: int, seed: int) -> Weighted:
     proposals = int(np.clip(_EXACT_STATES / len(problem.cell), n, 4 * n))
     with np.errstate(all="ignore"):
-        return _laplace.importance(
-            approximation, n, seed=seed, proposals=proposals, workers=cores()
-        )
+        return importance(approximation, n, seed=seed, proposals=proposals, workers=cores())

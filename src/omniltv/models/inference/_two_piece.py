@@ -1,13 +1,13 @@
-"""Two-piece scales of importance proposals: how far the posterior reaches on either side.
+"""Two-piece scales of importance proposals, for skewed posteriors.
 
-A likelihood of few customers is skewed, and on one side it may level off: a large
-concentration of the dropout probability is as likely as an infinite one. A Gaussian at the
-mode never proposes such values, so no weight can make up for them, and the posterior
-standard deviation comes out too small. Each direction of a proposal therefore has a scale
-of its own on either side: the largest that the log posterior asks for at some distances
-(Geweke 1989, Econometrica 57(6), section 5). The two halves are joined without a step, and
-each has the probability of its scale. Since a level likelihood reaches as far as the prior
-lets it, the scales are found for several standard deviations between groups.
+The likelihood of a few customers is skewed, and it may be flat on one side: a large
+concentration of the dropout probability is as likely as an infinite one. A Gaussian at the mode
+never proposes such values, weights cannot correct this, and the posterior standard deviation is
+too small. Each direction of a proposal therefore has its own scale on either side: the largest
+scale that the log posterior implies at some distances (Geweke 1989, Econometrica 57(6), section
+5). The two halves are joined continuously, and each has the probability of its scale. On the
+flat side, the posterior is limited by the prior only, so scales are computed for several
+standard deviations between groups.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ __all__ = ["NODES", "Node", "TwoPiece", "probe"]
 
 
 NODES = (0.0, 1.5, 3.0)
-"""Where scales are found, in standard deviations of a log spread above its mode."""
+"""Log spreads at which scales are computed, in standard deviations above their mode."""
 
 _GAP = NODES[1] - NODES[0]
 _REACH = np.array([1.0, 2.0, 3.5, 5.0])  # standard deviations of the Gaussian approximation
@@ -38,8 +38,8 @@ class Node(NamedTuple):
         log_spread: The log spreads, of shape (terms x coordinates,).
         mean: Mean of the coefficients, of shape (d,).
         precision: Their precision, of shape (d, d).
-        directions: Of the mean of each coordinate where spreads are learned, one standard
-            deviation long, of shape (k, d); empty otherwise.
+        directions: Direction of the mean of each coordinate if spreads are estimated, one
+            standard deviation long, of shape (k, d); empty otherwise.
     """
 
     log_spread: Vector
@@ -50,7 +50,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TwoPiece:
-    """Scales of each direction of each row of coefficients, to be interpolated between nodes.
+    """Scales of each direction of each row of coefficients at the nodes.
 
     Attributes:
         left: Log scales below the mean, of shape (n_nodes, n_rows, k).
@@ -71,12 +71,12 @@ class TwoPiece:
     def stretch(
         self, z: NDArray[np.float64], distance: NDArray[np.float64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float64], Matrix]:
-        """Return symmetric draws made two-piece, and the log of how much wider each row is.
+        """Return two-piece draws from symmetric ones, and the log of the mean scale of each row.
 
         Args:
             z: Draws, of shape (n, n_rows, k).
-            distance: Log spreads in standard deviations above their mode, of that shape.
-            rng: Source of the sides.
+            distance: Standard deviations of the log spreads above their mode, same shape.
+            rng: Random generator; draws the sides.
         """
         left, right = (np.exp(_between(scale, distance)) for scale in (self.left, self.right))
         width = left + right
@@ -86,7 +86,7 @@ class TwoPiece:
 
 
 def probe(posterior: LogDensity, nodes: Sequence[Node], *, workers: int) -> TwoPiece:
-    """Return the scales that the log posterior asks for around some nodes."""
+    """Return the scales around some nodes, computed from the log posterior."""
     scales = np.array([_scales(posterior, node, workers) for node in nodes])
     return TwoPiece(left=scales[:, 0], right=scales[:, 1])
 
@@ -104,7 +104,7 @@ def _scales(posterior: LogDensity, node: Node, workers: int) -> NDArray[np.float
 
 
 def _of_mean(posterior: LogDensity, node: Node, workers: int) -> Matrix:
-    """Return log scales of the mean of all groups, their effects moving along with it."""
+    """Return log scales of the mean of all groups; their effects move with it."""
     reach = np.concatenate([[0.0], -_REACH, _REACH])
     moved = node.mean + reach[:, None] * node.directions[:, None]
     points = moved.reshape(-1, moved.shape[2])
@@ -114,9 +114,9 @@ def _of_mean(posterior: LogDensity, node: Node, workers: int) -> Matrix:
 
 
 def _of_rows(posterior: LogDensity, node: Node, block: int, workers: int) -> NDArray[np.float64]:
-    """Return log scales of the rows of a block, each given all else, of shape (2, rows, k).
+    """Return log scales of the rows of a block given all others, of shape (2, rows, k).
 
-    The rows of a block share no cell, so that one evaluation serves all of them.
+    The rows of a block share no cell, so one evaluation suffices for all of them.
     """
     design, k = posterior.design, posterior.design.n_coordinates
     rows, reach = design.rows(block), np.concatenate([[0.0], -_REACH, _REACH])

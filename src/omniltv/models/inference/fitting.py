@@ -1,6 +1,7 @@
 """`fit`: from a model and its data to a posterior."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 from warnings import warn
 
@@ -80,6 +81,10 @@ def fit(
     the exact quadratic approximation at the mode. The error is reported as
     `Diagnostics.likelihood_error`; if it exceeds 0.02, all states are used.
 
+    If only customers with at least k repeat purchases are in the data, pass
+    ``history.selected(at_least=k)``: the likelihood of any purchase model is then that given
+    at least k purchases, and the posterior is that of all customers.
+
     Args:
         model: A purchase model such as `BgNbd`, a spend model such as `GammaGamma`, or a
             channel model such as `PolyaUrn`.
@@ -109,7 +114,8 @@ def fit(
         ConfigError: If an argument is invalid.
 
     Warns:
-        DataWarning: If there are fewer than ten repeat purchases.
+        DataWarning: If there are fewer than ten repeat purchases, or customers look selected
+            or duplicated, see `omniltv.models.checks.selection`.
         FitWarning: If the diagnostics show a problem, or NUTS was used instead of Laplace.
 
     Examples:
@@ -130,14 +136,17 @@ def fit(
     observed = kind.observe(model, history)
     from omniltv.models.inference import _problem, _solve  # noqa: PLC0415 - compiled, slow to import
 
-    problem = _problem.Problem.of(model, observed, pooling, covariates or {}, priors or {})
+    likelihood = kind.likelihood(model, history)
+    problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
     found = _solve.solve(problem, sampling, seed=seed, progress=progress)
     if found.handed_over:
         warn(found.handed_over, FitWarning, stacklevel=2)
-    found.diagnostics.warn()
     unit = kind.unit_of(history)
     parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit)
-    return kind.fit(model, parts)
+    result = kind.fit(model, parts)
+    diagnostics = replace(found.diagnostics, sample=kind.sample(result, history, seed))
+    diagnostics.warn()
+    return replace(result, diagnostics=diagnostics)
 
 
 def to_pymc(
@@ -176,7 +185,8 @@ def to_pymc(
     observed = kind.observe(model, history)
     from omniltv.models.inference import _problem, _pymc  # noqa: PLC0415 - brings in PyMC, seconds to import
 
-    problem = _problem.Problem.of(model, observed, pooling, covariates or {}, priors or {})
+    likelihood = kind.likelihood(model, history)
+    problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
     return _pymc.pymc_model(problem, priors or {})
 
 

@@ -18,7 +18,7 @@ __all__ = ["ACQUISITION", "Choices", "Habits"]
 ACQUISITION = "acquisition_channel"
 """Name of the group column: the channel of a customer's first purchase."""
 
-_LARGEST = 600.0  # exp of more overflows
+_LARGEST = 600.0  # exp of larger values overflows
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class Choices:
         """Return the habits of customers at the end of the log.
 
         Args:
-            customer_id: The customers, of shape (n_rows,); all where None.
+            customer_id: The customers, of shape (n_rows,); all if None.
             half_life: Time after which a purchase counts half.
 
         Raises:
@@ -145,7 +145,7 @@ class Choices:
         return np.bincount(cell, weights=faded, minlength=shape[0] * shape[1]).reshape(shape)
 
     def _before(self, mine: Flags, half_life: Span | None) -> Vector:
-        """Return the weight of earlier purchases of a kind, the first aside, at each purchase."""
+        """Return the weight of earlier purchases of a kind, except the first, at each purchase."""
         rate = _rate(half_life)
         since = self.when - self.when[self.first][np.cumsum(self.first) - 1]
         if rate * since.max(initial=0.0) > _LARGEST:

@@ -1,15 +1,14 @@
-"""Forecasts under all posterior draws from a few of them.
+"""Forecasts under all posterior draws, interpolated from a few of them.
 
-A forecast of a state is a smooth function of the population's coordinates, and the draws
-of these lie close together. So it is worked out exactly at a few draws, well spread, and
-at the others by the polynomial through those. Which draws these are depends on the draws
-alone. The degree is raised, state by state, until the error at a few other draws is a small
-part of the posterior standard deviation; where no degree will do, every draw is worked out
-exactly.
+A forecast of a state is a smooth function of the population's coordinates, and their draws are
+close together. It is therefore computed exactly at a few well spread draws, the nodes, and
+elsewhere by a polynomial through them. The nodes depend only on the draws. The degree is raised
+for each state until the error at a few other draws is a small part of the posterior standard
+deviation. If no degree suffices, the state is computed exactly at all draws.
 
-A state's values are the same bytes whatever other states are worked out beside it: nothing
-here looks at two states together, and the one product of matrices, whose rounding would
-depend on their shapes, is exact, see `_product`.
+The values of a state are identical to the last bit whatever other states are computed with it:
+no operation involves two states, and the only matrix product, whose rounding could depend on
+its shape, is exact (see `_product`).
 """
 
 from collections.abc import Callable
@@ -30,29 +29,29 @@ type Exact = Callable[[Parameters, NDArray[np.intp]], NDArray[np.float64]]
 """Returns values of shape (rows, draws) from parameters that broadcast to it and the rows."""
 
 type ByRows = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
-"""Returns values of shape (rows, draws) of some rows under some draws."""
+"""Returns the values of rows under draws, of shape (rows, draws)."""
 
-_DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # a part: only in so many of the widest directions
-_TOLERANCE = 0.01  # of the posterior standard deviation, root mean square
-_MOST_NODES = 1 / 8  # of the draws; with more, all draws are worked out exactly
+_DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # the fraction: share of directions, widest first
+_TOLERANCE = 0.01  # root mean square error, in posterior standard deviations
+_MOST_NODES = 1 / 8  # share of draws; if more are needed, all draws are exact
 _CHECKED = 8  # draws at which the polynomial is compared with the exact value
 _BLOCK_VALUES = 50_000
 _LADDERS = 32  # kept for fits that score customers one at a time
-_VALUE_BITS = 24  # of a value less that of the first node
+_VALUE_BITS = 24  # bits of a value minus that of the first node
 _LEAST_EXPONENT = -500  # smaller values are zero in the polynomial
-_SAME = 1e-9  # what is left of a monomial that is a combination of others
+_SAME = 1e-9  # largest remainder of a linearly dependent monomial
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Where rows find their parameters: their groups, and their covariates.
+    """The groups and covariates of rows, which determine their parameters.
 
     Attributes:
-        model: Turns coordinates into parameters.
+        model: Maps coordinates to parameters.
         by_group: Draws of the coordinates of each group, (n_draws, n_groups, n_coordinates).
         group: Group of each row, of shape (n_rows,).
         slopes: Draws of the covariate effects, of shape (n_draws, n_effects).
-        target: Which coordinate each effect moves.
+        target: Position of the coordinate of each effect.
         covariates: Standardised covariates of each row, of shape (n_rows, n_effects).
     """
 
@@ -68,20 +67,20 @@ class Cells:
         return replace(self, group=self.group[rows], covariates=self.covariates[rows])
 
     def coordinates(self, draws: slice | NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return coordinates of shape (n_coordinates, n_rows, n_draws asked for)."""
+        """Return coordinates, of shape (n_coordinates, n_rows, number of requested draws)."""
         found = self.by_group[draws].transpose(2, 1, 0)[:, self.group]
         for k, target in enumerate(self.target):
             found[target] += np.multiply.outer(self.covariates[:, k], self.slopes[draws, k])
         return np.ascontiguousarray(found)
 
     def parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
-        """Return the reported parameters, each of shape (n_rows, n_draws asked for)."""
+        """Return the reported parameters, of shape (n_rows, number of requested draws) each."""
         found = self.shared_parameters(draws)
         shape = (len(self.group), len(self.by_group[draws]))
         return {name: np.broadcast_to(values, shape) for name, values in found.items()}
 
     def shared_parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
-        """Return the reported parameters, of one row where all rows share them."""
+        """Return the reported parameters; of one row if all rows share them."""
         names = [item.name for item in self.model.coordinates]
         if self.target:
             moved = self.coordinates(draws)
@@ -101,9 +100,9 @@ def over_draws(
 
     Args:
         exact: The forecast.
-        cells: Where each row finds its parameters.
-        n_draws: How many posterior draws there are.
-        within: What no value lies beyond; the polynomial is cut off there.
+        cells: The groups and covariates of the rows.
+        n_draws: Number of posterior draws.
+        within: Bounds of the values; interpolated values are clipped to them.
     """
     made: dict[int, _Ladder] = {}
 
@@ -133,8 +132,8 @@ class _Level:
     """The interpolation of one degree.
 
     Attributes:
-        n_nodes: How many nodes it has, the first ones of its ladder.
-        weights: What each node counts for every draw, of shape (n_nodes, n_draws), rounded.
+        n_nodes: Number of nodes: the first ones of the ladder.
+        weights: Weight of each node for each draw, of shape (n_nodes, n_draws), rounded.
     """
 
     n_nodes: int
@@ -143,19 +142,19 @@ class _Level:
 
 @dataclass(frozen=True, eq=False)
 class _Ladder:
-    """Interpolations of rising degree over the draws of a group; nodes of one are kept above.
+    """Interpolations of increasing degree over the draws of a group, with nested nodes.
 
-    Monomials are taken one after the other. Of each what those before cannot express is
-    scaled to 1 at the draw where it is largest, and that draw is the next node (Maday, Nguyen,
+    Monomials are added one by one. The part of a monomial that earlier ones cannot express is
+    scaled to 1 at the draw where it is largest, and this draw is the next node (Maday, Nguyen,
     Patera and Pau 2009, A General Multipurpose Interpolation Procedure: the Magic Points,
-    Communications on Pure and Applied Analysis 8(1)). So a degree more adds nodes, and no
-    value is worked out twice.
+    Communications on Pure and Applied Analysis 8(1)). A higher degree therefore only adds nodes,
+    and no value is computed twice.
 
     Attributes:
-        points: The draws, turned and scaled to unit covariance, (n_draws, n_directions).
+        points: The draws, rotated and scaled to unit covariance, (n_draws, n_directions).
         checked: The draws at which errors are measured; they are never nodes.
         nodes: The draws that are nodes, in order.
-        basis: What is left of each monomial that has a node, each of shape (n_draws,).
+        basis: Remainder of each monomial that has a node, each of shape (n_draws,).
     """
 
     points: NDArray[np.float64]
@@ -166,8 +165,8 @@ class _Ladder:
     _growing: Lock = field(default_factory=Lock)
 
     def level(self, number: int) -> _Level | None:
-        """Return the interpolation of a degree; None where it needs too many draws."""
-        with self._growing:  # threads wait for the first to grow it
+        """Return the interpolation of a degree; None if it needs too many draws."""
+        with self._growing:  # only one thread extends the ladder
             while len(self._levels) <= number and len(self._levels) < len(_DEGREES):
                 if not self._grow(_monomials(len(self._levels), self.points.shape[1])):
                     return None
@@ -176,7 +175,7 @@ class _Ladder:
         return self._levels[number] if number < len(self._levels) else None
 
     def _grow(self, monomials: list[tuple[int, ...]]) -> bool:
-        """Add the nodes of some monomials; return whether there are draws enough for them."""
+        """Add the nodes of some monomials; return whether there are enough draws."""
         if len(self.nodes) + len(monomials) > len(self.points) * _MOST_NODES:
             return False
         for axes in monomials:
@@ -203,7 +202,7 @@ class _Ladder:
 
 @lru_cache(_LADDERS)
 def _ladder(points: bytes, shape: tuple[int, int]) -> _Ladder:
-    """Return the ladder of draws, by their content: fits that score again find it again."""
+    """Return the ladder of draws, cached by their content."""
     standardised = _standardised(np.frombuffer(points).reshape(shape))
     spread = np.argsort(np.square(standardised).sum(axis=1), kind="stable")
     places = (np.arange(_CHECKED) + 0.5) * len(spread) / _CHECKED
@@ -212,13 +211,13 @@ def _ladder(points: bytes, shape: tuple[int, int]) -> _Ladder:
 
 @dataclass(frozen=True, eq=False)
 class _Climb:
-    """The way of rows of one group up the ladder, each until it is good enough.
+    """The computation of rows of one group, each at the lowest degree that suffices.
 
     Attributes:
         exact: The forecast.
-        cells: Where rows find their parameters.
-        ladder: Interpolations of rising degree.
-        draws: The draws that are asked for.
+        cells: The groups and covariates of the rows.
+        ladder: Interpolations of increasing degree.
+        draws: The requested draws.
     """
 
     exact: Exact
@@ -227,7 +226,7 @@ class _Climb:
     draws: slice
 
     def start(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the values of rows, of shape (rows, draws asked for)."""
+        """Return the values of rows, of shape (rows, number of requested draws)."""
         level = self.ladder.level(0)
         if level is None:
             return self._at(rows, np.arange(len(self.ladder.points))[self.draws])
@@ -242,7 +241,7 @@ class _Climb:
         truth: NDArray[np.float64],
         number: int,
     ) -> NDArray[np.float64]:
-        """Return the values of rows of which those at some nodes are known already."""
+        """Return the values of rows, given their values at the first nodes."""
         level = self.ladder.level(number)
         if level is None:
             return self._at(rows, np.arange(len(self.ladder.points))[self.draws])
@@ -258,7 +257,7 @@ class _Climb:
         return found
 
     def _at(self, rows: NDArray[np.intp], draws: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return exact values, worked out in blocks that stay in the processor's cache."""
+        """Return exact values, computed in blocks that fit in the processor's cache."""
         step = max(1, _BLOCK_VALUES // max(1, len(draws)))
         found = np.empty((len(rows), len(draws)))
         for start in range(0, len(rows), step):
@@ -269,22 +268,21 @@ class _Climb:
 
 
 def _good(values: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which rows are close enough to the truth, both of shape (rows, draws)."""
+    """Return which rows are accurate enough; both arguments have shape (rows, draws)."""
     error = np.sqrt(np.square(values - truth).mean(axis=1))
     return np.asarray(error <= _TOLERANCE * truth.std(axis=1) + 1e-12)
 
 
 def _product(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values at nodes as values at draws, of shape (rows, draws).
+    """Return values at draws from values at nodes, of shape (rows, draws).
 
-    How a product of matrices is rounded depends on their shapes, on the processor and on the
-    number of threads. So nothing is rounded in it: what values and weights have beyond some
-    24 bits is cut off before, products then have at most 53 bits and so have their sums. What
-    is lost is some 1e-7 of the range of a row's values.
+    The rounding of a matrix product depends on the shapes, the processor and the number of
+    threads. To avoid rounding, values and weights are first rounded to about 24 bits, so
+    products and their sums fit into 53 bits. The error is about 1e-7 of the range of a row.
 
     Args:
-        values: At the nodes, of shape (rows, n_nodes).
-        weights: Of shape (n_nodes, draws), rounded; they sum to 1 over the nodes.
+        values: Values at the nodes, of shape (rows, n_nodes).
+        weights: Weights of shape (n_nodes, draws), rounded; they sum to 1 over the nodes.
     """
     base = values[:, :1]
     rise = values - base
@@ -307,10 +305,10 @@ def _rounded(
 
 
 def _standardised(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return draws turned and scaled to unit covariance, the widest direction first.
+    """Return draws rotated and scaled to unit covariance, the widest direction first.
 
-    What does not vary is left out. Sums are written out, so that they do not depend on how
-    many threads multiply matrices.
+    Constant directions are left out. Sums are computed without matrix products, so they do
+    not depend on the number of threads.
     """
     centred = points - points.mean(axis=0)
     covariance = (centred[:, :, None] * centred[:, None, :]).mean(axis=0)
@@ -321,10 +319,10 @@ def _standardised(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _monomials(number: int, directions: int) -> list[tuple[int, ...]]:
-    """Return the monomials that a degree adds to the one before, by the axes they multiply.
+    """Return the monomials that a degree adds to the previous one, by the axes they multiply.
 
-    Degree 2.75 is quadratic, and cubic in the three quarters of directions in which the draws
-    spread most.
+    Degree 2.75 is quadratic in all directions, and cubic in the three quarters of directions
+    with the largest variance.
 
     Examples:
         >>> _monomials(0, 2)

@@ -1,6 +1,6 @@
-"""Kinds of models: which data a kind of model takes, and which fit comes out.
+"""Kinds of models: the data and the fit of each kind.
 
-This is the only module that tells kinds of models apart.
+This is the only module that distinguishes kinds of models.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,9 @@ from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling
-from omniltv.models.processes.protocols import ChannelModel, PurchaseModel, SpendModel
+from omniltv.models.posterior.selection import selection
+from omniltv.models.processes._selection import selected
+from omniltv.models.processes.protocols import ChannelModel, Model, PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
 __all__ = ["AnyFit", "AnyModel", "Kind", "Parts", "kind_of"]
@@ -36,12 +38,12 @@ _HISTORY = 'PurchaseLog.from_frame(frame).history(unit="week")'
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a fit of any kind is made of, next to its model.
+    """The parts of a fit of any kind, apart from its model.
 
     Attributes:
         pooling: How groups are pooled.
         draws: Draws of the coordinates.
-        diagnostics: How good the draws are.
+        diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
         unit: The unit of time; None if time does not matter to the model.
     """
@@ -55,21 +57,25 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """What fitting and loading need to know of a kind of model.
+    """The data, observations and fit of a kind of model.
 
     Attributes:
         data: The class of the data.
-        hint: The line that makes such data.
-        observe: From a model and data to the rows that inform it, as distinct states.
-        unit_of: From data to their unit of time; None if time does not matter.
-        fit: From a model and the parts of a fit to the fit.
+        hint: Code that makes such data.
+        observe: Returns the observations of a model, as distinct states of the data.
+        likelihood: Returns the model whose likelihood is that of the data.
+        unit_of: Returns the unit of time of the data; None if time does not matter.
+        fit: Returns the fit of a model from its parts.
+        sample: Returns signs that the data are a selected sample, given a fit and a seed.
     """
 
     data: type
     hint: str
     observe: Callable[[Any, Any], Observations]
+    likelihood: Callable[[Any, Any], Model]
     unit_of: Callable[[Any], TimeUnit | None]
     fit: Callable[[Any, Parts], AnyFit]
+    sample: Callable[[Any, Any, int], tuple[str, ...]]
 
 
 def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
@@ -94,6 +100,11 @@ def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observa
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
 
+def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[str, ...]:  # noqa: ARG001
+    """Return nothing: only a purchase model expects customers who did not buy."""
+    return ()
+
+
 _KINDS: tuple[tuple[type, Kind], ...] = (
     (
         PurchaseModel,
@@ -101,8 +112,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseHistory,
             hint=_HISTORY,
             observe=lambda _, history: purchases_observed(history),
+            likelihood=lambda model, history: selected(model, history.at_least),
             unit_of=lambda history: TimeUnit(history.unit),
             fit=_purchase_fit,
+            sample=lambda found, history, seed: selection(found, history, seed=seed).problems,
         ),
     ),
     (
@@ -111,8 +124,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseHistory,
             hint=_HISTORY,
             observe=lambda _, history: spend_observed(history),
+            likelihood=lambda model, _: model,
             unit_of=lambda _: None,
             fit=_spend_fit,
+            sample=_not_checked,
         ),
     ),
     (
@@ -121,15 +136,17 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             data=PurchaseLog,
             hint="PurchaseLog.from_frame(frame)",
             observe=_channels_observed,
+            likelihood=lambda model, _: model,
             unit_of=lambda _: None,
             fit=_channel_fit,
+            sample=_not_checked,
         ),
     ),
 )
 
 
 def kind_of(model: object) -> Kind:
-    """Return the kind of a model, by the members that it has.
+    """Return the kind of a model, determined by its members.
 
     Raises:
         ConfigError: If it is not a model.

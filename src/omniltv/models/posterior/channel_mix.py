@@ -101,8 +101,8 @@ class ChannelMixFit(Fit[ChannelModel]):
 
         Args:
             log: The purchases of the customers.
-            customer_id: The customers, of shape (n_rows,); all customers of the log, in its
-                order, where None.
+            customer_id: The customers, of shape (n_rows,); if None, all customers of the
+                log, in its order.
             unseen: As in `split`.
 
         Returns:

@@ -1,10 +1,10 @@
-"""Diagnostics of a posterior: convergence, effective sample size, k-hat, error."""
+"""Diagnostics of a posterior: convergence, effective sample size, k-hat, error, sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from warnings import warn
 
-from omniltv.errors import FitWarning
+from omniltv.errors import DataWarning, FitWarning
 
 __all__ = ["Diagnostics"]
 
@@ -33,6 +33,8 @@ class Diagnostics:
             over draws of the subsampled minus the exact log-likelihood. To first order, the
             error of any posterior mean is at most this many posterior standard deviations.
             It is 0 if the likelihood is exact, and for a mode.
+        sample: Signs that customers were selected or duplicated, one sentence each, see
+            `omniltv.models.checks.selection`.
 
     Examples:
         >>> found = Diagnostics.of_weights(khat=0.3, ess=90.0, draws=2000, seconds=0.4)
@@ -53,6 +55,7 @@ class Diagnostics:
     method: str = "nuts"
     khat: float = field(default=float("nan"), compare=False)
     likelihood_error: float = 0.0
+    sample: tuple[str, ...] = ()
 
     @classmethod
     def of_mode(cls, seconds: float) -> "Diagnostics":
@@ -68,6 +71,9 @@ class Diagnostics:
     @property
     def problems(self) -> tuple[str, ...]:
         """The problems found, one sentence each; empty if there are none."""
+        return (*self._of_sampler(), *self.sample)
+
+    def _of_sampler(self) -> tuple[str, ...]:
         found = []
         mixing = {name: value for name, value in self.rhat.items() if not value < _MAX_RHAT}
         if mixing:
@@ -88,10 +94,13 @@ class Diagnostics:
         return not self.problems
 
     def warn(self) -> None:
-        """Warn with one FitWarning that names all problems, if there are any."""
-        if self.problems:
+        """Warn of problems: a FitWarning for the draws, a DataWarning for each of the sample."""
+        problems = self._of_sampler()
+        if problems:
             advice = "Hint: method=Sampling(draws=2000, warmup=2000), or pool small groups"
-            warn(f"{'; '.join(self.problems)}. {advice}", FitWarning, stacklevel=3)
+            warn(f"{'; '.join(problems)}. {advice}", FitWarning, stacklevel=3)
+        for sentence in self.sample:
+            warn(sentence, DataWarning, stacklevel=3)
 
     def __str__(self) -> str:
         worst = max(self.rhat.values(), default=float("nan"))
@@ -100,7 +109,8 @@ class Diagnostics:
         if self.likelihood_error:
             verdict = f"subsampled likelihood, error {self.likelihood_error:.1g}: {verdict}"
         if self.method == "map":
-            return f"the mode in {self.seconds:.1f} s, without uncertainty"
+            mode = f"the mode in {self.seconds:.1f} s, without uncertainty"
+            return "; ".join([mode, *self.sample])
         if self.method == "laplace":
             return (
                 f"{self.draws:,} draws by Laplace in {self.seconds:.1f} s, k-hat {self.khat:.2f}, "

@@ -22,6 +22,7 @@ from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.pooling import Pooling
+from omniltv.models.processes._selection import selected
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     ChannelModel,
@@ -337,12 +338,16 @@ class PurchaseFit(Fit[PurchaseModel]):
         return ProbAlive(evaluate, distinct.index, len(distinct.count), self.n_draws, "P(alive)")
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
-        """Return draws of the log-likelihood of each row's purchases."""
+        """Return draws of the log-likelihood of each row's purchases.
+
+        For a history that is `selected`, it is that given at least so many purchases.
+        """
         distinct, cells = self._states(history, unseen)
+        model = selected(self.model, history.at_least)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = purchase_state(distinct.states, states)
-            values = self.model.loglik(NUMPY, cells.take(states).parameters(draws), state)
+            values = model.loglik(NUMPY, cells.take(states).parameters(draws), state)
             return np.asarray(values, dtype=np.float64)
 
         return RowDraws(

@@ -85,10 +85,10 @@ class ParetoNbd:
     ) -> Array:
         """Return the log-likelihood of each state, of their broadcast shape.
 
-        The hypergeometric functions of the note stand for an integral over the time of
-        dropping out. The integral itself is computed, so that nothing overflows: for r and s
-        from 0.05 to 20 and up to 10,000 purchases its logarithm is within 1e-8 where alpha and
-        beta are at least T/20, within 2e-5 where they are at least T/1,000.
+        The hypergeometric functions of the note are an integral over the time of dropout. The
+        integral itself is computed, so nothing overflows. For r and s from 0.05 to 20 and up
+        to 10,000 purchases, the error of its logarithm is below 1e-8 if alpha and beta are at
+        least T/20, and below 2e-5 if they are at least T/1,000.
         """
         r, alpha, s, beta = (parameters[key] for key in ("r", "alpha", "s", "beta"))
         x, recency, _ = state

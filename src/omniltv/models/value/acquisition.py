@@ -57,7 +57,7 @@ class AcquisitionValue:
     Its repr is the table of `to_frame`.
 
     Attributes:
-        labels: The groups (acquisition channels), sorted; ``("all",)`` where there are none.
+        labels: The groups (acquisition channels), sorted; ``("all",)`` if there are none.
         value: Draws of the discounted margin of a new customer after the retention cost and
             before the acquisition cost, of shape (n_groups, n_draws).
         acquisition_cost: Cost of acquiring a customer, of shape (n_groups,).

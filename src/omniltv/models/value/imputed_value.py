@@ -1,11 +1,11 @@
-"""Lifetime value over imputed crosswalks: what is not known of who is who is in the intervals.
+"""Lifetime value over imputed crosswalks: intervals include identity uncertainty.
 
-Each imputed crosswalk gives a history, fits and a `LifetimeValue` of its own. Posterior draws
-under all of them, as many under each, are draws of the posterior in which identity is unknown,
-too: multiple imputation (Rubin 1987, Multiple Imputation for Nonresponse in Surveys) for
-Bayesians, who mix draws where Rubin adds variances (Zhou and Reiter 2010, A Note on Bayesian
-Inference After Multiple Imputation, The American Statistician 64(2), 159-163). Purchases say
-nothing about who is who here: the crosswalks are drawn from the records alone.
+Each imputed crosswalk has its own history, fits and `LifetimeValue`. If every imputation has the
+same number of posterior draws, the draws of all imputations together are draws of the posterior
+with unknown identities. This is multiple imputation (Rubin 1987, Multiple Imputation for
+Nonresponse in Surveys) with mixed draws instead of added variances (Zhou and Reiter 2010, A Note
+on Bayesian Inference After Multiple Imputation, The American Statistician 64(2), 159-163). The
+crosswalks are drawn from the records alone: purchases are not used as evidence of identity.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,11 @@ _NOBODY = -1
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImputedValue(ValuePerRow[RowDraws]):
-    """The lifetime value of customers who are not known for sure; made by `imputed_value`.
+    """The lifetime value of customers with uncertain identity; made by `imputed_value`.
 
-    A row is a customer of one crosswalk, and its value that of the person whom the
-    customer's records belong to, in each imputation. Two rows may be one person in some of
-    them: rows cannot be added up. Totals are those of the imputations: `total`.
+    A row is a customer of one crosswalk. In each imputation, its value is that of the person to
+    whom the customer's records belong. Two rows may be the same person in some imputations, so
+    rows cannot be summed. Use `total` for totals.
 
     Attributes:
         imputations: The value under each imputed crosswalk.
@@ -63,18 +63,19 @@ class ImputedValue(ValuePerRow[RowDraws]):
         return f"ImputedValue({len(self):,} rows, {self.horizon}, {size})"
 
     def n_customers(self) -> NDArray[np.int64]:
-        """Return the customers with a purchase in each imputation, shape (n_imputations,)."""
+        """Number of customers with a purchase in each imputation, of shape (n_imputations,)."""
         counts = [len(first_rows(value.customer_id)[1]) for value in self.imputations]
         return np.array(counts, dtype=np.int64)
 
     def total(self, by: str | None = None) -> Totals:
-        """Return the expected margin of all customers of each imputation, draws side by side.
+        """Return the expected margin of all customers, with the draws of all imputations.
 
         Args:
             by: Name of a group column of the histories, or None for one total.
 
         Returns:
-            A group that an imputation does not have is 0 in it; sizes are means over them.
+            Totals. A group that is missing in an imputation counts as 0 there; sizes are means
+            over imputations.
 
         Raises:
             DataError: If there is no such group column.
@@ -82,7 +83,7 @@ class ImputedValue(ValuePerRow[RowDraws]):
         return _side_by_side([value.total(by) for value in self.imputations])
 
     def predictive_total(self, by: str | None = None) -> Totals:
-        """Return what all customers will *really* bring; see `total`.
+        """Return the actual margin of all customers; see `total`.
 
         Raises:
             DataError: If there is no such group column.
@@ -90,41 +91,41 @@ class ImputedValue(ValuePerRow[RowDraws]):
         return _side_by_side([value.predictive_total(by) for value in self.imputations])
 
     def identity_share(self) -> NDArray[np.float64]:
-        """Return the share of the variance of `draws` that is between imputations, (n_rows,).
+        """Return the share of the variance of `draws` between imputations, of shape (n_rows,).
 
-        Near 0 who is who hardly matters for the customer's expected value; near 1 it is
-        most of what is not known of it.
+        Near 0, identity hardly affects the customer's expected value. Near 1, it is the main
+        source of uncertainty.
         """
         shares = [_share_between(block, len(self.imputations)) for _, block in self.draws.blocks()]
         return np.concatenate([*shares, np.empty(0)])[self.draws.index]
 
     def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns of `to_frame` by name, ``identity_share`` among them."""
+        """Return the columns of `to_frame` by name, including ``identity_share``."""
         return {**super().columns(level), "identity_share": self.identity_share()}
 
 
 def imputed_value(
     values: Sequence[LifetimeValue], crosswalks: Sequence[IntoFrame], *, of: IntoFrame
 ) -> ImputedValue:
-    """Return lifetime value with the uncertainty of identity in it.
+    """Return lifetime value with identity uncertainty.
 
     Args:
-        values: The lifetime value under each imputed crosswalk, from a history of its own
-            and, so that population parameters carry it as well, fits of its own; all with
-            as many draws and one horizon.
+        values: The lifetime value under each imputed crosswalk, from its own history. To include
+            the identity uncertainty of population parameters, use fits of this history. All
+            values need the same number of draws and the same horizon.
         crosswalks: The crosswalks, in the same order: ``source``, ``record_id`` and
-            ``customer_id``, such as `Resolution.draws` gives.
-        of: The crosswalk whose customers are the rows, such as `Resolution.crosswalk`.
-            In each imputation a customer is the person that has most of its records (the
-            first ones where it is even), among those who have bought; 0 where none has.
-            Give every record a ``customer_id`` of its own for the value of the person each
-            record belongs to.
+            ``customer_id``, for example from `Resolution.draws`.
+        of: The crosswalk whose customers are the rows, such as `Resolution.crosswalk`. In each
+            imputation, a customer is identified with the person who has most of its records
+            (the person of the earlier record if there is a tie), among persons with purchases;
+            the value is 0 if there is none. To get the value of the person of each record, use a
+            crosswalk with a separate ``customer_id`` for each record.
 
     Raises:
         ConfigError: If there are no values, not as many as crosswalks, or they differ in
             draws or horizon.
-        DataError: If a column is missing, a record stands twice in a crosswalk or not in
-            all of them, or a value is not of its crosswalk's customers.
+        DataError: If a column is missing, a record is repeated in a crosswalk or missing in one
+            of them, or a customer of a value is not in its crosswalk.
 
     Examples:
         >>> import pandas as pd
@@ -182,11 +183,11 @@ def _check(values: Sequence[LifetimeValue], crosswalks: Sequence[IntoFrame]) -> 
     if len(kinds) > 1:
         found = ", ".join(f"{horizon} by {draws:,} draws" for horizon, draws in sorted(kinds))
         message = f"values of different horizons or numbers of draws: {found}"
-        raise ConfigError(f"{message}. Hint: make each of them in the same way")
+        raise ConfigError(f"{message}. Hint: make all of them in the same way")
 
 
 def _customers(crosswalk: IntoFrame, what: str) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Return the records of a crosswalk, each as one text, and their customers."""
+    """Return the records of a crosswalk as texts, and their customers."""
     table = collect(crosswalk, what)
     source, record, customer = (
         read_ids(table, name, what) for name in ("source", "record_id", "customer_id")
@@ -194,33 +195,33 @@ def _customers(crosswalk: IntoFrame, what: str) -> tuple[NDArray[np.object_], ND
     keys = np.array([f"{a}/{b}" for a, b in zip(source, record, strict=True)], dtype=object)
     twice = repeated(keys)
     if twice:
-        problem = f"a record stands twice in {what}"
-        raise DataError(problem, column="record_id", rows=twice, hint="keep one row a record")
+        problem = f"a record is repeated in {what}"
+        raise DataError(problem, column="record_id", rows=twice, hint="keep one row per record")
     return keys, customer
 
 
 def _where(
     rows: NDArray[np.object_], crosswalk: IntoFrame, customers: NDArray[np.object_], number: int
 ) -> Places:
-    """Return where each record's customer stands among those of a value, -1 without one."""
+    """Return the position of each record's customer among those of a value, -1 if there is none."""
     what = f"crosswalk {number}"
     records, customer = _customers(crosswalk, what)
     strangers = customers[positions(customers, np.unique(customer)) < 0]
     if len(strangers):
-        hint = "attach the transactions by this very crosswalk"
+        hint = "attach the transactions with the same crosswalk"
         problem = f"customers of value {number} that are not in {what}"
         raise DataError(problem, column="customer_id", rows=strangers.tolist(), hint=hint)
     place = positions(rows, records)
     if (place < 0).any():
         missing = rows[place < 0].tolist()
-        hint = "all crosswalks are of the same records"
+        hint = "all crosswalks must have the same records"
         problem = f"records that are not in {what}"
         raise DataError(problem, column="record_id", rows=missing, hint=hint)
     return positions(customer, customers)[place]
 
 
 def _places(unit: Places, place: Places, n: int) -> Places:
-    """Return the place that most records of each of n units have, the first where it is even.
+    """Return the most frequent place of the records of each of n units; the first if tied.
 
     Examples:
         >>> unit, place = np.array([0, 0, 0, 1, 1, 2]), np.array([5, 7, 7, 3, 4, -1])
@@ -231,7 +232,7 @@ def _places(unit: Places, place: Places, n: int) -> Places:
     pairs, first, count = np.unique(
         np.stack([unit[known], place[known]]), axis=1, return_index=True, return_counts=True
     )
-    order = np.lexsort((-first, count))  # the last one written stays
+    order = np.lexsort((-first, count))  # the last one written is kept
     found = np.full(n, _NOBODY, dtype=np.intp)
     found[pairs[0, order]] = pairs[1, order]
     return found
@@ -240,14 +241,14 @@ def _places(unit: Places, place: Places, n: int) -> Places:
 def _mixed[Kind: RowDraws](
     kind: type[Kind], quantities: Sequence[RowDraws], places: NDArray[np.intp]
 ) -> Kind:
-    """Return the draws under all imputations side by side, 0 where a row is nobody's.
+    """Return the draws of all imputations side by side, 0 if a row has no customer.
 
     Args:
-        kind: What the result is.
+        kind: Class of the result.
         quantities: Draws of each imputation's customers.
         places: Customer of each row in each imputation, of shape (k, n_rows).
     """
-    order = np.argsort(places[0], kind="stable")  # near rows are near in most imputations
+    order = np.argsort(places[0], kind="stable")  # close rows are close in most imputations
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     ordered = places[:, order]
@@ -271,7 +272,7 @@ def _of_places(quantity: RowDraws, places: Places) -> NDArray[np.float64]:
 
 
 def _side_by_side(totals: Sequence[Totals]) -> Totals:
-    """Return the totals of all imputations, their draws one after the other."""
+    """Return the totals of all imputations, with their draws concatenated."""
     labels = sorted({label for total in totals for label in total.labels})
     values = np.zeros((len(labels), len(totals), totals[0].values.shape[1]))
     size = np.zeros(len(labels))
@@ -283,7 +284,7 @@ def _side_by_side(totals: Sequence[Totals]) -> Totals:
 
 
 def _share_between(block: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """Return the share of each row's variance that is between k equal parts of its draws."""
+    """Return the share of each row's variance between k equal parts of its draws."""
     between = block.reshape(len(block), k, -1).mean(axis=2).var(axis=1)
     whole = block.var(axis=1)
     return np.divide(between, whole, out=np.zeros(len(block)), where=whole > 0)

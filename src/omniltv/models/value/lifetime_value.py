@@ -1,9 +1,10 @@
-"""Lifetime value: the discounted margin that customers will bring within a horizon.
+"""Lifetime value: the discounted margin of customers within a horizon.
 
-Posterior draws of purchases and of spend meet draw by draw and are never averaged
-before: what is not known of either is in the interval. Two questions have two answers.
-How much will customers like this one bring *on average* (`LifetimeValue.draws`)? How
-much will *this customer* bring (`LifetimeValue.predictive`), where chance has its say?
+Posterior draws of purchases and of spend are combined draw by draw and are not averaged first,
+so intervals include the uncertainty of both. There are two kinds of results.
+`LifetimeValue.draws` is the expected margin of a customer: the average over customers like this
+one. `LifetimeValue.predictive` is the margin of this customer, including the randomness of
+individual purchases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,19 +36,19 @@ _CHANNEL_COLUMNS = ("channel", "acquisition_channel")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValuePerRow[Amount: RowDraws]:
-    """Draws of what each row will bring, and the table of it.
+    """Draws of the margin of each row, and a table of them.
 
-    Nothing is computed before it is asked for, and then in blocks: memory does not grow
+    Nothing is computed until it is used. It is then computed in blocks, so memory does not grow
     with customers times draws.
 
     Attributes:
         customer_id: Customer of each row, of shape (n_rows,).
         groups: Group columns (channel …) by name, each of shape (n_rows,).
-        horizon: How far ahead. For a whole remaining life: how far `predictive` and
-            `expected_purchases` look.
+        horizon: Length of the forecast. If the value is that of the whole remaining life: the
+            horizon of `predictive` and `expected_purchases`.
         draws: Draws of the *expected* discounted margin of each row.
-        predictive: Draws of the discounted margin that each row will *really* bring:
-            one simulated future under each posterior draw.
+        predictive: Draws of the *actual* discounted margin of each row: one simulated future
+            under each posterior draw.
         prob_alive: Draws of P(alive) of each row.
         expected_purchases: Draws of each row's expected purchases within the horizon.
 
@@ -81,17 +82,17 @@ class ValuePerRow[Amount: RowDraws]:
     def interval(self, level: float = 0.9) -> NDArray[np.float64]:
         """Return the interval of the expected margin, of shape (n_rows, 2).
 
-        It says how well customers with this history are known *on average*. What one
-        customer will bring varies far more: see `predictive_interval`.
+        It contains the uncertainty of the mean over customers with this history. The margin of
+        one customer varies far more: see `predictive_interval`.
         """
         return self.draws.interval(level)
 
     def predictive_interval(self, level: float = 0.9) -> NDArray[np.float64]:
-        """Return the interval of what each row will really bring, of shape (n_rows, 2).
+        """Return the interval of the actual margin of each row, of shape (n_rows, 2).
 
-        Equal-tailed: at most (1 - level) / 2 of the futures fall beyond each end. Many
-        customers never buy again, so the lower end is often exactly 0, and then the
-        interval holds more than ``level`` of the futures, not less.
+        It is equal-tailed: at most (1 - level) / 2 of the futures are beyond each end. Many
+        customers never buy again, so the lower end is often exactly 0. The interval then
+        contains more than ``level`` of the futures.
         """
         return self.predictive.interval(level)
 
@@ -121,9 +122,9 @@ class ValuePerRow[Amount: RowDraws]:
     def to_frame(
         self, backend: Backend = "pandas", *, level: float = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
-        """Return one row per row, as a frame of the kind asked for.
+        """Return one row per row of the history, as a frame of the requested backend.
 
-        The columns: ``customer_id``, the group columns, ``value`` (the mean) with its
+        The columns are ``customer_id``, the group columns, ``value`` (the mean) with its
         interval ``value_lower`` and ``value_upper``, ``predictive_lower`` and
         ``predictive_upper``, ``expected_purchases`` and ``prob_alive``.
         """
@@ -158,7 +159,7 @@ class LifetimeValue(ValuePerRow[Draws]):
 
     @property
     def fits(self) -> tuple[PurchaseFit, SpendFit]:
-        """The fits that the value was made from: purchases and spend."""
+        """The fits that the value was computed from: purchases and spend."""
         return self._forecast.purchases, self._forecast.spend
 
     def __repr__(self) -> str:
@@ -170,7 +171,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         """Return the expected margin summed over rows, draw by draw.
 
         Args:
-            by: Name of a group column, or a label per row, or None for one total.
+            by: Name of a group column, a label per row, or None for one total.
 
         Raises:
             DataError: If there is no such group column.
@@ -178,7 +179,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         return self.draws.total(self._labels(by))
 
     def predictive_total(self, by: str | ArrayLike | None = None) -> Totals:
-        """Return what rows will *really* bring, summed over them draw by draw; see `total`.
+        """Return the actual margin summed over rows, draw by draw; see `total`.
 
         Raises:
             DataError: If there is no such group column.
@@ -196,7 +197,7 @@ class LifetimeValue(ValuePerRow[Draws]):
     def per_customer(self) -> "LifetimeValue":
         """Return the value of customers over all their rows, in order of first appearance.
 
-        Margins and purchases add up, draw by draw. P(alive) becomes the probability of
+        Margins and purchases are summed draw by draw. P(alive) becomes the probability of
         being alive in at least one of the rows.
         """
         forecast = self._forecast
@@ -220,38 +221,38 @@ def lifetime_value(
     seed: int,
     unseen: Unseen = "error",
 ) -> LifetimeValue:
-    """Return the discounted margin that each row will bring within the horizon.
+    """Return the discounted margin of each row within the horizon.
 
-    Expected value is discounted expected transactions (Fader, Hardie and Lee 2005, RFM
-    and CLV: Using Iso-Value Curves for Customer Base Analysis, Journal of Marketing
-    Research 42(4), 415-430) times the customer's expected value per purchase times the
-    margin. Value per purchase is taken as independent of how often a customer buys.
+    The expected value is the product of discounted expected transactions (Fader, Hardie and Lee
+    2005, RFM and CLV: Using Iso-Value Curves for Customer Base Analysis, Journal of Marketing
+    Research 42(4), 415-430), the customer's expected value per purchase, and the margin. The
+    value per purchase is assumed to be independent of the purchase frequency.
 
     Args:
         purchases: The posterior of a purchase model.
         spend: The posterior of a spend model, with as many draws. It may pool other
             groups than ``purchases`` does.
-        history: With the group columns of both fits.
-        horizon: How far ahead of the end of observation. None is the whole remaining life
-            (residual value): expected value is discounted expected residual transactions
-            (DERT), without end, times value and margin. Futures are simulated until money
-            is worth a thousandth of today's, so `LifetimeValue.predictive` lacks at most
-            that share of its margin; `LifetimeValue.horizon` says when that is.
-        discount: What money later is worth now; above 0 where the horizon is None.
-        margin: Share of the value that is margin: one for all, or one per label of the
-            column ``channel`` (else ``acquisition_channel``, else the only group column).
-        retention_cost: What keeping the customer of a row costs per year, one for all or
-            one per label, like ``margin``. It is spent continuously over the whole horizon,
-            dead or alive, because nobody sees who has left.
-        seed: Of the simulated futures behind `LifetimeValue.predictive`. They do not
-            depend on how the work is cut into blocks.
-        unseen: What to do with a group that a fit did not see.
+        history: The history, with the group columns of both fits.
+        horizon: Length of the forecast from the end of observation. None is the whole remaining
+            life (residual value). The expected value is then based on discounted expected
+            residual transactions (DERT), without a limit. Futures are simulated until the
+            discount factor is 0.001, so `LifetimeValue.predictive` lacks at most this share of
+            the margin; `LifetimeValue.horizon` is the simulated length.
+        discount: Discount rate; above 0 if the horizon is None.
+        margin: Margin as a share of value: one for all, or one per label of the column
+            ``channel`` (else ``acquisition_channel``, else the only group column).
+        retention_cost: Cost of keeping the customer of a row per year, one for all or one per
+            label, like ``margin``. It applies continuously over the whole horizon, whether the
+            customer is active or not, since dropout is not observed.
+        seed: Seed of the simulated futures of `LifetimeValue.predictive`. They do not
+            depend on the block size.
+        unseen: How to treat a group that a fit did not see.
 
     Raises:
         DataError: If a group was not seen, or a channel has no margin or cost.
-        UnitError: If history and fit count time in different units.
+        UnitError: If history and fit have different units of time.
         ConfigError: If the fits have different numbers of draws, a margin or cost is not
-            finite, a cost is below 0, or a whole life is asked for without a discount.
+            finite, a cost is below 0, or the horizon is None without a discount.
 
     Examples:
         >>> from omniltv.models import BgNbd, GammaGamma, fit
@@ -299,7 +300,7 @@ def lifetime_value(
 def check_terms(
     purchases: PurchaseFit, spend: SpendFit, horizon: Span | None, discount: Discount
 ) -> None:
-    """Raise ConfigError where an argument is of another kind, or draws do not pair off."""
+    """Raise ConfigError if an argument has the wrong type, or the numbers of draws differ."""
     expect("purchases", purchases, PurchaseFit, "fit(BgNbd(), history, seed=1)")
     expect("spend", spend, SpendFit, "fit(GammaGamma(), history, seed=1)")
     expect("discount", discount, Discount, "Discount(per_year=0.10)")
@@ -312,10 +313,10 @@ def check_terms(
 
 
 def remaining_life(discount: Discount, unit: TimeUnit, *, left: float = 1e-3) -> Span:
-    """Return how far ahead money is worth what is ``left`` of today's, in whole units.
+    """Return the time until the discount factor is ``left``, in whole units.
 
     Raises:
-        ConfigError: If money keeps its worth for ever.
+        ConfigError: If the discount rate is 0.
 
     Examples:
         >>> print(remaining_life(Discount(per_year=0.10), TimeUnit.YEAR))
@@ -329,7 +330,7 @@ def remaining_life(discount: Discount, unit: TimeUnit, *, left: float = 1e-3) ->
 
 
 def paid_yearly(horizon: Span | None, discount: Discount) -> float:
-    """Return what 1 a year, paid evenly over the horizon (None: for ever), is worth today.
+    """Return the present value of 1 per year, paid continuously over the horizon (None: forever).
 
     Examples:
         >>> round(paid_yearly(Span(2, TimeUnit.YEAR), Discount(per_year=0.10)), 3)
@@ -343,7 +344,7 @@ def paid_yearly(horizon: Span | None, discount: Discount) -> float:
 
 
 def check_amounts(amount: float | Mapping[str, float], name: str) -> None:
-    """Raise ConfigError where a margin or cost is not finite, or a cost is below 0."""
+    """Raise ConfigError if a margin or cost is not finite, or a cost is below 0."""
     amounts = list(amount.values()) if isinstance(amount, Mapping) else [amount]
     lowest, example = (0.0, 5.0) if name.endswith("cost") else (-np.inf, 0.3)
     if not all(isfinite(one) and one >= lowest for one in amounts):
@@ -357,8 +358,8 @@ def _per_row(
     """Return an amount for each row, of shape (n_rows,): one for all, or by channel.
 
     Raises:
-        ConfigError: If an amount is not allowed.
-        DataError: If a channel has none.
+        ConfigError: If an amount is invalid.
+        DataError: If a channel has no amount.
     """
     check_amounts(amount, name)
     if not isinstance(amount, Mapping):
@@ -375,14 +376,14 @@ def _per_row(
 def lacking(
     labels: Sequence[str], name: str, *, column: str, rows: Sequence[object] = ()
 ) -> DataError:
-    """Return the error that says for which labels there is no margin or cost."""
+    """Return the error for labels without a margin or cost."""
     hint = f'{name}={{"{labels[0]}": ..., ...}}'
     problem = f"no {name.replace('_', ' ')} for: {', '.join(labels)}"
     return DataError(problem, column=column, rows=rows, hint=hint)
 
 
 def _channel_column(history: PurchaseHistory, name: str) -> str:
-    """Return the group column that margins and costs are looked up by."""
+    """Return the group column with the labels of margins and costs."""
     named = [column for column in _CHANNEL_COLUMNS if column in history.groups]
     columns = named or list(history.groups)
     if not columns or (not named and len(columns) > 1):

@@ -1,0 +1,284 @@
+"""Samples selected by purchases: they are noticed, and a truncated likelihood allows for them."""
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from tests._statistics import assert_shares, sigmas
+
+from omniltv.data.history import PurchaseHistory
+from omniltv.data.log import PurchaseLog
+from omniltv.errors import ConfigError, DataError, DataWarning
+from omniltv.models import (
+    BgNbd,
+    GammaGamma,
+    MbgNbd,
+    ParetoNbd,
+    Pooling,
+    PurchaseFit,
+    Sampling,
+    fit,
+    load_fit,
+    to_pymc,
+)
+from omniltv.models.checks import frequency_histogram, loo, selection, tracking
+from omniltv.models.inference._likelihood import Likelihood
+from omniltv.models.inference._pymc import PytensorNamespace
+from omniltv.models.processes._selection import Selected, prob_fewer
+from omniltv.models.processes.built_in import PURCHASE_MODELS
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
+
+WORLDS: tuple[tuple[PurchaseModel, dict[str, float]], ...] = (
+    (BgNbd(), {"r": 0.6, "alpha": 8.0, "a": 0.8, "b": 2.5}),
+    (MbgNbd(), {"r": 0.8, "alpha": 8.0, "a": 0.6, "b": 2.0}),
+    (ParetoNbd(), {"r": 0.6, "alpha": 8.0, "s": 0.6, "beta": 12.0}),
+)
+LAPLACE = Sampling("laplace", draws=500)
+names = {"ids": lambda model: model.name}
+
+
+def everybody(
+    model: PurchaseModel, truth: dict[str, float], *, n: int = 3_000, seed: int = 1
+) -> PurchaseHistory:
+    """Customers of half a year to three years, whose last purchase is known to the week."""
+    rng = np.random.default_rng(seed)
+    T = rng.integers(26, 157, n).astype(np.float64)
+    own = {name: np.full(n, value) for name, value in truth.items()}
+    x, recency, _ = model.simulate(own, T, rng)
+    recency = np.where(x > 0, np.minimum(np.floor(recency) + 0.5, T), 0.0)
+    value = np.where(x > 0, rng.gamma(4.0, 10.0, n), np.nan)
+    return PurchaseHistory(np.arange(n), x, recency, T, value, "week")  # type: ignore[arg-type]
+
+
+def at_least(history: PurchaseHistory, count: int) -> PurchaseHistory:
+    return history.take(history.frequency >= count)
+
+
+def active(history: PurchaseHistory) -> PurchaseHistory:
+    return history.take(history.T - history.recency <= 52)
+
+
+def quiet(model: PurchaseModel, history: PurchaseHistory) -> PurchaseFit:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return fit(model, history, seed=1, method="map")
+
+
+def centre(model: PurchaseModel) -> Parameters:
+    return model.parameters(NUMPY, {item.name: np.asarray(item.mean) for item in model.coordinates})
+
+
+# ---------------------------------------------------------------------------------------
+# The truncated likelihood
+
+
+@pytest.mark.parametrize("model", PURCHASE_MODELS, **names)
+def test_every_model_knows_how_many_buy_less(model: PurchaseModel) -> None:
+    n, T = 40_000, np.array([6.0 if model.discrete else 1.2])
+    x = model.simulate(centre(model), np.repeat(T, n), np.random.default_rng(2)).frequency
+    for count in (1, 2, 3, 5):
+        share = prob_fewer(NUMPY, model, centre(model), T, count)
+        assert_shares((np.asarray(x) < count).mean(), share, n=n, comparisons=4)
+
+
+@pytest.mark.parametrize("model", PURCHASE_MODELS, **names)
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_kernel_and_pytensor_have_the_truncated_likelihood(
+    model: PurchaseModel, count: int
+) -> None:
+    rng, cell = np.random.default_rng(3), np.arange(80) % 2
+    seen = model.simulate(centre(model), rng.integers(3, 9, 80) * 1.0, rng)
+    kept = np.asarray(seen.frequency) >= count
+    state = PurchaseState(*(np.asarray(values, dtype=np.float64)[kept] for values in seen))
+    weight, cell = rng.integers(1, 4, kept.sum()) * 1.0, cell[kept]
+    model = Selected(model, count)  # type: ignore[assignment] # of its likelihood alone
+    means = [item.mean for item in model.coordinates]
+    points = np.array([means, means]) + rng.normal(0.0, 0.3, (2, len(means)))
+
+    def plain(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        given = {item.name: at[cell, k] for k, item in enumerate(model.coordinates)}
+        each = model.loglik(NUMPY, model.parameters(NUMPY, given), state)
+        return np.bincount(cell, weights=weight * np.asarray(each), minlength=2)
+
+    likelihood = Likelihood(model, state, weight, cell)
+    value, slope = likelihood.gradient(points)
+    np.testing.assert_allclose(value, plain(points), rtol=1e-10)
+    np.testing.assert_allclose(likelihood.values(points[None])[0], value, rtol=1e-12)
+    for k, step in enumerate(1e-5 * np.eye(len(means))):
+        along = (plain(points + step) - plain(points - step)) / 2e-5
+        np.testing.assert_allclose(slope[:, k], along, rtol=1e-4, atol=1e-5)
+    xp = PytensorNamespace()
+    given = {item.name: points[cell, k] for k, item in enumerate(model.coordinates)}
+    symbolic = model.loglik(xp, model.parameters(xp, given), state).eval(mode="FAST_COMPILE")
+    sums = np.bincount(cell, weights=weight * symbolic, minlength=2)
+    np.testing.assert_allclose(sums, plain(points), rtol=1e-8)
+
+
+@pytest.mark.sampling
+@pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_truncated_likelihood_finds_the_parameters_of_all_customers(
+    model: PurchaseModel, truth: dict[str, float], count: int
+) -> None:
+    """Posteriors of log parameters are nearly Normal; 24 numbers are compared in all."""
+    some = at_least(everybody(model, truth), count)
+    with pytest.warns(DataWarning, match="look selected"):
+        plain = fit(model, some, seed=1, method=LAPLACE, progress=False)
+    allowed = fit(model, some.selected(at_least=count), seed=1, method=LAPLACE, progress=False)
+    off = {
+        name: [
+            abs(np.log(found.parameters[name]).mean() - np.log(value))
+            / np.log(found.parameters[name]).std()
+            for found in (allowed, plain)
+        ]
+        for name, value in truth.items()
+    }
+    assert max(one for one, _ in off.values()) < sigmas(24)
+    assert max(other for _, other in off.values()) > sigmas(24), "the plain fit is far off"
+
+
+def test_a_truncated_fit_with_groups_is_the_density_of_pymc() -> None:
+    some = at_least(everybody(*WORLDS[0], n=200), 2).selected(at_least=2)
+    some = some.with_group("channel", np.where(np.arange(len(some)) % 3, "ec", "store"))
+    graph = to_pymc(BgNbd(), some, pooling=Pooling.none("channel"))
+    at = {name: np.zeros(2) for name in (item.name for item in BgNbd.coordinates)}
+    found = graph.compile_fn(graph.potentials[0])(at)
+    parameters = BgNbd().parameters(NUMPY, {name: np.asarray(0.0) for name in at})
+    state = PurchaseState(some.frequency, some.recency, some.T)
+    each = Selected(BgNbd(), 2).loglik(NUMPY, parameters, state)
+    np.testing.assert_allclose(found, np.sum(each), rtol=1e-8)
+
+
+def test_checks_are_those_of_the_selected_customers(tmp_path: Path) -> None:
+    some = at_least(everybody(*WORLDS[1], n=600), 1).selected(at_least=1)
+    found = fit(MbgNbd(), some, seed=1, method=LAPLACE, progress=False)
+    shown = frequency_histogram(found, some, seed=1, most=5, draws=100)
+    assert shown.predicted[0].max() == shown.actual[0] == 0
+    off = np.abs(shown.actual - shown.predicted.mean(axis=1))[1:]
+    assert (off < sigmas(5) * shown.predicted.std(axis=1)[1:]).all()
+    every = replace(some, at_least=0)
+    share = prob_fewer(
+        NUMPY, MbgNbd(), {k: v[:, 0] for k, v in found.parameters.items()}, some.T[:1, None], 1
+    )
+    given, plain = (found.log_likelihood(rows).to_array()[0] for rows in (some, every))
+    np.testing.assert_allclose(given, plain - np.log(1 - share[0]))
+    assert np.isfinite(loo(found, some).elpd)
+    found.save(tmp_path / "fit.npz")
+    assert load_fit(tmp_path / "fit.npz").diagnostics.sample == ()
+
+
+def test_a_selected_history_cannot_be_tracked() -> None:
+    day = pd.Timestamp("2026-01-05") + pd.to_timedelta(np.arange(90) % 41, "D")
+    table = pd.DataFrame({"customer_id": np.arange(90) % 30, "channel": "ec", "time": day})
+    log = PurchaseLog.from_frame(table.assign(value=1.0))
+    history = log.history(unit="week")
+    found = quiet(BgNbd(), history)
+    with pytest.raises(ConfigError, match="cannot be tracked"):
+        tracking(found, history.selected(at_least=1), log=log)
+
+
+def test_a_sample_that_is_not_so_selected_is_refused() -> None:
+    history = everybody(*WORLDS[0], n=50)
+    with pytest.raises(DataError, match="fewer than 1 repeat") as error:
+        history.selected(at_least=1)
+    assert error.value.rows == tuple(history.customer_id[history.frequency < 1])
+    with pytest.raises(ConfigError, match="0 or more"):
+        history.selected(at_least=-1)
+    kept = at_least(history, 2).selected(at_least=2)
+    assert kept.take([0, 1]).with_group("arm", ["a", "b"]).at_least == 2
+
+
+# ---------------------------------------------------------------------------------------
+# The check
+
+
+@pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
+def test_all_customers_raise_no_alarm(model: PurchaseModel, truth: dict[str, float]) -> None:
+    """A false alarm has a probability below 1e-6 per fit, see `selection`; there are four."""
+    history = everybody(model, truth)
+    found = fit(model, history, seed=1, method="map")
+    assert found.diagnostics.sample == ()
+    one = selection(found, history, seed=2).to_frame().set_index("check")
+    assert one.loc["few purchases", "actual"] == (history.frequency == 0).sum()
+    assert one.loc["few purchases", "p_value"] > 1e-6
+    assert not one["alarm"].any()
+    kept = at_least(history, 1).selected(at_least=1)
+    assert fit(model, kept, seed=1, method="map").diagnostics.sample == ()
+
+
+@pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
+def test_case_a11_two_orders_or_more_within_the_last_year(
+    model: PurchaseModel, truth: dict[str, float]
+) -> None:
+    """The expected numbers are in the hundreds, and no customer is among them."""
+    history = active(at_least(everybody(model, truth), 1))
+    with pytest.warns(DataWarning) as given:
+        found = fit(model, history, seed=1, method="map")
+    few, silent = (str(warning.message) for warning in given)
+    assert "have no repeat purchase, and the model expects" in few
+    assert "history.selected(at_least=1)" in few
+    assert "silent for longer than 51.5 weeks" in silent
+    assert found.diagnostics.problems == (few, silent)
+    assert few in str(found.diagnostics)
+    assert not found.diagnostics.ok
+    table = selection(found, history, seed=1).to_frame().set_index("check")
+    assert (table.loc[["few purchases", "long silence"], "actual"] == 0).all()
+    assert (table.loc[["few purchases", "long silence"], "expected"] > 50).all()
+
+
+def test_three_orders_or_more_are_noticed() -> None:
+    history = at_least(everybody(*WORLDS[1]), 2)
+    (problem,) = quiet(MbgNbd(), history).diagnostics.sample
+    assert f"0 of {len(history):,} customers have fewer than 2 repeat purchases" in problem
+
+
+def test_most_one_time_buyers_left_out_are_noticed() -> None:
+    every = everybody(*WORLDS[1])
+    kept = (every.frequency > 0) | (np.arange(len(every)) % 50 == 0)
+    (problem,) = quiet(MbgNbd(), every.take(kept)).diagnostics.sample
+    assert "have no repeat purchase" in problem
+
+
+def twice(history: PurchaseHistory, rows: NDArray[np.intp]) -> PurchaseHistory:
+    again = history.take(np.concatenate([np.arange(len(history)), rows]))
+    return replace(again, customer_id=np.arange(len(again)).astype(object))
+
+
+def test_customers_who_are_there_twice_are_noticed() -> None:
+    history = everybody(*WORLDS[0])
+    buyers = np.flatnonzero(history.frequency > 0)[:200]
+    (problem,) = quiet(BgNbd(), twice(history, buyers)).diagnostics.sample
+    assert "400 customers equal another in frequency, recency, T and mean value" in problem
+
+
+@pytest.mark.parametrize("prices", [1, 3, 40])
+def test_fixed_prices_are_no_duplicates(prices: int) -> None:
+    """Many customers have equal rows; given the frequency, values are independent of times."""
+    history = everybody(*WORLDS[0])
+    price = 500.0 + np.random.default_rng(5).integers(0, prices, len(history))
+    priced = replace(history, monetary_value=np.where(history.frequency > 0, price, np.nan))
+    equal = selection(quiet(BgNbd(), priced), priced, seed=1).findings[2]
+    assert not equal.alarm
+
+
+def test_equal_customers_of_two_channels_are_not_duplicates() -> None:
+    history = everybody(*WORLDS[0], n=500)
+    rows = np.arange(len(history))
+    both = twice(history, rows).with_group("channel", np.repeat(["ec", "store"], len(history)))
+    assert selection(quiet(BgNbd(), both), both, seed=1).findings[2].actual == 0
+
+
+def test_a_warning_is_saved_with_the_fit(tmp_path: Path) -> None:
+    found = quiet(BgNbd(), at_least(everybody(*WORLDS[0]), 1))
+    found.save(tmp_path / "fit.npz")
+    assert load_fit(tmp_path / "fit.npz").diagnostics.sample == found.diagnostics.sample != ()
+
+
+def test_spend_fits_are_of_repeat_buyers_anyway() -> None:
+    history = at_least(everybody(*WORLDS[0]), 1)
+    assert fit(GammaGamma(), history, seed=1, method="map").diagnostics.sample == ()
