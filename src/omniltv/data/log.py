@@ -31,7 +31,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.items import OrderItems
 from omniltv.data.refunds import REFUND_RULES, RefundRule
-from omniltv.data.refunds.settling import check_rules
+from omniltv.data.refunds._settling import check_rules
 from omniltv.data.report import IntakeReport, Tolerance, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv.data.history import PurchaseHistory
 from omniltv.data import CalibrationHoldout
+from omniltv.data.history import PurchaseHistory
 from omniltv.models import (
     GammaGamma,
     PurchaseFit,

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from tests.models.checks._splits import SIZE, TRUTH, split_of
 
-from omniltv.data.history import PurchaseHistory
 from omniltv.data import CalibrationHoldout, PurchaseLog
+from omniltv.data.history import PurchaseHistory
 from omniltv.models import (
     BgNbd,
     GammaGamma,

@@ -106,6 +106,13 @@ class RecordFrames[FrameT]:
     Attributes:
         kind: Kind of frame.
         whole_ids: Whether record ids are whole numbers, and stay so in results.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv._frames import read_frame
+        >>> _, kind = read_frame(pd.DataFrame({"record_id": [7]}), "records")
+        >>> RecordFrames(kind, whole_ids=True).build({"record_id": ["7"]})["record_id"].tolist()
+        [7]
     """
 
     kind: FrameKind[FrameT]
