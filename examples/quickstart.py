@@ -439,7 +439,7 @@ def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame
     table = pd.read_csv(path, dtype="str", keep_default_na=True)
     missing = [column for column in needed if column not in table.columns]
     if missing:
-        hint = f"it has {', '.join(table.columns)}; rename one of them"
+        hint = f"it has: {', '.join(table.columns)}"
         raise ltv.DataError(f"{name}.csv lacks this column", column=missing[0], hint=hint)
     return table
 

@@ -95,6 +95,12 @@ def test_a_tolerance_that_makes_no_sense_is_an_error(arguments: dict[str, Any]) 
         Tolerance(**arguments)
 
 
+def test_a_tolerance_is_no_number() -> None:
+    wrong: Any = 0.05
+    with pytest.raises(ConfigError, match=r"tolerance is a Tolerance, got float"):
+        check(export(0), "purchases", tolerance=wrong)
+
+
 def test_a_report_is_a_table_of_any_kind() -> None:
     report = check(export(1, 27, "store"), "purchases").report
     frame = report.to_frame("polars")

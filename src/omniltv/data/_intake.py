@@ -14,8 +14,8 @@ from omniltv.data._lines import RowRule
 from omniltv.data._read import content_codes, id_codes, joint_codes
 from omniltv.data.checking import Checked, Moment, examine, row_ids
 from omniltv.data.items import OrderItems
+from omniltv.data.refunds._settling import NOT_WANTED, Settled, settle
 from omniltv.data.refunds.protocol import CENT, Orders, RefundRule
-from omniltv.data.refunds.settling import NOT_WANTED, Settled, settle
 from omniltv.data.report import IntakeEntry, IntakeReport, by_size, entries_of, entry_of
 
 __all__ = ["Entered", "enter"]

@@ -189,7 +189,12 @@ def check(
 def examine(
     frame: IntoFrameT, table: TableName, *, now: Moment | None = None, rule: RowRule = _AUTO
 ) -> Checked[IntoFrameT]:
-    """Return a table as `check` does, whatever is rejected."""
+    """Return a table as `check` does, whatever is rejected.
+
+    Examples:
+        >>> examine(pd.DataFrame({"source": ["ec", None], "record_id": [1, 2]}), "records")
+        records: 1 of 2 rows kept; set aside: 1 source: missing
+    """
     schema = schema_of(table)
     rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
@@ -454,12 +459,23 @@ def _divide[FrameT](
 
 
 def readable_values(table: Eager) -> NDArray[np.float64] | None:
-    """Return the value of each row, NaN if it cannot be read; None without a column of values."""
+    """Return the value of each row, NaN if it cannot be read; None without a column of values.
+
+    Examples:
+        >>> readable_values(nw.from_native(pd.DataFrame({"value": ["1,200", "x"]})))
+        array([1200.,   nan])
+    """
     return read(table["value"], "number").view if "value" in table.columns else None
 
 
 def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> tuple[str, ...]:
-    """Return the channels, or sources if there are none, that have bad rows and no good one."""
+    """Return the channels, or sources if there are none, that have bad rows and no good one.
+
+    Examples:
+        >>> table = nw.from_native(pd.DataFrame({"channel": ["ec", "store", "ec"]}))
+        >>> lost_labels(table, np.array([0, 1]), np.array([2]))
+        ('store',)
+    """
     names = [name for name in ("channel", "source") if name in table.columns]
     if not (names and len(bad)):
         return ()
@@ -469,7 +485,13 @@ def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> 
 
 
 def row_ids(rows: Eager, which: NDArray[np.intp]) -> tuple[object, ...]:
-    """Return the transaction ids of some rows; positions of rows without one."""
+    """Return the transaction ids of some rows; positions of rows without one.
+
+    Examples:
+        >>> table = nw.from_native(pd.DataFrame({"transaction_id": ["t1", None]}))
+        >>> row_ids(table, np.array([0, 1]))
+        ('t1', 1)
+    """
     if "transaction_id" not in rows.columns:
         return tuple(which.tolist())
     ids = rows["transaction_id"][which]

@@ -31,7 +31,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.items import OrderItems
 from omniltv.data.refunds import REFUND_RULES, RefundRule
-from omniltv.data.refunds.settling import check_rules
+from omniltv.data.refunds._settling import check_rules
 from omniltv.data.report import IntakeReport, Tolerance, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit
@@ -464,18 +464,19 @@ class PurchaseLog[FrameT]:
         """
         grain, last = TimeUnit(period), self._last(end)
         counting = Counting(grain, TimeUnit(unit or grain), by, last)
-        seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
+        late = period_numbers(self.time, grain) > period_number(last, grain)
+        seen = self._take(~late)
         if start is not None:
             opens = self._moment(start)
             counting.require_window(opens, self.channels)
             theirs = seen.of_customers(self.customer_id if customers is None else customers)
-            report = window_report(self, counting, start=opens, customers=theirs.customer_id)
+            report = window_report(self, late, start=opens, customers=theirs.customer_id)
             return replace(count_history(theirs, counting, opens), report=report)
         if customers is not None:
             raise ConfigError("customers= needs start=. Hint: history.take(rows) selects rows")
         if not len(seen):
             raise self._nothing_until(last)
-        return replace(count_history(seen, counting, None), report=window_report(self, counting))
+        return replace(count_history(seen, counting, None), report=window_report(self, late))
 
     def split(
         self,

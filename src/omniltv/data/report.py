@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Tabular
-from omniltv.errors import ConfigError, IntakeError, IntakeWarning
+from omniltv.errors import ConfigError, IntakeError, IntakeWarning, expect
 
 __all__ = [
     "IntakeEntry",
@@ -184,6 +184,9 @@ class IntakeReport[FrameT](Tabular):
         Args:
             tolerance: What is tolerated; ``Tolerance()`` if None.
 
+        Raises:
+            ConfigError: If this is not a `Tolerance`.
+
         Examples:
             >>> from omniltv.data import check
             >>> table = pd.DataFrame({"source": "pos", "record_id": [*range(18), None, None]})
@@ -192,6 +195,7 @@ class IntakeReport[FrameT](Tabular):
             ('warn', 'stop')
         """
         limit = Tolerance() if tolerance is None else tolerance
+        expect("tolerance", limit, Tolerance, "Tolerance(stop_above=0.2)")
         share = max(self.share_of_rows, self.share_of_value)
         if self.given.rows < limit.min_rows or limit.accepts_all:
             return "ok"

@@ -23,6 +23,15 @@ class Orders:
         refund: Amount of a refund that has no purchase yet, above 0; 0 for all others.
         named: Position of the purchase that a refund names, -1 if there is none.
         names: Whether a refund names a purchase, known or not.
+
+    Examples:
+        >>> day = np.array(["2026-01-05", "2026-01-09"], dtype="datetime64[us]")
+        >>> none, unnamed = np.zeros(2, dtype=np.intp), np.full(2, -1, dtype=np.intp)
+        >>> orders = Orders(none, day, np.array([30.0, 0.0]), np.array([0.0, 12.0]), unnamed,
+        ...                 np.zeros(2, dtype=np.bool_))
+        >>> from omniltv.data import LargestEarlier
+        >>> LargestEarlier().match(orders).amount.tolist()
+        [12.0]
     """
 
     customer: NDArray[np.intp]

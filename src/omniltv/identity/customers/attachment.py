@@ -100,6 +100,12 @@ def typed_customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, objec
 
     Raises:
         DataError: As `ids_of`.
+
+    Examples:
+        >>> import pandas as pd
+        >>> known = pd.DataFrame({"source": ["ec"], "record_id": [1], "customer_id": [11]})
+        >>> typed_customers_of(known, "crosswalk")
+        {('ec', '1'): 11}
     """
     texts = customers_of(crosswalk, what)
     given = read_frame(crosswalk, what)[0]["customer_id"]

@@ -1,0 +1,46 @@
+"""The quickstart on tables of one's own: what its exit code says, and what it writes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "quickstart.py"
+
+
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), "--data", str(folder), "--out", str(folder / "out")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def write(folder: Path, unknown: int) -> None:
+    """Write two lists, and transactions of which some are of unknown records."""
+    names = ["11", "12", "13"]
+    phones = ["09012345678", "09087654321", "09011112222"]
+    records = pd.DataFrame({"source": "pos", "record_id": names, "phone": phones})
+    records.to_csv(folder / "records.csv", index=False)
+    ids = [*names * 4, *["99"] * unknown]
+    bought = pd.DataFrame({"source": "pos", "record_id": ids, "time": "2026-01-05", "value": 10})
+    bought.to_csv(folder / "transactions.csv", index=False)
+
+
+def test_a_job_that_would_lose_most_transactions_stops_with_code_4(tmp_path: Path) -> None:
+    write(tmp_path, unknown=30)
+    done = run(tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert "30 of 42 rows set aside" in done.stderr
+    rejected = pd.read_csv(tmp_path / "out" / "rejected_stopped.csv", dtype=str)
+    assert rejected["record_id"].tolist() == ["99"] * 30
+    intake = pd.read_csv(tmp_path / "out" / "intake.csv")
+    assert intake[intake["step"] == "stopped"]["value"].tolist() == [420.0, 120.0, 300.0]
+
+
+@pytest.mark.parametrize("missing", ["records", "transactions"])
+def test_a13_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    write(tmp_path, unknown=0)
+    (tmp_path / f"{missing}.csv").unlink()
+    done = run(tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"no {missing}.csv in {tmp_path}" in done.stderr
