@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, model_val
 
 from omniltv._frames import collect, require
 from omniltv.errors import DataError
-from omniltv.segmentation._config import Written, YamlMixin, validate
+from omniltv._config import Written, YamlMixin, validate
 
 __all__ = ["AllOf", "AnyOf", "ColumnComparison", "Condition", "Not", "Operator"]
 

@@ -1,0 +1,290 @@
+"""Dates and times as people and programs write them, read as a column.
+
+Libraries that read one text at a time (dateutil, dateparser, japanera) take 20 to 1,000 times
+as long on a column, and guess the order of day and month text by text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv._arrays import Flags, Floats, Integers, Objects
+from omniltv.data.spelling._date_forms import DateForm, date_form
+from omniltv.data.spelling._orders import FoundOrder, in_order
+from omniltv.data.spelling._shapes import Shapes
+from omniltv.data.spelling.formats import DateOrder
+from omniltv.data.text import is_blank
+
+__all__ = ["Times", "numbers_as_times", "read_times"]
+
+type Instants = NDArray[np.datetime64]
+
+_DAY = 86_400_000_000  # microseconds
+_HOUR, _MINUTE, _SECOND = _DAY // 24, _DAY // 1_440, 1_000_000
+_NEVER = np.iinfo(np.int64).min  # not-a-time, as NumPy stores it
+_PIVOT = 69  # two-digit years from here on are of the 20th century, as in POSIX
+_EXCEL_DAYS = (32_874, 73_050)  # 1990 and 2100: no day count since 1970 is among them
+_EXCEL_TOLD = (1, 2_958_465)
+_EXCEL_EPOCH = {"excel": -25_569, "excel_1904": -24_107}  # days from 1970
+_TICKS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
+_PACKED = (19_000_101, 21_001_231)
+_MOST = 2.0**62
+_LATEST = 2**57  # microseconds from 1970: beyond the year 6000
+_LAST_YEAR = 9_999
+
+_OPEN = 'day or month first? give Formats(dates="dmy") or "mdy"'
+_NUMBER = "a number, not a time"
+_OTHER = "not a time"
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """The times of a column.
+
+    Attributes:
+        times: Times; those with an offset in UTC, the others as written; not-a-time if a row
+            has none. Of shape (n_rows,).
+        zoned: Rows whose time has an offset, of shape (n_rows,).
+        missing: Rows without a value, of shape (n_rows,).
+        faults: Rows that could not be read, by reason.
+        notes: What was assumed.
+    """
+
+    times: Instants
+    zoned: Flags
+    missing: Flags
+    faults: Mapping[str, Flags] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
+    """Return the times that texts stand for.
+
+    Args:
+        texts: Of shape (n_rows,).
+        dates: Order of the parts of a date, or what a number counts; see `Formats`.
+
+    Examples:
+        >>> import numpy as np
+        >>> written = np.array(["2025/1/5 9:05", "令和7年1月6日", "25 Dec 2025", "?"], dtype=object)
+        >>> read_times(written).times.astype("datetime64[m]").astype(str).tolist()
+        ['2025-01-05T09:05', '2025-01-06T00:00', '2025-12-25T00:00', 'NaT']
+        >>> found = read_times(np.array(["25/12/2025", "01/02/2025"], dtype=object))
+        >>> found.times.astype("datetime64[D]").astype(str).tolist()
+        ['2025-12-25', '2025-02-01']
+        >>> found.notes
+        ('day first (50 % of rows show it, 50 % of rows could be either)',)
+    """
+    column = _Column(Shapes.of(texts), dates)
+    instants = column.instants
+    missing = column.rows_of(lambda text, _: is_blank(text))
+    unread = (instants == _NEVER) & ~missing
+    number, undecided = (unread & column.of_kind(kind) for kind in ("number", "order"))
+    return Times(
+        times=instants.astype("datetime64[us]"),
+        zoned=column.zoned & (instants != _NEVER),
+        missing=missing,
+        faults={_NUMBER: number, _OPEN: undecided, _OTHER: unread & ~(number | undecided)},
+        notes=column.notes(),
+    )
+
+
+def numbers_as_times(numbers: Floats, dates: DateOrder | None = None) -> Times:
+    """Return the times that numbers stand for; see `Formats`.
+
+    Args:
+        numbers: Of shape (n_rows,); NaN if a row has none.
+        dates: What the numbers count.
+
+    Examples:
+        >>> import numpy as np
+        >>> found = numbers_as_times(np.array([45662.5, 20250105, 1.7e9]))
+        >>> found.times.astype("datetime64[h]").astype(str).tolist(), found.notes
+        (['2025-01-05T12', '2025-01-05T00', 'NaT'], ('Excel days in 1 row',))
+    """
+    known = np.abs(numbers) < _MOST
+    whole = np.floor(np.where(known, numbers, 0))
+    days, part = whole.astype(np.int64), np.where(known, numbers - whole, 0.0)
+    instants = np.where(known, _counted(days, part, dates), _NEVER)
+    notes: tuple[str, ...] = ()
+    if dates not in _TICKS:
+        notes = _excel_note(int((instants != _NEVER).sum()))
+        year, rest = np.divmod(np.clip(days, *_PACKED), 10_000)
+        packed = (days >= _PACKED[0]) & (days <= _PACKED[1]) & (part == 0)
+        instants = np.where(packed, _midnights(year, *np.divmod(rest, 100)), instants)
+    missing, unread = np.isnan(numbers), instants == _NEVER
+    return Times(
+        times=instants.astype("datetime64[us]"),
+        zoned=np.full(len(numbers), dates in _TICKS) & ~unread,
+        missing=missing,
+        faults={_NUMBER: unread & ~missing},
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """A column of texts that may be times.
+
+    Attributes:
+        shapes: The shapes of the texts.
+        dates: As for `read_times`.
+    """
+
+    shapes: Shapes
+    dates: DateOrder | None
+
+    @cached_property
+    def forms(self) -> tuple[DateForm | None, ...]:
+        """The form of each shape, with year, month and day if their order is known."""
+        orders = {family: found.order for family, found in self._orders.items()}
+        return tuple(
+            form and _ordered(form, orders.get(form.family)) for form in self._forms_as_written
+        )
+
+    @cached_property
+    def _forms_as_written(self) -> tuple[DateForm | None, ...]:
+        counted = self.dates in _TICKS
+        return tuple(date_form(text, counted=counted) for text in self.shapes.texts)
+
+    @cached_property
+    def _orders(self) -> Mapping[str, FoundOrder]:
+        """The order of the parts in each family of forms that leaves it open."""
+        families = {form.family for form in self._forms_as_written if form and form.family}
+        return {family: self._order(family) for family in sorted(families)}
+
+    def _order(self, family: str) -> FoundOrder:
+        forms = [
+            form if form and form.family == family else None for form in self._forms_as_written
+        ]
+        rows = self.shapes.each([form is not None for form in forms])
+        parts = [self._numbers(forms, name)[rows] for name in "abc"]
+        return FoundOrder.of(parts, year_last=family.endswith("4"), given=self.dates)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was assumed."""
+        n_rows = len(self.shapes.codes)
+        excel = self.of_kind("number") & (self.instants != _NEVER)
+        orders = filter(None, (found.note(n_rows) for found in self._orders.values()))
+        return (*orders, *_excel_note(0 if self.dates in _TICKS else int(excel.sum())))
+
+    def rows_of(self, has: Callable[[str, DateForm | None], bool]) -> Flags:
+        """Return which rows have a text of some shape and form."""
+        return self.shapes.each(list(map(has, self.shapes.texts, self.forms)))
+
+    def of_kind(self, kind: str) -> Flags:
+        """Return which rows have a form of a kind."""
+        return self.rows_of(lambda _, form: form is not None and form.kind == kind)
+
+    @cached_property
+    def zoned(self) -> Flags:
+        """Rows with an offset from UTC, or a count since 1970 in UTC."""
+        ticks = self.dates in _TICKS
+        return self.rows_of(
+            lambda _, form: bool(form and (form.zoned or (ticks and form.kind == "number")))
+        )
+
+    @cached_property
+    def instants(self) -> Integers:
+        """Times in microseconds since 1970, `_NEVER` if a row has none."""
+        instants = self._dates_and_clocks()
+        number = self.of_kind("number")
+        if number.any():
+            part = self._fraction("p", 9)[number] / 10**9
+            instants[number] = _counted(self._part("n")[number], part, self.dates)
+        return instants
+
+    def _dates_and_clocks(self) -> Integers:
+        month = self._part("m") + self._each(lambda form: form.month)
+        instants = _midnights(self._year(), month, self._part("d"))
+        unread = (instants == _NEVER) | ~self.of_kind("date")
+        if any(form and "H" in form.parts for form in self.forms):
+            unread |= ~self._add_clock(instants)
+        if any(form and form.zoned for form in self.forms):
+            written = (self._part("OH") * 60 + self._part("OM")) * self._each(lambda f: f.east)
+            instants -= (written + self._each(lambda form: form.minutes)) * _MINUTE
+        instants[unread] = _NEVER
+        return instants
+
+    def _year(self) -> Integers:
+        """Return the years, those of two digits in the century of POSIX."""
+        year = self._part("y") + self._each(lambda form: form.year)
+        short = self._each(lambda form: not form.year and len(form.parts.get("y", "")) == 2)
+        if short.any():
+            century = np.where(year >= _PIVOT, 1_900, 2_000)
+            year += np.where(short > 0, century, 0)
+        return year
+
+    def _add_clock(self, instants: Integers) -> Flags:
+        """Add the time of day to instants, and return which rows have a clock that exists."""
+        hour, minute, second = (self._part(name) for name in "HMS")
+        half = self._each(lambda form: bool(form.half))
+        known = (minute < 60) & (second < 60) & (hour <= np.where(half > 0, 12, 24))
+        if half.any():
+            hour = np.where(half > 0, hour % 12, hour)
+            hour += self._each(lambda form: 12 if form.half == "pm" else 0)
+        fraction = self._fraction("f", 6)
+        known &= (hour < 24) | (minute + second + fraction == 0)
+        instants += hour * _HOUR + minute * _MINUTE + second * _SECOND + fraction
+        return known
+
+    def _part(self, name: str) -> Integers:
+        return self._numbers(self.forms, name)
+
+    def _numbers(self, forms: Sequence[DateForm | None], name: str) -> Integers:
+        return self.shapes.numbers([form.parts.get(name, ()) if form else () for form in forms])
+
+    def _fraction(self, name: str, digits: int) -> Integers:
+        """Return the digits after a decimal mark, as a number of so many digits."""
+        parts = [form.parts.get(name, ())[:digits] if form else () for form in self.forms]
+        scale = [10 ** (digits - len(part)) for part in parts]
+        return self.shapes.numbers(parts) * np.array([*scale, 1])[self.shapes.codes]
+
+    def _each(self, of: Callable[[DateForm], int]) -> Integers:
+        """Return a number per form for each row, 0 if there is no form."""
+        values = [of(form) if form else 0 for form in self.forms]
+        return np.array([*values, 0], dtype=np.int64)[self.shapes.codes]
+
+
+def _ordered(form: DateForm, order: str | None) -> DateForm:
+    """Return a form whose parts are year, month and day, if their order is known."""
+    if order is None or form.kind != "order":
+        return form
+    year, month, day = in_order([form.parts[name] for name in "abc"], order)
+    return replace(form, kind="date", parts={**form.parts, "y": year, "m": month, "d": day})
+
+
+def _counted(whole: Integers, part: Floats, dates: DateOrder | None) -> Integers:
+    """Return the instants that numbers count, given as whole numbers and fractions."""
+    if dates in _TICKS:
+        tick = _TICKS[dates]
+        low, high = -_LATEST // tick, _LATEST // tick
+        instants = np.clip(whole, low, high) * tick + np.round(part * tick).astype(np.int64)
+        return np.where((whole > low) & (whole < high), instants, _NEVER)
+    low, high = _EXCEL_TOLD if dates in _EXCEL_EPOCH else _EXCEL_DAYS
+    days = np.clip(whole, low, high) + _EXCEL_EPOCH.get(dates or "", _EXCEL_EPOCH["excel"])
+    clock = np.round(part * (_DAY // 1_000)).astype(np.int64) * 1_000
+    return np.where((whole >= low) & (whole <= high), days * _DAY + clock, _NEVER)
+
+
+def _excel_note(rows: int) -> tuple[str, ...]:
+    return (f"Excel days in {rows:,} {'row' if rows == 1 else 'rows'}",) if rows else ()
+
+
+def _midnights(year: Integers, month: Integers, day: Integers) -> Integers:
+    """Return midnights in microseconds since 1970; `_NEVER` if a day is not in the calendar."""
+    first = _first_days()
+    known = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 0) & (year <= _LAST_YEAR)
+    place = np.where(known, year * 12 + month - 1, 0)
+    known &= day <= first[place + 1] - first[place]
+    return np.where(known, (first[place] + day - 1) * _DAY, _NEVER)
+
+
+@cache
+def _first_days() -> Integers:
+    """Return the first day of each month from the year 0 on, in days since 1970."""
+    months = np.arange("0000-01", "10000-02", dtype="datetime64[M]")
+    return months.astype("datetime64[D]").astype(np.int64)
