@@ -127,7 +127,7 @@ def purchase_log(resolution: Stitched, transactions: pd.DataFrame, timezone: str
     """Return the margin of purchases by known customers; print the rejected rows."""
     attached = resolution.attach(transactions)
     log = ltv.PurchaseLog.from_frame(attached.valid, timezone=timezone)
-    print(f"\npurchases: {attached.summary()}")
+    print(f"\npurchases: {attached.report}")
     for reason, rows in log.rejected["reason"].value_counts().items():
         print(f"  rejected: {rows:,} {reason}")
     print(f"  {log}")
@@ -174,7 +174,7 @@ def value_of(
 def read_arms(arms: pd.DataFrame, resolution: Stitched, tiering: Tiering) -> ltv.Assignment:
     """Return the arms of known customers; customers in two arms are left out."""
     attached = resolution.attach(arms)
-    print(f"assignment: {attached.summary()}")
+    print(f"assignment: {attached.report}")
     try:
         assignment = ltv.Assignment.from_frame(attached.valid)
     except ltv.DataError as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend",
+    "DataType",
     "Eager",
     "FrameKind",
     "IntoTable",
@@ -52,6 +53,7 @@ type Eager = nw.DataFrame[Any]
 """A frame in memory, whatever its kind."""
 
 type DataType = type[nw.dtypes.DType] | nw.dtypes.DType
+"""A type of column."""
 
 
 @dataclass(frozen=True)
@@ -102,25 +104,29 @@ class FrameKind[FrameT]:
     def extend(
         self, rows: Eager, name: str, values: NDArray[np.object_], keep: NDArray[np.bool_]
     ) -> FrameT:
-        """Return the rows to keep, with one more column of text.
+        """Return the rows to keep, with one more column of text or of whole numbers.
 
         Args:
             rows: A frame in memory.
             name: Name of the column; a column of this name is replaced.
-            values: One text per row, or None; of shape (n_rows,).
+            values: One text per row, or None, of shape (n_rows,); or a whole number for each
+                row to keep.
             keep: Which rows to keep, of shape (n_rows,).
         """
         chosen = np.flatnonzero(keep)
         part = rows[chosen, :]
         return self.native(part.with_columns(self._series(part, name, values[chosen])))
 
-    def _series(self, part: Eager, name: str, texts: NDArray[np.object_]) -> nw.Series[Any]:
-        """Return a column of text that fits some rows, in pandas with the index of these."""
+    def _series(self, part: Eager, name: str, values: NDArray[np.object_]) -> nw.Series[Any]:
+        """Return a column that fits some rows, in pandas with the index of these."""
+        whole = bool(len(values)) and set(map(type, values)) == {int}
         if self.eager.is_pandas():
             index = cast("pd.DataFrame", part.to_native()).index
-            series = pd.Series(texts, index=index, name=name, dtype=object)
+            kind = np.int64 if whole else object
+            series = pd.Series(values, index=index, name=name, dtype=kind)
             return nw.from_native(series, series_only=True)
-        return nw.new_series(name, texts.tolist(), nw.String, backend=cast("Any", self.eager))
+        dtype = nw.Int64 if whole else nw.String
+        return nw.new_series(name, values.tolist(), dtype, backend=cast("Any", self.eager))
 
 
 def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrameT]]:

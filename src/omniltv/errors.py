@@ -6,6 +6,7 @@ nightly job can set exactly those rows aside and go on.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "ConfigError",
@@ -13,6 +14,8 @@ __all__ = [
     "DataWarning",
     "FitError",
     "FitWarning",
+    "IntakeError",
+    "IntakeWarning",
     "LinkError",
     "OmniltvError",
     "OmniltvWarning",
@@ -75,6 +78,47 @@ class DataError(OmniltvError, ValueError):
         return _rebuild, (type(self), self.problem, self.column, self.rows, self.hint)
 
 
+class IntakeError(DataError):
+    """A table lost so many rows, or so much of its value, that results would mislead.
+
+    Args:
+        problem: As in `DataError`.
+        column: As in `DataError`.
+        rows: As in `DataError`.
+        hint: As in `DataError`.
+        report: The `omniltv.data.IntakeReport` of the table.
+
+    Attributes:
+        report: As given; it has the rejected rows with their reasons.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv.data import check
+        >>> lost = pd.DataFrame({"source": "pos", "record_id": [1] + [None] * 19})
+        >>> try:
+        ...     check(lost, "records")
+        ... except IntakeError as error:
+        ...     print(error.report.set_aside.rows, error.column, error.rows[:3])
+        19 record_id (1, 2, 3)
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        column: str | None = None,
+        rows: Sequence[object] = (),
+        hint: str = "",
+        report: Any = None,  # noqa: ANN401 - an IntakeReport, which a higher layer defines
+    ) -> None:
+        super().__init__(problem, column=column, rows=rows, hint=hint)
+        self.report = report
+
+    def __reduce__(self) -> tuple[object, ...]:
+        facts = (self.problem, self.column, self.rows, self.hint, self.report)
+        return _rebuild_intake, facts
+
+
 class ConfigError(OmniltvError, ValueError):
     """An argument or a written configuration is not one that omniltv knows."""
 
@@ -101,6 +145,10 @@ class OmniltvWarning(UserWarning):
 
 class DataWarning(OmniltvWarning):
     """Rows were usable, but something about them wants a look."""
+
+
+class IntakeWarning(DataWarning):
+    """A table lost more rows, or more of its value, than is usual."""
 
 
 class FitWarning(OmniltvWarning):
@@ -137,3 +185,9 @@ def _rebuild(
     kind: type[DataError], problem: str, column: str | None, rows: tuple[object, ...], hint: str
 ) -> DataError:
     return kind(problem, column=column, rows=rows, hint=hint)
+
+
+def _rebuild_intake(
+    problem: str, column: str | None, rows: tuple[object, ...], hint: str, report: object
+) -> IntakeError:
+    return IntakeError(problem, column=column, rows=rows, hint=hint, report=report)

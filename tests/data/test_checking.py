@@ -69,7 +69,7 @@ def table(frame: Any) -> dict[str, list[Any]]:
 def test_the_same_kind_of_frame_comes_back(build: Build) -> None:
     frame = build(purchases(value=["1,200", "x", "3"]))
     checked = check(frame, "purchases")
-    for part in (checked.valid, checked.rejected, checked.summary()):
+    for part in (checked.valid, checked.rejected):
         assert type(part) is type(frame)
 
 
@@ -105,7 +105,7 @@ def test_an_empty_table_is_all_valid(build: Build) -> None:
     empty = nw.from_native(frame).head(0).to_native()
     checked = check(empty, "purchases")
     assert (checked.n_valid, checked.rows) == (0, ())
-    assert table(checked.summary()) == {"reason": [], "rows": []}
+    assert checked.report.asides == ()
     assert "reason" in nw.from_native(checked.rejected).collect_schema()
 
 
@@ -116,15 +116,13 @@ def test_columns_that_are_not_known_are_let_through(build: Build) -> None:
     assert table(checked.rejected)["note"] == ["b"]
 
 
-def test_summary_and_repr_count_by_reason() -> None:
+def test_reasons_and_repr_count_by_reason() -> None:
     given = purchases(4, value=[1.0, np.inf, np.inf, 2.0], customer_id=["a", "b", "c", None])
     checked = check(pd.DataFrame(given), "purchases")
-    assert table(checked.summary()) == {
-        "reason": ["value: infinite", "customer_id: missing"],
-        "rows": [2, 1],
-    }
+    assert checked.reasons == {"value: infinite": 2, "customer_id: missing": 1}
     assert repr(checked) == (
-        "purchases: 1 valid, 3 rejected (2 value: infinite, 1 customer_id: missing)"
+        "purchases: 1 of 4 rows kept, value 1 of 3; "
+        "set aside: 2 value: infinite, 1 customer_id: missing"
     )
 
 

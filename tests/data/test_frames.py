@@ -63,7 +63,7 @@ def test_every_frame_of_a_result_is_of_the_kind_given(make: Make) -> None:
     records = make({"source": ["ec", "ec"], "record_id": ["1", None], "phone": ["1", "2"]})
     checked, found = check(frame, "purchases"), stitch(records)
     log = PurchaseLog.from_frame(frame)
-    parts = (checked.valid, checked.rejected, checked.summary(), log.rejected, found.crosswalk,
+    parts = (checked.valid, checked.rejected, log.rejected, found.crosswalk,
              found.rejected, found.links)  # fmt: skip
     assert {type(part) for part in parts} == {type(frame)}
     assert columns(log.rejected)["reason"] == ["value: missing"]

@@ -164,7 +164,7 @@ def test_attach_gives_customers_and_sets_guests_aside() -> None:
     )
     unknown = "record_id: not in the crosswalk"
     assert reasons == {"t2": "record_id: missing", "t3": unknown, "t4": unknown}
-    assert "1 rows attached" in attached.summary()
+    assert "1 of" in repr(attached)
     with pytest.raises(DataError, match="record_id"):
         found.attach(tickets.drop(columns="record_id"))
 

@@ -7,28 +7,34 @@ if TYPE_CHECKING:
     from omniltv.data.cdnow import load_cdnow
     from omniltv.data.checking import Checked, check
     from omniltv.data.history import DistinctStates, PurchaseHistory
-    from omniltv.data.log import CalibrationHoldout, PurchaseLog
+    from omniltv.data.holdout import CalibrationHoldout
+    from omniltv.data.log import PurchaseLog
+    from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
 
 __all__ = [
     "CalibrationHoldout",
     "Checked",
     "DistinctStates",
+    "IntakeReport",
     "PurchaseHistory",
     "PurchaseLog",
     "Retailer",
+    "Tolerance",
     "check",
     "load_cdnow",
     "simulate_retailer",
 ]
 
 _HOME = {
-    "CalibrationHoldout": "log",
+    "CalibrationHoldout": "holdout",
     "Checked": "checking",
     "DistinctStates": "history",
+    "IntakeReport": "report",
     "PurchaseHistory": "history",
     "PurchaseLog": "log",
     "Retailer": "simulate",
+    "Tolerance": "report",
     "check": "checking",
     "load_cdnow": "cdnow",
     "simulate_retailer": "simulate",

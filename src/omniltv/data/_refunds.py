@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from omniltv._frames import Eager
 
-__all__ = ["Refunds", "settle"]
+__all__ = ["SET_ASIDE", "Refunds", "settle", "written_value"]
 
 type Refunds = Literal["net", "set_aside"]
 """The rule for refunds: subtracted from their purchases, or rejected."""
+
+SET_ASIDE = "refund, rejected by refunds='set_aside'"
+"""The reason of refunds that the caller sets aside."""
 
 _CENT = 1e-9
 
@@ -20,13 +23,11 @@ def settle(
     table: Eager, refunds: Refunds
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.object_]]:
     """Return value after refunds, whether a row is a purchase, and why it is rejected."""
-    value = np.full(len(table), np.nan)
-    if "value" in table.columns:
-        value = table["value"].to_numpy().astype(np.float64)
+    value = written_value(table)
     reason = np.full(len(value), "", dtype=object)
     refund = value < 0
     if refunds == "set_aside":
-        reason[refund] = "refund, rejected by refunds='set_aside'"
+        reason[refund] = SET_ASIDE
     if refunds == "set_aside" or not refund.any():
         return value, ~refund, reason
     target = _refunded(table, refund)
@@ -40,6 +41,13 @@ def settle(
     net[np.abs(net) <= _CENT * np.abs(value)] = 0.0
     undone = (net == 0) & (back > 0)
     return net, ~refund & ~undone, reason
+
+
+def written_value(table: Eager) -> NDArray[np.float64]:
+    """Return the value of each row as written, NaN in a table without values."""
+    if "value" not in table.columns:
+        return np.full(len(table), np.nan)
+    return table["value"].to_numpy().astype(np.float64)
 
 
 def _refunded(table: Eager, refund: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -21,10 +21,20 @@ from omniltv.data._read import (
     missing_values,
     read,
 )
+from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
 from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
 from omniltv.errors import ConfigError, DataError
 
-__all__ = ["Checked", "Moment", "check", "refuse_nested"]
+__all__ = [
+    "Checked",
+    "Moment",
+    "check",
+    "examine",
+    "lost_labels",
+    "readable_values",
+    "refuse_nested",
+    "row_ids",
+]
 
 type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
@@ -46,37 +56,38 @@ class Checked[FrameT]:
 
     Attributes:
         valid: The rows that can be used, with checked columns converted to proper types.
-        rejected: The other rows as given, with one more column, ``reason`` (``reason_1`` if
-            the table has a column ``reason``).
-        table: Name of the table.
-        reasons: Number of rejected rows by reason, the most frequent first.
-        rows: Ids of the rejected rows; row positions if there are no transaction ids.
-        n_valid: Number of valid rows.
+        report: Rows and money kept and set aside, by reason.
         row_reasons: Reason of each row of the table, ``""`` for valid rows, of shape (n_rows,).
     """
 
     valid: FrameT
-    rejected: FrameT
-    table: str
-    reasons: Mapping[str, int]
-    rows: tuple[object, ...]
-    n_valid: int
+    report: IntakeReport[FrameT]
     row_reasons: NDArray[np.object_]
-    _kind: FrameKind[FrameT]
 
-    def summary(self) -> FrameT:
-        """Return the number of rejected rows by reason: columns ``reason`` and ``rows``.
+    @property
+    def rejected(self) -> FrameT:
+        """The other rows as given, with ``reason`` (``reason_1`` if there is a ``reason``)."""
+        return self.report.rejected
 
-        Examples:
-            >>> records = pd.DataFrame({"source": ["ec", None], "record_id": [1, 2]})
-            >>> check(records, "records").summary().values.tolist()
-            [['source: missing', 1]]
-        """
-        data: dict[str, list[object]] = {
-            "reason": [*self.reasons],
-            "rows": [*self.reasons.values()],
-        }
-        return self._kind.build(data, {"rows": nw.Int64})
+    @property
+    def table(self) -> str:
+        """Name of the table."""
+        return self.report.table
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Number of rejected rows by reason, the most frequent first."""
+        return {entry.reason: entry.rows for entry in self.report.asides}
+
+    @property
+    def rows(self) -> tuple[object, ...]:
+        """Ids of the rejected rows; row positions if there are no transaction ids."""
+        return self.report.ids
+
+    @property
+    def n_valid(self) -> int:
+        """Number of valid rows."""
+        return self.report.kept.rows
 
     def require_all(self) -> FrameT:
         """Return the valid rows if no row is rejected.
@@ -92,19 +103,20 @@ class Checked[FrameT]:
         if not self.rows:
             return self.valid
         column, _, fault = next(iter(self.reasons)).partition(": ")
-        hint = "see .summary(); repair the rows in .rejected, or use .valid"
+        hint = "see .report; repair the rows in .rejected, or use .valid"
         problem = f"{self.table} has rejected rows, most often: {fault}"
         raise DataError(problem, column=column, rows=self.rows, hint=hint)
 
     def __repr__(self) -> str:
-        why = [f"{count:,} {reason}" for reason, count in self.reasons.items()]
-        more = [f"{len(why) - 3} more reasons"] if len(why) > 3 else []
-        told = f" ({', '.join(why[:3] + more)})" if why else ""
-        return f"{self.table}: {self.n_valid:,} valid, {len(self.rows):,} rejected{told}"
+        return self.report.line()
 
 
 def check(
-    frame: IntoFrameT, table: TableName = "transactions", *, now: Moment | None = None
+    frame: IntoFrameT,
+    table: TableName = "transactions",
+    *,
+    now: Moment | None = None,
+    tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:
     """Return the valid rows of a table, and the rejected rows with the reason.
 
@@ -122,11 +134,19 @@ def check(
         table: Name of the table: transactions, purchases, records, assignment, behaviour
             or contacts.
         now: Later times are rejected as future times; one day after the current time if None.
+        tolerance: How much may be rejected before there is a warning or an error;
+            ``Tolerance()`` if None.
 
     Raises:
+        IntakeError: If more is rejected than ``tolerance`` allows; a `DataError` that has the
+            rejected rows.
         DataError: If this is not a frame, a needed column is missing, two columns have the same
             name, the name of a column is not text, or no value of a column can be read.
         ConfigError: If there is no such table, or times have a time zone and ``now`` has none.
+
+    Warns:
+        IntakeWarning: If more than usual is rejected: above 5 % of the rows or of the value,
+            or all rows of a channel.
 
     Examples:
         >>> import pandas as pd
@@ -138,12 +158,22 @@ def check(
         ... })
         >>> checked = check(purchases, "purchases")
         >>> checked
-        purchases: 1 valid, 2 rejected (1 customer_id: missing, 1 value: not a number)
+        purchases: 1 of 3 rows kept, value 1,200 of 1,500; set aside: 1 customer_id: missing,
+        1 value: not a number
         >>> checked.valid["value"].tolist()
         [1200.0]
         >>> checked.rejected[["value", "reason"]].values.tolist()
         [['n.a.', 'value: not a number'], ['300', 'customer_id: missing']]
     """
+    checked = examine(frame, table, now=now)
+    checked.report.judge(tolerance)
+    return checked
+
+
+def examine(
+    frame: IntoFrameT, table: TableName, *, now: Moment | None = None
+) -> Checked[IntoFrameT]:
+    """Return a table as `check` does, whatever is rejected."""
     schema = schema_of(table)
     rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
@@ -154,7 +184,8 @@ def check(
     _note_ranges(faults, readings, now)
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     _note_across_rows(faults, clean, schema, table)
-    return _divide(rows, clean, faults, table, kind)
+    value = readings["value"].view if "value" in readings else None
+    return _divide(rows, clean, faults, _Output(table, kind, value))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -187,16 +218,21 @@ class _Faults:
         masks = [*self.found.values(), np.zeros(self.n_rows, dtype=bool)]
         return np.asarray(np.logical_or.reduce(masks), dtype=bool)
 
-    def reasons(self) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-        """Return which set of reasons each row has, and each set as text, empty if none."""
-        marks = np.zeros(self.n_rows, dtype=np.int64)
+    def reasons(self) -> NDArray[np.object_]:
+        """Return all reasons of each row as one text, ``""`` for rows without one."""
+        reason = np.full(self.n_rows, "", dtype=object)
+        if not self.found:
+            return reason
+        rows = np.flatnonzero(self.any())
+        marks = np.zeros(len(rows), dtype=np.int64)
         for place, mask in enumerate(self.found.values()):
-            marks |= mask.astype(np.int64) << place
+            marks |= mask[rows].astype(np.int64) << place
         which, sets = pd.factorize(marks)
-        texts = np.empty(len(sets), dtype=object)
         names = list(self.found)
+        texts = np.empty(len(sets), dtype=object)
         texts[:] = ["; ".join(n for i, n in enumerate(names) if s >> i & 1) for s in sets.tolist()]
-        return which.astype(np.intp), texts
+        reason[rows] = texts[which]
+        return reason
 
 
 def _note(faults: _Faults, column: TableColumn, reading: Reading, rows: Eager) -> None:
@@ -212,7 +248,7 @@ def _note(faults: _Faults, column: TableColumn, reading: Reading, rows: Eager) -
         raise DataError(
             f"no value can be read: {problem}",
             column=column.name,
-            rows=_row_ids(rows, np.arange(len(rows))),
+            rows=row_ids(rows, np.arange(len(rows))),
             hint=_HINTS[column.kind],
         )
     for text, mask in found.items():
@@ -328,30 +364,53 @@ def _note_repeats(
         faults.add_rows(schema.key[-1], reason, rows[mask])
 
 
+@dataclass(frozen=True, eq=False)
+class _Output[FrameT]:
+    """The name and the kind of a table, and the value of each row if it has values."""
+
+    table: str
+    kind: FrameKind[FrameT]
+    value: NDArray[np.float64] | None
+
+    def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
+        return entry_of(reason, len(rows), None if self.value is None else self.value[rows])
+
+
 def _divide[FrameT](
-    rows: Eager, clean: Eager, faults: _Faults, table: str, kind: FrameKind[FrameT]
+    rows: Eager, clean: Eager, faults: _Faults, output: _Output[FrameT]
 ) -> Checked[FrameT]:
-    which, texts = faults.reasons()
-    reason = texts[which]
-    good = texts[which] == ""
-    counts = {
-        text: int(n)
-        for text, n in zip(texts, np.bincount(which, minlength=len(texts)), strict=True)
-        if text
-    }
-    return Checked(
-        valid=kind.native(clean[np.flatnonzero(good), :]),
-        rejected=kind.extend(rows, unused_name(rows.columns, "reason"), reason, ~good),
-        table=table,
-        reasons=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        rows=_row_ids(rows, np.flatnonzero(~good)),
-        n_valid=int(good.sum()),
-        row_reasons=reason,
-        _kind=kind,
+    reason = faults.reasons()
+    bad, good = np.flatnonzero(reason != ""), np.flatnonzero(reason == "")
+    name = unused_name(rows.columns, "reason")
+    report = IntakeReport(
+        table=output.table,
+        given=output.entry("", np.arange(len(rows))),
+        kept=output.entry("", good),
+        rejected=output.kind.extend(rows, name, reason, reason != ""),
+        asides=entries_of(reason, output.value),
+        lost=lost_labels(clean, bad, good),
+        ids=row_ids(rows, bad),
     )
+    return Checked(output.kind.native(clean[good, :]), report, reason)
 
 
-def _row_ids(rows: Eager, which: NDArray[np.intp]) -> tuple[object, ...]:
+def readable_values(table: Eager) -> NDArray[np.float64] | None:
+    """Return the value of each row, NaN if it cannot be read; None without a column of values."""
+    return read(table["value"], "number").view if "value" in table.columns else None
+
+
+def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> tuple[str, ...]:
+    """Return the channels, or sources if there are none, that have bad rows and no good one."""
+    names = [name for name in ("channel", "source") if name in table.columns]
+    if not (names and len(bad)):
+        return ()
+    label = table[names[0]]
+    suspects = {*label[bad].drop_nulls().unique().to_list()} - {*label[good].unique().to_list()}
+    return tuple(sorted(map(str, suspects)))
+
+
+def row_ids(rows: Eager, which: NDArray[np.intp]) -> tuple[object, ...]:
+    """Return the transaction ids of some rows; positions of rows without one."""
     if "transaction_id" not in rows.columns:
         return tuple(which.tolist())
     ids = rows["transaction_id"][which]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, as_numbers, collect, labels, numbers, read_ids
+from omniltv.data.report import IntakeReport
 from omniltv.errors import DataError
 from omniltv.units import TimeUnit
 
@@ -44,6 +45,7 @@ class PurchaseHistory:
         covariates: Numeric covariates of customers by name, each of shape (n_rows,).
         start: Moment at which all accounts opened, if they opened together; all purchases are
             then repeat purchases. None if each account opened with its first purchase.
+        report: What was counted and what was left out, if it was counted from a table.
 
     Raises:
         DataError: If columns differ in length, values are not numbers, ids are missing or
@@ -67,6 +69,7 @@ class PurchaseHistory:
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     start: datetime | None = None
+    report: IntakeReport[Any] | None = None
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -207,6 +210,7 @@ class PurchaseHistory:
             groups={name: values[pick] for name, values in self.groups.items()},
             counts={name: values[pick] for name, values in self.counts.items()},
             covariates={name: values[pick] for name, values in self.covariates.items()},
+            report=None,
             **{name: getattr(self, name)[pick] for name in _STATISTICS},
         )
 

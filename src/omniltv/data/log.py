@@ -3,25 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, overload
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import (
-    Backend,
-    Eager,
-    Table,
-    check_ids,
-    collect,
-    positions,
-    read_frame,
-    repeated,
-    unused_name,
-)
+from omniltv._frames import Backend, Table, check_ids, positions, repeated
+from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._counting import (
     By,
     Counting,
@@ -34,9 +23,13 @@ from omniltv.data._counting import (
     period_numbers,
     row_keys,
 )
-from omniltv.data._refunds import Refunds, settle
-from omniltv.data.checking import Moment, check
+from omniltv.data._intake import enter
+from omniltv.data._refunds import Refunds
+from omniltv.data._windows import window_report
+from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
+from omniltv.data.holdout import CalibrationHoldout
+from omniltv.data.report import IntakeReport, Tolerance, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit
 
@@ -44,9 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["By", "CalibrationHoldout", "PurchaseLog", "Refunds"]
-
-type UnitName = TimeUnit | Literal["day", "week", "month", "year"]
+__all__ = ["By", "PurchaseLog", "Refunds", "UnitName"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,8 +54,7 @@ class PurchaseLog[FrameT]:
         channel: Channel of each purchase, by position, same shape.
         time: Local calendar time, same shape.
         value: Value after refunds, same shape, not below 0.
-        rejected: Rejected rows as given, with ``reason``; a frame of the kind given.
-        n_rejected: Number of rejected rows.
+        report: Rows and money kept, changed and set aside by `from_frame`, by reason.
         timezone: Time zone of the calendar, where `from_frame` was given one.
 
     Examples:
@@ -85,8 +75,7 @@ class PurchaseLog[FrameT]:
     channel: NDArray[np.intp]
     time: NDArray[np.datetime64]
     value: NDArray[np.float64]
-    rejected: FrameT
-    n_rejected: int
+    report: IntakeReport[FrameT]
     timezone: str | None = None
 
     @classmethod
@@ -97,6 +86,7 @@ class PurchaseLog[FrameT]:
         timezone: str | None = None,
         refunds: Refunds = "net",
         now: Moment | None = None,
+        tolerance: Tolerance | None = None,
     ) -> "PurchaseLog[IntoFrameT]":
         """Return the log of a table of purchases.
 
@@ -111,8 +101,11 @@ class PurchaseLog[FrameT]:
             refunds: ``"net"`` subtracts a refund from the purchase it names; a purchase that
                 is refunded in full is removed. ``"set_aside"`` rejects all refunds.
             now: Later purchases are rejected (see `check`).
+            tolerance: How much may be rejected before there is a warning or an error;
+                ``Tolerance()`` if None.
 
         Raises:
+            IntakeError: If more is rejected than ``tolerance`` allows.
             DataError: If the table as a whole cannot be used (see `check`), or times have
                 an offset and no time zone is given.
             ConfigError: If the time zone or the rule for refunds is unknown.
@@ -132,35 +125,36 @@ class PurchaseLog[FrameT]:
             >>> history.frequency.tolist(), history.T.tolist(), history.monetary_value[0].item()
             ([1, 0], [31.0, 0.0], 25.0)
         """
-        if refunds not in ("net", "set_aside"):
-            raise ConfigError(f'unknown rule for refunds: {refunds!r}. Hint: refunds="net"')
-        given, kind = read_frame(frame, "purchases")
-        checked = check(given.to_native(), "purchases", now=now)
-        table = _local_time(collect(checked.valid, "purchases"), timezone)
-        value, bought, reason = settle(table, refunds)
-        customer, ids = _codes(table, "customer_id", bought)
-        channel, names = _codes(table, "channel", bought)
-        order = np.argsort(names.astype(str), kind="stable")
-        why = checked.row_reasons.copy()
-        why[why == ""] = reason
-        rejected = kind.extend(given, unused_name(given.columns, "reason"), why, why != "")
+        entered = enter(frame, timezone=timezone, refunds=refunds, now=now)
+        entered.report.judge(tolerance)
         return PurchaseLog(
-            customer_id=ids,
-            channels=tuple(str(names[place]) for place in order),
-            customer=customer,
-            channel=np.argsort(order)[channel],
-            time=table["time"].to_numpy().astype("datetime64[us]")[bought],
-            value=value[bought],
-            rejected=rejected,
-            n_rejected=int((why != "").sum()),
+            customer_id=entered.customer_id,
+            channels=entered.channels,
+            customer=entered.customer,
+            channel=entered.channel,
+            time=entered.time,
+            value=entered.value,
+            report=entered.report,
             timezone=timezone,
         )
+
+    @property
+    def rejected(self) -> FrameT:
+        """Rejected rows as given, with ``reason``; a frame of the kind given."""
+        return self.report.rejected
+
+    @property
+    def n_rejected(self) -> int:
+        """Number of rejected rows."""
+        return self.report.set_aside.rows
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __repr__(self) -> str:
-        aside = f"{self.n_rejected:,} rejected rows"
+        value = self.report.set_aside.value
+        worth = "" if np.isnan(value) else f" worth {money(value)}"
+        aside = f"{self.n_rejected:,} rejected rows{worth}"
         if not len(self):
             return f"PurchaseLog(no purchases; {aside})"
         return (
@@ -444,20 +438,18 @@ class PurchaseLog[FrameT]:
         """
         grain, last = TimeUnit(period), self._last(end)
         counting = Counting(grain, TimeUnit(unit or grain), by, last)
+        seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
         if start is not None:
             opens = self._moment(start)
             counting.require_window(opens, self.channels)
-            everybody = self.customer_id if customers is None else customers
-            seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
-            return count_history(seen.of_customers(everybody), counting, opens)
+            theirs = seen.of_customers(self.customer_id if customers is None else customers)
+            report = window_report(self, counting, start=opens, customers=theirs.customer_id)
+            return replace(count_history(theirs, counting, opens), report=report)
         if customers is not None:
             raise ConfigError("customers= needs start=. Hint: history.take(rows) selects rows")
-        seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
         if not len(seen):
-            hint = "the log begins later; give a later end, or more purchases"
-            day = last.astype("datetime64[D]")
-            raise DataError(f"no purchase until {day}", column="time", hint=hint)
-        return count_history(seen, counting, None)
+            raise self._nothing_until(last)
+        return replace(count_history(seen, counting, None), report=window_report(self, counting))
 
     def split(
         self,
@@ -466,7 +458,7 @@ class PurchaseLog[FrameT]:
         unit: UnitName | None = None,
         period: UnitName = TimeUnit.DAY,
         by: By | None = None,
-    ) -> "CalibrationHoldout":
+    ) -> CalibrationHoldout:
         """Return the history until ``at``, its period included, and the purchases after it.
 
         Args:
@@ -511,82 +503,28 @@ class PurchaseLog[FrameT]:
             value=self.value[mask],
         )
 
+    def _nothing_until(self, last: np.datetime64) -> DataError:
+        """Return the error that the log has no purchase until a moment."""
+        if not len(self):
+            return self._empty()
+        day, first = last.astype("datetime64[D]"), self.time.min().astype("datetime64[D]")
+        hint = f"the log begins on {first}; give a later end"
+        return DataError(f"no purchase until {day}", column="time", hint=hint)
+
+    def _empty(self) -> DataError:
+        """Return the error that the log has no purchases: none was given, or none was kept."""
+        if not self.report.given.rows:
+            hint = "give a table with rows; from_frame got none"
+            return DataError("the log has no purchases: its table is empty", hint=hint)
+        return DataError("the log has no purchases", column="time", hint="look at log.report")
+
     def _last(self, end: Moment | None) -> np.datetime64:
         if end is not None:
             return self._moment(end)
         if not len(self):
-            raise DataError("the log has no purchases", column="time", hint="look at log.rejected")
+            raise self._empty()
         last: np.datetime64 = self.time.max()
         return last
 
     def _moment(self, value: Moment) -> np.datetime64:
-        hint = 'Hint: a local moment such as "2026-01-31"'
-        try:
-            stamp = pd.Timestamp(value)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"not a moment: {value!r}. {hint}") from error
-        if bool(pd.isna(stamp)):
-            raise ConfigError(f"not a moment: {value!r}. {hint}")
-        if stamp.tzinfo is not None and self.timezone is None:
-            message = f"{value!r} has an offset, but the log has no time zone"
-            advice = 'a moment without an offset, or PurchaseLog.from_frame(..., timezone="UTC")'
-            raise ConfigError(f"{message}. Hint: {advice}")
-        local = stamp if stamp.tzinfo is None else stamp.tz_convert(self.timezone).tz_localize(None)
-        return np.datetime64(local.isoformat(), "us")
-
-
-@dataclass(frozen=True, eq=False)
-class CalibrationHoldout:
-    """A history until a split, and the purchases of its rows after the split.
-
-    Create one with `PurchaseLog.split`.
-
-    Attributes:
-        calibration: The history until the split.
-        holdout_frequency: Purchase occasions after the split, of shape (n_rows,).
-        holdout_value: Total value of these purchases, of shape (n_rows,).
-        holdout_span: Time from the split to the end of the log.
-        newcomers: Number of rows left out because their first purchase is after the split.
-
-    Examples:
-        >>> import pandas as pd
-        >>> days = ["2026-01-01", "2026-01-15", "2026-02-12"]
-        >>> frame = pd.DataFrame({"customer_id": ["a", "a", "b"], "channel": "ec", "time": days})
-        >>> split = PurchaseLog.from_frame(frame.assign(value=9.0)).split(at="2026-01-10")
-        >>> split.holdout_value.tolist(), split.newcomers, str(split.holdout_span)
-        ([9.0], 1, '33 days')
-    """
-
-    calibration: PurchaseHistory
-    holdout_frequency: NDArray[np.int64]
-    holdout_value: NDArray[np.float64]
-    holdout_span: Span
-    newcomers: int
-
-
-def _local_time(table: Eager, timezone: str | None) -> Eager:
-    """Return the table with local times without an offset."""
-    dtype = table.schema["time"]
-    aware = isinstance(dtype, nw.Datetime) and dtype.time_zone is not None
-    if timezone is not None:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(f'unknown time zone: {timezone!r}. Hint: "Asia/Tokyo"') from error
-    if not aware:
-        return table
-    if timezone is None:
-        hint = 'PurchaseLog.from_frame(..., timezone="Asia/Tokyo")'
-        raise DataError("times have an offset, but no time zone is given", column="time", hint=hint)
-    local = nw.col("time").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
-    return table.with_columns(local)
-
-
-def _codes(
-    table: Eager, column: str, rows: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    everything = ["all"] * len(table)  # of a table without channels
-    given = table[column].to_list() if column in table.columns else everything
-    values = np.array(given, dtype=object)[rows]
-    codes, labels = pd.factorize(values)
-    return codes.astype(np.intp), np.asarray(labels, dtype=object)
+        return local_moment(value, self.timezone)

@@ -8,6 +8,7 @@ from math import fsum, isclose
 from typing import Self, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import (
@@ -23,6 +24,7 @@ from omniltv._frames import (
     read_ids,
     repeated,
 )
+from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.checks import Balance, SampleRatio
 
@@ -30,6 +32,8 @@ __all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
 
 _WHAT = "the assignment"
 _TWO = 2
+_AGAIN = "customer_id: copy of an earlier row"
+_OTHERS = "customer_id: not one of the customers"
 BEFORE = "the baseline table"
 
 
@@ -100,6 +104,8 @@ class Assignment(Tabular):
         stratum: Stratum of each customer, of shape (n_customers,), if there are strata.
         shares: Planned share of each arm, if known.
         start: Start of the treatment, if known.
+        report: Rows kept and left out, if the assignment was read from a table or selected
+            by `among`.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -112,6 +118,7 @@ class Assignment(Tabular):
     stratum: NDArray[np.str_] | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     start: datetime | None = None
+    report: IntakeReport[pd.DataFrame] | None = None
 
     @classmethod
     def from_frame(
@@ -160,7 +167,8 @@ class Assignment(Tabular):
             hint = f"the shares are of {', '.join(planned)}"
             raise DataError("arms not planned", column=arm, rows=list(ids[unplanned]), hint=hint)
         strata = None if stratum is None else said[stratum][first]
-        return cls(ids[first], said[arm][first], strata, planned, start)
+        report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
+        return cls(ids[first], said[arm][first], strata, planned, start, report)
 
     def __len__(self) -> int:
         return len(self.customer_id)
@@ -221,6 +229,7 @@ class Assignment(Tabular):
             customer_id=self.customer_id[kept],
             arm=self.arm[kept],
             stratum=None if self.stratum is None else self.stratum[kept],
+            report=_report(self.customer_id, {"arm": self.arm}, kept, _OTHERS),
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
@@ -317,6 +326,25 @@ class Assignment(Tabular):
         place = positions(self.customer_id, ids)
         refuse_unassigned(place, "customer_id")
         return place
+
+
+def _report(
+    ids: NDArray[np.object_],
+    said: Mapping[str, NDArray[np.str_]],
+    kept: NDArray[np.bool_],
+    reason: str,
+) -> IntakeReport[pd.DataFrame]:
+    """Return the report on rows of an assignment, all others left out on purpose."""
+    aside = np.flatnonzero(~kept)
+    rows = {name: values[aside].astype(object) for name, values in said.items()}
+    return IntakeReport(
+        table="assignment",
+        given=entry_of("", len(ids)),
+        kept=entry_of("", int(kept.sum())),
+        rejected=pd.DataFrame({"customer_id": ids[aside], **rows, "reason": reason}),
+        asides=entries_of(np.where(kept, "", reason).astype(object), None, expected=[reason]),
+        ids=tuple(ids[aside].tolist()),
+    )
 
 
 def refuse_unassigned(place: NDArray[np.intp], column: str) -> None:

@@ -10,6 +10,8 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, read_frame, require, unused_name
+from omniltv.data.checking import lost_labels, readable_values, row_ids
+from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import RecordKey
@@ -22,9 +24,12 @@ __all__ = [
     "customers_of_rows",
     "ids_of",
     "keys_of",
+    "typed_customers_of",
 ]
 
 
+_GUEST = "record_id: missing"
+_UNKNOWN = "record_id: not in the crosswalk"
 _CUSTOMER = ("source", "record_id", "customer_id")
 
 
@@ -34,7 +39,7 @@ class Attached[FrameT]:
 
     Attributes:
         valid: The rows of known records, with ``customer_id``.
-        rejected: The other rows as given, with ``reason``.
+        report: Rows and money attached and set aside, by reason.
 
     Examples:
         >>> import pandas as pd
@@ -45,30 +50,35 @@ class Attached[FrameT]:
     """
 
     valid: FrameT
-    rejected: FrameT
-    _reasons: Mapping[str, int]
-    _attached: int
+    report: IntakeReport[FrameT]
 
-    def summary(self) -> str:
-        """Return the number of attached rows, and of rejected rows by reason."""
-        why = "; ".join(f"{n:,} {reason}" for reason, n in self._reasons.items()) or "none"
-        return f"{self._attached:,} rows attached; rejected: {why}"
+    @property
+    def rejected(self) -> FrameT:
+        """The other rows as given, with ``reason``."""
+        return self.report.rejected
 
     def __repr__(self) -> str:
-        return f"Attached({self.summary()})"
+        return f"Attached({self.report.line()})"
 
 
-def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrameT]:
+def attach(
+    transactions: IntoFrameT, crosswalk: IntoFrame, *, tolerance: Tolerance | None = None
+) -> Attached[IntoFrameT]:
     """Return transactions with the ``customer_id`` of a crosswalk; rows without one are rejected.
 
-    A ``customer_id`` that the transactions have already is replaced.
+    A ``customer_id`` that the transactions have already is replaced. Customer ids keep the
+    type that they have in the crosswalk. Record ids match as text, so 7 matches "7".
 
     Args:
         transactions: A frame with ``source`` and ``record_id``. Guests have no record id.
         crosswalk: A frame with these columns and ``customer_id``: the crosswalk of a
             resolution, one of its draws, or a stored one.
+        tolerance: How much may be rejected before there is a warning or an error;
+            ``Tolerance()`` if None. Rows without a record id, which are those of guests, do
+            not count.
 
     Raises:
+        IntakeError: If more rows or value have no customer than ``tolerance`` allows.
         DataError: If a column is missing, or the crosswalk has missing values or two rows for
             one record.
 
@@ -77,14 +87,29 @@ def attach(transactions: IntoFrameT, crosswalk: IntoFrame) -> Attached[IntoFrame
         >>> keys = {"source": ["ec", "store"], "record_id": ["E1", "S1"]}
         >>> stored = pd.DataFrame(keys | {"customer_id": ["a", "a"]})
         >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["E1", None]})
-        >>> attach(bought, stored).summary()
-        '1 rows attached; rejected: 1 record_id: missing'
+        >>> attach(bought, stored)
+        Attached(transactions: 1 of 2 rows kept; set aside: 1 record_id: missing)
     """
-    return attached(transactions, customers_of(crosswalk, "crosswalk"))
+    found = attached(transactions, typed_customers_of(crosswalk, "crosswalk"))
+    found.report.judge(tolerance)
+    return found
+
+
+def typed_customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, object]:
+    """Return the customer id of each record of a crosswalk, in the type that ids have there.
+
+    Raises:
+        DataError: As `ids_of`.
+    """
+    texts = customers_of(crosswalk, what)
+    given = read_frame(crosswalk, what)[0]["customer_id"]
+    if not given.dtype.is_integer():
+        return dict(texts)
+    return {key: int(customer) for key, customer in texts.items()}
 
 
 def customers_of(crosswalk: IntoFrame, what: str) -> dict[RecordKey, str]:
-    """Return the customer id of each record of a crosswalk.
+    """Return the customer id of each record of a crosswalk, as text.
 
     Raises:
         DataError: As `ids_of`.
@@ -131,27 +156,33 @@ def keys_of(table: Eager, what: str) -> list[RecordKey]:
 
 
 def customers_of_rows(
-    table: Eager, what: str, customer_of: Mapping[RecordKey, str]
+    table: Eager, what: str, customer_of: Mapping[RecordKey, object]
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """Return the customer of each row, and the reason why a row has none, ``""`` if it has one."""
     keys = keys_of(table, what)
     customer, reason = np.empty(len(keys), dtype=object), np.full(len(keys), "", dtype=object)
     customer[:] = [customer_of.get(key) for key in keys]
     for row in np.flatnonzero(pd.isna(customer)).tolist():
-        reason[row] = "record_id: not in the crosswalk" if keys[row][1] else "record_id: missing"
+        reason[row] = _UNKNOWN if keys[row][1] else _GUEST
     return customer, reason
 
 
 def attached(
-    transactions: IntoFrameT, customer_of: Mapping[RecordKey, str]
+    transactions: IntoFrameT, customer_of: Mapping[RecordKey, object]
 ) -> Attached[IntoFrameT]:
     """Return transactions with their customer, given the customer of each record."""
     table, kind = read_frame(transactions, "transactions")
     customer, reason = customers_of_rows(table, "transactions", customer_of)
     known = reason == ""
-    return Attached(
-        kind.extend(table, "customer_id", customer, known),
-        kind.extend(table, unused_name(table.columns, "reason"), reason, ~known),
-        Counter(sorted(reason[~known].tolist())),
-        int(known.sum()),
+    value = readable_values(table)
+    kept, aside = np.flatnonzero(known), np.flatnonzero(~known)
+    report = IntakeReport(
+        table="transactions",
+        given=entry_of("", len(table), value),
+        kept=entry_of("", len(kept), None if value is None else value[kept]),
+        rejected=kind.extend(table, unused_name(table.columns, "reason"), reason, ~known),
+        asides=entries_of(reason, value, expected=[_GUEST]),
+        lost=lost_labels(table, aside[reason[aside] != _GUEST], kept),
+        ids=row_ids(table, aside),
     )
+    return Attached(kind.extend(table, "customer_id", customer, known), report)

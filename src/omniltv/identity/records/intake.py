@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,7 +12,8 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame
-from omniltv.data.checking import Checked, check
+from omniltv.data.checking import Checked, examine
+from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import DataError
 from omniltv.identity.records import normalise
@@ -80,20 +81,30 @@ class Intake[FrameT]:
 
     Attributes:
         rows: The valid rows.
-        rejected: The rejected rows as given, with ``reason``.
-        reasons: Number of rejected rows by reason.
+        report: Rows kept and set aside, by reason.
         kind: Kind of frame that the list was.
+        whole_ids: Whether its record ids are whole numbers.
     """
 
     rows: Rows
-    rejected: FrameT
-    reasons: Mapping[str, int]
+    report: IntakeReport[FrameT]
     kind: FrameKind[FrameT]
+    whole_ids: bool
+
+    @property
+    def rejected(self) -> FrameT:
+        """The rejected rows as given, with ``reason``."""
+        return self.report.rejected
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Number of rejected rows by reason."""
+        return {entry.reason: entry.rows for entry in self.report.asides}
 
     @property
     def n_rows(self) -> int:
         """Number of rows given."""
-        return len(self.rows.source) + sum(self.reasons.values())
+        return self.report.given.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +160,7 @@ def read_records(
     normalised: bool,
     spelling: Spelling,
     known: Known | None = None,
+    tolerance: Tolerance | None = None,
 ) -> tuple[Intake[IntoFrameT], Records]:
     """Return a customer list as checked rows, and its valid rows as normalised records.
 
@@ -157,18 +169,22 @@ def read_records(
         normalised: Whether the list has `NORMAL_COLUMNS`, which stay as they are.
         spelling: How values are read if the list is not normalised.
         known: Names of other records; only those of the list are used if None.
+        tolerance: How much may be rejected; ``Tolerance()`` if None.
 
     Raises:
+        IntakeError: If more is rejected than ``tolerance`` allows.
         DataError: As `omniltv.data.check`; also if every personal column is missing, or the
             list is normalised and ``normalised`` is false, or the reverse.
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
-    checked: Checked[Any] = check(table.to_native(), "records")
+    checked: Checked[Any] = examine(table.to_native(), "records")
     rejected, _ = read_frame(checked.rejected, "records")
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
-    intake = Intake(rows, kind.native(rejected), checked.reasons, kind)
+    report = replace(checked.report, rejected=kind.native(rejected))
+    report.judge(tolerance)
+    intake = Intake(rows, report, kind, valid["record_id"].dtype.is_integer())
     if not normalised:
         return intake, normalise_records(rows, spelling, known)
     fields = {name: _nothing(len(rows.order)) for name in NORMAL_COLUMNS}

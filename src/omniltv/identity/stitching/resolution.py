@@ -9,7 +9,8 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import FrameKind
+from omniltv._frames import DataType, FrameKind
+from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity.customers._households import households_of
 from omniltv.identity.customers._ids import customer_ids
@@ -25,6 +26,7 @@ from omniltv.identity.stitching.spec import LinkSpec
 __all__ = [
     "Evidence",
     "LinkageState",
+    "RecordFrames",
     "Resolution",
     "ResolutionSummary",
     "link_columns",
@@ -143,6 +145,27 @@ def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in numbers.items()) or "none"
 
 
+@dataclass(frozen=True)
+class RecordFrames[FrameT]:
+    """The kind of frame that the lists were, and whether their ids are whole numbers.
+
+    Attributes:
+        kind: Kind of frame.
+        whole_ids: Whether record ids are whole numbers, and stay so in results.
+    """
+
+    kind: FrameKind[FrameT]
+    whole_ids: bool = False
+
+    def build(
+        self, data: Mapping[str, Sequence[object]], types: Mapping[str, DataType] | None = None
+    ) -> FrameT:
+        """Return plain columns as a frame, record ids in the type that they had."""
+        whole = [name for name in data if self.whole_ids and name.startswith("record_id")]
+        ids = {name: [int(str(value)) for value in data[name]] for name in whole}
+        return self.kind.build({**data, **ids}, {**(types or {}), **dict.fromkeys(whole, nw.Int64)})
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LinkageState:
     """The inputs of a resolution that the next run needs.
@@ -173,8 +196,9 @@ class Resolution[FrameT]:
     All frames are of the kind that was given to `stitch`.
 
     Attributes:
-        crosswalk: ``source``, ``record_id``, ``customer_id`` and ``probability`` (that the
-            record belongs to its customer), one row per valid record, in the order given.
+        crosswalk: ``source``, ``record_id`` (a whole number if it was one), ``customer_id``
+            and ``probability`` (that the record belongs to its customer), one row per valid
+            record, in the order given.
         links: Linked pairs: ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b``,
             ``probability``, ``rules``, ``kept`` (false if the link contradicted the rest
             of its customer and was cut) and ``bits_…`` of evidence, one per comparison.
@@ -183,7 +207,7 @@ class Resolution[FrameT]:
             one person), ``weakest_link`` (probability of the link whose removal splits it
             first), ``across`` (pairs with evidence for one person between the two parts of
             this split) and ``flag`` (why to review it, or empty).
-        rejected: The rejected rows as given, with ``reason``.
+        report: Rows of the lists kept and set aside, by reason.
         masked_values: One row per record and masked value that too many records share:
             ``column``, ``group`` (number of the value), ``shared_by``, ``source``,
             ``record_id``.
@@ -203,7 +227,7 @@ class Resolution[FrameT]:
     crosswalk: FrameT
     links: FrameT
     clusters: FrameT
-    rejected: FrameT
+    report: IntakeReport[FrameT]
     masked_values: FrameT
     oversized: FrameT
     unused_decisions: FrameT
@@ -211,10 +235,15 @@ class Resolution[FrameT]:
     _state: LinkageState
     _customer: NDArray[np.object_]
     _order: NDArray[np.intp]
-    _kind: FrameKind[FrameT]
+    _frames: RecordFrames[FrameT]
 
     def __repr__(self) -> str:
         return f"Resolution({str(self._summary).splitlines()[0]})"
+
+    @property
+    def rejected(self) -> FrameT:
+        """The rejected rows as given, with ``reason``."""
+        return self.report.rejected
 
     @property
     def records(self) -> Records:
@@ -291,7 +320,7 @@ class Resolution[FrameT]:
         rows = informative(pairs, n)
         columns = link_columns(self._state.records, pairs, rows, np.ones(len(rows), dtype=np.bool_))
         names = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
-        return self._kind.build({name: columns[name] for name in names}, _NUMBERS)
+        return self._frames.build({name: columns[name] for name in names}, _NUMBERS)
 
     def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
         """Return the household of each customer, from shared phone, address and family name.
@@ -333,18 +362,24 @@ class Resolution[FrameT]:
         names = customer.values
         before = objects(known.get((name,)) for name in names.tolist())
         ids = customer_ids((names,), labels, before, {*known.values()}, prefix="h")
-        return self._kind.build({"customer_id": names.tolist(), "household_id": ids.tolist()})
+        return self._frames.build({"customer_id": names.tolist(), "household_id": ids.tolist()})
 
-    def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
+    def attach(
+        self, transactions: IntoFrameT, *, tolerance: Tolerance | None = None
+    ) -> Attached[IntoFrameT]:
         """Return transactions with ``customer_id``; rows of unknown records are rejected.
 
         Args:
             transactions: A frame with ``source`` and ``record_id``.
+            tolerance: As in `omniltv.identity.attach`.
 
         Raises:
             DataError: If one of the two columns is missing.
+            IntakeError: If more is rejected than ``tolerance`` allows.
         """
-        return attached(transactions, self._by_key)
+        found = attached(transactions, self._by_key)
+        found.report.judge(tolerance)
+        return found
 
     def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
         """Return random crosswalks drawn from the match probabilities.
@@ -387,7 +422,7 @@ class Resolution[FrameT]:
             ids = customer_ids(keys, labels, self._customer, taken)
             shown = columns | {"customer_id": ids[self._order]}
             plain = {name: values.tolist() for name, values in shown.items()}
-            frames.append(self._kind.build(plain))
+            frames.append(self._frames.build(plain))
         return tuple(frames)
 
     @cached_property

@@ -11,6 +11,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
@@ -23,6 +24,7 @@ from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
 from omniltv.identity.stitching.resolution import (
     LinkageState,
+    RecordFrames,
     Resolution,
     ResolutionSummary,
     link_columns,
@@ -52,6 +54,7 @@ def stitch(
     spec: LinkSpec | None = None,
     previous: IntoFrame | None = None,
     decisions: IntoFrame | None = None,
+    tolerance: Tolerance | None = None,
 ) -> Resolution[IntoFrameT]:
     """Return which source records belong to one person.
 
@@ -69,8 +72,11 @@ def stitch(
         decisions: Pairs of records that are, or are not, one person, whatever the evidence:
             ``source_a``, ``record_id_a``, ``source_b``, ``record_id_b`` and ``same`` (true or
             false). Decisions about unknown records are in `Resolution.unused_decisions`.
+        tolerance: How many rows may be rejected before there is a warning or an error;
+            ``Tolerance()`` if None.
 
     Raises:
+        IntakeError: If more is rejected than ``tolerance`` allows.
         DataError: If a key column or every personal column is missing, no value of a column
             can be read, ``previous`` has missing values or two rows for one record, or
             decisions contradict each other.
@@ -94,7 +100,9 @@ def stitch(
         True
     """
     spec = spec or LinkSpec()
-    intake, normal = read_records(records, normalised=spec.normalised, spelling=spec.spelling)
+    intake, normal = read_records(
+        records, normalised=spec.normalised, spelling=spec.spelling, tolerance=tolerance
+    )
     normal, masked = mask_shared(normal, max_sharing=spec.max_sharing)
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
@@ -155,7 +163,7 @@ class _Found:
 def _resolution[FrameT](
     found: _Found, intake: Intake[FrameT], previous: Mapping[RecordKey, str]
 ) -> Resolution[FrameT]:
-    records, kind = found.records, intake.kind
+    records, frames = found.records, RecordFrames(intake.kind, intake.whole_ids)
     customer = customer_ids(
         (records.source, records.record_id),
         found.clusters,
@@ -169,18 +177,18 @@ def _resolution[FrameT](
     numbers = _NUMBERS | {name: nw.Float64 for name in link if name.startswith("bits_")}
     clusters = _clusters(found, customer, probability)
     return Resolution(
-        crosswalk=kind.build(_crosswalk(found, customer, probability), numbers),
-        links=kind.build(link, numbers),
-        clusters=kind.build(clusters, numbers),
-        rejected=intake.rejected,
-        masked_values=kind.build(_masked(found.state.masked, records), numbers),
-        oversized=kind.build(_oversized(found.pairs), numbers),
-        unused_decisions=kind.build(found.decisions.unused),
+        crosswalk=frames.build(_crosswalk(found, customer, probability), numbers),
+        links=frames.build(link, numbers),
+        clusters=frames.build(clusters, numbers),
+        report=intake.report,
+        masked_values=frames.build(_masked(found.state.masked, records), numbers),
+        oversized=frames.build(_oversized(found.pairs), numbers),
+        unused_decisions=intake.kind.build(found.decisions.unused),
         _summary=_summary(found, links[kept], clusters),
         _state=found.state,
         _customer=customer,
         _order=found.shown,
-        _kind=kind,
+        _frames=frames,
     )
 
 

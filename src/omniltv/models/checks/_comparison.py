@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.checks._coverage import cover_of, simulate_futures
 from omniltv.models.checks._log_score import score_of

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._frames import Table
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import Totals
 from omniltv.errors import ConfigError
 from omniltv.models.checks._shared import (

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Tabular
 from omniltv.data.history import PurchaseHistory
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError
 from omniltv.models.checks._shared import (
     Floats,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from omniltv.data.log import CalibrationHoldout
+from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import RowDraws
 from omniltv.models.checks._coverage import Futures, simulate_futures
 from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum, evenly
