@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from omniltv.data.log import PurchaseLog
     from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
+    from omniltv.data.spelling import Formats
 
 __all__ = [
     "CalibrationHoldout",
     "Checked",
     "DistinctStates",
+    "Formats",
     "IntakeReport",
     "PurchaseHistory",
     "PurchaseLog",
@@ -30,6 +32,7 @@ _HOME = {
     "CalibrationHoldout": "holdout",
     "Checked": "checking",
     "DistinctStates": "history",
+    "Formats": "spelling",
     "IntakeReport": "report",
     "PurchaseHistory": "history",
     "PurchaseLog": "log",

@@ -12,6 +12,7 @@ from omniltv.data._calendar import local_times
 from omniltv.data._refunds import SET_ASIDE, Refunds, settle, written_value
 from omniltv.data.checking import Moment, examine, row_ids
 from omniltv.data.report import IntakeReport, by_size, entries_of, entry_of
+from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError
 
 __all__ = ["Entered", "enter"]
@@ -31,13 +32,18 @@ class Entered[FrameT]:
 
 
 def enter(
-    frame: IntoFrameT, *, timezone: str | None, refunds: Refunds, now: Moment | None
+    frame: IntoFrameT,
+    *,
+    timezone: str | None,
+    refunds: Refunds,
+    now: Moment | None,
+    formats: Formats | None,
 ) -> Entered[IntoFrameT]:
     """Return the purchases of a table; see `PurchaseLog.from_frame`."""
     if refunds not in ("net", "set_aside"):
         raise ConfigError(f'unknown rule for refunds: {refunds!r}. Hint: refunds="net"')
     given, kind = read_frame(frame, "purchases")
-    checked = examine(given.to_native(), "purchases", now=now)
+    checked = examine(given.to_native(), "purchases", now=now, formats=formats)
     table = local_times(collect(checked.valid, "purchases"), timezone)
     value, bought, reason = settle(table, refunds)
     customer, ids = _codes(table, "customer_id", bought)

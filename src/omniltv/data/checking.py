@@ -23,6 +23,7 @@ from omniltv.data._read import (
 )
 from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
 from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
+from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 
 __all__ = [
@@ -44,8 +45,8 @@ _ROW = "__row__"
 _HINTS = {
     "id": "read the column as text or as whole numbers",
     "label": "fill it with text, such as 'store'",
-    "number": "write amounts as 1200 or '1,200'",
-    "time": "ISO 8601 text, or pandas.to_datetime(column, format='%m/%d/%Y'); unit= for numbers",
+    "number": 'write amounts as 1200 or "1,200"; formats=Formats(decimal=",") says more',
+    "time": 'write 2025-01-31 10:30; formats=Formats(dates="dmy"), "mdy" or "seconds" says more',
     "field": "give one value per field",
 }
 
@@ -116,12 +117,15 @@ def check(
     table: TableName = "transactions",
     *,
     now: Moment | None = None,
+    formats: Formats | None = None,
     tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:
     """Return the valid rows of a table, and the rejected rows with the reason.
 
-    Columns that are not in the schema of the table are not checked. Text that is clearly an
-    amount ("1,200", "¥1,200", full width) or a time (ISO 8601) is converted in ``valid``.
+    Columns that are not in the schema of the table are not checked. Times and amounts that
+    are written as text are converted in ``valid``: "2025/1/5", "R7.1.5", "¥1,200", "(50)".
+    What the column as a whole has to settle, such as the order of day and month, is in
+    ``report.read_as``; what it does not settle is rejected unless ``formats`` says it.
 
     Among valid rows with the same id and the same contents, the first is kept and the others
     are rejected as copies. If the contents differ, the first row is kept, except for
@@ -134,6 +138,7 @@ def check(
         table: Name of the table: transactions, purchases, records, assignment, behaviour
             or contacts.
         now: Later times are rejected as future times; one day after the current time if None.
+        formats: How dates and amounts are written, as far as the values do not say it.
         tolerance: How much may be rejected before there is a warning or an error;
             ``Tolerance()`` if None.
 
@@ -165,19 +170,23 @@ def check(
         >>> checked.rejected[["value", "reason"]].values.tolist()
         [['n.a.', 'value: not a number'], ['300', 'customer_id: missing']]
     """
-    checked = examine(frame, table, now=now)
+    checked = examine(frame, table, now=now, formats=formats)
     checked.report.judge(tolerance)
     return checked
 
 
 def examine(
-    frame: IntoFrameT, table: TableName, *, now: Moment | None = None
+    frame: IntoFrameT,
+    table: TableName,
+    *,
+    now: Moment | None = None,
+    formats: Formats | None = None,
 ) -> Checked[IntoFrameT]:
     """Return a table as `check` does, whatever is rejected."""
     schema = schema_of(table)
     rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
-    readings = {column.name: read(rows[column.name], column.kind) for column in columns}
+    readings = {column.name: read(rows[column.name], column.kind, formats) for column in columns}
     faults = _Faults(len(rows))
     for column in columns:
         _note(faults, column, readings[column.name], rows)
@@ -185,7 +194,8 @@ def examine(
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     _note_across_rows(faults, clean, schema, table)
     value = readings["value"].view if "value" in readings else None
-    return _divide(rows, clean, faults, _Output(table, kind, value))
+    notes = {name: "; ".join(found.notes) for name, found in readings.items() if found.notes}
+    return _divide(rows, clean, faults, _Output(table, kind, value, notes))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -366,11 +376,12 @@ def _note_repeats(
 
 @dataclass(frozen=True, eq=False)
 class _Output[FrameT]:
-    """The name and the kind of a table, and the value of each row if it has values."""
+    """The name and kind of a table, the value of each row if it has values, what was assumed."""
 
     table: str
     kind: FrameKind[FrameT]
     value: NDArray[np.float64] | None
+    notes: Mapping[str, str]
 
     def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
         return entry_of(reason, len(rows), None if self.value is None else self.value[rows])
@@ -390,6 +401,7 @@ def _divide[FrameT](
         asides=entries_of(reason, output.value),
         lost=lost_labels(clean, bad, good),
         ids=row_ids(rows, bad),
+        read_as=output.notes,
     )
     return Checked(output.kind.native(clean[good, :]), report, reason)
 

@@ -30,6 +30,7 @@ from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.report import IntakeReport, Tolerance, money
+from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit
 
@@ -86,6 +87,7 @@ class PurchaseLog[FrameT]:
         timezone: str | None = None,
         refunds: Refunds = "net",
         now: Moment | None = None,
+        formats: Formats | None = None,
         tolerance: Tolerance | None = None,
     ) -> "PurchaseLog[IntoFrameT]":
         """Return the log of a table of purchases.
@@ -101,6 +103,7 @@ class PurchaseLog[FrameT]:
             refunds: ``"net"`` subtracts a refund from the purchase it names; a purchase that
                 is refunded in full is removed. ``"set_aside"`` rejects all refunds.
             now: Later purchases are rejected (see `check`).
+            formats: How dates and amounts are written, as far as the values do not say it.
             tolerance: How much may be rejected before there is a warning or an error;
                 ``Tolerance()`` if None.
 
@@ -125,7 +128,7 @@ class PurchaseLog[FrameT]:
             >>> history.frequency.tolist(), history.T.tolist(), history.monetary_value[0].item()
             ([1, 0], [31.0, 0.0], 25.0)
         """
-        entered = enter(frame, timezone=timezone, refunds=refunds, now=now)
+        entered = enter(frame, timezone=timezone, refunds=refunds, now=now, formats=formats)
         entered.report.judge(tolerance)
         return PurchaseLog(
             customer_id=entered.customer_id,

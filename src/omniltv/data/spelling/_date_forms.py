@@ -1,7 +1,5 @@
 """The grammar of dates and times: from the shape of a text to the places of its digits."""
 
-# ruff: noqa: RUF001 - the signs of several scripts are what this file is about
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,28 +21,32 @@ _PARTS = ("y", "m", "d", "a", "b", "c", "H", "M", "S", "f", "OH", "OM", "n", "p"
 
 _WORD = r"[^\W\d_]+"
 _DAY_OF_WEEK = rf"(?:(?P<weekday>{_WORD})\.?,?\s+)?"
-_DATES = (
-    r"(?P<y>0000)\s?(?P<s>[-/.])\s?(?P<m>00?)\s?(?P=s)\s?(?P<d>00?)\.?",
-    r"(?P<y>0000)\s?年\s?(?P<m>00?)\s?月\s?(?P<d>00?)\s?日",
-    r"(?P<y>0000)(?P<m>00)(?P<d>00)",
+_YMD = r"(?P<y>0000)\s?(?P<s>[-/.])\s?(?P<m>00?)\s?(?P=s)\s?(?P<d>00?)\.?"
+_KANJI = r"(?P<y>0000)\s?年\s?(?P<m>00?)\s?月\s?(?P<d>00?)\s?日"
+_PACKED = r"(?P<y>0000)(?P<m>00)(?P<d>00)"
+_ERA = (
     r"(?P<era>令和?|平成?|昭和?|大正?|明治?|[mtshr㍾㍽㍼㍻㋿])\.?\s?(?P<y>00?|元)\s?"
-    r"(?:年|[-/.])\s?(?P<m>00?)\s?(?:月|[-/.])\s?(?P<d>00?)\s?日?",
-    r"(?P<era>[mtshr])(?P<y>00)(?P<m>00)(?P<d>00)",
-    r"(?P<a>00?)\s?(?P<s>[-/.])\s?(?P<b>00?)\s?(?P=s)\s?(?P<c>0000|00)\.?",
-    _DAY_OF_WEEK + rf"(?P<d>00?)(?:st|nd|rd|th|er|[.°])?(?:[-/]|\s+(?:de\s+)?)?(?P<name>{_WORD})\.?"
-    r"(?:[-/,]|,?\s+(?:del?\s+)?)?(?P<y>0000|(?<=[-/ ])00)",
-    _DAY_OF_WEEK + rf"(?P<name>{_WORD})\.?\s+(?P<d>00?)(?:st|nd|rd|th)?,?\s+(?P<y>0000)",
-    rf"(?P<y>0000)[-/\s](?P<name>{_WORD})\.?[-/\s](?P<d>00?)",
+    r"(?:年|[-/.])\s?(?P<m>00?)\s?(?:月|[-/.])\s?(?P<d>00?)\s?日?"
 )
+_PACKED_ERA = r"(?P<era>[mtshr])(?P<y>00)(?P<m>00)(?P<d>00)"
+_OPEN = r"(?P<a>00?)\s?(?P<s>[-/.])\s?(?P<b>00?)\s?(?P=s)\s?(?P<c>0000|00)\.?"
+_DAY_NAME = (
+    rf"{_DAY_OF_WEEK}(?P<d>00?)(?:st|nd|rd|th|er|[.°])?(?:[-/]|\s+(?:de\s+)?)?(?P<name>{_WORD})\.?"
+    r"(?:[-/,]|,?\s+(?:del?\s+)?)?(?P<y>0000|(?<=[-/ ])00)"
+)
+_NAME_DAY = rf"{_DAY_OF_WEEK}(?P<name>{_WORD})\.?\s+(?P<d>00?)(?:st|nd|rd|th)?,?\s+(?P<y>0000)"
+_YEAR_NAME = rf"(?P<y>0000)[-/\s](?P<name>{_WORD})\.?[-/\s](?P<d>00?)"
+_DATES = (_YMD, _KANJI, _PACKED, _ERA, _PACKED_ERA, _OPEN, _DAY_NAME, _NAME_DAY, _YEAR_NAME)
 _KANJI_DAY = r"(?:\s?\(?[月火水木金土日](?:曜日?)?\)?)?"
-_HALF = r"(?P<{}>[ap]\.?\s?m\.?|午前|午後)"
+_BEFORE = r"(?:(?P<before>[ap]\.?\s?m\.?|午前|午後)\s?)?"
+_AFTER = r"\s?(?P<after>[ap]\.?\s?m\.?|午前|午後)"
+_SECONDS = r"(?P<S>00)(?:[.,](?P<f>0{1,9}))?"
 _CLOCKS = (
-    rf"(?:{_HALF.format('before')}\s?)?(?P<H>00?)(?::(?P<M>00)(?::(?P<S>00)(?:[.,](?P<f>0{{1,9}}))?)?)"
-    rf"(?:\s?{_HALF.format('after')})?",
-    rf"(?:{_HALF.format('before')}\s?)?(?P<H>00?)\s?時(?:\s?(?P<M>00?)\s?分(?:\s?(?P<S>00?)\s?秒)?)?",
-    r"(?P<H>00)(?:(?P<M>00)(?:(?P<S>00)(?:[.,](?P<f>0{1,9}))?)?)?",
+    rf"{_BEFORE}(?P<H>00?)(?::(?P<M>00)(?::{_SECONDS})?)(?:{_AFTER})?",
+    rf"{_BEFORE}(?P<H>00?)\s?時(?:\s?(?P<M>00?)\s?分(?:\s?(?P<S>00?)\s?秒)?)?",
+    rf"(?P<H>00)(?:(?P<M>00)(?:{_SECONDS})?)?",
     r"(?P<H>00?)[.h](?P<M>00)(?:[.](?P<S>00))?",
-    rf"(?P<H>00?)\s?{_HALF.format('after')}",
+    rf"(?P<H>00?){_AFTER}",
 )
 _ZONE = (
     r"\s?(?:(?P<zone>z|utc|gmt|jst)|(?:utc|gmt)?(?P<sign>[-+])(?P<OH>00)(?::?(?P<OM>00))?)"
@@ -52,7 +54,7 @@ _ZONE = (
 )
 _BETWEEN = r"(?:t|,?\s+|,|(?<=[日)])|(?<=0000):)"
 _NUMBER = r"\s*(?P<n>0{1,17})(?:\.(?P<p>0*))?\s*"
-_PACKED = r"\s*(?P<y>0000)(?P<m>00)(?P<d>00)(?P<H>00)(?P<M>00)(?P<S>00)?(?:\.0)?\s*"
+_PACKED_CLOCK = r"\s*(?P<y>0000)(?P<m>00)(?P<d>00)(?P<H>00)(?P<M>00)(?P<S>00)?(?:\.0)?\s*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     numbered = (re.sub(r"\?P<(\w+)>", rf"?P<\1_{k}>", clock) for k, clock in enumerate(_CLOCKS))
     clock = rf"(?:{_BETWEEN}(?:{'|'.join(numbered)})(?:{_ZONE})?)?"
     whole = (rf"\s*{date}{_KANJI_DAY}{clock}\s*" for date in _DATES)
-    return tuple(map(re.compile, (*whole, _PACKED)))
+    return tuple(map(re.compile, (*whole, _PACKED_CLOCK)))
 
 
 def _form(match: re.Match[str]) -> DateForm | None:

@@ -115,7 +115,7 @@ def folded(text: str) -> str:
     """Return the shape of a text.
 
     Examples:
-        >>> folded("２０２５年1月5日"), folded("R7.1.5")
+        >>> folded("2025年1月5日"), folded("R7.1.5")
         ('0000年0月0日', 'r0.0.0')
     """
     return "".join(map(chr, _tables().fold[_letters(text)]))

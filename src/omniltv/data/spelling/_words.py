@@ -15,8 +15,8 @@ _SYMBOLS = {
     "$": _DOLLARS, "us$": "USD", "ca$": "CAD", "c$": "CAD", "a$": "AUD", "au$": "AUD",
     "nz$": "NZD", "s$": "SGD", "hk$": "HKD", "nt$": "TWD", "mx$": "MXN", "r$": "BRL",
     "€": "EUR", "£": "GBP", "fr": "CHF", "sfr": "CHF", "kr": "SEK NOK DKK", "zł": "PLN",
-    "kč": "CZK", "ft": "HUF", "₹": "INR", "rs": "INR", "₩": "KRW", "฿": "THB", "₫": "VND", "₺": "TRY",
-    "₽": "RUB", "₱": "PHP", "₪": "ILS",
+    "kč": "CZK", "ft": "HUF", "₹": "INR", "rs": "INR", "₩": "KRW", "฿": "THB", "₫": "VND",
+    "₺": "TRY", "₽": "RUB", "₱": "PHP", "₪": "ILS",
 }  # fmt: skip
 
 

@@ -18,14 +18,15 @@ from omniltv.data.spelling._shapes import Shapes
 from omniltv.data.spelling.formats import Formats
 from omniltv.data.text import is_blank
 
-__all__ = ["Amounts", "read_amounts"]
+__all__ = ["NOT_A_NUMBER", "Amounts", "read_amounts"]
 
 _MARKS: Final[tuple[Mark, Mark]] = (".", ",")
 _OPEN = 'decimal or thousands mark? give Formats(decimal=".") or ","'
 _SEVERAL = 'one of several currencies; give Formats(currency="...")'
 _FOREIGN = "in another currency"
 _TAX = "tax included or not, unlike most rows"
-_OTHER = "not a number"
+NOT_A_NUMBER = "not a number"
+"""The reason of values that are not a number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def read_amounts(texts: Objects, formats: Formats | None = None) -> Amounts:
     refused = np.logical_or.reduce(list(faults.values()))
     amounts = np.where(refused, np.nan, column.amounts())
     other = np.isnan(amounts) & ~(missing | refused)
-    return Amounts(amounts, missing, {**faults, _OTHER: other}, column.notes())
+    return Amounts(amounts, missing, {**faults, NOT_A_NUMBER: other}, column.notes())
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +177,4 @@ class _AmountColumn:
 
     def _groups(self, mark: Mark) -> Flags:
         """Return the rows that could be read both ways and in which thousands are separated."""
-        return self.rows_of(
-            lambda _, form: bool(form and form.either and form.decimals(mark) == 0)
-        )
+        return self.rows_of(lambda _, form: bool(form and form.either and form.decimals(mark) == 0))

@@ -18,7 +18,7 @@ from omniltv.data.spelling._shapes import Shapes
 from omniltv.data.spelling.formats import DateOrder
 from omniltv.data.text import is_blank
 
-__all__ = ["Times", "numbers_as_times", "read_times"]
+__all__ = ["NOT_A_TIME", "Times", "numbers_as_times", "read_times"]
 
 type Instants = NDArray[np.datetime64]
 
@@ -37,7 +37,8 @@ _LAST_YEAR = 9_999
 
 _OPEN = 'day or month first? give Formats(dates="dmy") or "mdy"'
 _NUMBER = "a number, not a time"
-_OTHER = "not a time"
+NOT_A_TIME = "not a time"
+"""The reason of values that are not a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
         times=instants.astype("datetime64[us]"),
         zoned=column.zoned & (instants != _NEVER),
         missing=missing,
-        faults={_NUMBER: number, _OPEN: undecided, _OTHER: unread & ~(number | undecided)},
+        faults={_NUMBER: number, _OPEN: undecided, NOT_A_TIME: unread & ~(number | undecided)},
         notes=column.notes(),
     )
 
