@@ -113,7 +113,7 @@ _TOKYO = pd.to_datetime(["2024-05-01", "2024-05-02", "2024-05-03"]).tz_localize(
 REFUSED = [
     Refused("no frame", lambda: check(_NO_FRAME), None, (), "dataframe"),
     Refused("a series", lambda: check(_SERIES), None, (), "dataframe"),
-    Refused("no columns", lambda: check(pd.DataFrame()), "transaction_id", (), "it has: none"),
+    Refused("no columns", lambda: check(pd.DataFrame()), "source", (), "it has: none"),
     Refused(
         "a column missing", lambda: check(transactions().drop(columns="time")),
         "time", (), "add the column",

@@ -199,10 +199,10 @@ def test_refunds_alone_are_all_set_aside(constructor: Constructor) -> None:
 
 def test_refunds_can_be_set_aside(constructor: Constructor, contents: Contents) -> None:
     rows = refunded(("a", "t2", -20.0), ("b", "t9", -1.0))
-    log = PurchaseLog.from_frame(constructor(rows), refunds="set_aside")
+    log = PurchaseLog.from_frame(constructor(rows), refunds=())
     rejected = contents(log.rejected)
     assert rejected["transaction_id"] == ["r0", "r1"]
-    assert rejected["reason"] == ["refund, rejected by refunds='set_aside'"] * 2
+    assert rejected["reason"] == ["refund, set aside by refunds=()"] * 2
     assert len(log) == 3
 
 
@@ -536,9 +536,9 @@ def test_a_log_without_channels_and_values_is_one_channel_without_values() -> No
 
 def test_an_empty_log_says_so_and_where_its_rows_are() -> None:
     log = PurchaseLog.from_frame(pd.DataFrame(VISITS), now="2025-01-01")
-    assert repr(log) == "PurchaseLog(no purchases; 6 rejected rows)"
+    assert repr(log) == "PurchaseLog(no purchases; 6 rejected rows worth 106)"
     assert (log.channels, log.columns()["channel"].tolist()) == ((), [])
-    with pytest.raises(DataError, match=r"no purchases.*\n?.*look at log.rejected") as caught:
+    with pytest.raises(DataError, match=r"no purchases.*\n?.*look at log.report") as caught:
         log.history()
     assert caught.value.column == "time"
 

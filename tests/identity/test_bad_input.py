@@ -246,7 +246,6 @@ REFUSED: dict[str, tuple[Any, str | None, str]] = {
     "a series": (pd.Series(["a"]), None, "dataframe"),
     "no columns": (pd.DataFrame(), "source", "no such column"),
     "no key": (pd.DataFrame(GOOD).drop(columns="record_id"), "record_id", "no such column"),
-    "nobody's fields": (pd.DataFrame(GOOD)[["source", "record_id"]], None, "no personal column"),
     "two columns of one name": (_TWO_PHONES, "phone", "two columns"),
     "two columns of one name, pyarrow": (
         pa.table([["ec"], ["1"], ["a"], ["b"]], names=["source", "record_id", "phone", "phone"]),

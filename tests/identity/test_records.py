@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from omniltv.errors import DataError
+from omniltv.errors import DataError, DataWarning
 from omniltv.identity import Spelling, stitch
 from omniltv.identity.records.columns import MISSING, Records
 from omniltv.identity.records.intake import Masked, mask_shared, read_records
@@ -35,8 +35,8 @@ def test_key_columns_are_needed(missing: str) -> None:
     assert error.value.column == missing
 
 
-def test_some_personal_column_is_needed() -> None:
-    with pytest.raises(DataError, match=r"no personal column.*Hint"):
+def test_a_list_without_personal_columns_is_a_warning() -> None:
+    with pytest.warns(DataWarning, match=r"no personal column.*Hint"):
         stitch(pd.DataFrame({"source": ["a"], "record_id": ["1"], "colour": ["red"]}))
 
 

@@ -10,8 +10,8 @@ import pydantic
 import pytest
 from tests._statistics import assert_shares
 
-from omniltv.data import simulate_retailer
-from omniltv.errors import ConfigError, DataError
+from omniltv.data import Tolerance, simulate_retailer
+from omniltv.errors import ConfigError, DataError, DataWarning, IntakeError
 from omniltv.identity import FIELDS, LinkSpec, attach, linkage_quality, stitch
 
 FAMILY = pd.DataFrame(
@@ -285,7 +285,7 @@ def test_numbers_and_dates_as_values() -> None:
     )
     found = stitch(typed)
     assert found.summary().customers == 1
-    assert found.crosswalk["record_id"].tolist() == ["10", "10"]
+    assert found.crosswalk["record_id"].tolist() == [10, 10]
 
 
 def test_rejected_rows_are_kept_as_they_came() -> None:
@@ -297,13 +297,50 @@ def test_rejected_rows_are_kept_as_they_came() -> None:
     assert found.summary().rejected == {missing: 1, copy: 1}
 
 
+def test_a8_a_list_of_ids_only_makes_every_id_a_customer_and_says_so() -> None:
+    with pytest.warns(DataWarning, match="every record is a customer of its own"):
+        found = stitch(FAMILY[["source", "record_id"]])
+    assert found.crosswalk["customer_id"].nunique() == len(FAMILY)
+    assert found.report.changes[0].rows == len(FAMILY)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_a12_ids_that_are_whole_numbers_come_back_as_whole_numbers(frame: Any) -> None:
+    lists = frame({"source": ["ec", "pos"], "record_id": [7, 8], "phone": ["09012345678"] * 2})
+    bought = frame({"source": ["ec", "pos", "pos"], "record_id": ["7", "8", "9"]})
+    found = stitch(lists)
+    assert found.crosswalk["record_id"].to_list() == [7, 8]
+    assert found.draws(1, seed=1)[0]["record_id"].to_list() == [7, 8]
+    mine = frame({"source": ["ec", "pos"], "record_id": [7, 8], "customer_id": [70, 80]})
+    attached = attach(bought, mine)
+    assert attached.valid["customer_id"].to_list() == [70, 80]
+    assert attached.report.set_aside.rows == 1
+
+
+def test_a12_a_join_that_loses_most_rows_is_an_error_unless_it_is_tolerated() -> None:
+    known = pd.DataFrame({"source": "ec", "record_id": ["1"], "customer_id": ["a"]})
+    bought = pd.DataFrame(
+        {"source": "ec", "record_id": [str(n) for n in range(1, 1001)], "value": 2.0}
+    )
+    with pytest.raises(IntakeError, match=r"999 of 1,000 rows.*1,998 of 2,000") as caught:
+        attach(bought, known)
+    assert len(caught.value.report.rejected) == 999
+    anything = attach(bought, known, tolerance=Tolerance.anything())
+    assert len(anything.valid) == 1
+
+
+def test_guests_are_not_a_loss_that_counts() -> None:
+    known = pd.DataFrame({"source": "ec", "record_id": ["1"], "customer_id": ["a"]})
+    bought = pd.DataFrame({"source": "ec", "record_id": ["1"] + [None] * 19, "value": 2.0})
+    attached = attach(bought, known)
+    assert (attached.report.set_aside.rows, attached.report.share_of_rows) == (19, 0.0)
+
+
 def test_what_is_no_frame_or_no_customer_list_is_refused() -> None:
     with pytest.raises(DataError, match="must be a dataframe"):
         stitch([1, 2])  # type: ignore[type-var]  # on purpose
     with pytest.raises(DataError, match="source"):
         stitch(FAMILY.drop(columns="source"))
-    with pytest.raises(DataError, match="no personal column"):
-        stitch(FAMILY[["source", "record_id"]])
     with pytest.raises(DataError, match="customer_id"):
         stitch(FAMILY, previous=FAMILY)
 

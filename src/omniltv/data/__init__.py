@@ -8,19 +8,26 @@ if TYPE_CHECKING:
     from omniltv.data.checking import Checked, check
     from omniltv.data.history import DistinctStates, PurchaseHistory
     from omniltv.data.holdout import CalibrationHoldout
+    from omniltv.data.items import OrderItems
     from omniltv.data.log import PurchaseLog
+    from omniltv.data.refunds import ByReference, EqualAmount, LargestEarlier, RefundRule
     from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
     from omniltv.data.spelling import Formats
 
 __all__ = [
+    "ByReference",
     "CalibrationHoldout",
     "Checked",
     "DistinctStates",
+    "EqualAmount",
     "Formats",
     "IntakeReport",
+    "LargestEarlier",
+    "OrderItems",
     "PurchaseHistory",
     "PurchaseLog",
+    "RefundRule",
     "Retailer",
     "Tolerance",
     "check",
@@ -29,13 +36,18 @@ __all__ = [
 ]
 
 _HOME = {
+    "ByReference": "refunds",
     "CalibrationHoldout": "holdout",
     "Checked": "checking",
     "DistinctStates": "history",
+    "EqualAmount": "refunds",
     "Formats": "spelling",
     "IntakeReport": "report",
+    "LargestEarlier": "refunds",
+    "OrderItems": "items",
     "PurchaseHistory": "history",
     "PurchaseLog": "log",
+    "RefundRule": "refunds",
     "Retailer": "simulate",
     "Tolerance": "report",
     "check": "checking",

@@ -21,7 +21,16 @@ from omniltv.data.spelling.amounts import NOT_A_NUMBER, Amounts, read_amounts
 from omniltv.data.spelling.dates import NOT_A_TIME, Times, numbers_as_times, read_times
 from omniltv.data.text import is_blank, maybe_blank
 
-__all__ = ["Reading", "content_codes", "id_codes", "joint_codes", "missing_values", "read"]
+__all__ = [
+    "Reading",
+    "content_codes",
+    "day_codes",
+    "distinct_ids",
+    "id_codes",
+    "joint_codes",
+    "missing_values",
+    "read",
+]
 
 type Mask = NDArray[np.bool_]
 type _Objects = NDArray[np.object_]
@@ -98,9 +107,36 @@ def _key_of(ids: list[object]) -> Callable[[Any], str]:
     return str.strip if whole else as_text.key
 
 
+def distinct_ids(column: _Column) -> bool:
+    """Return whether no two ids of a column are equal, as `id_codes` compares them; fast."""
+    if column.dtype.is_integer():
+        return column.n_unique() == len(column)
+    ids = column.to_list()
+    try:
+        same = _key_of(ids) is str.strip
+        return same and len({*map(str.strip, ids)}) == len(ids)
+    except TypeError:
+        return False
+
+
 def content_codes(column: _Column) -> Codes:
-    """Return one number per distinct value, compared as text of one width."""
-    return _codes(_array(map(as_text.text, column.to_list())))[0]
+    """Return one number from 0 per distinct value, compared as text of one width."""
+    if column.dtype.is_numeric() or column.dtype.is_temporal():
+        return pd.factorize(column.to_numpy())[0].astype(np.int64) + 1
+    values = _objects(column)
+    try:
+        codes, distinct = _codes(values)
+    except TypeError:  # lists, which cannot be hashed
+        return _codes(_array(map(as_text.text, values)))[0]
+    texts = [*map(as_text.text, distinct), ""]  # the last one is that of missing values
+    return _codes(_array(texts))[0][codes]
+
+
+def day_codes(column: _Column) -> Codes:
+    """Return one number from 0 per distinct day of a column of times; 0 for missing ones."""
+    view = _read_time(column).view
+    assert view is not None
+    return pd.factorize(view.astype("datetime64[D]"))[0].astype(np.int64) + 1
 
 
 def joint_codes(columns: Iterable[Codes]) -> Codes:

@@ -13,9 +13,11 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv.data._lines import IdenticalLines, OrderLines, RowRule, Rows, repeated_rows
 from omniltv.data._read import (
     Reading,
     content_codes,
+    distinct_ids,
     id_codes,
     joint_codes,
     missing_values,
@@ -41,7 +43,10 @@ type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
 
 _ROW = "__row__"
+_IDENTICAL = "identical lines of an order, kept (identical_lines='set_aside' rejects them)"
+_COPY = "copy of an earlier row"
 
+_AUTO = RowRule()
 _HINTS = {
     "id": "read the column as text or as whole numbers",
     "label": "fill it with text, such as 'store'",
@@ -59,11 +64,13 @@ class Checked[FrameT]:
         valid: The rows that can be used, with checked columns converted to proper types.
         report: Rows and money kept and set aside, by reason.
         row_reasons: Reason of each row of the table, ``""`` for valid rows, of shape (n_rows,).
+        lines: Whether rows of one transaction id are the lines of one order.
     """
 
     valid: FrameT
     report: IntakeReport[FrameT]
     row_reasons: NDArray[np.object_]
+    lines: bool = False
 
     @property
     def rejected(self) -> FrameT:
@@ -117,6 +124,8 @@ def check(
     table: TableName = "transactions",
     *,
     now: Moment | None = None,
+    rows: Rows = "auto",
+    identical_lines: IdenticalLines = "keep",
     formats: Formats | None = None,
     tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:
@@ -128,16 +137,23 @@ def check(
     ``report.read_as``; what it does not settle is rejected unless ``formats`` says it.
 
     Among valid rows with the same id and the same contents, the first is kept and the others
-    are rejected as copies. If the contents differ, the first row is kept, except for
-    records: all rows of the id are rejected, since nothing says which one is right. Ids are
-    compared without surrounding blanks. Contents are compared as text; full-width and
+    are rejected as copies. If the contents of records differ, all rows of the id are
+    rejected, since nothing says which one is right. Rows of one transaction id are either
+    lines of an order, all valid, or tickets, of which the first is valid (see ``rows``). Ids
+    are compared without surrounding blanks. Contents are compared as text; full-width and
     half-width characters are equal.
 
     Args:
         frame: The table, as any frame; a lazy frame is collected.
-        table: Name of the table: transactions, purchases, records, assignment, behaviour
-            or contacts.
+        table: Name of the table: transactions, purchases, summaries, records, assignment,
+            behaviour or contacts.
         now: Later times are rejected as future times; one day after the current time if None.
+        rows: What the rows of one transaction id are: ``"lines"`` of an order, or
+            ``"tickets"``, of which there is one per id. ``"auto"`` finds out: they are lines
+            if, for most ids with different contents, customer and day are the same.
+        identical_lines: Lines that are equal in all columns to another line of their order
+            are kept, or ``"set_aside"``. A copy of a whole order is always rejected: every
+            line is there equally often, or a single line is there again further down.
         formats: How dates and amounts are written, as far as the values do not say it.
         tolerance: How much may be rejected before there is a warning or an error;
             ``Tolerance()`` if None.
@@ -170,7 +186,8 @@ def check(
         >>> checked.rejected[["value", "reason"]].values.tolist()
         [['n.a.', 'value: not a number'], ['300', 'customer_id: missing']]
     """
-    checked = examine(frame, table, now=now, formats=formats)
+    rule = RowRule(rows, identical_lines)
+    checked = examine(frame, table, now=now, rule=rule, formats=formats)
     checked.report.judge(tolerance)
     return checked
 
@@ -180,6 +197,7 @@ def examine(
     table: TableName,
     *,
     now: Moment | None = None,
+    rule: RowRule = _AUTO,
     formats: Formats | None = None,
 ) -> Checked[IntoFrameT]:
     """Return a table as `check` does, whatever is rejected."""
@@ -192,10 +210,10 @@ def examine(
         _note(faults, column, readings[column.name], rows)
     _note_ranges(faults, readings, now)
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
-    _note_across_rows(faults, clean, schema, table)
+    lines = _note_across_rows(faults, clean, schema, table, rule)
     value = readings["value"].view if "value" in readings else None
     notes = {name: "; ".join(found.notes) for name, found in readings.items() if found.notes}
-    return _divide(rows, clean, faults, _Output(table, kind, value, notes))
+    return _divide(rows, clean, faults, _Output(table, kind, value, lines, notes))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -319,16 +337,19 @@ def _series(
     return nw.new_series(name, plain_list, kind, backend=cast("Any", backend))
 
 
-def _note_across_rows(faults: _Faults, clean: Eager, schema: TableSchema, table: str) -> None:
-    """Add the faults between rows that have no fault themselves."""
+def _note_across_rows(
+    faults: _Faults, clean: Eager, schema: TableSchema, table: str, rule: RowRule
+) -> OrderLines | None:
+    """Add the faults between rows that have no fault themselves; return the lines of orders."""
     names = {column.name for column in schema.columns} & set(clean.columns)
     if names >= {"transaction_id", "refund_of"}:
         _note_self_refunds(faults, _good(clean, ["transaction_id", "refund_of"], faults))
     if table == "assignment":
         _note_two_arms(faults, _good(clean, ["customer_id", "arm"], faults))
-    if schema.key and set(schema.key) <= names:
-        fields = [column.name for column in schema.columns if column.name in names]
-        _note_repeats(faults, clean, schema, [f for f in fields if f not in schema.key])
+    if not (schema.key and set(schema.key) <= names):
+        return None
+    fields = [column.name for column in schema.columns if column.name in names]
+    return _note_repeats(faults, clean, schema, [f for f in fields if f not in schema.key], rule)
 
 
 def _good(clean: Eager, names: Sequence[str], faults: _Faults) -> Eager:
@@ -353,25 +374,36 @@ def _note_two_arms(faults: _Faults, good: Eager) -> None:
 
 
 def _note_repeats(
-    faults: _Faults, clean: Eager, schema: TableSchema, fields: Sequence[str]
-) -> None:
-    """Add rows of one id: copies, and those whose contents differ."""
+    faults: _Faults, clean: Eager, schema: TableSchema, fields: Sequence[str], rule: RowRule
+) -> OrderLines | None:
+    """Add rows of one id: copies, and those whose contents differ, unless they are lines."""
     null = np.logical_or.reduce([clean[name].is_null().to_numpy() for name in schema.key])
     rows = np.flatnonzero(~(faults.any() | null))
-    key = joint_codes(id_codes(clean[name][rows]) for name in reversed(schema.key))
+    keys = [clean[name] if len(rows) == len(clean) else clean[name][rows] for name in schema.key]
+    if distinct_ids(keys[-1]):
+        return None
+    key = joint_codes(map(id_codes, reversed(keys)))
     repeated = np.flatnonzero(pd.Series(key).duplicated(keep=False))
     if not len(repeated):
-        return
+        return None
     rows, key = rows[repeated], pd.factorize(key[repeated])[0]  # numbered without gaps
+    if schema.repeats == "first":
+        mine = rule if schema.key == ("transaction_id",) else RowRule(rows="tickets")
+        return _note_lines(faults, repeated_rows(clean, rows, key, fields, mine), schema.key[-1])
     content = joint_codes(chain([key], (content_codes(clean[name][rows]) for name in fields)))
     copy = pd.Series(content).duplicated().to_numpy()
-    if schema.repeats == "first":
-        other, text = pd.Series(key).duplicated().to_numpy() & ~copy, "same id as an earlier row"
-    else:
-        contents = pd.Series(content).groupby(key).transform("nunique").to_numpy()
-        other, text = contents > 1, "rows of one id differ"
-    for reason, mask in ((text, other), ("copy of an earlier row", copy & ~other)):
+    other = pd.Series(content).groupby(key).transform("nunique").to_numpy() > 1
+    for reason, mask in (("rows of one id differ", other), (_COPY, copy & ~other)):
         faults.add_rows(schema.key[-1], reason, rows[mask])
+    return None
+
+
+def _note_lines(faults: _Faults, found: OrderLines, column: str) -> OrderLines:
+    faults.add_rows(column, _COPY, found.copies)
+    faults.add_rows(column, "same id as an earlier row", found.others)
+    if found.drop_identical:
+        faults.add_rows(column, "identical line of an order", found.identical)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -381,10 +413,20 @@ class _Output[FrameT]:
     table: str
     kind: FrameKind[FrameT]
     value: NDArray[np.float64] | None
+    lines: OrderLines | None
     notes: Mapping[str, str]
 
     def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
         return entry_of(reason, len(rows), None if self.value is None else self.value[rows])
+
+    def changes(self) -> tuple[IntakeEntry, ...]:
+        """Return what is said of the lines of orders: their number, and identical ones kept."""
+        if self.lines is None or not self.lines.lines:
+            return ()
+        found = [self.entry("lines of orders with several lines", self.lines.summed)]
+        if len(self.lines.identical) and not self.lines.drop_identical:
+            found.append(self.entry(_IDENTICAL, self.lines.identical))
+        return tuple(found)
 
 
 def _divide[FrameT](
@@ -399,11 +441,13 @@ def _divide[FrameT](
         kept=output.entry("", good),
         rejected=output.kind.extend(rows, name, reason, reason != ""),
         asides=entries_of(reason, output.value),
+        changes=output.changes(),
         lost=lost_labels(clean, bad, good),
         ids=row_ids(rows, bad),
         read_as=output.notes,
     )
-    return Checked(output.kind.native(clean[good, :]), report, reason)
+    lines = output.lines is not None and output.lines.lines
+    return Checked(output.kind.native(clean[good, :]), report, reason, lines)
 
 
 def readable_values(table: Eager) -> NDArray[np.float64] | None:

@@ -11,7 +11,10 @@ from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, as_numbers, collect, labels, numbers, read_ids
-from omniltv.data.report import IntakeReport
+from omniltv.data._calendar import UnitName, local_moment
+from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
+from omniltv.data.checking import Moment
+from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import DataError
 from omniltv.units import TimeUnit
 
@@ -102,7 +105,7 @@ class PurchaseHistory:
         cls,
         frame: IntoFrame,
         *,
-        unit: TimeUnit | Literal["day", "week", "month", "year"],
+        unit: UnitName,
         groups: Sequence[str] = (),
         covariates: Sequence[str] = (),
     ) -> "PurchaseHistory":
@@ -143,6 +146,77 @@ class PurchaseHistory:
             unit=TimeUnit(unit),
             groups={name: labels(table, name, "a history", ids=ids) for name in groups},
             covariates={name: numbers(table, name, "a history", ids=ids) for name in covariates},
+        )
+
+    @classmethod
+    def from_summaries(
+        cls,
+        frame: IntoFrame,
+        *,
+        end: Moment,
+        unit: UnitName = TimeUnit.DAY,
+        value: ValueOf | None = None,
+        same_day: SameDay = "merge",
+        groups: Sequence[str] = (),
+        tolerance: Tolerance | None = None,
+    ) -> "PurchaseHistory":
+        """Return a history from customer summaries, if there are no single purchases.
+
+        A summary has the first and the last order, the number of orders and, to fit spend,
+        their value. Summaries do not tell two orders of one day from orders on two days, so
+        orders count as occasions as long as there are days for them.
+
+        Args:
+            frame: One row per customer, or per customer and group: ``customer_id``,
+                ``first_purchase``, ``last_purchase``, ``orders``, the group columns and,
+                to fit spend, ``value``. With ``first_value``, the value of the first order,
+                the mean of the others is exact; without it, all orders stand for them.
+            end: Last moment of observation.
+            unit: Unit of recency and T.
+            value: What ``value`` is: the ``"total"`` of all orders, their ``"mean"``, or the
+                ``"mean_of_repeats"``, which leaves out the first order. Required if the
+                frame has ``value``.
+            same_day: Customers with more orders than days from the first to the last: those
+                of one day are one occasion (``"merge"``), or the row is ``"set_aside"``.
+            groups: Names of the group columns, such as ``"channel"``.
+            tolerance: How much may be rejected before there is a warning or an error;
+                ``Tolerance()`` if None.
+
+        Raises:
+            IntakeError: If more is rejected than ``tolerance`` allows.
+            DataError: If a column is missing, or a customer has two rows in one group.
+            ConfigError: If ``end`` is not a local moment, or another option is unknown or
+                missing.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({
+            ...     "customer_id": ["a", "b", "c"], "orders": [3, 1, 2], "value": [60, 9, 8],
+            ...     "first_purchase": ["2026-01-05", "2026-01-09", "2026-01-09"],
+            ...     "last_purchase": ["2026-02-02", "2026-01-09", "2026-01-09"],
+            ... })
+            >>> history = PurchaseHistory.from_summaries(
+            ...     frame, end="2026-03-02", unit="week", value="total")
+            >>> history.frequency.tolist(), history.recency.tolist(), history.T.round(1).tolist()
+            ([2, 0, 0], [4.0, 0.0, 0.0], [8.0, 7.4, 7.4])
+            >>> history.monetary_value.tolist()
+            [20.0, nan, nan]
+            >>> history.report.changes[0].reason
+            'more orders than days, merged by day'
+        """
+        last, scale = local_moment(end, None), TimeUnit(unit).in_days
+        found = summary_statistics(frame, last, value=value, same_day=same_day)
+        found.report.judge(tolerance)
+        ids = read_ids(found.table, "customer_id", "summaries")
+        return cls(
+            customer_id=ids,
+            frequency=found.frequency,
+            recency=found.recency / scale,
+            T=found.length / scale,
+            monetary_value=found.mean,
+            unit=TimeUnit(unit),
+            groups={name: labels(found.table, name, "summaries", ids=ids) for name in groups},
+            report=found.report,
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:

@@ -1,6 +1,6 @@
 """The purchase log: checked purchases, and the histories counted from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -24,11 +24,14 @@ from omniltv.data._counting import (
     row_keys,
 )
 from omniltv.data._intake import enter
-from omniltv.data._refunds import Refunds
+from omniltv.data._lines import IdenticalLines, RowRule, Rows
 from omniltv.data._windows import window_report
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
+from omniltv.data.items import OrderItems
+from omniltv.data.refunds import REFUND_RULES, RefundRule
+from omniltv.data.refunds.settling import check_rules
 from omniltv.data.report import IntakeReport, Tolerance, money
 from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["By", "PurchaseLog", "Refunds", "UnitName"]
+__all__ = ["By", "PurchaseLog", "UnitName"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +60,8 @@ class PurchaseLog[FrameT]:
         value: Value after refunds, same shape, not below 0.
         report: Rows and money kept, changed and set aside by `from_frame`, by reason.
         timezone: Time zone of the calendar, where `from_frame` was given one.
+        items: The rows of each purchase with ``item`` and ``category``, if the table has one
+            of these columns.
 
     Examples:
         >>> import pandas as pd
@@ -78,6 +83,7 @@ class PurchaseLog[FrameT]:
     value: NDArray[np.float64]
     report: IntakeReport[FrameT]
     timezone: str | None = None
+    items: OrderItems | None = None
 
     @classmethod
     def from_frame(
@@ -85,7 +91,9 @@ class PurchaseLog[FrameT]:
         frame: IntoFrameT,
         *,
         timezone: str | None = None,
-        refunds: Refunds = "net",
+        rows: Rows = "auto",
+        identical_lines: IdenticalLines = "keep",
+        refunds: Sequence[RefundRule] = REFUND_RULES,
         now: Moment | None = None,
         formats: Formats | None = None,
         tolerance: Tolerance | None = None,
@@ -100,8 +108,16 @@ class PurchaseLog[FrameT]:
                 without ``value``, values are NaN.
             timezone: Time zone of the calendar, such as ``"Asia/Tokyo"``. Required if times
                 have an offset. Times without an offset are taken as local times.
-            refunds: ``"net"`` subtracts a refund from the purchase it names; a purchase that
-                is refunded in full is removed. ``"set_aside"`` rejects all refunds.
+            rows: What a row is: one of the ``"lines"`` of an order, which share a
+                ``transaction_id``, or a whole order (``"tickets"``). ``"auto"`` finds out (see
+                `check`). Lines are summed to orders, negative lines included. If lines are
+                asked for, rows without an id are one order per customer, channel and moment.
+            identical_lines: What happens to identical lines of an order (see `check`).
+            refunds: The rules that find the purchase of a refund, in this order. By default,
+                a refund reduces the purchase that it names; one of the same amount within 90
+                days; or, if it names none, the largest earlier purchases of the customer. A
+                purchase that is refunded in full is removed. Other refunds are rejected;
+                ``()`` rejects all.
             now: Later purchases are rejected (see `check`).
             formats: How dates and amounts are written, as far as the values do not say it.
             tolerance: How much may be rejected before there is a warning or an error;
@@ -111,7 +127,7 @@ class PurchaseLog[FrameT]:
             IntakeError: If more is rejected than ``tolerance`` allows.
             DataError: If the table as a whole cannot be used (see `check`), or times have
                 an offset and no time zone is given.
-            ConfigError: If the time zone or the rule for refunds is unknown.
+            ConfigError: If the time zone, a rule for refunds or another option is unknown.
 
         Examples:
             >>> import pandas as pd
@@ -128,7 +144,14 @@ class PurchaseLog[FrameT]:
             >>> history.frequency.tolist(), history.T.tolist(), history.monetary_value[0].item()
             ([1, 0], [31.0, 0.0], 25.0)
         """
-        entered = enter(frame, timezone=timezone, refunds=refunds, now=now, formats=formats)
+        entered = enter(
+            frame,
+            timezone=timezone,
+            refunds=check_rules(refunds),
+            now=now,
+            rule=RowRule(rows, identical_lines),
+            formats=formats,
+        )
         entered.report.judge(tolerance)
         return PurchaseLog(
             customer_id=entered.customer_id,
@@ -139,6 +162,7 @@ class PurchaseLog[FrameT]:
             value=entered.value,
             report=entered.report,
             timezone=timezone,
+            items=entered.items,
         )
 
     @property
@@ -271,6 +295,7 @@ class PurchaseLog[FrameT]:
             channel=self.channel[mask],
             time=self.time[mask],
             value=self.value[mask],
+            items=None if self.items is None else self.items.of_purchases(mask),
         )
 
     def with_margin(self, margin: float | Mapping[str, float]) -> "PurchaseLog[FrameT]":
@@ -301,7 +326,9 @@ class PurchaseLog[FrameT]:
             hint = f'margin={{"{lacking[0]}": 0.3, ...}}'
             raise DataError(f"no margin for: {', '.join(lacking)}", column="channel", hint=hint)
         per_channel = np.array([shares[name] for name in self.channels], dtype=np.float64)
-        return replace(self, value=self.value * per_channel[self.channel])
+        factor = per_channel[self.channel]
+        items = None if self.items is None else self.items.times(factor)
+        return replace(self, value=self.value * factor, items=items)
 
     def realised_value(
         self,
@@ -504,6 +531,7 @@ class PurchaseLog[FrameT]:
             channel=self.channel[mask],
             time=self.time[mask],
             value=self.value[mask],
+            items=None if self.items is None else self.items.of_purchases(mask),
         )
 
     def _nothing_until(self, last: np.datetime64) -> DataError:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 type TableName = Literal[
-    "transactions", "purchases", "records", "assignment", "behaviour", "contacts"
+    "transactions", "purchases", "summaries", "records", "assignment", "behaviour", "contacts"
 ]
 """The tables that can be checked."""
 
@@ -145,10 +145,23 @@ def _misspelt(column: TableColumn, others: Sequence[str]) -> bool:
 
 
 def _missing(name: str, names: Sequence[str], others: Mapping[str, str], table: str) -> DataError:
-    """Return the error that a column is missing; the hint renames none that the table needs."""
-    near = get_close_matches(name, others, n=1, cutoff=0.5)
-    rename = f'rename it: frame.rename(columns={{"{others[near[0]]}": "{name}"}})' if near else ""
-    return missing_column(name, names, table, rename or f"add the column {name!r}")
+    """Return the error that a column is missing; the hint renames none that a table needs."""
+    free = {low: other for low, other in others.items() if low not in _every_column()}
+    near = get_close_matches(name, free, n=1, cutoff=0.5)
+    hint = f"add the column {name!r}"
+    if name == "customer_id" and {"source", "record_id"} <= {*names}:
+        hint = "add the customer of each record: resolution.attach(transactions).valid"
+    elif near:
+        hint = f'rename it: frame.rename(columns={{"{free[near[0]]}": "{name}"}})'
+    elif name == "time" and {"first_purchase", "last_purchase"} & {*names}:
+        hint = "PurchaseHistory.from_summaries(...) reads customer summaries"
+    return missing_column(name, names, table, hint)
+
+
+def _every_column() -> set[str]:
+    """Return the columns that any table needs."""
+    every = (column for schema in SCHEMAS.values() for column in schema.columns)
+    return {column.name for column in every if column.needed}
 
 
 def out_of_range(
@@ -213,7 +226,7 @@ _REFUND = TableColumn("refund_of", "id", needed=False, may_miss=True)
 SCHEMAS: dict[str, TableSchema] = {
     "transactions": TableSchema(
         (
-            TableColumn("transaction_id", "id"),
+            TableColumn("transaction_id", "id", needed=False),
             *_PERSON,
             TableColumn("customer_id", "id", needed=False, may_miss=True),
             *_WHERE_WHEN,
@@ -231,6 +244,17 @@ SCHEMAS: dict[str, TableSchema] = {
             _REFUND,
         ),
         key=("transaction_id",),
+    ),
+    "summaries": TableSchema(
+        (
+            TableColumn("customer_id", "id"),
+            TableColumn("channel", "label", needed=False),
+            TableColumn("first_purchase", "time"),
+            TableColumn("last_purchase", "time"),
+            TableColumn("orders", "number"),
+            TableColumn("value", "number", needed=False, may_miss=True),
+            TableColumn("first_value", "number", needed=False, may_miss=True),
+        )
     ),
     "records": TableSchema(
         (

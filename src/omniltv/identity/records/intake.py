@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,9 @@ from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv.data.checking import Checked, examine
-from omniltv.data.report import IntakeReport, Tolerance
+from omniltv.data.report import IntakeReport, Tolerance, entry_of
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
-from omniltv.errors import DataError
+from omniltv.errors import DataError, DataWarning
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
@@ -40,6 +42,8 @@ __all__ = [
 type Values = NDArray[np.object_]
 """A text per record, None where there is none."""
 
+_PACKAGE = str(Path(__file__).parents[2])
+_NOBODY = "no personal column, so every record is a customer of its own"
 _MASKED = ("phone", "email", "card_number", "birth_date")
 _ASIDE = "masked_"  # before the name of a column: the values that were taken from it
 _FAMILIES = 5
@@ -173,8 +177,11 @@ def read_records(
 
     Raises:
         IntakeError: If more is rejected than ``tolerance`` allows.
-        DataError: As `omniltv.data.check`; also if every personal column is missing, or the
-            list is normalised and ``normalised`` is false, or the reverse.
+        DataError: As `omniltv.data.check`; also if the list is normalised and ``normalised``
+            is false, or the reverse.
+
+    Warns:
+        DataWarning: If every personal column is missing.
     """
     table, kind = read_frame(records, "records")
     names = _personal(table.columns, normalised=normalised)
@@ -183,6 +190,8 @@ def read_records(
     valid, _ = read_frame(checked.valid, "records")
     rows = rows_of(valid, names)
     report = replace(checked.report, rejected=kind.native(rejected))
+    if not names:
+        report = replace(report, changes=(entry_of(_NOBODY, len(rows.source)),))
     report.judge(tolerance)
     intake = Intake(rows, report, kind, valid["record_id"].dtype.is_integer())
     if not normalised:
@@ -287,7 +296,8 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
     fields = NORMAL_COLUMNS if normalised else FIELDS
     found = [name for name in fields if name in columns]
     if not found and {"source", "record_id"} <= {*columns}:
-        raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
+        hint = f"add at least one of {', '.join(fields)}"
+        warn(f"{_NOBODY}. Hint: {hint}", DataWarning, skip_file_prefixes=(_PACKAGE,))
     return found
 
 

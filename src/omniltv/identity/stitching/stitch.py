@@ -61,7 +61,8 @@ def stitch(
     Rows are checked as by `omniltv.data.check`. If several rows have one id, one of them is
     used if their contents are equal, and none if the contents differ. The result does not
     depend on the order of the rows. A record without any identifying value becomes a
-    customer of its own.
+    customer of its own; in a list without any personal column, this is every record, and a
+    `DataWarning` says so.
 
     Args:
         records: Customer lists, one row per source record: ``source``, ``record_id`` and
@@ -77,9 +78,8 @@ def stitch(
 
     Raises:
         IntakeError: If more is rejected than ``tolerance`` allows.
-        DataError: If a key column or every personal column is missing, no value of a column
-            can be read, ``previous`` has missing values or two rows for one record, or
-            decisions contradict each other.
+        DataError: If a key column is missing, no value of a column can be read, ``previous``
+            has missing values or two rows for one record, or decisions contradict each other.
         ConfigError: If ``spec`` names a unique source that is not in the records, or a model
             that lacks one of its comparisons.
 
