@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from omniltv.data.holdout import CalibrationHoldout
     from omniltv.data.items import OrderItems
     from omniltv.data.log import PurchaseLog
+    from omniltv.data.mapping import ColumnMap
     from omniltv.data.refunds import ByReference, EqualAmount, LargestEarlier, RefundRule
     from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
@@ -19,6 +20,7 @@ __all__ = [
     "ByReference",
     "CalibrationHoldout",
     "Checked",
+    "ColumnMap",
     "DistinctStates",
     "EqualAmount",
     "Formats",
@@ -39,6 +41,7 @@ _HOME = {
     "ByReference": "refunds",
     "CalibrationHoldout": "holdout",
     "Checked": "checking",
+    "ColumnMap": "mapping",
     "DistinctStates": "history",
     "EqualAmount": "refunds",
     "Formats": "spelling",
