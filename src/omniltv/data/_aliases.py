@@ -5,6 +5,8 @@ Salesforce and Google Analytics, and from the habits of Japanese point-of-sale s
 column has ranks of names: a name of the first rank is preferred to one of the second.
 """
 
+# ruff: noqa: E501, ISC004, RUF002 - lists of Japanese names over several lines
+
 import re
 import unicodedata
 from collections.abc import Mapping

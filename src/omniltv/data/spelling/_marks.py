@@ -1,6 +1,6 @@
 """The decimal mark and the currency of a column of amounts, found from its values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from omniltv.data.spelling._amount_forms import Mark
@@ -115,14 +115,14 @@ class FoundCurrency:
             (('¥', '円'), ('$',))
         """
         marks = sorted(rows, key=lambda mark: (-rows[mark], mark))
-        common = frozenset({given}) if given else currencies_of(marks[0]) if marks else frozenset()
-        accepted = []
-        for mark in marks:
-            if common & currencies_of(mark):
-                common, accepted = common & currencies_of(mark), [*accepted, mark]
+        seeds = [frozenset({given})] if given else [currencies_of(mark) for mark in marks]
+        groups = [_of_one_currency(marks, seed) for seed in seeds]
+        sizes = [sum(rows[mark] for mark in group) for group in groups]
+        most = max(sizes, default=0)
+        accepted = groups[sizes.index(most)] if groups else ()
         others = tuple(mark for mark in marks if mark not in accepted)
-        most, rest = (sum(rows[mark] for mark in part) for part in (accepted, others))
-        return cls(tuple(accepted), others, bool(given) or most > rest or not others, most)
+        rest = sum(rows[mark] for mark in others)
+        return cls(accepted, others, bool(given) or most > rest or not others, most)
 
     def note(self, n_rows: int) -> str:
         """Return what was found, for a column of so many rows."""
@@ -130,3 +130,12 @@ class FoundCurrency:
             return ""
         names = (mark.upper() if mark.isascii() else mark for mark in self.accepted)
         return f"in {' or '.join(names)} ({share(self.rows, n_rows)} say so)"
+
+
+def _of_one_currency(marks: Sequence[str], currencies: frozenset[str]) -> tuple[str, ...]:
+    """Return the marks that can stand for one currency, which is among some."""
+    accepted = []
+    for mark in marks:
+        if currencies & currencies_of(mark):
+            currencies, accepted = currencies & currencies_of(mark), [*accepted, mark]
+    return tuple(accepted)

@@ -8,9 +8,11 @@ import numpy as np
 from omniltv._arrays import Flags, Integers
 from omniltv.data.spelling._words import share
 
-__all__ = ["FoundOrder", "in_order"]
+__all__ = ["ORDERS", "FoundOrder", "in_order", "possible"]
 
-_ORDERS = ("dmy", "mdy", "ymd")
+ORDERS = ("dmy", "mdy", "ymd")
+"""The orders of day, month and year."""
+
 _IN_WORDS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
 
@@ -39,8 +41,8 @@ class FoundOrder:
             year_last: Whether the third number is the year, since it has four digits.
             given: The order that the user gave.
         """
-        orders = [order for order in _ORDERS if not (year_last and order == "ymd")]
-        reads = {order: _possible(in_order(parts, order)) for order in orders}
+        orders = [order for order in ORDERS if not (year_last and order == "ymd")]
+        reads = {order: possible(in_order(parts, order)) for order in orders}
         ways = np.sum(list(reads.values()), axis=0)
         shown = {order: int((rows & (ways == 1)).sum()) for order, rows in reads.items()}
         either = int((ways > 1).sum())
@@ -73,6 +75,7 @@ def in_order[T](parts: Sequence[T], order: str) -> tuple[T, T, T]:
     return year, month, day
 
 
-def _possible(date: tuple[Integers, Integers, Integers]) -> Flags:
+def possible(date: tuple[Integers, Integers, Integers]) -> Flags:
+    """Return which years, months and days could be dates, of shape (n_rows,)."""
     _, month, day = date
     return np.asarray((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Floats, Integers, Objects
 from omniltv.data.spelling._date_forms import DateForm, date_form
-from omniltv.data.spelling._orders import FoundOrder, in_order
+from omniltv.data.spelling._orders import ORDERS, FoundOrder, in_order, possible
 from omniltv.data.spelling._shapes import Shapes
 from omniltv.data.spelling.formats import DateOrder
 from omniltv.data.text import is_blank
@@ -83,7 +83,7 @@ def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
     instants = column.instants
     missing = column.rows_of(lambda text, _: is_blank(text))
     unread = (instants == _NEVER) & ~missing
-    number, undecided = (unread & column.of_kind(kind) for kind in ("number", "order"))
+    number, undecided = unread & column.of_kind("number"), unread & column.undecided
     return Times(
         times=instants.astype("datetime64[us]"),
         zoned=column.zoned & (instants != _NEVER),
@@ -164,6 +164,15 @@ class _Column:
         rows = self.shapes.each([form is not None for form in forms])
         parts = [self._numbers(forms, name)[rows] for name in "abc"]
         return FoundOrder.of(parts, year_last=family.endswith("4"), given=self.dates)
+
+    @cached_property
+    def undecided(self) -> Flags:
+        """Rows that could be read if the order of day and month were known."""
+        rows = self.of_kind("order")
+        if rows.any():
+            parts = [self._part(name)[rows] for name in "abc"]
+            rows[rows] = np.logical_or.reduce([possible(in_order(parts, way)) for way in ORDERS])
+        return rows
 
     def notes(self) -> tuple[str, ...]:
         """Return what was assumed."""
