@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
+from zipfile import BadZipFile
 
 import narwhals as nw
 import pandas as pd
@@ -136,7 +137,7 @@ def _excel(file: Path, sheet: int | str, skip_rows: int) -> pd.DataFrame:
             na_values=[""],
             engine="openpyxl",
         )
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
         hint = "name a sheet of the workbook: sheet=0"
         raise DataError(f"{file} cannot be read: {error}", hint=hint) from error
     return frame.dropna(how="all").reset_index(drop=True)

@@ -2,21 +2,21 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from omniltv._config import Written
+from omniltv._config import Written, validate
 from omniltv._frames import Eager, FrameKind, missing_column, read_frame
 from omniltv.data._aliases import CLOCKS, PARTS, aliases_of, plain_header, plain_headers
 from omniltv.data._names import split_names
 from omniltv.data.schemas import TableName, schema_of
 from omniltv.data.text import written
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import DataError
 
 __all__ = ["ColumnMap"]
 
@@ -130,17 +130,19 @@ class ColumnMap(Written):
             hint = 'columns={"customer_id": "..."}'
             problem = f"no header is known; the table has: {', '.join(headers) or 'none'}"
             raise DataError(problem, hint=hint)
-        known = cls(table=table, columns=found, constants=dict(constants or {}))
+        fields = {"table": table, "columns": found, "constants": dict(constants or {})}
+        known = validate(cls, fields)
         known.require(headers)
         return known
 
-    def model_post_init(self, _context: object, /) -> None:
-        """Check the names of the columns."""
+    @model_validator(mode="after")
+    def _known(self) -> Self:
         allowed = {*aliases_of(self.table), *(c.name for c in schema_of(self.table).columns)}
         strange = [name for name in (*self.columns, *self.constants) if name not in allowed]
         if strange:
             names = ", ".join(sorted(allowed))
-            raise ConfigError(f"{self.table} has no column {strange[0]!r}. Hint: one of {names}")
+            raise ValueError(f"{self.table} has no column {strange[0]!r}. Hint: one of {names}")
+        return self
 
     def require(self, headers: Sequence[str]) -> None:
         """Raise DataError if a header of the map does not exist."""
@@ -263,7 +265,7 @@ def _recognised(
     if isinstance(day := found.get("time"), str):
         found["time"] = _with_clock(day, plain)
     for name in [name for name in PARTS if name in aliases_of(table)]:
-        parts = [] if {name, *found} & {*fixed, name} else _parts(name, plain)
+        parts = [] if name in found or name in fixed else _parts(name, plain)
         if parts:
             found[name] = parts[0] if len(parts) == 1 else tuple(parts)
     for name in [name for name in _FULL_NAMES if {*_FULL_NAMES[name]} & {*found, *fixed}]:

@@ -118,7 +118,7 @@ def folded(text: str) -> str:
         >>> folded("2025年1月5日"), folded("R7.1.5")
         ('0000年0月0日', 'r0.0.0')
     """
-    return "".join(map(chr, _tables().fold[_letters(text)]))
+    return "".join(map(chr, _tables().fold[_letters(text.replace(_END, " "))]))
 
 
 def _block(texts: list[str]) -> tuple[_Keys, Codes, _Digits]:
