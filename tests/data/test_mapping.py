@@ -129,7 +129,7 @@ def test_a_map_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match="has no column 'client'"):
         ColumnMap.recognise(frame, "purchases", columns={"client": "No"})
     with pytest.raises(ConfigError, match="has no column 'client'"):
-        ColumnMap.from_yaml("table: purchases\ncolumns: {client: No}")
+        ColumnMap.from_yaml("table: purchases\ncolumns: {client: Nr}")
     with pytest.raises(DataError, match="not in the map") as caught:
         ColumnMap(table="purchases", columns={"value": "No"}).apply(frame)
     assert caught.value.column == "value"

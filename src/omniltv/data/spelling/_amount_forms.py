@@ -121,8 +121,13 @@ def _around(
     marks = [mark for mark in (_SIGNS.sub("", before), _SIGNS.sub("", after)) if mark]
     if len(signs) + brackets > 1 or not _one_currency(marks):
         return None
-    tax = ("included" if found["tax"][:2] in ("税込", "内税") else "excluded") if found else ""
-    return brackets or (signs not in ([], ["+"])), marks[-1] if marks else "", tax
+    return brackets or (signs not in ([], ["+"])), marks[-1] if marks else "", _tax(found)
+
+
+def _tax(found: re.Match[str] | None) -> Literal["", "included", "excluded"]:
+    if found is None:
+        return ""
+    return "included" if found["tax"][:2] in ("税込", "内税") else "excluded"
 
 
 def _one_currency(marks: list[str]) -> bool:

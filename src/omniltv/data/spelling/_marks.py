@@ -134,7 +134,7 @@ class FoundCurrency:
 
 def _of_one_currency(marks: Sequence[str], currencies: frozenset[str]) -> tuple[str, ...]:
     """Return the marks that can stand for one currency, which is among some."""
-    accepted = []
+    accepted: list[str] = []
     for mark in marks:
         if currencies & currencies_of(mark):
             currencies, accepted = currencies & currencies_of(mark), [*accepted, mark]
