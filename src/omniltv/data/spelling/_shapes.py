@@ -6,7 +6,7 @@ few shapes, so a regular expression is matched once per shape.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
 
-__all__ = ["Shapes", "folded"]
+__all__ = ["Digits", "Shapes", "folded", "number_at"]
 
-type _Digits = NDArray[np.uint8]
+type Digits = NDArray[np.uint8]
+"""The digit at each character, a larger number at other characters."""
+
 type _Keys = NDArray[np.uint64]
 
 _BLOCK = 4_096  # rows: what is worked on stays in the cache
@@ -53,7 +55,7 @@ class Shapes:
     codes: Codes
     first: Codes
     starts: Codes
-    digits: _Digits
+    digits: Digits
 
     @classmethod
     def of(cls, texts: Objects) -> "Shapes":
@@ -61,14 +63,13 @@ class Shapes:
         blocks = [_block(texts[at : at + _BLOCK].tolist()) for at in range(0, len(texts), _BLOCK)]
         keys = np.concatenate([np.zeros(0, dtype=np.uint64), *(key for key, _, _ in blocks)])
         codes, distinct = pd.factorize(keys)
-        first = np.zeros(len(distinct), dtype=np.int64)
-        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        first = np.searchsorted(np.maximum.accumulate(codes), np.arange(len(distinct)))
         shift = np.cumsum([0, *(len(digits) for _, _, digits in blocks)])
         starts = [at + offset for (_, at, _), offset in zip(blocks, shift[:-1], strict=True)]
         return cls(
             texts=tuple(map(folded, texts[first].tolist())),
-            codes=codes.astype(np.int64),
-            first=first,
+            codes=codes.astype(np.int64, copy=False),
+            first=first.astype(np.int64),
             starts=np.concatenate([np.zeros(0, dtype=np.int64), *starts]),
             digits=np.concatenate([np.zeros(0, dtype=np.uint8), *(part for _, _, part in blocks)]),
         )
@@ -91,24 +92,49 @@ class Shapes:
             places: For each shape, the positions of the digits; 0 is read if there are none.
         """
         result = np.zeros(len(self.codes), dtype=np.int64)
-        ends = np.cumsum(self.counts)
         for shape, where in enumerate(places):
-            stop = int(ends[shape]) if len(where) else 0
-            for at in range(int(ends[shape] - self.counts[shape]), stop, _BLOCK):
-                rows = self._order[at : min(at + _BLOCK, stop)]
-                result[rows] = self._read(self.starts[rows], where)
+            for rows, digits in self.blocks(shape, where) if len(where) else ():
+                result[rows] = number_at(digits, where)
         return result
 
-    def _read(self, starts: Codes, where: Sequence[int]) -> Integers:
-        number = np.zeros(len(starts), dtype=np.int64)
-        for place in where:
-            number *= 10
-            number += self.digits[starts + place]
-        return number
+    def blocks(self, shape: int, where: Sequence[int]) -> Iterator[tuple[Codes, Digits]]:
+        """Yield rows of a shape and their digits, some thousand at a time, to stay in the cache.
+
+        Args:
+            shape: Position of the shape.
+            where: Positions that will be read; the digits have shape (n_rows, max + 1).
+        """
+        windows = np.lib.stride_tricks.sliding_window_view(self.digits, max(where) + 1)
+        stop = int(self._ends[shape])
+        for at in range(stop - int(self.counts[shape]), stop, _BLOCK):
+            rows = self._order[at : min(at + _BLOCK, stop)]
+            yield rows, windows[self.starts[rows]]
+
+    @cached_property
+    def _ends(self) -> Integers:
+        return np.cumsum(self.counts)
 
     def each(self, flags: Sequence[bool]) -> Flags:
         """Return which rows have a shape that is flagged, of shape (n_rows,)."""
-        return np.array([*flags, False])[self.codes]
+        if not any(flags):
+            return np.zeros(len(self.codes), dtype=bool)
+        if all(flags):
+            return np.ones(len(self.codes), dtype=bool)
+        return np.array(flags)[self.codes]
+
+
+def number_at(digits: Digits, where: Sequence[int]) -> Integers:
+    """Return the whole number that digits of each row make, of shape (n_rows,); 0 for none.
+
+    Examples:
+        >>> number_at(np.array([[1, 255, 2], [3, 255, 4]], dtype=np.uint8), [0, 2]).tolist()
+        [12, 34]
+    """
+    number = np.zeros(len(digits), dtype=np.int64)
+    for place in where:
+        number *= 10
+        number += digits[:, place]
+    return number
 
 
 def folded(text: str) -> str:
@@ -121,30 +147,29 @@ def folded(text: str) -> str:
     return "".join(map(chr, _tables().fold[_letters(text.replace(_END, " "))]))
 
 
-def _block(texts: list[str]) -> tuple[_Keys, Codes, _Digits]:
+def _block(texts: list[str]) -> tuple[_Keys, Codes, Digits]:
     """Return a key of each text's shape, where each text starts, and all digits."""
     joined = _END.join([*texts, ""])
     if joined.count(_END) != len(texts):
         joined = _END.join([*(text.replace(_END, " ") for text in texts), ""])
     letters = _letters(joined)
-    ends = np.flatnonzero(letters == ord(_END))
-    starts = np.append(0, ends[:-1] + 1).astype(np.int64)
-    digits = letters - np.uint8(ord("0")) if joined.isascii() else _tables().digit[letters]
-    return _keys(letters, starts), starts, digits
+    starts = np.append(0, np.flatnonzero(letters == ord(_END))[:-1] + 1).astype(np.int64)
+    if not joined.isascii():
+        return _keys(_tables().key.take(letters), starts), starts, _tables().digit.take(letters)
+    plain = np.frombuffer(joined.encode("ascii").translate(_tables().ascii), dtype=np.uint8)
+    return _keys(plain, starts), starts, letters.astype(np.uint8) - np.uint8(ord("0"))
 
 
 def _letters(text: str) -> NDArray[np.unsignedinteger]:
     if text.isascii():
         return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    return np.minimum(points, _LAST)
+    return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
 
 
 def _keys(letters: NDArray[np.unsignedinteger], starts: Codes) -> _Keys:
     """Return a 64-bit polynomial hash of the shape of each stretch of characters."""
     power, inverse = _powers(1 << len(letters).bit_length())
-    terms = _tables().key.take(letters)
-    terms *= power[: len(terms)]
+    terms = np.multiply(letters, power[: len(letters)], dtype=np.uint64)
     return np.add.reduceat(terms, starts) * inverse[starts]
 
 
@@ -164,12 +189,14 @@ class _Tables:
     Attributes:
         fold: The character in a shape.
         digit: The value as a digit, 255 if it is none.
-        key: A random number per character of a shape, 0 for the end of a text.
+        key: The same as a number from 1, 0 for the end of a text.
+        ascii: The same for ASCII, as `bytes.translate` takes it.
     """
 
     fold: NDArray[np.uint16]
-    digit: _Digits
-    key: _Keys
+    digit: Digits
+    key: NDArray[np.uint16]
+    ascii: bytes
 
 
 @cache
@@ -182,9 +209,9 @@ def _tables() -> _Tables:
             digit[point] = unicodedata.decimal(letter)
             letter = "0"
         fold[point] = ord(letter)
-    random = np.random.default_rng(_BASE).integers(1, 2**64, _LAST + 1, dtype=np.uint64)
-    random[ord(_END)] = 0
-    return _Tables(fold, digit, random[fold])
+    key = np.maximum(fold, 1)
+    key[ord(_END)] = 0
+    return _Tables(fold, digit, key, bytes(key[:256].clip(0, 255).astype(np.uint8)))
 
 
 def _folded_letter(letter: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Flags, Floats, Integers, Objects
 from omniltv.data.spelling._date_forms import DateForm, date_form
 from omniltv.data.spelling._orders import ORDERS, FoundOrder, in_order, possible
-from omniltv.data.spelling._shapes import Shapes
+from omniltv.data.spelling._shapes import Digits, Shapes, number_at
 from omniltv.data.spelling.formats import DateOrder
 from omniltv.data.text import is_blank
 
@@ -23,7 +23,7 @@ __all__ = ["NOT_A_TIME", "Times", "numbers_as_times", "read_times"]
 type Instants = NDArray[np.datetime64]
 
 _DAY = 86_400_000_000  # microseconds
-_HOUR, _MINUTE, _SECOND = _DAY // 24, _DAY // 1_440, 1_000_000
+_MINUTE, _SECOND = _DAY // 1_440, 1_000_000
 _NEVER = np.iinfo(np.int64).min  # not-a-time, as NumPy stores it
 _PIVOT = 69  # two-digit years from here on are of the 20th century, as in POSIX
 _EXCEL_DAYS = (32_874, 73_050)  # 1990 and 2100: no day count since 1970 is among them
@@ -82,11 +82,12 @@ def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
     column = _Column(Shapes.of(texts), dates)
     instants = column.instants
     missing = column.rows_of(lambda text, _: is_blank(text))
-    unread = (instants == _NEVER) & ~missing
+    none = instants == _NEVER
+    unread = none & ~missing
     number, undecided = unread & column.of_kind("number"), unread & column.undecided
     return Times(
         times=instants.astype("datetime64[us]"),
-        zoned=column.zoned & (instants != _NEVER),
+        zoned=column.zoned & ~none,
         missing=missing,
         faults={_NUMBER: number, _OPEN: undecided, NOT_A_TIME: unread & ~(number | undecided)},
         notes=column.notes(),
@@ -170,7 +171,7 @@ class _Column:
         """Rows that could be read if the order of day and month were known."""
         rows = self.of_kind("order")
         if rows.any():
-            parts = [self._part(name)[rows] for name in "abc"]
+            parts = [self._numbers(self.forms, name)[rows] for name in "abc"]
             rows[rows] = np.logical_or.reduce([possible(in_order(parts, way)) for way in ORDERS])
         return rows
 
@@ -200,63 +201,69 @@ class _Column:
     @cached_property
     def instants(self) -> Integers:
         """Times in microseconds since 1970, `_NEVER` if a row has none."""
-        instants = self._dates_and_clocks()
-        number = self.of_kind("number")
-        if number.any():
-            part = self._fraction("p", 9)[number] / 10**9
-            instants[number] = _counted(self._part("n")[number], part, self.dates)
+        instants = np.full(len(self.shapes.codes), _NEVER, dtype=np.int64)
+        for shape, form in enumerate(self.forms):
+            if form is None or form.kind == "order":
+                continue
+            where = [max(part) for part in form.parts.values()]
+            for rows, digits in self.shapes.blocks(shape, where):
+                parts = _Parts(digits, form)
+                counts = form.kind == "number"
+                instants[rows] = parts.counted(self.dates) if counts else parts.instants()
         return instants
-
-    def _dates_and_clocks(self) -> Integers:
-        month = self._part("m") + self._each(lambda form: form.month)
-        instants = _midnights(self._year(), month, self._part("d"))
-        unread = (instants == _NEVER) | ~self.of_kind("date")
-        if any(form and "H" in form.parts for form in self.forms):
-            unread |= ~self._add_clock(instants)
-        if any(form and form.zoned for form in self.forms):
-            written = (self._part("OH") * 60 + self._part("OM")) * self._each(lambda f: f.east)
-            instants -= (written + self._each(lambda form: form.minutes)) * _MINUTE
-        instants[unread] = _NEVER
-        return instants
-
-    def _year(self) -> Integers:
-        """Return the years, those of two digits in the century of POSIX."""
-        year = self._part("y") + self._each(lambda form: form.year)
-        short = self._each(lambda form: not form.year and len(form.parts.get("y", "")) == 2)
-        if short.any():
-            century = np.where(year >= _PIVOT, 1_900, 2_000)
-            year += np.where(short > 0, century, 0)
-        return year
-
-    def _add_clock(self, instants: Integers) -> Flags:
-        """Add the time of day to instants, and return which rows have a clock that exists."""
-        hour, minute, second = (self._part(name) for name in "HMS")
-        half = self._each(lambda form: bool(form.half))
-        known = (minute < 60) & (second < 60) & (hour <= np.where(half > 0, 12, 24))
-        if half.any():
-            hour = np.where(half > 0, hour % 12, hour)
-            hour += self._each(lambda form: 12 if form.half == "pm" else 0)
-        fraction = self._fraction("f", 6)
-        known &= (hour < 24) | (minute + second + fraction == 0)
-        instants += hour * _HOUR + minute * _MINUTE + second * _SECOND + fraction
-        return known
-
-    def _part(self, name: str) -> Integers:
-        return self._numbers(self.forms, name)
 
     def _numbers(self, forms: Sequence[DateForm | None], name: str) -> Integers:
         return self.shapes.numbers([form.parts.get(name, ()) if form else () for form in forms])
 
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """The parts of dates in some rows of one form."""
+
+    digits: Digits
+    form: DateForm
+
+    def instants(self) -> Integers:
+        """Return times in microseconds since 1970, `_NEVER` if a row has none."""
+        instants = _midnights(self._year(), self._part("m") + self.form.month, self._part("d"))
+        unread = instants == _NEVER
+        if "H" in self.form.parts:
+            clock, known = self._clock()
+            instants += clock
+            unread |= ~known
+        if self.form.zoned:
+            written = self._part("OH") * 60 + self._part("OM")
+            instants -= (written * self.form.east + self.form.minutes) * _MINUTE
+        instants[unread] = _NEVER
+        return instants
+
+    def counted(self, dates: DateOrder | None) -> Integers:
+        """Return the instants that numbers count."""
+        return _counted(self._part("n"), self._fraction("p", 9) / 10**9, dates)
+
+    def _year(self) -> Integers:
+        """Return the years, those of two digits in the century of POSIX."""
+        year = self._part("y") + self.form.year
+        if self.form.year or len(self.form.parts.get("y", "")) != 2:
+            return year
+        return year + np.where(year >= _PIVOT, 1_900, 2_000)
+
+    def _clock(self) -> tuple[Integers, Flags]:
+        """Return the time of day in microseconds, and which rows have one that exists."""
+        hour, minute, second = (self._part(name) for name in "HMS")
+        known = (minute < 60) & (second < 60) & (hour <= (12 if self.form.half else 24))
+        if self.form.half:
+            hour = hour % 12 + (12 if self.form.half == "pm" else 0)
+        clock = (hour * 60 + minute) * _MINUTE + second * _SECOND + self._fraction("f", 6)
+        return clock, known & (clock <= _DAY)
+
+    def _part(self, name: str) -> Integers:
+        return number_at(self.digits, self.form.parts.get(name, ()))
+
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
-        parts = [form.parts.get(name, ())[:digits] if form else () for form in self.forms]
-        scale = [10 ** (digits - len(part)) for part in parts]
-        return self.shapes.numbers(parts) * np.array([*scale, 1])[self.shapes.codes]
-
-    def _each(self, of: Callable[[DateForm], int]) -> Integers:
-        """Return a number per form for each row, 0 if there is no form."""
-        values = [of(form) if form else 0 for form in self.forms]
-        return np.array([*values, 0], dtype=np.int64)[self.shapes.codes]
+        places = self.form.parts.get(name, range(0))[:digits]
+        return number_at(self.digits, places) * 10 ** (digits - len(places))
 
 
 def _ordered(form: DateForm, order: str | None) -> DateForm:
