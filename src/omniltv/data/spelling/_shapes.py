@@ -24,6 +24,7 @@ type Digits = NDArray[np.uint8]
 type _Keys = NDArray[np.uint64]
 
 _BLOCK = 4_096  # rows: what is worked on stays in the cache
+_STRETCH = 1 << 17  # rows: their digits fit into the second cache
 _END = "\x1f"
 _LAST = 0xFFFF
 _BASE = 0x9E3779B97F4A7C15
@@ -80,10 +81,19 @@ class Shapes:
         return np.bincount(self.codes, minlength=len(self.texts)).astype(np.int64)
 
     @cached_property
-    def _order(self) -> Codes:
-        """Rows sorted by shape."""
+    def _order(self) -> tuple[Codes, Integers]:
+        """Rows sorted by stretch and shape, and where the rows of each stretch and shape end.
+
+        The rows of a stretch are near each other in memory, so that it is read once.
+        """
         small = self.codes.astype(np.min_scalar_type(len(self.texts)))
-        return np.argsort(small, kind="stable").astype(np.int64)
+        orders, counts = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for at in range(0, len(small), _STRETCH):
+            part = small[at : at + _STRETCH]
+            orders.append(np.argsort(part, kind="stable") + at)
+            counts.append(np.bincount(part, minlength=len(self.texts)))
+        ends = np.cumsum(np.concatenate(counts)).reshape(-1, max(len(self.texts), 1))
+        return np.concatenate(orders), ends
 
     def numbers(self, places: Sequence[Sequence[int]]) -> Integers:
         """Return the whole number that some digits of each row make, of shape (n_rows,).
@@ -105,14 +115,12 @@ class Shapes:
             where: Positions that will be read; the digits have shape (n_rows, max + 1).
         """
         windows = np.lib.stride_tricks.sliding_window_view(self.digits, max(where) + 1)
-        stop = int(self._ends[shape])
-        for at in range(stop - int(self.counts[shape]), stop, _BLOCK):
-            rows = self._order[at : min(at + _BLOCK, stop)]
-            yield rows, windows[self.starts[rows]]
-
-    @cached_property
-    def _ends(self) -> Integers:
-        return np.cumsum(self.counts)
+        order, ends = self._order
+        counts = np.diff(ends.ravel(), prepend=0).reshape(ends.shape)
+        for stop, count in zip(ends[:, shape].tolist(), counts[:, shape].tolist(), strict=True):
+            for at in range(stop - count, stop, _BLOCK):
+                rows = order[at : min(at + _BLOCK, stop)]
+                yield rows, windows[self.starts[rows]]
 
     def each(self, flags: Sequence[bool]) -> Flags:
         """Return which rows have a shape that is flagged, of shape (n_rows,)."""
