@@ -325,7 +325,6 @@ def _strf(form: str) -> Callable[[datetime], str]:
 _TILL = "伝票番号|会員番号|購入日時|金額"
 _SHOP = "order id|customer id|created at|total"
 _TOKYO = {"timezone": "Asia/Tokyo"}
-_DAYS = {"to_the_day": True}
 _EURO = partial(Export, cents=True, to_the_day=True)
 
 EXPORTS: tuple[Export, ...] = (
@@ -341,7 +340,9 @@ EXPORTS: tuple[Export, ...] = (
         ),
     ),
     Export(
-        "till: R7.1.5", _each(_TILL, lambda t: f"R{t.year - 2018}.{t.month}.{t.day}", _yen), **_DAYS
+        "till: R7.1.5",
+        _each(_TILL, lambda t: f"R{t.year - 2018}.{t.month}.{t.day}", _yen),
+        to_the_day=True,
     ),
     Export(
         "till: 令和7年1月5日(日) 午後3時05分, 1200円(税込)",
@@ -376,7 +377,7 @@ EXPORTS: tuple[Export, ...] = (
                 for o in given
             ),
         ),
-        **_DAYS,
+        to_the_day=True,
     ),
     Export("till: ▲1,200 with its receipt", partial(_refunded, mark="▲{}", reference=True)),
     Export("till: -1,200 without a receipt", partial(_refunded, mark="-{}", reference=False)),

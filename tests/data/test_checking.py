@@ -180,7 +180,8 @@ def test_amounts_that_can_be_read(written: object, amount: float) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["abc", "1,2,3", "1.2.3", "1,2345,678", "12 %", "1.2k", "12 pcs", "1 2 a", "--5", "¥", "0x10", True, [1], b"1",
+    ["abc", "1,2,3", "1.2.3", "1,2345,678", "12 %", "1.2k", "12 pcs",
+     "1 2 a", "--5", "¥", "0x10", True, [1], b"1",
      datetime(2024, 1, 1)],  # noqa: DTZ001 - no time at all is wanted
 )  # fmt: skip
 def test_amounts_that_cannot_be_read(written: object) -> None:

@@ -57,7 +57,7 @@ def test_workbooks_are_read_as_text(tmp_path: Path) -> None:
     path = tmp_path / "export.xlsx"
     with pd.ExcelWriter(path, engine="openpyxl") as book:
         pd.DataFrame({"x": [1]}).to_excel(book, sheet_name="other", index=False)
-        days = pd.to_datetime(["2025-01-05 09:05", None])
+        days = pd.Series([pd.Timestamp("2025-01-05 09:05"), pd.NaT])
         frame = pd.DataFrame({"id": ["007", "8"], "day": days, "amount": [1200, 1.5]})
         frame.to_excel(book, sheet_name="orders", index=False)
     table = read_table(path, sheet="orders")

@@ -1,3 +1,4 @@
+# ruff: noqa: ISC004, RUF001 - lists of headers over several lines
 """Headers of other people's exports (case A9), full names, refund marks, and profiles."""
 
 from typing import Any

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, cast
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 from pydantic import Field, model_validator
 
 from omniltv._config import Written, validate
@@ -91,7 +91,7 @@ class ColumnMap(Written):
     @classmethod
     def recognise(
         cls,
-        frame: IntoFrameT,
+        frame: IntoFrame,
         table: TableName = "transactions",
         *,
         columns: Mapping[str, str | Sequence[str]] | None = None,
@@ -152,7 +152,7 @@ class ColumnMap(Written):
                     hint = f'columns={{"{name}": "..."}} names another header'
                     raise missing_column(header, headers, self.table, hint)
 
-    def unknown(self, frame: IntoFrameT) -> tuple[str, ...]:
+    def unknown(self, frame: IntoFrame) -> tuple[str, ...]:
         """Return the headers of an export that are not in the map.
 
         Examples:

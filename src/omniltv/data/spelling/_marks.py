@@ -57,7 +57,7 @@ class FoundMark:
             >>> FoundMark.of({".": MarkCounts(either=3), ",": MarkCounts()}, None).mark is None
             True
         """
-        shown = {mark: count.shown for mark, count in counts.items()}
+        shown: dict[Mark, int] = {mark: count.shown for mark, count in counts.items()}
         either = sum(count.either for count in counts.values())
         if given is not None:
             return cls(given, shown, either, told=True)

@@ -187,7 +187,7 @@ def _powers(size: int) -> tuple[_Keys, _Keys]:
     bases = (_BASE, pow(_BASE, -1, 2**64))
     power, inverse = (np.full(size, base, dtype=np.uint64) for base in bases)
     power[0] = inverse[0] = 1
-    return np.cumprod(power), np.cumprod(inverse)
+    return np.cumprod(power, dtype=np.uint64), np.cumprod(inverse, dtype=np.uint64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,7 +117,7 @@ class _AmountColumn:
         if not any(open_):
             return np.zeros(len(self.texts), dtype=bool)
         leads = [form.lead if form and form.either else () for form in self.forms]
-        return self.shapes.each(open_) & (self.shapes.numbers(leads) == 0)
+        return np.asarray(self.shapes.each(open_) & (self.shapes.numbers(leads) == 0))
 
     @cached_property
     def _small(self) -> Integers:
@@ -173,7 +173,7 @@ class _AmountColumn:
             amounts[self._below_one & self._groups(mark)] = np.nan
         written = self.rows_of(lambda _, form: bool(form and form.as_float)) & ~np.isnan(amounts)
         amounts[written] = [float(text) for text in self.texts[written]]
-        return amounts + 0.0  # no negative zeros
+        return np.add(amounts, 0.0)  # no negative zeros
 
     def _groups(self, mark: Mark) -> Flags:
         """Return the rows that could be read both ways and in which thousands are separated."""

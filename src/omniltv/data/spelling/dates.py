@@ -263,7 +263,7 @@ class _Parts:
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
         places = self.form.parts.get(name, range(0))[:digits]
-        return number_at(self.digits, places) * 10 ** (digits - len(places))
+        return np.multiply(number_at(self.digits, places), 10 ** (digits - len(places)))
 
 
 def _ordered(form: DateForm, order: str | None) -> DateForm:
@@ -297,7 +297,8 @@ def _midnights(year: Integers, month: Integers, day: Integers) -> Integers:
     known = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 0) & (year <= _LAST_YEAR)
     place = np.where(known, year * 12 + month - 1, 0)
     known &= day <= first[place + 1] - first[place]
-    return np.where(known, (first[place] + day - 1) * _DAY, _NEVER)
+    midnights: Integers = np.where(known, (first[place] + day - 1) * _DAY, _NEVER)
+    return midnights
 
 
 @cache
