@@ -15,6 +15,19 @@ records.csv      source, record_id and any of: family_name, given_name,
 transactions.csv source, record_id, time, value and, if available, channel,
                  transaction_id, refund_of
 assignment.csv   source, record_id, arm ("control" or another name), start
+
+Rows of one transaction_id may be articles: they are summed to orders. The job writes these
+tables, with your own ids, to the folder of --out:
+
+customers.csv    source, record_id, customer_id, tier and value of every record
+value.csv        value, intervals and probability of being alive of every customer
+tiers.csv        tier of every customer, and how probable each tier is
+call_list.csv    customers in the order to attend to them, their best channel, their ids
+intake.csv       rows and money in, kept, changed and set aside, by table and reason
+rejected_*.csv   the rows set aside, with their reason
+
+The exit code is 0 if all is well, 3 if more than --warn-above of a table was set aside, 4 if
+the job stopped because it was more than --stop-above, and 1 after any other error.
 """
 
 import argparse
@@ -22,7 +35,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -32,8 +45,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import omniltv as ltv
-from omniltv.data import Retailer, simulate_retailer
+from omniltv.data import IntakeReport, Retailer, Tolerance, simulate_retailer
 from omniltv.data.simulate import FollowUp, TreatmentEffect
+from omniltv.errors import IntakeError
 from omniltv.experiments import Baseline, Forecast, Lift, window_history
 from omniltv.identity import Resolution, linkage_quality
 from omniltv.models import LifetimeValue
@@ -49,6 +63,7 @@ EFFECT = TreatmentEffect(rate=1.4)
 GROUPS = ("acquisition_channel", "tier")
 SEED = 20260101
 TIMEZONE = "Asia/Tokyo"
+WARNED, STOPPED = 3, 4  # exit codes
 
 type Log = ltv.PurchaseLog[pd.DataFrame]
 type Stitched = Resolution[pd.DataFrame]
@@ -75,29 +90,71 @@ class Inputs:
     world: Retailer | None = None
 
 
+@dataclass(frozen=True)
+class Ledger:
+    """The folder that tables are written to, and the reports on what was read.
+
+    Attributes:
+        folder: The folder.
+        tolerance: How much of a table may be set aside.
+        reports: The reports by name of the step.
+    """
+
+    folder: Path
+    tolerance: Tolerance
+    reports: dict[str, IntakeReport[pd.DataFrame]] = field(default_factory=dict)
+
+    def enter(self, name: str, report: IntakeReport[pd.DataFrame]) -> None:
+        """Print a report, keep it, and write the rows that were set aside."""
+        print(report)
+        self.reports[name] = report
+        self.write(f"rejected_{name}", report.rejected)
+        every = [known.to_frame().assign(step=step) for step, known in self.reports.items()]
+        self.write("intake", pd.concat(every))
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table as a CSV file that Excel reads, too."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table.to_csv(self.folder / f"{name}.csv", index=False, encoding="utf-8-sig")
+
+    @property
+    def exit_code(self) -> int:
+        """Whether a threshold was passed."""
+        verdicts = {report.verdict(self.tolerance) for report in self.reports.values()}
+        return WARNED if verdicts - {"ok"} else 0
+
+
 def main() -> None:
     """Run the job and print its results."""
     options = read_options()
     begin = time.perf_counter()
     try:
-        run(read_inputs(options), Path(options.out))
+        ledger = Ledger(Path(options.out), Tolerance(options.warn_above, options.stop_above))
+        run(read_inputs(options), ledger)
+    except IntakeError as error:
+        ledger.enter("stopped", error.report)
+        print(f"\nThis stops here. {error}.", file=sys.stderr)
+        sys.exit(STOPPED)
     except ltv.OmniltvError as error:
         here = " With this script: --timezone Asia/Tokyo" if "time zone" in str(error) else ""
         sys.exit(f"\nThis stops here. {error}.{here}")
     print(f"\nDone in {time.perf_counter() - begin:.0f} s.")
+    sys.exit(ledger.exit_code)
 
 
 # The job
 
 
-def run(inputs: Inputs, folder: Path) -> None:
+def run(inputs: Inputs, ledger: Ledger) -> None:
     """Stitch, value, tier and learn."""
+    folder = ledger.folder
     folder.mkdir(parents=True, exist_ok=True)
     heading("1. Stitch: how many people are behind the customer lists?")
     with progress("comparing records"):
-        resolution = ltv.stitch(inputs.records)
+        resolution = ltv.stitch(inputs.records, tolerance=ledger.tolerance)
+    ledger.enter("records", resolution.report)
     show_stitching(resolution, inputs.world)
-    log = purchase_log(resolution, inputs.transactions, inputs.timezone)
+    log = purchase_log(resolution, inputs.transactions, inputs.timezone, ledger)
     start = None if inputs.arms is None else start_of(inputs.arms)
     past = log if start is None else log.before(start)
 
@@ -108,29 +165,37 @@ def run(inputs: Inputs, folder: Path) -> None:
     heading("3. Tier: who is high, potential and general, and who comes first?")
     tiering = ltv.TierScheme.high_potential_general().assign(value, past)
     show_tiers(tiering)
+    write_tables(resolution, value, tiering, ledger)
 
     if inputs.world is not None:
         heading("4. Learn: what did the campaign do in half a year, and what will it have done?")
         arms = ltv.assign(tiering, arms=ARMS, salt="spring", strata="tier")
         after = campaign(inputs.world, arms, resolution)
-        later = purchase_log(resolution, after.transactions, TIMEZONE)
+        later = later_log(resolution, after.transactions)
         truth = true_lift(after, inputs.world, resolution, tiering)
         show_lift(lift(arms, later, tiering, after.start), truth, folder)
     elif inputs.arms is not None and start is not None:
         heading("4. Learn: what did the campaign do?")
-        arms = read_arms(inputs.arms, resolution, tiering)
+        arms = read_arms(inputs.arms, resolution, tiering, ledger)
         show_lift(lift(arms, log, tiering, start), {}, folder)
-    print(f"\nPictures: {folder}")
+    print(f"\nTables and pictures: {folder}")
 
 
-def purchase_log(resolution: Stitched, transactions: pd.DataFrame, timezone: str | None) -> Log:
-    """Return the margin of purchases by known customers; print the rejected rows."""
-    attached = resolution.attach(transactions)
-    log = ltv.PurchaseLog.from_frame(attached.valid, timezone=timezone)
-    print(f"\npurchases: {attached.report}")
-    for reason, rows in log.rejected["reason"].value_counts().items():
-        print(f"  rejected: {rows:,} {reason}")
-    print(f"  {log}")
+def purchase_log(
+    resolution: Stitched, transactions: pd.DataFrame, timezone: str | None, ledger: Ledger
+) -> Log:
+    """Return the margin of purchases by known customers."""
+    attached = resolution.attach(transactions, tolerance=ledger.tolerance)
+    ledger.enter("transactions", attached.report)
+    log = ltv.PurchaseLog.from_frame(attached.valid, timezone=timezone, tolerance=ledger.tolerance)
+    ledger.enter("purchases", log.report)
+    return log.with_margin(MARGIN)
+
+
+def later_log(resolution: Stitched, transactions: pd.DataFrame) -> Log:
+    """Return the margin of simulated purchases after the job, also by those who are new."""
+    attached = resolution.attach(transactions, tolerance=Tolerance.anything())
+    log = ltv.PurchaseLog.from_frame(attached.valid, timezone=TIMEZONE)
     return log.with_margin(MARGIN)
 
 
@@ -171,10 +236,12 @@ def value_of(
     )
 
 
-def read_arms(arms: pd.DataFrame, resolution: Stitched, tiering: Tiering) -> ltv.Assignment:
+def read_arms(
+    arms: pd.DataFrame, resolution: Stitched, tiering: Tiering, ledger: Ledger
+) -> ltv.Assignment:
     """Return the arms of known customers; customers in two arms are left out."""
-    attached = resolution.attach(arms)
-    print(f"assignment: {attached.report}")
+    attached = resolution.attach(arms, tolerance=ledger.tolerance)
+    ledger.enter("assignment", attached.report)
     try:
         assignment = ltv.Assignment.from_frame(attached.valid)
     except ltv.DataError as error:
@@ -203,7 +270,7 @@ def realised_margin(
 ) -> NDArray[np.float64]:
     """Return the discounted margin that each customer really brought."""
     after = world.follow_up(span=HORIZON, seed=SEED + 1)
-    later = purchase_log(resolution, after.transactions, TIMEZONE)
+    later = later_log(resolution, after.transactions)
     return later.realised_value(value.customer_id, discount=DISCOUNT, start=after.start)
 
 
@@ -304,6 +371,24 @@ def show_lift(found: Lift, truth: Truth, folder: Path) -> None:
 # Reading and writing
 
 
+def write_tables(
+    resolution: Stitched, value: LifetimeValue, tiering: Tiering, ledger: Ledger
+) -> None:
+    """Write the value and tier of every customer, and the call list, with the ids of the lists."""
+    tiers = tiering.to_frame()
+    ids = resolution.crosswalk[["source", "record_id", "customer_id"]]
+    ledger.write("customers", ids.merge(tiers[["customer_id", "tier", "value"]], how="left"))
+    ledger.write("value", value.to_frame())
+    ledger.write("tiers", tiers)
+    names = ids["source"].astype(str) + " " + ids["record_id"].astype(str)
+    own = names.groupby(ids["customer_id"]).agg("; ".join).rename("records")
+    counts = tiers.set_index("customer_id").filter(regex="^purchases_")
+    best = counts.columns.str.removeprefix("purchases_")[counts.to_numpy().argmax(axis=1)]
+    channel = pd.Series(best, index=counts.index, name="channel")
+    called = tiering.first(len(tiering)).to_frame()
+    ledger.write("call_list", called.merge(channel, on="customer_id").merge(own, on="customer_id"))
+
+
 def read_options() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(
@@ -313,6 +398,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--timezone", help="time zone of the calendar, such as Asia/Tokyo")
     parser.add_argument("--people", type=int, default=4_000, help="people to simulate")
     parser.add_argument("--out", metavar="FOLDER", default="omniltv-quickstart")
+    default = Tolerance()
+    for name, share in (("warn", default.warn_above), ("stop", default.stop_above)):
+        said = f"share of rows or value set aside above which to {name}"
+        parser.add_argument(f"--{name}-above", type=float, default=share, help=said)
     return parser.parse_args()
 
 
@@ -350,7 +439,7 @@ def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame
     table = pd.read_csv(path, dtype="str", keep_default_na=True)
     missing = [column for column in needed if column not in table.columns]
     if missing:
-        hint = f"it has {', '.join(table.columns)}; rename one of them"
+        hint = f"it has: {', '.join(table.columns)}"
         raise ltv.DataError(f"{name}.csv lacks this column", column=missing[0], hint=hint)
     return table
 

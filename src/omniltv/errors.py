@@ -109,10 +109,10 @@ class IntakeError(DataError):
         column: str | None = None,
         rows: Sequence[object] = (),
         hint: str = "",
-        report: Any = None,  # noqa: ANN401 - an IntakeReport, which a higher layer defines
+        report: object = None,
     ) -> None:
         super().__init__(problem, column=column, rows=rows, hint=hint)
-        self.report = report
+        self.report: Any = report  # an IntakeReport, which a higher layer defines
 
     def __reduce__(self) -> tuple[object, ...]:
         facts = (self.problem, self.column, self.rows, self.hint, self.report)

@@ -177,8 +177,8 @@ def test_c5_an_optional_column_that_is_misspelt_is_refused(spelt: str) -> None:
 
 
 def test_c5_no_hint_renames_a_column_that_the_table_needs() -> None:
-    frame = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "time": ["2025-01-01"]})
-    with pytest.raises(DataError, match="add the column 'transaction_id'"):
+    frame = pd.DataFrame({"source": ["ec"], "record_id": ["1"], "kind": ["2025-01-01"]})
+    with pytest.raises(DataError, match="add the column 'time'"):
         check(frame, "transactions")
 
 

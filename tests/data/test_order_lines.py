@@ -113,6 +113,11 @@ def test_an_order_with_identical_lines_that_is_there_twice() -> None:
     assert (log.value.tolist(), log.n_rejected) == ([10.0], 3)
 
 
+def test_lines_that_differ_in_their_article_only_are_lines() -> None:
+    rows = lines(("t1", "ann", DAY, 3.0, "pen"), ("t1", "ann", DAY, 3.0, "ink"))
+    assert PurchaseLog.from_frame(pd.DataFrame(rows)).value.tolist() == [6.0]
+
+
 def test_tickets_with_copies_only_are_no_lines() -> None:
     rows = pd.DataFrame(ORDERS).iloc[[0, 0, 2]]
     checked = check(rows, "purchases")
@@ -159,7 +164,7 @@ def test_the_lines_of_a_refund_are_summed_too() -> None:
     rows = pd.DataFrame(lines(
         ("t1", "ann", DAY, 30.0, "pen"), ("t1", "ann", DAY, 12.0, "ink"),
         ("r1", "ann", "2026-01-08", -30.0, "pen"), ("r1", "ann", "2026-01-08", -5.0, "ink"),
-    )).assign(refund_of=[None, None, "t1", "t1"])  # fmt: skip
+    )).assign(refund_of=pd.Series([None, None, "t1", "t1"], dtype=object))  # fmt: skip
     log = PurchaseLog.from_frame(rows)
     assert (log.value.tolist(), log.n_rejected) == ([7.0], 0)
 

@@ -63,7 +63,8 @@ def test_a6_verdicts(bad: int, good: int, channel: str, verdict: str) -> None:
 
 def test_a6_money_counts_as_rows_do() -> None:
     table = export(0, 100)
-    table.loc[0, ["time", "value"]] = ["soon", 1e6]
+    table.loc[0, "time"] = "soon"
+    table.loc[0, "value"] = 1e6
     with pytest.raises(IntakeError, match=r"1 of 100 rows set aside \(1.0 %\).*99.7 %"):
         check(table, "purchases")
 
@@ -92,6 +93,12 @@ def test_refunds_that_are_set_aside_on_request_do_not_count() -> None:
 def test_a_tolerance_that_makes_no_sense_is_an_error(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="Hint"):
         Tolerance(**arguments)
+
+
+def test_a_tolerance_is_no_number() -> None:
+    wrong: Any = 0.05
+    with pytest.raises(ConfigError, match=r"tolerance is a Tolerance, got float"):
+        check(export(0), "purchases", tolerance=wrong)
 
 
 def test_a_report_is_a_table_of_any_kind() -> None:
@@ -145,9 +152,9 @@ def test_a7_no_hint_renames_a_column_that_is_needed() -> None:
 
 def test_a13_an_empty_table_says_that_it_is_empty() -> None:
     log = PurchaseLog.from_frame(export(0).head(0))
-    for call in (log.history, lambda: log.history(end="2026-01-31")):
+    for end in (None, "2026-01-31"):
         with pytest.raises(DataError, match="its table is empty"):
-            call()
+            log.history(end=end)
     assert log.report.given.rows == 0
 
 
@@ -159,7 +166,8 @@ def test_a_history_says_what_it_leaves_out() -> None:
     assert (report.kept.rows, report.kept.value, report.set_aside.value) == (2, 60.0, 30.0)
     window = log.history(start="2026-01-06", end="2026-01-31", customers=["c1", "c2"]).report
     assert window is not None
-    assert window.rejected["reason"].tolist() == ["before the start", "after the end"]
+    rejected: Any = window.rejected
+    assert rejected["reason"].tolist() == ["before the start", "after the end"]
     others = log.history(start="2026-01-01", customers=["c1"]).report
     assert others is not None
     assert others.set_aside.rows == 2

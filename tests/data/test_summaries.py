@@ -108,7 +108,8 @@ def test_summaries_that_cannot_be_used_are_set_aside(name: str) -> None:
     columns, reason = ASIDE[name]
     found = history(summaries(**columns))
     assert found.report is not None
-    assert found.report.rejected["reason"].tolist() == [reason]
+    rejected: Any = found.report.rejected
+    assert rejected["reason"].tolist() == [reason]
     assert found.customer_id.tolist() == ["b", "c"]
     total = found.report.kept.value + np.nan_to_num(found.report.set_aside.value)
     assert total == pytest.approx(found.report.given.value)

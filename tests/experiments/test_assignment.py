@@ -335,3 +335,16 @@ def test_balance_of_columns_without_spread_or_customers() -> None:
     swapped = drawn.balance(before, ["apart"], control="b")
     assert swapped.difference[0] == -np.inf
     assert list(balance.columns()) == ["column", "arm", "standardised_difference", "p_value"]
+
+
+def test_an_assignment_says_what_it_left_out() -> None:
+    table = pd.DataFrame({"customer_id": ["a", "b", "a"], "arm": ["new", "old", "new"]})
+    made = Assignment.from_frame(table)
+    assert made.report is not None
+    assert (made.report.kept.rows, made.report.set_aside.rows) == (2, 1)
+    known = made.among(["b", "c"])
+    assert known.report is not None
+    assert known.report.rejected.to_dict("records") == [
+        {"customer_id": "a", "arm": "new", "reason": "customer_id: not one of the customers"}
+    ]
+    assert known.report.verdict() == "ok"

@@ -211,3 +211,18 @@ def test_a_window_of_one_moment_is_open() -> None:
     window = window_history(log, ARMS, start=START, end=START)
     assert window.frequency.tolist() == [1, 0, 0]
     assert window.T.tolist() == [1.0] * 3
+
+
+@given(rows=rows_of_customer_1)
+def test_rows_and_money_of_the_log_are_those_in_the_window_and_left_out(rows: list[Row]) -> None:
+    log = log_of(rows)
+    report = window_history(log, ARMS, start=START, end=LAST).report
+    assert report is not None
+    assert report.given.rows == len(log) == report.kept.rows + report.set_aside.rows
+    money = np.nansum([report.kept.value, report.set_aside.value])
+    assert money == pytest.approx(log.value.sum())
+    assert report.verdict() == "ok"  # what is left out is left out on purpose
+    lost: pd.DataFrame = report.rejected  # type: ignore[assignment]  # always pandas here
+    assert len(lost) == report.set_aside.rows
+    inside = lost["time"].between(START, LAST + timedelta(days=1), inclusive="left")
+    assert (lost["reason"][inside] == "not one of the customers").all()

@@ -25,13 +25,36 @@ _LABELS = ("item", "category")
 
 
 @dataclass(frozen=True, eq=False)
-class Entered[FrameT]:
-    """The columns of a log, by position, and the report on the table they come from."""
+class Coded:
+    """A column of labels by position.
 
-    customer_id: NDArray[np.object_]
-    channels: tuple[str, ...]
-    customer: NDArray[np.intp]
-    channel: NDArray[np.intp]
+    Attributes:
+        code: Position of the label of each row, of shape (n_rows,).
+        labels: The distinct labels, of shape (n_labels,).
+    """
+
+    code: NDArray[np.intp]
+    labels: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, table: Eager, column: str, rows: NDArray[np.intp]) -> "Coded":
+        """Return a column of some rows; ``"all"`` if the table does not have it."""
+        given = table[column].to_list() if column in table.columns else ["all"] * len(table)
+        code, labels = pd.factorize(np.array([*given, None], dtype=object)[:-1][rows])
+        return cls(code.astype(np.intp), np.asarray(labels, dtype=object))
+
+    def sorted(self) -> "Coded":
+        """Return the column with its labels in order of their text."""
+        order = np.argsort(self.labels.astype(str), kind="stable")
+        return Coded(np.argsort(order)[self.code], self.labels[order])
+
+
+@dataclass(frozen=True, eq=False)
+class Entered[FrameT]:
+    """The columns of a log, and the report on the table they come from."""
+
+    customers: Coded
+    channels: Coded
     time: NDArray[np.datetime64]
     value: NDArray[np.float64]
     report: IntakeReport[FrameT]
@@ -55,18 +78,15 @@ def enter(
     settled = settle(tickets.value, _orders(table, tickets), refunds)
     bought = settled.bought & ~tickets.cancelled
     first = tickets.first[bought]
-    customer, ids = _codes(table, "customer_id", first)
-    channel, names = _codes(table, "channel", first)
-    order = np.argsort(names.astype(str), kind="stable")
-    report = _Report(given, kind, checked).of(tickets, settled, settled.value[bought])
+    customers = Coded.of(table, "customer_id", first)
+    result = f"{len(first):,} purchases of {len(customers.labels):,} customers"
+    report = _Reporting(given, kind, checked).of(tickets, settled, settled.value[bought])
     return Entered(
-        customer_id=ids,
-        channels=tuple(str(names[place]) for place in order),
-        customer=customer,
-        channel=np.argsort(order)[channel],
+        customers=customers,
+        channels=Coded.of(table, "channel", first).sorted(),
         time=tickets.time[bought],
         value=settled.value[bought],
-        report=replace(report, result=f"{len(first):,} purchases of {len(ids):,} customers"),
+        report=replace(report, result=result),
         items=_items(table, tickets, bought),
     )
 
@@ -142,7 +162,7 @@ def _order_keys(table: Eager, *, told: bool) -> NDArray[np.int64]:
 
 
 def _orders(table: Eager, tickets: _Tickets) -> Orders:
-    customer, _ = _codes(table, "customer_id", tickets.first)
+    customer = Coded.of(table, "customer_id", tickets.first).code
     value = tickets.value
     named, names = _named(table, tickets, customer)
     return Orders(
@@ -187,7 +207,7 @@ def _items(table: Eager, tickets: _Tickets, bought: NDArray[np.bool_]) -> OrderI
 
 
 @dataclass(frozen=True, eq=False)
-class _Report[FrameT]:
+class _Reporting[FrameT]:
     """The report on a table, before and after its rows became purchases."""
 
     given: Eager
@@ -230,13 +250,3 @@ def _values(table: Eager) -> NDArray[np.float64]:
     if "value" not in table.columns:
         return np.full(len(table), np.nan)
     return table["value"].to_numpy().astype(np.float64)
-
-
-def _codes(
-    table: Eager, column: str, rows: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.object_]]:
-    everything = ["all"] * len(table)  # of a table without channels
-    given = table[column].to_list() if column in table.columns else everything
-    values = np.array(given, dtype=object)[rows]
-    codes, labels = pd.factorize(values)
-    return codes.astype(np.intp), np.asarray(labels, dtype=object)

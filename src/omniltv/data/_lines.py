@@ -1,8 +1,7 @@
 """Rows of one transaction id: the lines of an order, copies, or a conflict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -14,14 +13,16 @@ from omniltv._frames import Eager
 from omniltv.data._read import content_codes, day_codes, joint_codes
 from omniltv.errors import ConfigError
 
-__all__ = ["IdenticalLines", "OrderLines", "RowRule", "Rows", "repeated_rows"]
+__all__ = ["IdenticalLines", "OrderLines", "RowKind", "RowRule", "repeated_rows"]
 
-type Rows = Literal["auto", "lines", "tickets"]
+type RowKind = Literal["auto", "lines", "tickets"]
 """What a row is: a line of an order, a whole order (ticket), or whichever the table shows."""
 
 type IdenticalLines = Literal["keep", "set_aside"]
 """What happens to lines that are equal to another line of their order."""
 
+_ARTICLE = ("item", "category")
+_KEY = "transaction_id"
 _BUYER = ("source", "record_id", "customer_id")
 
 
@@ -37,7 +38,7 @@ class RowRule:
         ConfigError: If a value is unknown.
     """
 
-    rows: Rows = "auto"
+    rows: RowKind = "auto"
     identical_lines: IdenticalLines = "keep"
 
     def __post_init__(self) -> None:
@@ -84,18 +85,20 @@ def repeated_rows(
         rule: What rows of one id are.
     """
     part = table[rows, :]
-    content = joint_codes(chain([key], (content_codes(part[name]) for name in fields)))
+    codes = {name: content_codes(part[name]) for name in part.columns if name != _KEY}
+    told = [*fields, *(name for name in _ARTICLE if name in part.columns)]
+    content = joint_codes([key, *(codes[name] for name in told)])
     copy = pd.Series(content).duplicated().to_numpy()
     first = _first_of(key)
-    buyer = joint_codes(chain([key], (content_codes(part[n]) for n in _BUYER if n in fields)))
-    same_buyer = buyer == buyer[first]
+    buyer = [codes[name] for name in _BUYER if name in fields]
+    same_buyer = np.logical_and.reduce([code == code[first] for code in (key, *buyer)])
     if not _are_lines(rule, part, key, content, same_buyer):
         later = pd.Series(key).duplicated().to_numpy()
         none = rows[:0]
         copies, others = rows[copy], rows[later & ~copy]
         return OrderLines(lines=False, copies=copies, others=others, identical=none, summed=none)
     theirs = np.flatnonzero(same_buyer)
-    line = joint_codes(chain([key[theirs]], _all_columns(part[theirs, :])))
+    line = joint_codes([key[theirs], *(code[theirs] for code in codes.values())])
     again = pd.Series(line).duplicated().to_numpy()
     drop = rule.identical_lines == "set_aside"
     copied = _copied(key[theirs], line, rows[theirs])
@@ -154,7 +157,3 @@ def _first_of(key: Codes) -> NDArray[np.intp]:
     place = np.empty(key.max(initial=-1) + 1, dtype=np.intp)
     place[key[first]] = first
     return place[key]
-
-
-def _all_columns(part: Eager) -> Iterator[Codes]:
-    return (content_codes(part[name]) for name in part.columns)

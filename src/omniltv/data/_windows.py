@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import positions
-from omniltv.data._counting import Counting, Purchases, period_number
+from omniltv.data._counting import Purchases
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 
 __all__ = ["window_report"]
@@ -15,18 +15,25 @@ _REASONS = ("", "after the end", "before the start", "not one of the customers")
 
 def window_report(
     log: Purchases,
-    counting: Counting,
+    late: NDArray[np.bool_],
     *,
     start: np.datetime64 | None = None,
     customers: NDArray[np.object_] | None = None,
 ) -> IntakeReport[pd.DataFrame]:
-    """Return which purchases of a log a history counts; all others are left out on purpose."""
+    """Return which purchases of a log a history counts; all others are left out on purpose.
+
+    Args:
+        log: The purchases.
+        late: Which of them are after the end, of shape (n_purchases,).
+        start: When all accounts open.
+        customers: The customers who are counted.
+    """
     code = np.zeros(len(log), dtype=np.intp)
     if customers is not None:
         code[(positions(log.customer_id, customers) < 0)[log.customer]] = 3
     if start is not None:
         code[log.time < start] = 2
-    code[counting.periods(log.time) > period_number(counting.last, counting.grain)] = 1
+    code[late] = 1
     reasons = np.array(_REASONS, dtype=object)[code]
     aside, kept = np.flatnonzero(code), np.flatnonzero(code == 0)
     return IntakeReport(

@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
-from omniltv.data._lines import IdenticalLines, OrderLines, RowRule, Rows, repeated_rows
+from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
     content_codes,
@@ -124,7 +124,7 @@ def check(
     table: TableName = "transactions",
     *,
     now: Moment | None = None,
-    rows: Rows = "auto",
+    rows: RowKind = "auto",
     identical_lines: IdenticalLines = "keep",
     formats: Formats | None = None,
     tolerance: Tolerance | None = None,
@@ -213,7 +213,8 @@ def examine(
     lines = _note_across_rows(faults, clean, schema, table, rule)
     value = readings["value"].view if "value" in readings else None
     notes = {name: "; ".join(found.notes) for name, found in readings.items() if found.notes}
-    return _divide(rows, clean, faults, _Output(table, kind, value, lines, notes))
+    harmless = [f"{schema.key[-1]}: {_COPY}"] if schema.repeats == "none" else []
+    return _divide(rows, clean, faults, _Output(table, kind, value, lines, harmless, notes))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -408,12 +409,22 @@ def _note_lines(faults: _Faults, found: OrderLines, column: str) -> OrderLines:
 
 @dataclass(frozen=True, eq=False)
 class _Output[FrameT]:
-    """The name and kind of a table, the value of each row if it has values, what was assumed."""
+    """What the report on a table needs to know.
+
+    Attributes:
+        table: Name of the table.
+        kind: Kind of frame.
+        value: Value of each row, if it has values.
+        lines: What the rows of repeated transaction ids are.
+        harmless: Reasons that lose nothing: copies of a record.
+        notes: What was assumed to read a column.
+    """
 
     table: str
     kind: FrameKind[FrameT]
     value: NDArray[np.float64] | None
     lines: OrderLines | None
+    harmless: Sequence[str]
     notes: Mapping[str, str]
 
     def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
@@ -440,7 +451,7 @@ def _divide[FrameT](
         given=output.entry("", np.arange(len(rows))),
         kept=output.entry("", good),
         rejected=output.kind.extend(rows, name, reason, reason != ""),
-        asides=entries_of(reason, output.value),
+        asides=entries_of(reason, output.value, expected=output.harmless),
         changes=output.changes(),
         lost=lost_labels(clean, bad, good),
         ids=row_ids(rows, bad),

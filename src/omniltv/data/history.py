@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class PurchaseHistory:
     counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     start: datetime | None = None
-    report: IntakeReport[Any] | None = None
+    report: IntakeReport[object] | None = None
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)

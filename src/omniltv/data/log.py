@@ -24,7 +24,7 @@ from omniltv.data._counting import (
     row_keys,
 )
 from omniltv.data._intake import enter
-from omniltv.data._lines import IdenticalLines, RowRule, Rows
+from omniltv.data._lines import IdenticalLines, RowKind, RowRule
 from omniltv.data._windows import window_report
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
@@ -91,7 +91,7 @@ class PurchaseLog[FrameT]:
         frame: IntoFrameT,
         *,
         timezone: str | None = None,
-        rows: Rows = "auto",
+        rows: RowKind = "auto",
         identical_lines: IdenticalLines = "keep",
         refunds: Sequence[RefundRule] = REFUND_RULES,
         now: Moment | None = None,
@@ -154,10 +154,10 @@ class PurchaseLog[FrameT]:
         )
         entered.report.judge(tolerance)
         return PurchaseLog(
-            customer_id=entered.customer_id,
-            channels=entered.channels,
-            customer=entered.customer,
-            channel=entered.channel,
+            customer_id=entered.customers.labels,
+            channels=tuple(map(str, entered.channels.labels)),
+            customer=entered.customers.code,
+            channel=entered.channels.code,
             time=entered.time,
             value=entered.value,
             report=entered.report,
@@ -468,18 +468,19 @@ class PurchaseLog[FrameT]:
         """
         grain, last = TimeUnit(period), self._last(end)
         counting = Counting(grain, TimeUnit(unit or grain), by, last)
-        seen = self._take(period_numbers(self.time, grain) <= period_number(last, grain))
+        late = period_numbers(self.time, grain) > period_number(last, grain)
+        seen = self._take(~late)
         if start is not None:
             opens = self._moment(start)
             counting.require_window(opens, self.channels)
             theirs = seen.of_customers(self.customer_id if customers is None else customers)
-            report = window_report(self, counting, start=opens, customers=theirs.customer_id)
+            report = window_report(self, late, start=opens, customers=theirs.customer_id)
             return replace(count_history(theirs, counting, opens), report=report)
         if customers is not None:
             raise ConfigError("customers= needs start=. Hint: history.take(rows) selects rows")
         if not len(seen):
             raise self._nothing_until(last)
-        return replace(count_history(seen, counting, None), report=window_report(self, counting))
+        return replace(count_history(seen, counting, None), report=window_report(self, late))
 
     def split(
         self,
@@ -546,7 +547,8 @@ class PurchaseLog[FrameT]:
         """Return the error that the log has no purchases: none was given, or none was kept."""
         if not self.report.given.rows:
             hint = "give a table with rows; from_frame got none"
-            return DataError("the log has no purchases: its table is empty", hint=hint)
+            problem = "the log has no purchases: its table is empty"
+            return DataError(problem, column="time", hint=hint)
         return DataError("the log has no purchases", column="time", hint="look at log.report")
 
     def _last(self, end: Moment | None) -> np.datetime64:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Tabular
-from omniltv.errors import ConfigError, IntakeError, IntakeWarning
+from omniltv.errors import ConfigError, IntakeError, IntakeWarning, expect
 
 __all__ = [
     "IntakeEntry",
@@ -37,7 +37,8 @@ class Tolerance:
     """How much of a table may be set aside before there is a warning, or an error.
 
     Shares are of the rows, and of the value without its sign. Losses that are expected do not
-    count: transactions of guests, and refunds that the caller sets aside. A channel of which
+    count: transactions of guests, refunds that the caller sets aside, and copies of a record. A
+    channel of which
     no row is left is a warning whatever its share.
 
     Attributes:
@@ -185,6 +186,9 @@ class IntakeReport[FrameT](Tabular):
         Args:
             tolerance: What is tolerated; ``Tolerance()`` if None.
 
+        Raises:
+            ConfigError: If this is not a `Tolerance`.
+
         Examples:
             >>> from omniltv.data import check
             >>> table = pd.DataFrame({"source": "pos", "record_id": [*range(18), None, None]})
@@ -193,6 +197,7 @@ class IntakeReport[FrameT](Tabular):
             ('warn', 'stop')
         """
         limit = Tolerance() if tolerance is None else tolerance
+        expect("tolerance", limit, Tolerance, "Tolerance(stop_above=0.2)")
         share = max(self.share_of_rows, self.share_of_value)
         if self.given.rows < limit.min_rows or limit.accepts_all:
             return "ok"

@@ -2,10 +2,12 @@
 
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
-estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Identity:
+estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Rules for
+refunds: `check_refund_rule`. Identity:
 `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
+from omniltv.testing.data_laws import check_refund_rule
 from omniltv.testing.model_laws import (
     PURCHASE_LAWS,
     SPEND_LAWS,
@@ -19,6 +21,7 @@ __all__ = [
     "PURCHASE_LAWS",
     "SPEND_LAWS",
     "check_purchase_model",
+    "check_refund_rule",
     "check_spend_model",
     "check_tier_rule",
     "laws_of",

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv.data.refunds.protocol import Orders, RefundMatches
-from omniltv.errors import ConfigError
+from omniltv.errors import expect
 from omniltv.units import Span, days
 
 __all__ = ["EqualAmount"]
@@ -43,9 +43,7 @@ class EqualAmount:
     within: Span = days(90)  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        if not isinstance(self.within, Span):
-            got = type(self.within).__name__
-            raise ConfigError(f"within is a span of time, got {got}. Hint: days(90)")
+        expect("within", self.within, Span, "days(90)")
 
     @property
     def name(self) -> str:
