@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +84,7 @@ class TableProfile(Tabular):
     unknown: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    report: IntakeReport[Any] | None = field(default=None)
+    report: IntakeReport[object] | None = field(default=None)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per column: name, header, kind, missing, unread, distinct, content."""
@@ -167,7 +166,7 @@ def profile(
 
 def _tried(
     mapped: Eager, table: TableName, formats: Formats | None
-) -> tuple[IntakeReport[Any] | None, tuple[str, ...]]:
+) -> tuple[IntakeReport[object] | None, tuple[str, ...]]:
     """Return the report on a table, or why it cannot be read."""
     try:
         return examine(mapped.to_native(), table, formats=formats).report, ()

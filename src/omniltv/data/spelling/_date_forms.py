@@ -10,7 +10,7 @@ from omniltv.data.spelling._words import day_names, month_names
 
 __all__ = ["DateForm", "date_form"]
 
-type Parts = Mapping[str, range]
+type DateParts = Mapping[str, range]
 
 _LONGEST = 80  # characters; longer texts are not dates
 _ERAS = {"明": 1867, "大": 1911, "昭": 1925, "平": 1988, "令": 2018}
@@ -75,7 +75,7 @@ class DateForm:
     """
 
     kind: Literal["date", "order", "number"]
-    parts: Parts
+    parts: DateParts
     family: str = ""
     year: int = 0
     month: int = 0

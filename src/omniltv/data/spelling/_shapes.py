@@ -160,12 +160,29 @@ def _block(texts: list[str]) -> tuple[_Keys, Codes, Digits]:
     joined = _END.join([*texts, ""])
     if joined.count(_END) != len(texts):
         joined = _END.join([*(text.replace(_END, " ") for text in texts), ""])
+    if joined.isascii() and (alike := _block_of_one_shape(joined, len(texts))):
+        return alike
     letters = _letters(joined)
     starts = np.append(0, np.flatnonzero(letters == ord(_END))[:-1] + 1).astype(np.int64)
     if not joined.isascii():
         return _keys(_tables().key.take(letters), starts), starts, _tables().digit.take(letters)
     plain = np.frombuffer(joined.encode("ascii").translate(_tables().ascii), dtype=np.uint8)
     return _keys(plain, starts), starts, letters.astype(np.uint8) - np.uint8(ord("0"))
+
+
+def _block_of_one_shape(joined: str, n_texts: int) -> tuple[_Keys, Codes, Digits] | None:
+    """Return what `_block` does if all texts have the shape of the first; None otherwise."""
+    width, rest = divmod(len(joined), n_texts)
+    if rest:
+        return None
+    letters = joined.encode("ascii")
+    plain = np.frombuffer(letters.translate(_tables().ascii), dtype=np.uint8).reshape(-1, width)
+    if plain[0, -1] or not (plain == plain[0]).all():
+        return None
+    key = _keys(plain[0], np.zeros(1, dtype=np.int64))
+    starts = np.arange(0, len(letters), width, dtype=np.int64)
+    digits = np.frombuffer(letters, dtype=np.uint8) - np.uint8(ord("0"))
+    return np.repeat(key, n_texts), starts, digits
 
 
 def _letters(text: str) -> NDArray[np.unsignedinteger]:

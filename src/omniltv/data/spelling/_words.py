@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import product
 
 __all__ = ["currencies_of", "day_names", "month_names", "share"]
 
@@ -49,12 +50,10 @@ def day_names() -> frozenset[str]:
 def _names(kind: str) -> Iterator[tuple[str, int]]:
     from babel import Locale  # noqa: PLC0415 - read only if a column has names of months
 
-    for language in LANGUAGES:
-        locale = getattr(Locale(language), kind)
-        for context in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in locale[context][width].items():
-                    yield name.lower().rstrip("."), number
+    forms = product(LANGUAGES, ("format", "stand-alone"), ("wide", "abbreviated"))
+    for language, context, width in forms:
+        for number, name in getattr(Locale(language), kind)[context][width].items():
+            yield name.lower().rstrip("."), number
 
 
 def currencies_of(mark: str) -> frozenset[str]:

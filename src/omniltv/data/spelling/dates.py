@@ -79,7 +79,7 @@ def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
         >>> found.notes
         ('day first (50 % of rows show it, 50 % of rows could be either)',)
     """
-    column = _Column(Shapes.of(texts), dates)
+    column = _DateColumn(Shapes.of(texts), dates)
     instants = column.instants
     missing = column.rows_of(lambda text, _: is_blank(text))
     none = instants == _NEVER
@@ -128,7 +128,7 @@ def numbers_as_times(numbers: Floats, dates: DateOrder | None = None) -> Times:
 
 
 @dataclass(frozen=True, eq=False)
-class _Column:
+class _DateColumn:
     """A column of texts that may be times.
 
     Attributes:
