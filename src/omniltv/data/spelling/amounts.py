@@ -173,7 +173,8 @@ class _AmountColumn:
             amounts[self._below_one & self._groups(mark)] = np.nan
         written = self.rows_of(lambda _, form: bool(form and form.as_float)) & ~np.isnan(amounts)
         amounts[written] = [float(text) for text in self.texts[written]]
-        return np.add(amounts, 0.0)  # no negative zeros
+        positive_zeros: Floats = amounts + 0.0
+        return positive_zeros
 
     def _groups(self, mark: Mark) -> Flags:
         """Return the rows that could be read both ways and in which thousands are separated."""

@@ -263,7 +263,9 @@ class _Parts:
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
         places = self.form.parts.get(name, range(0))[:digits]
-        return np.multiply(number_at(self.digits, places), 10 ** (digits - len(places)))
+        scale: int = 10 ** (digits - len(places))
+        fraction: Integers = number_at(self.digits, places) * scale
+        return fraction
 
 
 def _ordered(form: DateForm, order: str | None) -> DateForm:
