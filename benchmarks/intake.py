@@ -69,7 +69,8 @@ def main() -> int:
     for row in speed.to_dict("records"):
         targets[f"{row['spelling']}: at most {AT_MOST} times pandas"] = row["ratio"] <= AT_MOST
     if options.write:
-        fill(PAGE, {"forms": table(forms), "speed": table(speed)})
+        said = forms.assign(right=forms["right"].map({True: "yes", False: "no"}))
+        fill(PAGE, {"forms": table(said), "speed": table(speed)})
     print(speed.to_string(index=False))
     figures = {
         "exports": len(forms),
