@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omniltv.data.cdnow import load_cdnow
     from omniltv.data.checking import Checked, check
+    from omniltv.data.files import read_table
     from omniltv.data.history import DistinctStates, PurchaseHistory
     from omniltv.data.holdout import CalibrationHoldout
     from omniltv.data.items import OrderItems
     from omniltv.data.log import PurchaseLog
+    from omniltv.data.mapping import ColumnMap
+    from omniltv.data.profiling import TableProfile, profile
     from omniltv.data.refunds import ByReference, EqualAmount, LargestEarlier, RefundRule
     from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
+    from omniltv.data.spelling import Formats
 
 __all__ = [
     "ByReference",
     "CalibrationHoldout",
     "Checked",
+    "ColumnMap",
     "DistinctStates",
     "EqualAmount",
+    "Formats",
     "IntakeReport",
     "LargestEarlier",
     "OrderItems",
@@ -27,9 +33,12 @@ __all__ = [
     "PurchaseLog",
     "RefundRule",
     "Retailer",
+    "TableProfile",
     "Tolerance",
     "check",
     "load_cdnow",
+    "profile",
+    "read_table",
     "simulate_retailer",
 ]
 
@@ -37,8 +46,10 @@ _HOME = {
     "ByReference": "refunds",
     "CalibrationHoldout": "holdout",
     "Checked": "checking",
+    "ColumnMap": "mapping",
     "DistinctStates": "history",
     "EqualAmount": "refunds",
+    "Formats": "spelling",
     "IntakeReport": "report",
     "LargestEarlier": "refunds",
     "OrderItems": "items",
@@ -46,9 +57,12 @@ _HOME = {
     "PurchaseLog": "log",
     "RefundRule": "refunds",
     "Retailer": "simulate",
+    "TableProfile": "profiling",
     "Tolerance": "report",
     "check": "checking",
     "load_cdnow": "cdnow",
+    "profile": "profiling",
+    "read_table": "files",
     "simulate_retailer": "simulate",
 }
 

@@ -17,6 +17,7 @@ from omniltv.data.items import OrderItems
 from omniltv.data.refunds._settling import NOT_WANTED, Settled, settle
 from omniltv.data.refunds.protocol import CENT, Orders, RefundRule
 from omniltv.data.report import IntakeEntry, IntakeReport, by_size, entries_of, entry_of
+from omniltv.data.spelling import Formats
 
 __all__ = ["Entered", "enter"]
 
@@ -67,10 +68,11 @@ def enter(
     refunds: Sequence[RefundRule],
     now: Moment | None,
     rule: RowRule,
+    formats: Formats | None,
 ) -> Entered[IntoFrameT]:
     """Return the purchases of a table; see `PurchaseLog.from_frame`."""
     given, kind = read_frame(frame, "purchases")
-    checked = examine(given.to_native(), "purchases", now=now, rule=rule)
+    checked = examine(given.to_native(), "purchases", now=now, rule=rule, formats=formats)
     table = local_times(collect(checked.valid, "purchases"), timezone)
     tickets = _Tickets.of(table, lines=checked.lines, told=rule.rows == "lines")
     settled = settle(tickets.value, _orders(table, tickets), refunds)

@@ -2,7 +2,6 @@
 
 import math
 import operator
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +16,9 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
 from omniltv.data import text as as_text
+from omniltv.data.spelling import Formats
+from omniltv.data.spelling.amounts import NOT_A_NUMBER, Amounts, read_amounts
+from omniltv.data.spelling.dates import NOT_A_TIME, Times, numbers_as_times, read_times
 from omniltv.data.text import is_blank, maybe_blank
 
 __all__ = [
@@ -37,18 +39,11 @@ type _Column = nw.Series[Any]
 
 _EXACT = 2.0**53
 _LONG = 2**63
-_TIME = re.compile(
-    r"\d{4}([-/.]?)\d{2}\1\d{2}(?:[T ]\d{2}[\d:.,]*\s?(?P<zone>[Zz]|[-+]\d{2}(?::?\d{2})?)?)?\s*"
-)
 _NO_TIME = np.datetime64("NaT", "us")
 _NOT_WHOLE = "not an exact whole number"
 _NOT_ONE = "not a single value"
 _UNZONED = "without a time zone, among times that have one"
-_SIGN = "[-+\u2212\u25b2\u25b3]"
-_AMOUNT = (
-    rf"(?:[¥\\]?(?P<before>{_SIGN}?)|(?P<after>{_SIGN})[¥\\])"
-    r"(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?P<part>\.\d*)?円?"
-)
+_AS_WRITTEN = Formats()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +56,7 @@ class Reading:
         values: The values, if they differ from those given.
         view: Floats, or times without a time zone, for range checks; None for ids and labels.
         aware: Whether the values are times with a time zone.
+        notes: What was assumed.
     """
 
     missing: Mask
@@ -68,10 +64,19 @@ class Reading:
     values: pd.Series | None = None
     view: NDArray[Any] | None = None
     aware: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def read(column: _Column, kind: str) -> Reading:
-    """Return the reading of a column of a kind: id, label, time, number or field."""
+def read(column: _Column, kind: str, formats: Formats | None = None) -> Reading:
+    """Return the reading of a column of a kind: id, label, time, number or field.
+
+    Args:
+        column: The column.
+        kind: Its kind.
+        formats: How times and numbers are written, as far as the column leaves it open.
+    """
+    if kind in _FORMATTED:
+        return _FORMATTED[kind](column, formats or _AS_WRITTEN)
     return _READERS[kind](column)
 
 
@@ -183,23 +188,43 @@ def _read_label(column: _Column) -> Reading:
     return Reading(missing, faults, pd.Series(known, dtype=object))
 
 
-def _read_number(column: _Column) -> Reading:
+def _read_number(column: _Column, formats: Formats = _AS_WRITTEN) -> Reading:
     if column.dtype.is_numeric():
         numbers = _floats(column)
         same = column.dtype == nw.Float64
         return Reading(np.isnan(numbers), {}, None if same else pd.Series(numbers), numbers)
+    if _is_text(column):
+        return _valued(read_amounts(_texts(column), formats))
     values = _Values.of(column)
-    missing = values.missing()
-    numbers = _amounts(values, missing)
-    faults = {"not a number": np.isnan(numbers) & ~missing}
-    return Reading(missing, faults, pd.Series(numbers), numbers)
+    text, missing = values.are(str), values.missing()
+    number = values.are((Real, Decimal), but=(bool, np.bool_)) & ~missing
+    written = read_amounts(values.raw[text], formats)
+    amounts = np.full(len(text), np.nan)
+    amounts[number], amounts[text] = _numbers(values.raw[number]), written.amounts
+    faults = {reason: _among(text, rows) for reason, rows in written.faults.items()}
+    faults[NOT_A_NUMBER] |= ~(missing | text | number)
+    return _valued(Amounts(amounts, missing, faults, written.notes))
 
 
-def _read_time(column: _Column) -> Reading:
+def _valued(found: Amounts) -> Reading:
+    amounts = found.amounts
+    return Reading(found.missing, found.faults, pd.Series(amounts), amounts, notes=found.notes)
+
+
+def _among(rows: Mask, flags: Mask) -> Mask:
+    """Return flags of some rows as flags of all rows."""
+    spread = np.zeros(len(rows), dtype=bool)
+    spread[rows] = flags
+    return spread
+
+
+def _read_time(column: _Column, formats: Formats = _AS_WRITTEN) -> Reading:
+    if column.dtype.is_numeric():
+        return _timed(numbers_as_times(_floats(column), formats.dates))
     day = column.dtype == nw.Date
     moment = column.cast(nw.Datetime("us")) if day else column
     if not isinstance(moment.dtype, nw.Datetime):
-        return _mixed_times(_Values.of(column))
+        return _timed(_written_times(column, formats))
     aware = moment.dtype.time_zone is not None
     plain = moment.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if aware else moment
     view = plain.to_numpy().astype("datetime64[us]")
@@ -225,9 +250,11 @@ def _is_nested(kind: type) -> bool:
 _READERS: dict[str, Callable[[_Column], Reading]] = {
     "id": _read_id,
     "label": _read_label,
+    "field": _read_field,
+}
+_FORMATTED: dict[str, Callable[[_Column, Formats], Reading]] = {
     "number": _read_number,
     "time": _read_time,
-    "field": _read_field,
 }
 
 
@@ -268,6 +295,13 @@ class _Values:
         codes, texts = pd.factorize(self.raw[is_text])
         missing[is_text] = np.array([*map(is_blank, texts), False])[codes]
         return missing
+
+
+def _texts(column: _Column) -> _Objects:
+    """Return a column of text as objects, with empty text for missing values."""
+    texts = column if column.dtype == nw.String else column.cast(nw.String)
+    null, values = _null(texts), _objects(texts)
+    return _filled(values, null) if null.any() else values
 
 
 def _read_text(column: _Column, *, few: bool = False) -> Reading:
@@ -323,26 +357,8 @@ def _whole(numbers: NDArray[np.float64]) -> Reading:
     return Reading(missing, {_NOT_WHOLE: ~(missing | whole)}, values)
 
 
-def _amounts(values: _Values, missing: Mask) -> NDArray[np.float64]:
-    text = values.are(str)
-    number = values.are((Real, Decimal), but=(bool, np.bool_)) & ~missing
-    amounts = np.full(len(text), np.nan)
-    amounts[number] = [_float(value) for value in values.raw[number]]
-    codes, written = pd.factorize(values.raw[text])
-    amounts[text] = np.append(_written_amounts(pd.Series(written, dtype=object)), np.nan)[codes]
-    return amounts
-
-
-def _written_amounts(written: pd.Series) -> NDArray[np.float64]:
-    amounts = _to_floats(written)
-    left = np.flatnonzero(np.isnan(amounts))
-    if len(left):
-        plain = written.iloc[left].str.normalize("NFKC").str.replace(r"\s", "", regex=True)
-        parts = plain.str.extract(rf"^{_AMOUNT}$").fillna("")
-        minus = ~(parts["before"] + parts["after"]).isin(["", "+"]).to_numpy()
-        size = _to_floats(parts["whole"].str.replace(",", "") + parts["part"])
-        amounts[left] = np.where(minus, -size, size)
-    return amounts
+def _numbers(values: _Objects) -> NDArray[np.float64]:
+    return np.array([_float(value) for value in values], dtype=np.float64)
 
 
 def _float(value: SupportsFloat) -> float:
@@ -352,41 +368,52 @@ def _float(value: SupportsFloat) -> float:
         return math.inf
 
 
-def _to_floats(values: pd.Series) -> NDArray[np.float64]:
-    return np.array(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
+def _timed(found: Times) -> Reading:
+    """Return a reading of times, in UTC if some of them have an offset."""
+    aware = bool(found.zoned.any())
+    unzoned = ~(np.isnat(found.times) | found.zoned) & aware
+    faults = {**found.faults, _UNZONED: unzoned}
+    read = pd.Series(found.times)
+    values = read.dt.tz_localize("UTC") if aware else read
+    return Reading(found.missing, faults, values, found.times, aware, found.notes)
 
 
-def _mixed_times(values: _Values) -> Reading:
-    missing, text = values.missing(), values.are(str)
-    number = values.are((Real, Decimal)) & ~missing
+def _written_times(column: _Column, formats: Formats) -> Times:
+    """Return the times of a column of text, or of a column of values of several types."""
+    if _is_text(column):
+        return read_times(_texts(column), formats.dates)
+    values = _Values.of(column)
+    text, missing = values.are(str), values.missing()
+    number = values.are((Real, Decimal), but=(bool, np.bool_)) & ~missing
     moment = values.are((date, np.datetime64)) & ~missing
-    times = np.full(len(text), _NO_TIME)
-    zoned = np.zeros(len(text), dtype=bool)
-    times[text], zoned[text] = _written_times(values.raw[text])
-    times[moment] = _utc(pd.Series(values.raw[moment], dtype=object))
-    zoned[moment] = [getattr(value, "tzinfo", None) is not None for value in values.raw[moment]]
-    unread = np.isnat(times) & ~missing
-    aware = bool((zoned & ~unread).any())
-    unzoned = ~(zoned | unread | missing) & aware
-    faults = {"a number, not a time": number, "not a time": unread & ~number, _UNZONED: unzoned}
-    read = pd.Series(times)
-    return Reading(missing, faults, read.dt.tz_localize("UTC") if aware else read, times, aware)
+    parts = [
+        (text, read_times(values.raw[text], formats.dates)),
+        (number, numbers_as_times(_numbers(values.raw[number]), formats.dates)),
+        (moment, _moments(values.raw[moment])),
+    ]
+    return _joined(parts, missing)
 
 
-def _written_times(written: _Objects) -> tuple[NDArray[np.datetime64], Mask]:
-    """Return times in UTC, those without a zone as if in UTC, and which have a zone."""
-    codes, distinct = pd.factorize(written)
-    found = [_TIME.fullmatch(text) for text in distinct]
-    usable = np.array([match is not None for match in found], dtype=bool)
-    zoned = np.array([bool(match and match["zone"]) for match in found] + [False])
-    times = np.full(len(distinct) + 1, _NO_TIME)
-    times[:-1][usable] = _utc(pd.Series(distinct[usable], dtype=object), written="ISO8601")
-    return times[codes], zoned[codes]
+def _moments(moments: _Objects) -> Times:
+    times = pd.to_datetime(pd.Series(moments, dtype=object), errors="coerce", utc=True)
+    zoned = [getattr(moment, "tzinfo", None) is not None for moment in moments]
+    view = np.array(times.dt.tz_localize(None), dtype="datetime64[us]")
+    return Times(view, np.array(zoned, dtype=bool), np.zeros(len(view), dtype=bool))
 
 
-def _utc(values: pd.Series, *, written: str | None = None) -> NDArray[np.datetime64]:
-    times = pd.to_datetime(values, format=written, errors="coerce", utc=True)
-    return np.array(times.dt.tz_localize(None), dtype="datetime64[us]")
+def _joined(parts: Iterable[tuple[Mask, Times]], missing: Mask) -> Times:
+    """Return the times of a column from those of its parts, in UTC."""
+    times, zoned = np.full(len(missing), _NO_TIME), np.zeros(len(missing), dtype=bool)
+    faults: dict[str, Mask] = {}
+    notes: list[str] = []
+    for rows, found in parts:
+        times[rows], zoned[rows], missing[rows] = found.times, found.zoned, found.missing
+        notes += found.notes
+        for reason, flags in found.faults.items():
+            faults[reason] = faults.get(reason, np.zeros(len(missing), bool)) | _among(rows, flags)
+    told = np.logical_or.reduce([missing, *faults.values()])
+    faults[NOT_A_TIME] |= np.isnat(times) & ~told
+    return Times(times, zoned, missing, faults, tuple(notes))
 
 
 def _is_text(column: _Column) -> bool:

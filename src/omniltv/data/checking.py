@@ -25,6 +25,7 @@ from omniltv.data._read import (
 )
 from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
 from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
+from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 
 __all__ = [
@@ -49,8 +50,8 @@ _AUTO = RowRule()
 _HINTS = {
     "id": "read the column as text or as whole numbers",
     "label": "fill it with text, such as 'store'",
-    "number": "write amounts as 1200 or '1,200'",
-    "time": "ISO 8601 text, or pandas.to_datetime(column, format='%m/%d/%Y'); unit= for numbers",
+    "number": 'write amounts as 1200 or "1,200"; formats=Formats(decimal=",") says more',
+    "time": 'write 2025-01-31 10:30; formats=Formats(dates="dmy"), "mdy" or "seconds" says more',
     "field": "give one value per field",
 }
 
@@ -125,12 +126,15 @@ def check(
     now: Moment | None = None,
     rows: RowKind = "auto",
     identical_lines: IdenticalLines = "keep",
+    formats: Formats | None = None,
     tolerance: Tolerance | None = None,
 ) -> Checked[IntoFrameT]:
     """Return the valid rows of a table, and the rejected rows with the reason.
 
-    Columns that are not in the schema of the table are not checked. Text that is clearly an
-    amount ("1,200", "¥1,200", full width) or a time (ISO 8601) is converted in ``valid``.
+    Columns that are not in the schema of the table are not checked. Times and amounts that
+    are written as text are converted in ``valid``: "2025/1/5", "R7.1.5", "¥1,200", "(50)".
+    What the column as a whole has to settle, such as the order of day and month, is in
+    ``report.read_as``; what it does not settle is rejected unless ``formats`` says it.
 
     Among valid rows with the same id and the same contents, the first is kept and the others
     are rejected as copies. If the contents of records differ, all rows of the id are
@@ -150,6 +154,7 @@ def check(
         identical_lines: Lines that are equal in all columns to another line of their order
             are kept, or ``"set_aside"``. A copy of a whole order is always rejected: every
             line is there equally often, or a single line is there again further down.
+        formats: How dates and amounts are written, as far as the values do not say it.
         tolerance: How much may be rejected before there is a warning or an error;
             ``Tolerance()`` if None.
 
@@ -181,13 +186,19 @@ def check(
         >>> checked.rejected[["value", "reason"]].values.tolist()
         [['n.a.', 'value: not a number'], ['300', 'customer_id: missing']]
     """
-    checked = examine(frame, table, now=now, rule=RowRule(rows, identical_lines))
+    rule = RowRule(rows, identical_lines)
+    checked = examine(frame, table, now=now, rule=rule, formats=formats)
     checked.report.judge(tolerance)
     return checked
 
 
 def examine(
-    frame: IntoFrameT, table: TableName, *, now: Moment | None = None, rule: RowRule = _AUTO
+    frame: IntoFrameT,
+    table: TableName,
+    *,
+    now: Moment | None = None,
+    rule: RowRule = _AUTO,
+    formats: Formats | None = None,
 ) -> Checked[IntoFrameT]:
     """Return a table as `check` does, whatever is rejected.
 
@@ -198,7 +209,7 @@ def examine(
     schema = schema_of(table)
     rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
-    readings = {column.name: read(rows[column.name], column.kind) for column in columns}
+    readings = {column.name: read(rows[column.name], column.kind, formats) for column in columns}
     faults = _Faults(len(rows))
     for column in columns:
         _note(faults, column, readings[column.name], rows)
@@ -206,8 +217,9 @@ def examine(
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     lines = _note_across_rows(faults, clean, schema, table, rule)
     value = readings["value"].view if "value" in readings else None
+    notes = {name: "; ".join(found.notes) for name, found in readings.items() if found.notes}
     harmless = [f"{schema.key[-1]}: {_COPY}"] if schema.repeats == "none" else []
-    return _divide(rows, clean, faults, _Output(table, kind, value, lines, harmless))
+    return _divide(rows, clean, faults, _Output(table, kind, value, lines, harmless, notes))
 
 
 def refuse_nested(table: Eager, names: Sequence[str]) -> None:
@@ -417,6 +429,7 @@ class _Output[FrameT]:
         value: Value of each row, if it has values.
         lines: What the rows of repeated transaction ids are.
         harmless: Reasons that lose nothing: copies of a record.
+        notes: What was assumed to read a column.
     """
 
     table: str
@@ -424,6 +437,7 @@ class _Output[FrameT]:
     value: NDArray[np.float64] | None
     lines: OrderLines | None
     harmless: Sequence[str]
+    notes: Mapping[str, str]
 
     def entry(self, reason: str, rows: NDArray[np.intp]) -> IntakeEntry:
         return entry_of(reason, len(rows), None if self.value is None else self.value[rows])
@@ -453,6 +467,7 @@ def _divide[FrameT](
         changes=output.changes(),
         lost=lost_labels(clean, bad, good),
         ids=row_ids(rows, bad),
+        read_as=output.notes,
     )
     lines = output.lines is not None and output.lines.lines
     return Checked(output.kind.native(clean[good, :]), report, reason, lines)

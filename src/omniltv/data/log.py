@@ -33,6 +33,7 @@ from omniltv.data.items import OrderItems
 from omniltv.data.refunds import REFUND_RULES, RefundRule
 from omniltv.data.refunds._settling import check_rules
 from omniltv.data.report import IntakeReport, Tolerance, money
+from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit
 
@@ -94,6 +95,7 @@ class PurchaseLog[FrameT]:
         identical_lines: IdenticalLines = "keep",
         refunds: Sequence[RefundRule] = REFUND_RULES,
         now: Moment | None = None,
+        formats: Formats | None = None,
         tolerance: Tolerance | None = None,
     ) -> "PurchaseLog[IntoFrameT]":
         """Return the log of a table of purchases.
@@ -117,6 +119,7 @@ class PurchaseLog[FrameT]:
                 purchase that is refunded in full is removed. Other refunds are rejected;
                 ``()`` rejects all.
             now: Later purchases are rejected (see `check`).
+            formats: How dates and amounts are written, as far as the values do not say it.
             tolerance: How much may be rejected before there is a warning or an error;
                 ``Tolerance()`` if None.
 
@@ -147,6 +150,7 @@ class PurchaseLog[FrameT]:
             refunds=check_rules(refunds),
             now=now,
             rule=RowRule(rows, identical_lines),
+            formats=formats,
         )
         entered.report.judge(tolerance)
         return PurchaseLog(

@@ -136,6 +136,7 @@ class IntakeReport[FrameT](Tabular):
         result: The result in words, such as ``"900 purchases of 200 customers"``.
         lost: Channels (sources of records) of which no row was kept.
         ids: Ids of the rows set aside; row positions if they have none.
+        read_as: What was assumed to read a column, by column.
 
     Examples:
         >>> from omniltv.data import check
@@ -157,6 +158,7 @@ class IntakeReport[FrameT](Tabular):
     result: str = ""
     lost: tuple[str, ...] = ()
     ids: tuple[object, ...] = field(default=())
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def set_aside(self) -> IntakeEntry:
@@ -278,6 +280,7 @@ class IntakeReport[FrameT](Tabular):
         if self.asides:
             lines.append(f"  set aside  {self._share(self.set_aside)}")
         lines += [f"    {_valued(entry)}: {entry.reason}" for entry in self.asides]
+        lines += [f"  {name}: {note}" for name, note in self.read_as.items()]
         if self.lost:
             lines.append(f"  no row left of: {', '.join(self.lost)}")
         return "\n".join(lines)

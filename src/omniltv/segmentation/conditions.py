@@ -12,9 +12,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
+from omniltv._config import Written, YamlMixin, validate
 from omniltv._frames import collect, require
 from omniltv.errors import DataError
-from omniltv.segmentation._config import Written, YamlMixin, validate
 
 __all__ = ["AllOf", "AnyOf", "ColumnComparison", "Condition", "Not", "Operator"]
 

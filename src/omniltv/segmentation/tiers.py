@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, model_validator
 
+from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError
-from omniltv.segmentation._config import Written, validate
 from omniltv.segmentation._customers import CustomerTable
 from omniltv.segmentation.conditions import Condition
 from omniltv.segmentation.rules import CustomerValue, TierRule, holds_for

@@ -1,0 +1,97 @@
+"""The encoding and the delimiter of a text file, found from its bytes."""
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+__all__ = ["delimiter_of", "encoding_of"]
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CANDIDATES = ("cp932", "euc_jp", "cp1252")
+_ISO_2022 = (b"\x1b$B", b"\x1b$@")
+_DELIMITERS = ",\t;|"
+_SAMPLE = 200_000  # bytes of lines that are not ASCII
+_CHUNK = 1 << 20
+_ROWS = 100
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a text file, as Python names it.
+
+    A byte-order mark decides, then whether the whole file is UTF-8. Otherwise
+    charset-normalizer chooses among the Japanese and the European encodings, from the lines
+    that are not ASCII.
+    """
+    with path.open("rb") as file:
+        start = file.read(_CHUNK)
+    marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    if marked is not None:
+        return marked
+    if b"\0" in start[:1_000]:
+        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    if any(mark in start for mark in _ISO_2022):
+        return "iso2022_jp"
+    return "utf-8" if _is_utf8(path) else _guessed(path)
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _guessed(path: Path) -> str:
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - only files of old encodings
+
+    sample = b""
+    with path.open("rb") as file:
+        for line in file:
+            sample += b"" if line.isascii() else line
+            if len(sample) > _SAMPLE:
+                break
+    best = from_bytes(sample, cp_isolation=[*_CANDIDATES]).best()
+    return best.encoding if best is not None else _CANDIDATES[0]
+
+
+def delimiter_of(path: Path, encoding: str, skip_rows: int) -> str:
+    r"""Return the delimiter that divides the first rows of a file most evenly.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.csv")
+        ...     _ = path.write_text("a;b\n1,5;2,5\n", "utf-8")
+        ...     delimiter_of(path, "utf-8", 0)
+        ';'
+    """
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        lines = list(islice(file, skip_rows, skip_rows + _ROWS))
+    scores = {mark: _evenness(lines, mark) for mark in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda mark: scores[mark])
+
+
+def _evenness(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
+    """Return the share of rows with the usual number of fields, and this number."""
+    widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+    if not widths:
+        return 0.0, 0
+    width, count = widths.most_common(1)[0]
+    return (count / widths.total() if width > 1 else 0.0), width

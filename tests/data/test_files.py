@@ -1,0 +1,118 @@
+"""Files as they are exported (cases A9 and A13): encodings, delimiters, Excel, Parquet, errors."""
+
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from omniltv.data import read_table
+from omniltv.errors import DataError
+
+JAPANESE = "会員番号,氏名,金額\n007,山田花子,1200\n008,高橋一郎,\n"
+GERMAN = "Kunde;Name;Betrag\n007;Jürgen Müller;1.200,50\n008;André Lefèvre;3,00\n"
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["cp932", "shift_jis", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "euc_jp",
+     "iso2022_jp"],
+)  # fmt: skip
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_a9_japanese_encodings_are_found(tmp_path: Path, encoding: str, backend: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(JAPANESE.encode(encoding))
+    table = read_table(path, backend=backend)  # type: ignore[call-overload]
+    assert list(table.columns) == ["会員番号", "氏名", "金額"]
+    assert table["会員番号"].to_list() == ["007", "008"]
+    assert table["氏名"].to_list() == ["山田花子", "高橋一郎"]
+    assert table["金額"].is_null().to_list() == [False, True] if backend == "polars" else True
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8"])
+def test_western_encodings_are_found(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(GERMAN.encode(encoding))
+    assert read_table(path)["Name"].tolist() == ["Jürgen Müller", "André Lefèvre"]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "export.txt"
+    rows = [["id", "amount"], ["007", '"1,200.50"'], ["008", '"1;5|6"']]
+    path.write_text("\n".join(map(delimiter.join, rows)), "utf-8")
+    assert read_table(path).values.tolist() == [["007", "1,200.50"], ["008", "1;5|6"]]
+
+
+def test_text_stays_text(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text('# GA4\n# 2025\nid,name,code\n007,Null,="0012"\n1e5,NA,\n', "utf-8")
+    table = read_table(path)
+    assert table.astype(object).where(table.notna(), None).values.tolist() == [
+        ["007", "Null", "0012"], ["1e5", "NA", None],
+    ]  # fmt: skip
+
+
+def test_workbooks_are_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "export.xlsx"
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        pd.DataFrame({"x": [1]}).to_excel(book, sheet_name="other", index=False)
+        days = pd.Series([pd.Timestamp("2025-01-05 09:05"), pd.NaT])
+        frame = pd.DataFrame({"id": ["007", "8"], "day": days, "amount": [1200, 1.5]})
+        frame.to_excel(book, sheet_name="orders", index=False)
+    table = read_table(path, sheet="orders")
+    assert table["id"].tolist() == ["007", "8"]
+    assert table["day"].tolist()[0] == "2025-01-05 09:05:00"
+    assert table["amount"].tolist() == ["1200", "1.5"]
+    assert read_table(path).values.tolist() == [["1"]]
+    with pytest.raises(DataError, match="nothing") as caught:
+        read_table(path, sheet="nothing")
+    assert "export.xlsx" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_parquet_keeps_types(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "export.parquet"
+    pl.DataFrame({"id": [1, 2], "v": [0.5, 1.5]}).write_parquet(path)
+    table = read_table(path, backend=backend)  # type: ignore[call-overload]
+    assert table["v"].to_list() == [0.5, 1.5]
+    assert isinstance(table, pd.DataFrame) == (backend == "pandas")
+
+
+BAD = {
+    "empty": (b"", "is empty"),
+    "blanks": (b" \n\n", "is empty"),
+    "headers only": (b"a,b\n", "headers but no rows"),
+    "ragged": (b"a,b\n1,2\n1,2,3\n", "cannot be divided"),
+    "old Excel": (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "Excel 97"),
+    "gzip": (b"\x1f\x8b\x08abc", "compressed"),
+    "not a workbook": (b"PK\x03\x04broken", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a13_errors_name_the_file(tmp_path: Path, name: str) -> None:
+    content, says = BAD[name]
+    path = tmp_path / "export.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=says) as caught:
+        read_table(path)
+    assert "export.csv" in str(caught.value)
+
+
+def test_a13_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no file .*gone\.csv"):
+        read_table(tmp_path / "gone.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        read_table(str(tmp_path))
+
+
+def test_large_files_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(JAPANESE.encode("cp932"))
+    with pytest.raises(DataError, match="more than 10"):
+        read_table(path, max_bytes=10)
+    with pytest.raises(DataError, match="is not utf-8"):
+        read_table(path, encoding="utf-8")
+    with pytest.raises(DataError, match="is not klingon"):
+        read_table(path, encoding="klingon")
