@@ -8,6 +8,7 @@ overlap of its lists. Columns are those of `omniltv.identity.stitch`, and ``pers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import _abroad as abroad
 import jaconv
 import pandas as pd
 from linkage_quality import febrl, febrl_sets
@@ -35,10 +36,12 @@ class Shape:
     Attributes:
         made: Makes the lists from a seed.
         family: The group of shapes that it belongs to.
+        region: Country of telephone numbers that name none.
     """
 
     made: Callable[[int], pd.DataFrame]
     family: str
+    region: str = "JP"
 
 
 def _febrl(number: int, fields: Sequence[str] = ()) -> Shape:
@@ -72,6 +75,17 @@ def _config(
 ) -> RetailerConfig:
     own = {} if channels is None else {"channels": channels}
     return RetailerConfig.model_validate({"dirt": Dirt(level=_DIRT), "latin": latin, **own})
+
+
+def _abroad(country: str, fields: Sequence[str] = ()) -> Shape:
+    """Return lists of another country; those of Spain are held out."""
+
+    def made(seed: int) -> pd.DataFrame:
+        whole = abroad.lists(country, _PEOPLE, seed)
+        return _only(whole, fields) if fields else whole
+
+    family = {"GB": "English", "ES": "held out"}[country]
+    return Shape(made, family, country)
 
 
 def _only(lists: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
@@ -147,6 +161,11 @@ SHAPES: Mapping[str, Shape] = {
     "two identical lists": _retailer(_config(), _twice),
     "overlap 2 %": _retailer(_overlapping(0.02)),
     "overlap 80 %": _retailer(_overlapping(0.8)),
+    "English": _abroad("GB"),
+    "English, name + postcode": _abroad("GB", [*_NAMES, "postcode"]),
+    "English, name + birth date": _abroad("GB", [*_NAMES, "birth_date"]),
+    "Spanish": _abroad("ES"),
+    "Spanish, name + phone": _abroad("ES", [*_NAMES, "phone"]),
     "500 records": _retailer(_config(), people=310),
     "100,000 records": _retailer(_config(), people=61_500),
 }

@@ -28,10 +28,11 @@ import _markdown
 import _peers
 import pandas as pd
 from _report import report
-from _shapes import FAMILIES, SHAPES, TRUTH
+from _shapes import FAMILIES, SHAPES, TRUTH, Shape
 
-from omniltv.identity import LinkageQuality, Resolution, linkage_quality, stitch
+from omniltv.identity import LinkageQuality, LinkSpec, Resolution, linkage_quality, stitch
 from omniltv.identity.records.columns import Records
+from omniltv.identity.records.normalise import Spelling
 
 OURS = "omniltv"
 THRESHOLDS = (0.5, 0.95)
@@ -86,8 +87,7 @@ def main() -> int:
     rows: list[Row] = []
     for name, shape in SHAPES.items():
         if name in options.shapes or shape.family in options.shapes:
-            lists = shape.made(options.seed)
-            rows += on_shape(name, lists, options.peers, reuse=options.reuse)
+            rows += on_shape(name, shape, options.seed, options.peers, reuse=options.reuse)
             print(pd.DataFrame(rows[-1:]).to_string(index=False), file=sys.stderr)
     table = pd.DataFrame(rows)
     print(where, f1_by_tool(table).to_string(index=False), sep="\n\n", end="\n\n")
@@ -105,12 +105,13 @@ def main() -> int:
 
 
 def on_shape(
-    name: str, lists: pd.DataFrame, peers: Sequence[str], *, reuse: bool = False
+    name: str, shape: Shape, seed: int, peers: Sequence[str], *, reuse: bool = False
 ) -> list[Row]:
     """Return a row per tool on the lists of one shape."""
-    given = lists.drop(columns=TRUTH)
+    lists = shape.made(seed)
+    given, spec = lists.drop(columns=TRUTH), LinkSpec(spelling=Spelling(phone_region=shape.region))
     _warm(given)
-    found, seconds = _timed(lambda: stitch(given))
+    found, seconds = _timed(lambda: stitch(given, spec=spec))
     rows = [{"shape": name, "records": len(lists), "tool": OURS} | ours(found, lists, seconds)]
     with tempfile.TemporaryDirectory() as folder:
         tables = {True: given, False: in_order_given(found.records, given)}
@@ -213,10 +214,10 @@ def families_merged(crosswalk: pd.DataFrame, lists: pd.DataFrame) -> float:
     if lists["household_id"].isna().all():
         return float("nan")
     both = crosswalk.merge(lists[[*KEYS, *TRUTH]], on=KEYS)
-    several = both.groupby("household_id")["person_id"].nunique() > 1
+    members = both.groupby("household_id")["person_id"].nunique()
     people = both.groupby(["customer_id", "household_id"])["person_id"].nunique()
     merged = people[people > 1].index.get_level_values("household_id").nunique()
-    return 100 * merged / max(int(several.sum()), 1)
+    return 100 * merged / max(int((members > 1).sum()), 1)
 
 
 def f1_by_tool(table: pd.DataFrame) -> pd.DataFrame:
@@ -225,9 +226,8 @@ def f1_by_tool(table: pd.DataFrame) -> pd.DataFrame:
     mean = wide.dropna().mean().round(DIGITS).rename("mean").to_frame().T
     records = table.groupby("shape", sort=False)["records"].first()
     whole = pd.concat([wide, mean]).rename_axis("shape")
-    whole.insert(
-        0, "records", [f"{n:,.0f}".replace("nan", "") for n in records.reindex(whole.index)]
-    )
+    count = [f"{n:,.0f}".replace("nan", "") for n in records.reindex(whole.index)]
+    whole.insert(0, "records", count)
     return whole.reset_index()
 
 
