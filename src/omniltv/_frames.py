@@ -54,6 +54,14 @@ type Eager = nw.DataFrame[Any]
 type DataType = type[nw.dtypes.DType] | nw.dtypes.DType
 
 
+_ARRAYS: Mapping[DataType, type] = {
+    nw.String: object,
+    nw.Float64: np.float64,
+    nw.Int64: np.int64,
+    nw.Boolean: np.bool_,
+}
+
+
 @dataclass(frozen=True)
 class FrameKind[FrameT]:
     """The kind of frame that a caller uses; makes frames of this kind.
@@ -93,7 +101,8 @@ class FrameKind[FrameT]:
             name: known.get(name, self._text(values)) for name, values in data.items()
         }
         backend = cast("Any", self.eager)
-        return self.native(nw.from_dict(dict(data), cast("Any", schema), backend=backend))
+        plain = _arrays(data, schema) if self.eager.is_pandas() else dict(data)
+        return self.native(nw.from_dict(plain, cast("Any", schema), backend=backend))
 
     def _text(self, values: Sequence[object]) -> DataType | None:
         """Return the type of a column of text; pandas would write a missing value as "None"."""
@@ -121,6 +130,17 @@ class FrameKind[FrameT]:
             series = pd.Series(texts, index=index, name=name, dtype=object)
             return nw.from_native(series, series_only=True)
         return nw.new_series(name, texts.tolist(), nw.String, backend=cast("Any", self.eager))
+
+
+def _arrays(
+    data: Mapping[str, Sequence[object]], schema: Mapping[str, DataType | None]
+) -> dict[str, Any]:
+    """Return columns of known type as arrays, so that pandas need not find out their type."""
+    arrays: dict[str, Any] = {}
+    for name, values in data.items():
+        dtype = _ARRAYS.get(cast("Any", schema[name]))
+        arrays[name] = values if dtype is None else np.array(values, dtype=dtype)
+    return arrays
 
 
 def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrameT]]:

@@ -76,7 +76,8 @@ class ValueComparison:
         known = pairs.known(self.column)
         if not self.slips:
             return _grade([same, known])
-        return _grade([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
+        near = pairs.near(self.column, ~same)
+        return _grade([same, pairs.apply(self.column, _identifier_slips, near) <= 1, known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -203,7 +204,7 @@ class BirthDateComparison:
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
         same = pairs.equal(self.column)
-        near = pairs.apply(self.column, _date_slips, ~same) <= 1
+        near = pairs.apply(self.column, _date_slips, pairs.near(self.column, ~same)) <= 1
         return _grade([same, near, pairs.known(self.column)])
 
     @property
