@@ -1,15 +1,16 @@
 """Time of the steps inside one call, without what inner steps take.
 
-A step is a function of a module, by name. While a clock runs, the name stands for a
-function that counts its time; afterwards it stands for itself again.
+A step is a function of a package, named by the module that defines it. While a clock runs,
+a function that counts the time stands in its place, in every module that has imported it.
 """
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import reduce, wraps
 from importlib import import_module
 
 __all__ = ["Clock"]
@@ -32,18 +33,19 @@ class Clock:
         """Count the time of steps while the block runs.
 
         Args:
-            steps: Name of the step by ``module:function``; functions may share a name.
+            steps: Name of the step by ``module:function`` or ``module:Class.method``; several
+                may share a step. The modules that call them must be loaded.
             rest: Name of what is outside all steps.
         """
-        before = {place: _get(place) for place in steps}
-        for place, step in steps.items():
-            _put(place, self._timed(step, before[place]))
+        timed = [(_get(place), self._timed(step, _get(place))) for place, step in steps.items()]
+        for function, other in timed:
+            _put(function, other)
         try:
             with self._counted(rest):
                 yield
         finally:
-            for place, function in before.items():
-                _put(place, function)
+            for function, other in timed:
+                _put(other, function)
 
     def _timed(self, step: str, function: Callable[..., object]) -> Callable[..., object]:
         @wraps(function)
@@ -68,10 +70,16 @@ class Clock:
 
 def _get(place: str) -> Callable[..., object]:
     module, _, name = place.partition(":")
-    found: Callable[..., object] = getattr(import_module(module), name)
+    found: Callable[..., object] = reduce(getattr, name.split("."), import_module(module))
     return found
 
 
-def _put(place: str, function: Callable[..., object]) -> None:
-    module, _, name = place.partition(":")
-    setattr(import_module(module), name, function)
+def _put(function: Callable[..., object], other: Callable[..., object]) -> None:
+    """Put another function in place of one, wherever its package has it."""
+    package = function.__module__.partition(".")[0]
+    for module in [*sys.modules.values()]:
+        if module.__name__.partition(".")[0] == package:
+            classes = [own for own in vars(module).values() if isinstance(own, type)]
+            for holder in (module, *classes):
+                for own in [own for own, value in vars(holder).items() if value is function]:
+                    setattr(holder, own, other)

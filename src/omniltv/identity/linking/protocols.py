@@ -123,7 +123,6 @@ class Pairs:
         result[wanted] = function(values[first].tolist(), values[second].tolist())[back]
         return result
 
-
     def near(self, column: str, among: Flags) -> NDArray[np.bool_]:
         """Return which of some pairs may be one edit apart, from counts of their characters.
 
