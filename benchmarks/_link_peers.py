@@ -159,7 +159,7 @@ def _small(rules: Sequence[Rule], table: pd.DataFrame) -> list[Rule]:
 
 def _training(rules: Sequence[Rule], table: pd.DataFrame) -> list[Rule]:
     """Return the rules to train on, which leave something else to compare."""
-    if len(table.columns) < 2:
+    if len({*_TUTORIAL, *_CAREFUL} & {*table.columns}) < 2:
         return []
     return [rule for rule in _small(rules, table) if _pairs(rule, table) >= _FEW]
 

@@ -36,6 +36,7 @@ from omniltv.identity.records.normalise import Spelling
 
 OURS = "omniltv"
 THRESHOLDS = (0.5, 0.95)
+CERTAIN = "splink_certain.py"  # for lists with nothing to train on
 PATIENCE = 900.0  # seconds that a peer is given for a shape
 KEYS = ["source", "record_id"]
 MARGIN, OFF, MERGED = 0.005, 0.03, 1.0  # F1 behind the best peer; stated precision; families in %
@@ -51,6 +52,7 @@ class Peer:
 
     Attributes:
         environment: Its requirements are ``peers/ENVIRONMENT.txt``.
+        script: What runs it, in ``peers/``.
         raw: Whether it reads the texts as they are, or our normalised columns.
         settings: Its settings for a table.
         thresholds: Probabilities to link from; the better one counts.
@@ -59,6 +61,7 @@ class Peer:
     environment: str
     raw: bool
     settings: Callable[[pd.DataFrame], _link_peers.Settings]
+    script: str = "linkage.py"
     thresholds: tuple[float, ...] = THRESHOLDS
 
 
@@ -67,6 +70,9 @@ PEERS: Mapping[str, Peer] = {
     "Splink 5, careful": Peer("linkage", raw=False, settings=_link_peers.careful),
     "recordlinkage ECM": Peer(
         "linkage", raw=False, settings=_link_peers.ecm, thresholds=THRESHOLDS[:1]
+    ),
+    "goldenmatch": Peer(
+        "goldenmatch", raw=True, settings=lambda _: {}, script="goldenmatch_zero.py"
     ),
 }
 
@@ -90,10 +96,15 @@ def main() -> int:
             rows += on_shape(name, shape, options.seed, options.peers, reuse=options.reuse)
             print(pd.DataFrame(rows[-1:]).to_string(index=False), file=sys.stderr)
     table = pd.DataFrame(rows)
-    print(where, f1_by_tool(table).to_string(index=False), sep="\n\n", end="\n\n")
+    parts = {
+        "f1": by_tool(table, "F1"),
+        "families": by_tool(table, "families merged %"),
+        "ours": stated(table),
+    }
+    print(where, *(part.to_string(index=False) for part in parts.values()), sep="\n\n")
     if options.markdown:
-        parts = {"f1": f1_by_tool(table), "ours": stated(table), "all": table}
-        shown = {part: _markdown.table(frame) for part, frame in parts.items()}
+        tables = {**parts, "all": table.drop(columns=["stated recall"])}
+        shown = {part: _markdown.table(frame) for part, frame in tables.items()}
         _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **shown})
     return report(
         "linkage_shapes",
@@ -157,12 +168,13 @@ def answered(peer: Peer, table: pd.DataFrame, path: Path, *, reuse: bool) -> Row
             are then those of the earlier run.
     """
     given = {**peer.settings(table), "thresholds": peer.thresholds}
-    kept = KEPT / f"{_hash(given, table)}.json"
+    script = CERTAIN if given.get("train") == [] else peer.script
+    kept = KEPT / f"{_hash(given, table, script)}.json"
     if reuse and kept.exists():
         return cast("Row", json.loads(kept.read_text("utf-8")))
     try:
         given |= {"path": str(path)}
-        found = dict(_peers.run(peer.environment, "linkage.py", given, patience=PATIENCE))
+        found = dict(_peers.run(peer.environment, script, given, patience=PATIENCE))
     except (CalledProcessError, TimeoutExpired) as error:
         return {"note": "stopped" if isinstance(error, TimeoutExpired) else "failed"}
     if reuse:
@@ -171,10 +183,10 @@ def answered(peer: Peer, table: pd.DataFrame, path: Path, *, reuse: bool) -> Row
     return found
 
 
-def _hash(given: Mapping[str, object], table: pd.DataFrame) -> str:
+def _hash(given: Mapping[str, object], table: pd.DataFrame, script: str) -> str:
     values = pd.util.hash_pandas_object(table.astype(str), index=False).to_numpy().tobytes()
-    script = Path(_peers.__file__).parent / "peers" / "linkage.py"
-    parts = (json.dumps(given).encode(), values, script.read_bytes())
+    program = Path(_peers.__file__).parent / "peers" / script
+    parts = (json.dumps(given).encode(), values, program.read_bytes())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
@@ -220,9 +232,10 @@ def families_merged(crosswalk: pd.DataFrame, lists: pd.DataFrame) -> float:
     return 100 * merged / max(int((members > 1).sum()), 1)
 
 
-def f1_by_tool(table: pd.DataFrame) -> pd.DataFrame:
-    """Return F1 by shape and tool, and the means over the shapes that every tool finished."""
-    wide = table.pivot_table("F1", "shape", "tool", sort=False, dropna=False)
+def by_tool(table: pd.DataFrame, figure: str) -> pd.DataFrame:
+    """Return a figure by shape and tool, and its means over the shapes that all tools finished."""
+    wide = table.pivot_table(figure, "shape", "tool", sort=False, dropna=False)
+    wide = wide.reindex(table["shape"].unique()).dropna(how="all")
     mean = wide.dropna().mean().round(DIGITS).rename("mean").to_frame().T
     records = table.groupby("shape", sort=False)["records"].first()
     whole = pd.concat([wide, mean]).rename_axis("shape")
@@ -260,7 +273,7 @@ def targets(table: pd.DataFrame) -> dict[str, bool]:
     shown: dict[str, bool] = {}
     for name, rows in table.groupby("shape", sort=False):
         shown |= shape_targets(str(name), rows)
-    mean = f1_by_tool(table).set_index("shape").loc["mean"].drop("records").astype(float)
+    mean = by_tool(table, "F1").set_index("shape").loc["mean"].drop("records").astype(float)
     own, peers = mean[OURS], mean.drop(OURS)
     if len(peers):
         shown[f"mean F1 {own:.4f}, best peer {peers.max():.4f}"] = own > peers.max()
