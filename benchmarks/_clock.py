@@ -6,12 +6,13 @@ a function that counts the time stands in its place, in every module that has im
 
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce, wraps
 from importlib import import_module
+from typing import Any
 
 __all__ = ["Clock"]
 
@@ -25,8 +26,8 @@ class Clock:
         cpu: Seconds of all cores by step.
     """
 
-    seconds: Counter[str] = field(default_factory=Counter)
-    cpu: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    cpu: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @contextmanager
     def running(self, steps: Mapping[str, str], *, rest: str = "rest") -> Iterator[None]:
@@ -58,19 +59,20 @@ class Clock:
     @contextmanager
     def _counted(self, step: str) -> Iterator[None]:
         """Count the time of a block for a step, and take it from the step around it."""
-        inner = self.seconds.total(), self.cpu.total()
+        inner = sum(self.seconds.values()), sum(self.cpu.values())
         start = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             whole = time.perf_counter() - start[0], time.process_time() - start[1]
-            self.seconds[step] += whole[0] - (self.seconds.total() - inner[0])
-            self.cpu[step] += whole[1] - (self.cpu.total() - inner[1])
+            self.seconds[step] += whole[0] - (sum(self.seconds.values()) - inner[0])
+            self.cpu[step] += whole[1] - (sum(self.cpu.values()) - inner[1])
 
 
 def _get(place: str) -> Callable[..., object]:
     module, _, name = place.partition(":")
-    found: Callable[..., object] = reduce(getattr, name.split("."), import_module(module))
+    loaded: Any = import_module(module)
+    found: Callable[..., object] = reduce(getattr, name.split("."), loaded)
     return found
 
 

@@ -139,7 +139,7 @@ def _comparisons(kinds: Mapping[str, str], table: pd.DataFrame) -> list[tuple[st
     return [(_kind(kind, table[name]), name) for name, kind in kinds.items() if name in table]
 
 
-def _kind(kind: str, values: "pd.Series[object]") -> str:
+def _kind(kind: str, values: "pd.Series[str]") -> str:
     """Return the kind of comparison; dates of eight digits are read as such."""
     if kind != "birth":
         return kind

@@ -276,7 +276,8 @@ def targets(table: pd.DataFrame) -> dict[str, bool]:
     mean = by_tool(table, "F1").set_index("shape").loc["mean"].drop("records").astype(float)
     own, peers = mean[OURS], mean.drop(OURS)
     if len(peers):
-        shown[f"mean F1 {own:.4f}, best peer {peers.max():.4f}"] = own > peers.max()
+        best = float(peers.max())
+        shown[f"mean F1 {own:.4f}, best peer {best:.4f}"] = float(own) > best
     return shown
 
 
