@@ -3,7 +3,8 @@
 Lists of the simulated retailer, in kanji, kana and Latin letters, are stitched from the table in
 memory to the resolution, normalising included; Splink is timed from the same table to clusters.
 Ten thousand records that were held back are then brought into the stored identities by
-`IdentityStore.update`. Each tool and step has a process of its own.
+`IdentityStore.update`. Each tool and step has a process of its own. Where our own time goes is
+counted in another process, step by step.
 
     uv run --group bench python benchmarks/linkage_scale.py [--check] [--markdown PAGE]
 """
@@ -12,7 +13,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CalledProcessError, TimeoutExpired
 from typing import cast
@@ -22,6 +23,7 @@ import _markdown
 import _peers
 import numpy as np
 import pandas as pd
+from _clock import Clock
 from _report import report
 from linkage_quality import PEER, RAW_PEERS, USUAL, texts
 
@@ -47,6 +49,21 @@ THRESHOLD = 0.95
 PATIENCE, AT_LEAST = 4.0, 300.0  # times our own time that the peer is given, and seconds
 SHOWN = {"records": 0, "customers": 0, "seconds": 1, "peak MB": 0, "F1": 3}
 KEYS = ["source", "record_id"]
+INSIDE = {
+    "omniltv.data.checking:check": "check",
+    "omniltv.identity.records.intake:rows_of": "read the columns",
+    "omniltv.identity.records.intake:normalise_records": "normalise",
+    "omniltv.identity.records.intake:mask_shared": "mask shared values",
+    "omniltv.identity.linking.blocking:candidates": "block",
+    "omniltv.identity.linking._chance:sampled": "compare",
+    "omniltv.identity.linking._recordlinkage:grades": "compare",
+    "omniltv.identity.linking.scoring:learn": "learn",
+    "omniltv.identity.linking.scoring:score": "score",
+    "omniltv.identity.customers.clustering:BestFirstClusterer.cluster": "cluster",
+    "omniltv.identity.customers._ids:customer_ids": "ids",
+    "omniltv.identity.customers._cohesion:cohesion": "flag customers to review",
+    "omniltv.identity.stitching.stitch:_resolution": "tables of the result",
+}  # steps of `stitch`, by the function that takes them
 
 
 def main() -> int:
@@ -63,12 +80,13 @@ def main() -> int:
     if options.step:
         return _fresh.answer(STEPS, options.step)
     where = _fresh.surroundings()
-    rows, updates = [], []
+    rows, updates, inside = [], [], {}
     for size in sorted(options.sizes):
         with tempfile.TemporaryDirectory() as folder:
             given = {"folder": folder, "size": size, "late": options.late, "seed": options.seed}
             _fresh.run(__file__, "make", given)
             rows += [ours(folder, engine) for engine in ENGINES]
+            inside[size] = _fresh.run(__file__, "inside", {"folder": folder})
             updates.append({"records": size, **_fresh.run(__file__, "update", {"folder": folder})})
             if not options.skip_peer:
                 own = next(row for row in rows if row["records"] == rows[-1]["records"])
@@ -77,9 +95,11 @@ def main() -> int:
     alike = _fresh.run(__file__, "alike", {"size": max(options.sizes)})
     rows.append({"tool": "omniltv, all records identical", **alike, "done": "yes"})
     table, later = pd.DataFrame(rows).round(SHOWN), pd.DataFrame(updates).round(1)
-    print(f"{where}\n\n{table.to_string(index=False)}\n\n{later.to_string(index=False)}\n")
+    steps = by_step(inside)
+    print(where, *(t.to_string(index=False) for t in (table, steps, later)), sep="\n\n")
     if options.markdown:
-        parts = {"stitched": _markdown.table(table), "updated": _markdown.table(later)}
+        tables = {"stitched": table, "inside": steps, "updated": later}
+        parts = {name: _markdown.table(frame) for name, frame in tables.items()}
         _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **parts})
     figures = {
         f"{column} {row['tool']} {row['records']:.0f}": cast("float", row[column])
@@ -102,6 +122,17 @@ def targets(rows: list[dict[str, object]], updates: list[dict[str, object]]) -> 
         own, peer = seconds["omniltv"], seconds[SPLINK]  # so far, where it did not get done
         shown[f"no slower than raw Splink: {own:.0f} s, {peer:.0f} s"] = own <= peer
     return shown
+
+
+def by_step(inside: Mapping[int, _fresh.Answer]) -> pd.DataFrame:
+    """Return wall-clock and processor seconds by step of `stitch` and number of records."""
+    steps = [*dict.fromkeys(INSIDE.values()), "rest"]
+    table = pd.DataFrame({"step": [*steps, "total"]})
+    for size, found in inside.items():
+        for kind, shown in (("seconds", "s"), ("cpu", "CPU s")):
+            took = [found[f"{kind} {step}"] for step in steps]
+            table[f"{size:,}: {shown}"] = [*took, sum(took)]
+    return table.round(1)
 
 
 def ours(folder: str, engine: str) -> dict[str, object]:
@@ -174,6 +205,18 @@ def link(*, folder: str, engine: str) -> _fresh.Answer:
     return answer
 
 
+def inside_of(*, folder: str) -> _fresh.Answer:
+    """Stitch the lists and count the time of each step."""
+    records = pd.read_parquet(Path(folder, "records.parquet"))
+    stitch(records.head(100))  # what is loaded and compiled once
+    clock = Clock()
+    with clock.running(INSIDE):
+        stitch(records)
+    kinds = {"seconds": clock.seconds, "cpu": clock.cpu}
+    steps = [*dict.fromkeys(INSIDE.values()), "rest"]
+    return {f"{kind} {step}": count[step] for kind, count in kinds.items() for step in steps}
+
+
 def update(*, folder: str) -> _fresh.Answer:
     """Bring the records that were held back into the store."""
     late = pd.read_parquet(Path(folder, "late.parquet"))
@@ -214,7 +257,13 @@ def _timed[Result](work: Callable[[], Result]) -> tuple[Result, float]:
     return work(), time.perf_counter() - start
 
 
-STEPS: dict[str, _fresh.Step] = {"make": make, "link": link, "update": update, "alike": alike}
+STEPS: dict[str, _fresh.Step] = {
+    "make": make,
+    "link": link,
+    "inside": inside_of,
+    "update": update,
+    "alike": alike,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

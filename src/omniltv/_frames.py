@@ -58,6 +58,14 @@ type DataType = type[nw.dtypes.DType] | nw.dtypes.DType
 """A type of column."""
 
 
+_ARRAYS: Mapping[DataType, type] = {
+    nw.String: object,
+    nw.Float64: np.float64,
+    nw.Int64: np.int64,
+    nw.Boolean: np.bool_,
+}
+
+
 @dataclass(frozen=True)
 class FrameKind[FrameT]:
     """The kind of frame that a caller uses; makes frames of this kind.
@@ -102,7 +110,8 @@ class FrameKind[FrameT]:
             name: known.get(name, self._text(values)) for name, values in columns.items()
         }
         backend = cast("Any", self.eager)
-        return self.native(nw.from_dict(columns, cast("Any", schema), backend=backend))
+        plain = _arrays(columns, schema) if self.eager.is_pandas() else columns
+        return self.native(nw.from_dict(plain, cast("Any", schema), backend=backend))
 
     def _numbers(self, data: Mapping[str, Sequence[object]]) -> dict[str, list[int]]:
         """Return the columns of ids that are whole numbers, as numbers."""
@@ -150,6 +159,17 @@ def _whole(texts: Sequence[object]) -> list[int] | None:
         return None
     fits = all(-_LONG <= number < _LONG for number in numbers)
     return numbers if fits and list(map(str, numbers)) == list(texts) else None
+
+
+def _arrays(
+    data: Mapping[str, Sequence[object]], schema: Mapping[str, DataType | None]
+) -> dict[str, Any]:
+    """Return columns of known type as arrays, so that pandas need not find out their type."""
+    arrays: dict[str, Any] = {}
+    for name, values in data.items():
+        dtype = _ARRAYS.get(cast("Any", schema[name]))
+        arrays[name] = values if dtype is None else np.array(values, dtype=dtype)
+    return arrays
 
 
 def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrameT]]:

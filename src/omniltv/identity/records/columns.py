@@ -13,6 +13,8 @@ from omniltv.identity.records._copies import equal_groups
 
 __all__ = ["MISSING", "Column", "RecordKey", "Records"]
 
+_GROUPS = 16  # of characters, by their number
+
 type RecordKey = tuple[str, str]
 """The source of a record and its id there."""
 
@@ -82,6 +84,17 @@ class Column:
             return self.counted
         known = self.codes[self.codes != MISSING]
         return np.bincount(known, minlength=len(self.values)).astype(np.int64)
+
+    @cached_property
+    def characters(self) -> NDArray[np.uint8]:
+        """How many characters of each of 16 groups a value has, of shape (n_values, 16)."""
+        values = self.values.tolist()
+        size = np.fromiter(map(len, values), np.int64, len(values))
+        text = "".join(values).encode("utf-32-le", "surrogatepass")
+        group = np.frombuffer(text, np.uint32) % _GROUPS
+        place = np.repeat(np.arange(len(values)) * _GROUPS, size) + group
+        count = np.bincount(place, minlength=len(values) * _GROUPS)
+        return np.minimum(count, 255).astype(np.uint8).reshape(-1, _GROUPS)
 
     def __repr__(self) -> str:
         return f"Column({len(self.codes):,} records, {len(self.values):,} distinct values)"

@@ -73,7 +73,8 @@ class ValueComparison:
         known = pairs.known(self.column)
         if not self.slips:
             return first_level([same, known])
-        return first_level([same, pairs.apply(self.column, _identifier_slips, ~same) <= 1, known])
+        near = pairs.near(self.column, ~same)
+        return first_level([same, pairs.apply(self.column, _identifier_slips, near) <= 1, known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -205,7 +206,7 @@ class BirthDateComparison:
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
         same = pairs.equal(self.column)
-        near = pairs.apply(self.column, _date_slips, ~same) <= 1
+        near = pairs.apply(self.column, _date_slips, pairs.near(self.column, ~same)) <= 1
         return first_level([same, near, pairs.known(self.column)])
 
     @property
