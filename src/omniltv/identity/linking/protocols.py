@@ -204,6 +204,16 @@ class LinkModel:
     household_share: Floats
     factors: Mapping[str, float] = field(default_factory=dict)
 
+    def matches(self, source: NDArray[np.object_]) -> float:
+        """Return the expected number of pairs of one person among records of these sources."""
+        place = {name: code for code, name in enumerate(self.sources)}
+        names, size = np.unique(source.astype(str), return_counts=True)
+        at = [place.get(name, len(place)) for name in names.tolist()]
+        pairs = np.outer(size, size) / 2.0
+        np.fill_diagonal(pairs, size * (size - 1) / 2)
+        return float((pairs * self.match_share[np.ix_(at, at)]).sum())
+
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoredPairs:

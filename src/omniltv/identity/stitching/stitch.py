@@ -262,7 +262,8 @@ def _summary(
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     joined = found.together
     right_pairs = precision * joined.sum()  # pairs of one customer, linked or not
-    matches = right_pairs + float(pairs.probability[~joined].sum())
+    compared = right_pairs + float(pairs.probability[~joined].sum())
+    matches = max(compared, pairs.model.matches(found.records.source))
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return ResolutionSummary(
         rows=found.intake.n_rows,

@@ -1,0 +1,295 @@
+"""Joint EM of the level probabilities of one person and of one household, over all rules.
+
+The candidate pairs whose pattern is proposed for certain are counted
+(`omniltv.identity.linking._coverage`). Of each pattern, a share belongs to one person (m), one
+household (h) and unrelated people (u, known). The matches that no rule proposes are filled in by
+their expectation under the current estimates, so that a rule informs the comparisons that it does
+not decide, and selection by a rule biases none (EM for incomplete counts: Dempster, Laird and
+Rubin 1977, section 4.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omniltv._arrays import Floats, Levels
+from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
+from omniltv.identity.linking._coverage import Coverage
+from omniltv.identity.linking.protocols import Comparison
+from omniltv.identity.records.columns import MISSING
+
+__all__ = ["Classes", "Counted", "Exposure", "expect", "log_likelihood", "starting"]
+
+_PRIOR_PAIRS = 10.0
+_POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
+_DEFAULT = 20.0  # pairs that the default weighs beside it
+_ATTRIBUTE, _IDENTIFIER = (0.85, 0.1), (0.6, 0.1)  # agreement, and the levels between
+_KIN = 0.005  # of the pairs of one household, twins, and as many namesakes
+_KIN_PAIRS = 400.0
+_TELLING = 0.1
+_ROUNDS = 300
+_CONVERGED = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Probability of each level by comparison in the three classes.
+
+    Attributes:
+        m: For two records of one person; one array of shape (n_levels,) per comparison.
+        household: For two people of one household.
+        u: For unrelated people.
+    """
+
+    m: tuple[Floats, ...]
+    household: tuple[Floats, ...]
+    u: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Distinct patterns that are proposed for certain.
+
+    Attributes:
+        levels: Their levels, shape (n_patterns, n_comparisons).
+        count: Number of pairs.
+        share: Prior shares of the three classes, shape (n_patterns, 3).
+        proposed: Share of such pairs that are proposed, by class, shape (n_patterns, 3).
+    """
+
+    levels: Levels
+    count: Floats
+    share: Floats
+    proposed: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """Expected pairs of a class by which of the decided comparisons are known.
+
+    Attributes:
+        known: Shape (n_masks, n_axes).
+        pairs: Expected pairs of one person and of one household, shape (n_masks, 2).
+        prior: Pairs of each class that are expected before looking.
+        weight: How much that counts, in pairs.
+    """
+
+    known: NDArray[np.bool_]
+    pairs: Floats
+    prior: tuple[float, float]
+    weight: float
+
+
+def starting(
+    comparisons: Sequence[Comparison],
+    u: Sequence[Floats],
+    reachable: Sequence[NDArray[np.bool_]],
+) -> Classes:
+    """Return the starting values, which are kept if there are no data."""
+    m = tuple(
+        spread_levels(c, *(_ATTRIBUTE if c.coincidence else _IDENTIFIER), reachable[k])
+        for k, c in enumerate(comparisons)
+    )
+    shared = [spread_levels(c, 0.6, 0.05, reachable[k]) for k, c in enumerate(comparisons)]
+    h = tuple(
+        shared[k] if not _personal(c) else _kin(m[k], u[k]) for k, c in enumerate(comparisons)
+    )
+    return Classes(m, h, tuple(u))
+
+
+def expect(
+    counted: Counted,
+    coverage: Coverage,
+    exposure: Exposure,
+    comparisons: Sequence[Comparison],
+    start: Classes,
+    reachable: Sequence[NDArray[np.bool_]],
+) -> tuple[Classes, Floats, Floats]:
+    """Return the level probabilities, the factors on the shares, and the expected counts by EM.
+
+    The expected counts of matches, shape (n_patterns,), are those of the counted patterns.
+    """
+    prior = _Prior.of(comparisons, start.u, reachable)
+    classes, factor = start, np.ones(2)
+    missed = _Missed.of(coverage, exposure)
+    weight = np.zeros((len(counted.count), 3))
+    for _ in range(_ROUNDS):
+        weight = counted.count[:, None] * _responsibility(counted, classes, factor)
+        totals, extra = zip(
+            *(
+                missed.counts([levels[k] for k in coverage.axes], column)
+                for column, levels in enumerate((classes.m, classes.household))
+            ),
+            strict=True,
+        )
+        seen = weight[:, :2].sum(axis=0)
+        expected = exposure.pairs.sum(axis=0)
+        wanted = np.array(exposure.prior) / np.maximum(expected, 1e-300)
+        new = (seen + factor * np.array(totals) + exposure.weight) / (
+            expected + exposure.weight / wanted
+        )
+        counts = [
+            _counts(counted, weight[:, column], coverage, extra[column], factor[column], levels)
+            for column, levels in enumerate((classes.m, classes.household))
+        ]
+        updated = prior.posterior(counts[0], counts[1], comparisons, start.u)
+        change = max(
+            np.abs(np.log(new / factor)).max(),
+            *(np.abs(a - b).max() for a, b in zip(updated.m, classes.m, strict=True)),
+            *(np.abs(a - b).max() for a, b in zip(updated.household, classes.household, strict=True)),
+        )
+        classes, factor = updated, new
+        if change < _CONVERGED:
+            break
+    return classes, factor, weight
+
+
+def log_likelihood(levels: Levels, classes: Classes) -> Floats:
+    """Return the log likelihood of patterns in the three classes, shape (n_patterns, 3)."""
+    log = np.zeros((len(levels), 3))
+    for column, tables in enumerate((classes.m, classes.household, classes.u)):
+        for k, table in enumerate(tables):
+            log[:, column] += np.append(np.log(table), 0.0)[levels[:, k]]
+    return log
+
+
+def _responsibility(counted: Counted, classes: Classes, factor: Floats) -> Floats:
+    """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
+    with np.errstate(divide="ignore"):
+        log = log_likelihood(counted.levels, classes) + np.log(counted.share * counted.proposed)
+    log[:, :2] += np.log(factor)
+    log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
+    likelihood = np.exp(log)
+    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _counts(
+    counted: Counted,
+    weight: Floats,
+    coverage: Coverage,
+    extra: Sequence[Floats],
+    factor: float,
+    levels: Sequence[Floats],
+) -> list[Floats]:
+    """Return the expected pairs of one class at each level, proposed or not."""
+    seen = [
+        level_counts(counted.levels[:, k], weight, len(table)) for k, table in enumerate(levels)
+    ]
+    for k, group, total in zip(coverage.axes, coverage.groups, extra, strict=True):
+        inside = np.bincount(group[:-1], weights=levels[k], minlength=len(total))
+        share = levels[k] / np.maximum(inside, 1e-300)[group[:-1]]
+        seen[k] = seen[k] + factor * total[group[:-1]] * share
+    return seen
+
+
+@dataclass(frozen=True, eq=False)
+class _Missed:
+    """Pairs of a class that no rule proposes, by groups of levels."""
+
+    coverage: Coverage
+    exposed: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, coverage: Coverage, exposure: Exposure) -> "_Missed":
+        shape = coverage.missed.shape
+        tables = []
+        for column in range(2):
+            table = np.zeros((2,) * len(shape))
+            np.add.at(table, tuple(exposure.known.T.astype(np.int64)), exposure.pairs[:, column])
+            for axis, length in enumerate(shape):
+                where = np.append(np.ones(length - 1, dtype=np.int64), 0)
+                table = np.take(table, where, axis=axis)
+            tables.append(np.asarray(table * coverage.missed))
+        return cls(coverage, (tables[0], tables[1]))
+
+    def counts(self, levels: Sequence[Floats], column: int) -> tuple[float, list[Floats]]:
+        """Return the number of missed pairs, and theirs by group of each axis."""
+        table = self.exposed[column]
+        for axis, (level, group) in enumerate(zip(levels, self.coverage.groups, strict=True)):
+            grouped = np.append(
+                np.bincount(group[:-1], weights=level, minlength=int(group[-1])), 1.0
+            )
+            table = table * grouped.reshape([-1 if a == axis else 1 for a in range(table.ndim)])
+        by_axis = [
+            table.sum(axis=tuple(a for a in range(table.ndim) if a != axis))
+            for axis in range(table.ndim)
+        ]
+        return float(table.sum()), by_axis
+
+
+@dataclass(frozen=True, eq=False)
+class _Prior:
+    """Prior level probabilities; agreement is shrunk to the mean of the list's comparisons."""
+
+    reachable: Sequence[NDArray[np.bool_]]
+
+    @classmethod
+    def of(
+        cls,
+        comparisons: Sequence[Comparison],
+        u: Sequence[Floats],
+        reachable: Sequence[NDArray[np.bool_]],
+    ) -> "_Prior":
+        return cls(reachable)
+
+    def posterior(
+        self,
+        member: Sequence[Floats],
+        household: Sequence[Floats],
+        comparisons: Sequence[Comparison],
+        u: tuple[Floats, ...],
+    ) -> Classes:
+        """Return the posterior means given the expected counts of both classes."""
+        m = [
+            _mean(_PRIOR_PAIRS * spread_levels(c, *rate, self.reachable[k]) + member[k])
+            for k, (c, rate) in enumerate(
+                zip(comparisons, _pooled(member, comparisons), strict=True)
+            )
+        ]
+        h = []
+        for k, c in enumerate(comparisons):
+            if _personal(c):
+                h.append(_mean(_KIN_PAIRS * _kin(m[k], u[k]) + household[k]))
+            else:
+                default = spread_levels(c, 0.6, 0.05, self.reachable[k])
+                h.append(_mean(_PRIOR_PAIRS * default + household[k]))
+        return Classes(tuple(m), tuple(h), u)
+
+
+def _pooled(
+    counts: Sequence[Floats], comparisons: Sequence[Comparison]
+) -> list[tuple[float, float]]:
+    """Return the prior mean of agreement and of the levels between, from the other comparisons.
+
+    Identifiers, which people change, and attributes are apart.
+    """
+    rates, weight = np.zeros((len(counts), 2)), np.zeros(len(counts))
+    for k, (c, count) in enumerate(zip(comparisons, counts, strict=True)):
+        n = max(float(count.sum()), 1e-300)
+        rates[k] = count[: c.agreement].sum() / n, count[c.agreement : -1].sum() / n
+        weight[k] = min(n, _POOL)
+    kind = np.array([c.coincidence > 0 for c in comparisons])
+    result = []
+    for k in range(len(counts)):
+        others = weight * (kind == kind[k]) * (np.arange(len(counts)) != k)
+        default = np.array(_ATTRIBUTE if kind[k] else _IDENTIFIER)
+        mean = (_DEFAULT * default + others @ rates) / (_DEFAULT + others.sum())
+        result.append((float(mean[0]), float(mean[1])))
+    return result
+
+
+def _personal(comparison: Comparison) -> bool:
+    return not comparison.shared and comparison.coincidence < _TELLING
+
+
+def _kin(m: Floats, u: Floats) -> Floats:
+    """Return the levels of two people of one household: by chance, except for twins and namesakes.
+
+    """
+    return (1 - _KIN) * u + _KIN * m
+
+
+def _mean(counts: Floats) -> Floats:
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
