@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from omniltv._arrays import Floats, Levels
 from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
@@ -23,6 +24,7 @@ from omniltv.identity.records.columns import MISSING
 __all__ = ["Classes", "Counted", "Exposure", "expect", "log_likelihood", "starting"]
 
 _PRIOR_PAIRS = 10.0
+_DIFFERING = 3.0  # differing pairs that the prior of m weighs
 _POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
 _DEFAULT = 20.0  # pairs that the default weighs beside it
 _ATTRIBUTE, _IDENTIFIER = (0.85, 0.1), (0.6, 0.1)  # agreement, and the levels between
@@ -143,6 +145,13 @@ def expect(
         classes, factor = updated, new
         if change < _CONVERGED:
             break
+    captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
+    level = np.exp(log_likelihood(counted.levels, classes))
+    level = level * counted.share * counted.proposed
+    level[:, :2] *= factor
+    fit = float(counted.count @ np.log(level.sum(axis=1)) - captured.sum())
+    density = prior.log_density(classes, counts[0], comparisons)
+    print('FIT', round(fit,1), 'prior', round(density,1), 'captured', captured, 'factor', factor)
     return classes, factor, weight
 
 
@@ -234,6 +243,26 @@ class _Prior:
     ) -> "_Prior":
         return cls(reachable)
 
+    def of_matches(
+        self, member: Sequence[Floats], comparisons: Sequence[Comparison]
+    ) -> list[Floats]:
+        """Return the prior of the levels of one person, in pairs: a few of them differ."""
+        result = []
+        for k, (c, rate) in enumerate(zip(comparisons, _pooled(member, comparisons), strict=True)):
+            level = spread_levels(c, *rate, self.reachable[k])
+            result.append(level * np.clip(_DIFFERING / level[-1], _PRIOR_PAIRS, 30 * _PRIOR_PAIRS))
+        return result
+
+    def log_density(
+        self, classes: Classes, member: Sequence[Floats], comparisons: Sequence[Comparison]
+    ) -> float:
+        """Return the log prior density of the level probabilities of one person."""
+        priors = self.of_matches(member, comparisons)
+        return sum(
+            float(gammaln(a.sum()) - gammaln(a).sum() + (a - 1) @ np.log(m))
+            for a, m in zip((np.maximum(p, 1.0) for p in priors), classes.m, strict=True)
+        )
+
     def posterior(
         self,
         member: Sequence[Floats],
@@ -243,10 +272,8 @@ class _Prior:
     ) -> Classes:
         """Return the posterior means given the expected counts of both classes."""
         m = [
-            _mean(_PRIOR_PAIRS * spread_levels(c, *rate, self.reachable[k]) + member[k])
-            for k, (c, rate) in enumerate(
-                zip(comparisons, _pooled(member, comparisons), strict=True)
-            )
+            _mean(prior + count)
+            for prior, count in zip(self.of_matches(member, comparisons), member, strict=True)
         ]
         h = []
         for k, c in enumerate(comparisons):
@@ -261,20 +288,17 @@ class _Prior:
 def _pooled(
     counts: Sequence[Floats], comparisons: Sequence[Comparison]
 ) -> list[tuple[float, float]]:
-    """Return the prior mean of agreement and of the levels between, from the other comparisons.
-
-    Identifiers, which people change, and attributes are apart.
-    """
+    """Return the prior mean of agreement and of the levels between, from like comparisons."""
     rates, weight = np.zeros((len(counts), 2)), np.zeros(len(counts))
     for k, (c, count) in enumerate(zip(comparisons, counts, strict=True)):
         n = max(float(count.sum()), 1e-300)
         rates[k] = count[: c.agreement].sum() / n, count[c.agreement : -1].sum() / n
         weight[k] = min(n, _POOL)
-    kind = np.array([c.coincidence > 0 for c in comparisons])
+    kind = np.array([f"{type(c).__name__} {c.coincidence > 0}" for c in comparisons])
     result = []
-    for k in range(len(counts)):
+    for k, c in enumerate(comparisons):
         others = weight * (kind == kind[k]) * (np.arange(len(counts)) != k)
-        default = np.array(_ATTRIBUTE if kind[k] else _IDENTIFIER)
+        default = np.array(_ATTRIBUTE if c.coincidence else _IDENTIFIER)
         mean = (_DEFAULT * default + others @ rates) / (_DEFAULT + others.sum())
         result.append((float(mean[0]), float(mean[1])))
     return result
