@@ -24,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
 from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink.internals.exceptions import SplinkException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,21 +59,42 @@ def splink(given: Given) -> Found:
         retain_matching_columns=False,
     )
     linker = Linker(api.register(table), settings, log_level=logging.ERROR)
-    training = linker.training
-    certain: list[Any] = [block_on(*rule) for rule in given["certain"]]
-    training.estimate_probability_two_random_records_match(certain, recall=given["recall"])
-    training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
-    for rule in given["train"]:
-        training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+    untrained = _train(linker, given)
     thresholds = given["thresholds"]
     pairs = linker.inference.predict(threshold_match_probability=min(thresholds))
-    clusters = {}
+    probability = pairs.as_pandas_dataframe()["match_probability"].to_numpy(dtype=float)
+    clusters, stated = {}, {}
     for threshold in thresholds:
         found = linker.clustering.cluster_pairwise_predictions_at_threshold(
             pairs, threshold_match_probability=threshold
         ).as_pandas_dataframe()
         clusters[threshold] = found.sort_values("unique_id")["cluster_id"].astype(int).tolist()
-    return {"clusters": clusters}
+        links = probability[probability >= threshold]
+        stated[threshold] = float(links.mean()) if len(links) else 1.0
+    return {"clusters": clusters, "stated": stated, "untrained": untrained}
+
+
+def _train(linker: Linker, given: Given) -> list[str]:
+    """Train, and return the steps that Splink refused, each with its reason."""
+    training, refused = linker.training, []
+    certain: list[Any] = [block_on(*rule) for rule in given["certain"]]
+    steps: dict[str, Callable[[], object]] = {
+        "prior": lambda: training.estimate_probability_two_random_records_match(
+            certain, recall=given["recall"]
+        ),
+        "u": lambda: training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1),
+    } | {
+        ", ".join(rule): lambda rule=rule: (  # type: ignore[misc]
+            training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+        )
+        for rule in given["train"]
+    }
+    for name, step in steps.items():
+        try:
+            step()
+        except (SplinkException, ValueError) as error:
+            refused.append(f"{name}: {str(error).splitlines()[0]}")
+    return refused
 
 
 def _table(given: Given) -> pd.DataFrame:

@@ -1,0 +1,300 @@
+"""How well are lists of any shape linked, beside Splink 5 and recordlinkage?
+
+A panel of list shapes: public sets whole and with few fields, retailers in several scripts,
+single identifiers, lists with much, little and no overlap, small and large ones. Every tool
+gets the same tables and no label: ours its default settings, the peers settings chosen from
+fields and block sizes, the better of two usual thresholds counted for them. Beside accuracy:
+families merged, and what a tool states about its precision against the truth.
+
+    uv run --group bench python benchmarks/linkage_shapes.py [--check] [--markdown PAGE]
+        [--shapes NAME ...] [--peers NAME ...]
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CalledProcessError, TimeoutExpired
+from typing import cast
+
+import _fresh
+import _link_peers
+import _markdown
+import _peers
+import pandas as pd
+from _report import report
+from _shapes import FAMILIES, SHAPES, TRUTH, Shape
+
+from omniltv.identity import LinkageQuality, LinkSpec, Resolution, linkage_quality, stitch
+from omniltv.identity.records.columns import Records
+from omniltv.identity.records.normalise import Spelling
+
+OURS = "omniltv"
+THRESHOLDS = (0.5, 0.95)
+PATIENCE = 900.0  # seconds that a peer is given for a shape
+KEYS = ["source", "record_id"]
+MARGIN, OFF, MERGED = 0.005, 0.03, 1.0  # F1 behind the best peer; stated precision; families in %
+DIGITS = 4
+KEPT = Path(_peers.__file__).parent / ".peers" / "answers"
+
+type Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another library with a way to use it.
+
+    Attributes:
+        environment: Its requirements are ``peers/ENVIRONMENT.txt``.
+        raw: Whether it reads the texts as they are, or our normalised columns.
+        settings: Its settings for a table.
+        thresholds: Probabilities to link from; the better one counts.
+    """
+
+    environment: str
+    raw: bool
+    settings: Callable[[pd.DataFrame], _link_peers.Settings]
+    thresholds: tuple[float, ...] = THRESHOLDS
+
+
+PEERS: Mapping[str, Peer] = {
+    "Splink 5, tutorial": Peer("linkage", raw=True, settings=_link_peers.tutorial),
+    "Splink 5, careful": Peer("linkage", raw=False, settings=_link_peers.careful),
+    "recordlinkage ECM": Peer(
+        "linkage", raw=False, settings=_link_peers.ecm, thresholds=THRESHOLDS[:1]
+    ),
+}
+
+
+def main() -> int:
+    """Run the benchmark and return its exit code."""
+    parser = argparse.ArgumentParser(description="Record linkage on lists of many shapes.")
+    parser.add_argument(
+        "--shapes", nargs="+", default=[*SHAPES], choices=[*SHAPES, *FAMILIES], metavar="SHAPE"
+    )
+    parser.add_argument("--peers", nargs="*", default=[*PEERS], choices=PEERS, metavar="PEER")
+    parser.add_argument("--reuse", action="store_true", help="keep peers' answers by input")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
+    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
+    options = parser.parse_args()
+    where = _fresh.surroundings()
+    rows: list[Row] = []
+    for name, shape in SHAPES.items():
+        if name in options.shapes or shape.family in options.shapes:
+            rows += on_shape(name, shape, options.seed, options.peers, reuse=options.reuse)
+            print(pd.DataFrame(rows[-1:]).to_string(index=False), file=sys.stderr)
+    table = pd.DataFrame(rows)
+    print(where, f1_by_tool(table).to_string(index=False), sep="\n\n", end="\n\n")
+    if options.markdown:
+        parts = {"f1": f1_by_tool(table), "ours": stated(table), "all": table}
+        shown = {part: _markdown.table(frame) for part, frame in parts.items()}
+        _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **shown})
+    return report(
+        "linkage_shapes",
+        table,
+        figures=figures(table),
+        targets=targets(table),
+        check=options.check,
+    )
+
+
+def on_shape(
+    name: str, shape: Shape, seed: int, peers: Sequence[str], *, reuse: bool = False
+) -> list[Row]:
+    """Return a row per tool on the lists of one shape."""
+    lists = shape.made(seed)
+    given, spec = lists.drop(columns=TRUTH), LinkSpec(spelling=Spelling(phone_region=shape.region))
+    _warm(given)
+    found, seconds = _timed(lambda: stitch(given, spec=spec))
+    rows = [{"shape": name, "records": len(lists), "tool": OURS} | ours(found, lists, seconds)]
+    with tempfile.TemporaryDirectory() as folder:
+        tables = {True: given, False: in_order_given(found.records, given)}
+        for raw, table in tables.items():
+            table.to_parquet(Path(folder, f"{raw}.parquet"))
+        for peer in peers:
+            raw = PEERS[peer].raw
+            row = {"shape": name, "records": len(lists), "tool": peer}
+            path = Path(folder, f"{raw}.parquet")
+            answer = answered(PEERS[peer], tables[raw], path, reuse=reuse)
+            rows.append(row | theirs(answer, lists))
+    return rows
+
+
+def _warm(given: pd.DataFrame) -> None:
+    """Link a few records first: what is imported and compiled once is not part of a time."""
+    stitch(given.head(100))
+
+
+def in_order_given(records: Records, given: pd.DataFrame) -> pd.DataFrame:
+    """Return our normalised columns, with rows as in the lists."""
+    keys = pd.MultiIndex.from_frame(given[KEYS])
+    who = pd.MultiIndex.from_arrays([records.source, records.record_id])
+    normal = _link_peers.normal_table(records).set_index(who)
+    return normal.reindex(keys).reset_index(drop=True)
+
+
+def ours(found: Resolution[pd.DataFrame], lists: pd.DataFrame, seconds: float) -> Row:
+    """Return the figures of our own result."""
+    summary = found.summary()
+    said = {"stated precision": summary.precision, "stated recall": summary.recall}
+    return judged(found.crosswalk, lists) | _rounded(said) | {"seconds": round(seconds, 1)}
+
+
+def answered(peer: Peer, table: pd.DataFrame, path: Path, *, reuse: bool) -> Row:
+    """Return what a peer answers, or the reason why it does not.
+
+    Args:
+        peer: The peer.
+        table: Its input.
+        path: The same as a file.
+        reuse: Whether an answer to the same input and settings is kept and taken again. Times
+            are then those of the earlier run.
+    """
+    given = {**peer.settings(table), "thresholds": peer.thresholds}
+    kept = KEPT / f"{_hash(given, table)}.json"
+    if reuse and kept.exists():
+        return cast("Row", json.loads(kept.read_text("utf-8")))
+    try:
+        given |= {"path": str(path)}
+        found = dict(_peers.run(peer.environment, "linkage.py", given, patience=PATIENCE))
+    except (CalledProcessError, TimeoutExpired) as error:
+        return {"note": "stopped" if isinstance(error, TimeoutExpired) else "failed"}
+    if reuse:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found), "utf-8")
+    return found
+
+
+def _hash(given: Mapping[str, object], table: pd.DataFrame) -> str:
+    values = pd.util.hash_pandas_object(table.astype(str), index=False).to_numpy().tobytes()
+    script = Path(_peers.__file__).parent / "peers" / "linkage.py"
+    parts = (json.dumps(given).encode(), values, script.read_bytes())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def theirs(found: Row, lists: pd.DataFrame) -> Row:
+    """Return the figures of a peer, at the better of its thresholds."""
+    if "clusters" not in found:
+        return found
+    clusters = cast("Mapping[str, Sequence[int]]", found["clusters"])
+    said = cast("Mapping[str, float]", found.get("stated", {}))
+    rows = [
+        judged(lists[KEYS].assign(customer_id=[*map(str, labels)]), lists)
+        | {"threshold": float(threshold)}
+        | _rounded({"stated precision": said[threshold]} if said else {})
+        for threshold, labels in clusters.items()
+    ]
+    best = max(rows, key=lambda row: cast("float", row["F1"]))
+    note = "; ".join(cast("Sequence[str]", found.get("untrained", ())))
+    return best | {"seconds": round(cast("float", found["seconds"]), 1), "note": note}
+
+
+def judged(crosswalk: pd.DataFrame, lists: pd.DataFrame) -> Row:
+    """Return the accuracy of a crosswalk, and the share of families with members merged."""
+    quality = linkage_quality(crosswalk, lists)
+    return _rounded(
+        {
+            "precision": quality.precision,
+            "recall": quality.recall,
+            "F1": quality.f1,
+            "B-cubed F1": _b_cubed(quality),
+            "families merged %": families_merged(crosswalk, lists),
+        }
+    )
+
+
+def families_merged(crosswalk: pd.DataFrame, lists: pd.DataFrame) -> float:
+    """Return the percentage of households of several people that a customer mixes up."""
+    if lists["household_id"].isna().all():
+        return float("nan")
+    both = crosswalk.merge(lists[[*KEYS, *TRUTH]], on=KEYS)
+    members = both.groupby("household_id")["person_id"].nunique()
+    people = both.groupby(["customer_id", "household_id"])["person_id"].nunique()
+    merged = people[people > 1].index.get_level_values("household_id").nunique()
+    return 100 * merged / max(int((members > 1).sum()), 1)
+
+
+def f1_by_tool(table: pd.DataFrame) -> pd.DataFrame:
+    """Return F1 by shape and tool, and the means over the shapes that every tool finished."""
+    wide = table.pivot_table("F1", "shape", "tool", sort=False, dropna=False)
+    mean = wide.dropna().mean().round(DIGITS).rename("mean").to_frame().T
+    records = table.groupby("shape", sort=False)["records"].first()
+    whole = pd.concat([wide, mean]).rename_axis("shape")
+    count = [f"{n:,.0f}".replace("nan", "") for n in records.reindex(whole.index)]
+    whole.insert(0, "records", count)
+    return whole.reset_index()
+
+
+def stated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return our own rows: what is stated beside what is true."""
+    names = [
+        "shape",
+        "stated precision",
+        "precision",
+        "stated recall",
+        "recall",
+        "families merged %",
+        "B-cubed F1",
+        "seconds",
+    ]
+    return table.loc[table["tool"] == OURS, names]
+
+
+def figures(table: pd.DataFrame) -> dict[str, float]:
+    """Return the figures of the JSON line."""
+    return {
+        f"F1 {row['shape']}, {row['tool']}": cast("float", row["F1"])
+        for row in table.to_dict("records")
+        if pd.notna(row["F1"])
+    }
+
+
+def targets(table: pd.DataFrame) -> dict[str, bool]:
+    """Return what was to be shown, and whether it was."""
+    shown: dict[str, bool] = {}
+    for name, rows in table.groupby("shape", sort=False):
+        shown |= shape_targets(str(name), rows)
+    mean = f1_by_tool(table).set_index("shape").loc["mean"].drop("records").astype(float)
+    own, peers = mean[OURS], mean.drop(OURS)
+    if len(peers):
+        shown[f"mean F1 {own:.4f}, best peer {peers.max():.4f}"] = own > peers.max()
+    return shown
+
+
+def shape_targets(name: str, rows: pd.DataFrame) -> dict[str, bool]:
+    """Return the targets of one shape."""
+    own = rows.loc[rows["tool"] == OURS].iloc[0].to_dict()
+    best = rows.loc[rows["tool"] != OURS, "F1"].max()
+    off = own["stated precision"] - own["precision"]
+    merged = own["families merged %"]
+    shown = {f"{name}: stated precision off by {off:+.3f}": abs(off) <= OFF}
+    if pd.notna(best):
+        text = f"{name}: F1 {own['F1']:.4f}, best peer {best:.4f}"
+        shown[text] = own["F1"] >= best - MARGIN
+    if pd.notna(merged):
+        shown[f"{name}: families merged {merged:.2f} %"] = merged < MERGED
+    return shown
+
+
+def _b_cubed(quality: LinkageQuality) -> float:
+    precision, recall = quality.b_cubed_precision, quality.b_cubed_recall
+    return 2 * precision * recall / (precision + recall)
+
+
+def _rounded(figures: Mapping[str, float]) -> Row:
+    return {name: round(float(value), DIGITS) for name, value in figures.items()}
+
+
+def _timed[Result](work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    return work(), time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(main())
