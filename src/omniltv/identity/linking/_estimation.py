@@ -76,12 +76,14 @@ class Exposure:
         pairs: Expected pairs of one person and of one household, shape (n_masks, 2).
         prior: Pairs of each class that are expected before looking.
         weight: How much that counts, in pairs.
+        families: Whether the list has households of several people.
     """
 
     known: NDArray[np.bool_]
     pairs: Floats
     prior: tuple[float, float]
     weight: float
+    families: bool = True
 
 
 def starting(
@@ -108,11 +110,8 @@ def expect(
     comparisons: Sequence[Comparison],
     start: Classes,
     reachable: Sequence[NDArray[np.bool_]],
-) -> tuple[Classes, Floats, Floats]:
-    """Return the level probabilities, the factors on the shares, and the expected counts by EM.
-
-    The expected counts of matches, shape (n_patterns,), are those of the counted patterns.
-    """
+) -> "Fitted":
+    """Return the level probabilities, and the factors on the shares, by EM."""
     prior = _Prior.of(comparisons, start.u, reachable)
     classes, factor = start, np.ones(2)
     missed = _Missed.of(coverage, exposure)
@@ -137,6 +136,8 @@ def expect(
             for column, levels in enumerate((classes.m, classes.household))
         ]
         updated = prior.posterior(counts[0], counts[1], comparisons, start.u)
+        if not exposure.families:
+            new[1] = factor[1]
         change = max(
             np.abs(np.log(new / factor)).max(),
             *(np.abs(a - b).max() for a, b in zip(updated.m, classes.m, strict=True)),
@@ -146,13 +147,36 @@ def expect(
         if change < _CONVERGED:
             break
     captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
-    level = np.exp(log_likelihood(counted.levels, classes))
-    level = level * counted.share * counted.proposed
-    level[:, :2] *= factor
-    fit = float(counted.count @ np.log(level.sum(axis=1)) - captured.sum())
-    density = prior.log_density(classes, counts[0], comparisons)
-    print('FIT', round(fit,1), 'prior', round(density,1), 'captured', captured, 'factor', factor)
-    return classes, factor, weight
+    with np.errstate(divide="ignore"):
+        log = log_likelihood(counted.levels, classes) + np.log(counted.share * counted.proposed)
+    log[:, :2] += np.log(factor)
+    fit = float(counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
+    evidence = fit + prior.log_density(classes, counts[0], comparisons)
+    if exposure.families:
+        seen_levels = sum(
+            int(self_.sum()) - 1
+            for c, self_, count in zip(comparisons, reachable, counts[1], strict=True)
+            if not _personal(c) and count.sum() > 0
+        )
+        evidence -= 0.5 * (1 + seen_levels) * np.log(max(counted.count.sum(), 1.0))
+    return Fitted(classes, factor, weight, evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What EM found.
+
+    Attributes:
+        classes: The level probabilities.
+        factor: Factors on the shares of matches and of household pairs.
+        weight: Expected pairs of each class by counted pattern, shape (n_patterns, 3).
+        evidence: Log posterior with a penalty for parameters (BIC), to compare models.
+    """
+
+    classes: Classes
+    factor: Floats
+    weight: Floats
+    evidence: float
 
 
 def log_likelihood(levels: Levels, classes: Classes) -> Floats:

@@ -21,7 +21,7 @@ would be certain given the fields of the two sources.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,7 @@ _PRIOR_RELATIVES = 0.05  # pairs of one household per record, likewise
 _PRIOR_SEEN = 1.0  # pairs that what is expected weighs
 _PRIOR_CELL = 3.0  # pairs that the share of all sources weighs in two of them
 _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
+_NONE = 1e-9  # share of household pairs relative to matches if there are no households
 _ROUNDS = 4
 _SHARE_ROUNDS = 20
 
@@ -87,13 +88,12 @@ def learn(
         found, vectors, rules, blind=chance.at_random[0], u=u, n_records=len(records)
     )
     learner = _Learner.of(code.astype(np.int64), cells, found, vectors, chance, coverage)
-    classes = starting(comparisons, u, reachable)
-    match, household = learner.expected()
-    for _ in range(_ROUNDS):
-        classes, match, household = learner.step(classes, match, household, reachable)
-        u = strangers(chance, len(records), learner.unrelated(classes, match, household))
-        classes = Classes(classes.m, classes.household, u)
-    match, household = learner.by_source(classes, match, household)
+    state = learner.chosen(starting(comparisons, u, reachable), reachable)
+    for _ in range(_ROUNDS - 1):
+        u = strangers(chance, len(records), learner.unrelated(state))
+        state = learner.step(state.given(u), reachable)
+    match, household = learner.by_source(state)
+    classes = state.classes
     names = [comparison.name for comparison in comparisons]
     m, h, u_by_name = (
         dict(zip(names, levels, strict=True))
@@ -154,25 +154,22 @@ class _Learner:
             masks=known[first],
         )
 
-    def expected(self) -> tuple[Floats, Floats]:
-        """Return the shares to start from: as many household pairs as matches."""
+    def chosen(
+        self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]
+    ) -> "_State":
+        """Return the first estimates, with households if the list shows that there are any."""
         n, possible = len(self.cells.size), max(float(self.cells.possible.sum()), 1.0)
-        per_record = self.cells.size.sum() / possible
-        shares = [
-            np.full((n + 1, n + 1), min(prior * per_record, _MOST_SHARE))
-            for prior in (_PRIOR_DUPLICATES, _PRIOR_DUPLICATES)
+        share = min(_PRIOR_DUPLICATES * self.cells.size.sum() / possible, _MOST_SHARE)
+        match = np.full((n + 1, n + 1), share)
+        models = [
+            self.step(_State(classes, match, match * (1.0 if families else _NONE), families), reachable)
+            for families in (True, False)
         ]
-        return shares[0], shares[1]
+        return max(models, key=lambda state: state.evidence)
 
-    def step(
-        self,
-        classes: Classes,
-        match: Floats,
-        household: Floats,
-        reachable: Sequence[NDArray[np.bool_]],
-    ) -> tuple[Classes, Floats, Floats]:
+    def step(self, state: "_State", reachable: Sequence[NDArray[np.bool_]]) -> "_State":
         """Return better estimates of the level probabilities and of the shares."""
-        share = self._shares(self.cell, match, household)
+        share = self._shares(self.cell, state)
         of_pattern = np.bincount(self.pattern, weights=self.count, minlength=len(self.levels))
         mean = np.column_stack(
             [
@@ -187,41 +184,40 @@ class _Learner:
         size = float(self.cells.size.sum())
         exposure = Exposure(
             self.masks,
-            self._exposed(match, household),
+            self._exposed(state),
             (_PRIOR_DUPLICATES * size, _PRIOR_RELATIVES * size),
             _PRIOR_SEEN,
+            state.families,
         )
-        classes, factor, _ = expect(
-            counted, self.coverage, exposure, self.vectors.comparisons, classes, reachable
+        fitted = expect(
+            counted, self.coverage, exposure, self.vectors.comparisons, state.classes, reachable
         )
         match, household = (
             np.minimum(share * by, _MOST_SHARE)
-            for share, by in zip((match, household), factor.tolist(), strict=True)
+            for share, by in zip((state.match, state.household), fitted.factor.tolist(), strict=True)
         )
-        return classes, match, household
+        return _State(fitted.classes, match, household, state.families, fitted.evidence)
 
-    def unrelated(self, classes: Classes, match: Floats, household: Floats) -> Floats:
+    def unrelated(self, state: "_State") -> Floats:
         """Return the probability that each sampled pair is of unrelated people."""
         vectors = self.chance.vectors
         distinct, pattern = vectors.patterns
-        share = np.array(
-            [match[-1, -1], household[-1, -1], 1 - match[-1, -1] - household[-1, -1]]
-        )
-        log = log_likelihood(distinct.levels, classes) + np.log(share)
+        last = self._shares(np.array([-1]), state)[0]
+        log = log_likelihood(distinct.levels, state.classes) + np.log(last)
         weight = np.exp(log[:, 2] - np.logaddexp.reduce(log, axis=1))
         return np.asarray(weight[pattern])
 
-    def _shares(self, cell: NDArray[np.int64], match: Floats, household: Floats) -> Floats:
+    def _shares(self, cell: NDArray[np.int64], state: "_State") -> Floats:
         """Return the prior shares of the three classes by cell."""
-        m, h = (table[:-1, :-1].ravel()[cell] for table in (match, household))
+        m, h = (table[:-1, :-1].ravel()[cell] for table in (state.match, state.household))
         return np.column_stack([m, h, 1 - m - h])
 
-    def _exposed(self, match: Floats, household: Floats) -> Floats:
+    def _exposed(self, state: "_State") -> Floats:
         """Return the expected pairs of each class by mask, shape (n_masks, 2)."""
         n_cells = len(self.cells.possible)
         drawn = np.bincount(self.drawn, minlength=n_cells)
         each = (self.cells.possible / np.maximum(drawn, 1))[self.drawn]
-        share = self._shares(self.drawn, match, household)
+        share = self._shares(self.drawn, state)
         return np.column_stack(
             [
                 np.bincount(self.mask, weights=each * share[:, c], minlength=len(self.masks))
@@ -229,28 +225,28 @@ class _Learner:
             ]
         )
 
-    def by_source(
-        self, classes: Classes, match: Floats, household: Floats
-    ) -> tuple[Floats, Floats]:
+    def by_source(self, state: "_State") -> tuple[Floats, Floats]:
         """Return the shares of matches and of household pairs, by the two sources of a pair."""
         own, chance = self.coverage.of(self.levels)
-        proposed = np.column_stack([own, own, chance])
-        log = log_likelihood(self.levels, classes) + np.log(np.maximum(proposed, 1e-300))
-        log, shows = log[self.pattern], self._would_show(classes)
+        log = log_likelihood(self.levels, state.classes)
+        log += np.log(np.maximum(np.column_stack([own, own, chance]), 1e-300))
+        log, shows = log[self.pattern], self._would_show(state.classes)
         for _ in range(_SHARE_ROUNDS):
-            odds = log + np.log(self._shares(self.cell, match, household))
+            odds = log + np.log(self._shares(self.cell, state))
             weight = self.count[:, None] * np.exp(
                 odds - np.logaddexp.reduce(odds, axis=1)[:, None]
             )
-            new = [
+            match, household = (
                 self.cells.share(self.cell, weight[:, c], self.drawn, shows[self.mask, c], prior)
                 for c, prior in enumerate((_PRIOR_DUPLICATES, _PRIOR_RELATIVES))
-            ]
-            change = np.abs(np.log(new[0] / match)).max()
-            match, household = new[0], new[1]
+            )
+            change = np.abs(np.log(match / state.match)).max()
+            state = replace(
+                state, match=match, household=household if state.families else state.household
+            )
             if change < 1e-4:
                 break
-        return match, household
+        return state.match, state.household
 
     def _would_show(self, classes: Classes) -> Floats:
         """Return the share of pairs that are proposed for certain, by mask and class."""
@@ -277,6 +273,21 @@ def score(
         model=model,
     )
     return reweighted(scored, model)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """The estimates so far; ``families`` is whether there are households of several people."""
+
+    classes: Classes
+    match: Floats
+    household: Floats
+    families: bool
+    evidence: float = 0.0
+
+    def given(self, u: tuple[Floats, ...]) -> "_State":
+        """Return the estimates with another u."""
+        return replace(self, classes=Classes(self.classes.m, self.classes.household, u))
 
 
 @dataclass(frozen=True, eq=False)
