@@ -204,5 +204,9 @@ def _by_chance(
     pairs = n_records * (n_records - 1) / 2 * float(known.mean() if len(known) else 0.0)
     table = np.array([pairs])
     for k in decides:
-        table = np.multiply.outer(table, np.append(u[k], 0.0))
+        # Records of one person may still be in u: a stated coincidence that is rarer counts.
+        c = blind.comparisons[k]
+        rarer = min(1.0, c.coincidence / max(float(u[k][: c.agreement].sum()), 1e-300))
+        level = np.where(np.arange(len(u[k])) < c.agreement, u[k] * rarer, u[k])
+        table = np.multiply.outer(table, np.append(level, 0.0))
     return table.ravel()

@@ -9,7 +9,7 @@ Rubin 1977, section 4.2).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy.special import gammaln
 from omniltv._arrays import Floats, Levels
 from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
 from omniltv.identity.linking._coverage import Coverage
+from omniltv.identity.linking._dependence import Dependence, log_ratio
 from omniltv.identity.linking.protocols import Comparison
 from omniltv.identity.records.columns import MISSING
 
@@ -43,11 +44,13 @@ class Classes:
         m: For two records of one person; one array of shape (n_levels,) per comparison.
         household: For two people of one household.
         u: For unrelated people.
+        together: Comparisons that depend on each other among unrelated people.
     """
 
     m: tuple[Floats, ...]
     household: tuple[Floats, ...]
     u: tuple[Floats, ...]
+    together: Dependence = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +120,9 @@ def expect(
     missed = _Missed.of(coverage, exposure)
     weight = np.zeros((len(counted.count), 3))
     for _ in range(_ROUNDS):
-        weight = counted.count[:, None] * _responsibility(counted, classes, factor)
+        weight = counted.count[:, None] * _responsibility(
+            counted, classes, factor, comparisons
+        )
         totals, extra = zip(
             *(
                 missed.counts([levels[k] for k in coverage.axes], column)
@@ -135,7 +140,7 @@ def expect(
             _counts(counted, weight[:, column], coverage, extra[column], factor[column], levels)
             for column, levels in enumerate((classes.m, classes.household))
         ]
-        updated = prior.posterior(counts[0], counts[1], comparisons, start.u)
+        updated = prior.posterior(counts[0], counts[1], comparisons, start)
         if not exposure.families:
             new[1] = factor[1]
         change = max(
@@ -148,7 +153,7 @@ def expect(
             break
     captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
     with np.errstate(divide="ignore"):
-        log = log_likelihood(counted.levels, classes) + np.log(counted.share * counted.proposed)
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(counted.share * counted.proposed)
     log[:, :2] += np.log(factor)
     fit = float(counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
     evidence = fit + prior.log_density(classes, counts[0], comparisons)
@@ -179,19 +184,24 @@ class Fitted:
     evidence: float
 
 
-def log_likelihood(levels: Levels, classes: Classes) -> Floats:
+def log_likelihood(
+    levels: Levels, classes: Classes, comparisons: Sequence[Comparison]
+) -> Floats:
     """Return the log likelihood of patterns in the three classes, shape (n_patterns, 3)."""
     log = np.zeros((len(levels), 3))
     for column, tables in enumerate((classes.m, classes.household, classes.u)):
         for k, table in enumerate(tables):
             log[:, column] += np.append(np.log(table), 0.0)[levels[:, k]]
+    log[:, 1:] += log_ratio(levels, comparisons, classes.together)[:, None]
     return log
 
 
-def _responsibility(counted: Counted, classes: Classes, factor: Floats) -> Floats:
+def _responsibility(
+    counted: Counted, classes: Classes, factor: Floats, comparisons: Sequence[Comparison]
+) -> Floats:
     """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
     with np.errstate(divide="ignore"):
-        log = log_likelihood(counted.levels, classes) + np.log(counted.share * counted.proposed)
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(counted.share * counted.proposed)
     log[:, :2] += np.log(factor)
     log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
     likelihood = np.exp(log)
@@ -292,21 +302,21 @@ class _Prior:
         member: Sequence[Floats],
         household: Sequence[Floats],
         comparisons: Sequence[Comparison],
-        u: tuple[Floats, ...],
+        before: Classes,
     ) -> Classes:
         """Return the posterior means given the expected counts of both classes."""
         m = [
             _mean(prior + count)
             for prior, count in zip(self.of_matches(member, comparisons), member, strict=True)
         ]
-        h = []
+        h, u = [], before.u
         for k, c in enumerate(comparisons):
             if _personal(c):
                 h.append(_mean(_KIN_PAIRS * _kin(m[k], u[k]) + household[k]))
             else:
                 default = spread_levels(c, 0.6, 0.05, self.reachable[k])
                 h.append(_mean(_PRIOR_PAIRS * default + household[k]))
-        return Classes(tuple(m), tuple(h), u)
+        return replace(before, m=tuple(m), household=tuple(h))
 
 
 def _pooled(

@@ -31,6 +31,7 @@ from omniltv._arrays import Floats
 from omniltv.identity.linking._chance import SampledComparisons, strangers
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, reachable_levels
 from omniltv.identity.linking._coverage import Coverage, covered
+from omniltv.identity.linking._dependence import Dependence, dependence
 from omniltv.identity.linking._estimation import (
     Classes,
     Counted,
@@ -90,8 +91,10 @@ def learn(
     learner = _Learner.of(code.astype(np.int64), cells, found, vectors, chance, coverage)
     state = learner.chosen(starting(comparisons, u, reachable), reachable)
     for _ in range(_ROUNDS - 1):
-        u = strangers(chance, len(records), learner.unrelated(state))
-        state = learner.step(state.given(u), reachable)
+        unrelated = learner.unrelated(state)
+        u = strangers(chance, len(records), unrelated)
+        together = dependence(chance.vectors, unrelated, u)
+        state = learner.step(state.given(u, together), reachable)
     match, household = learner.by_source(state)
     classes = state.classes
     names = [comparison.name for comparison in comparisons]
@@ -99,7 +102,10 @@ def learn(
         dict(zip(names, levels, strict=True))
         for levels in (classes.m, classes.household, classes.u)
     )
-    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household)
+    together = {(names[k], names[on]): ratio for (k, on), ratio in classes.together.items()}
+    return LinkModel(
+        m, h, u_by_name, tuple(sources.tolist()), match, household, together=together
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +209,7 @@ class _Learner:
         vectors = self.chance.vectors
         distinct, pattern = vectors.patterns
         last = self._shares(np.array([-1]), state)[0]
-        log = log_likelihood(distinct.levels, state.classes) + np.log(last)
+        log = log_likelihood(distinct.levels, state.classes, vectors.comparisons) + np.log(last)
         weight = np.exp(log[:, 2] - np.logaddexp.reduce(log, axis=1))
         return np.asarray(weight[pattern])
 
@@ -228,7 +234,7 @@ class _Learner:
     def by_source(self, state: "_State") -> tuple[Floats, Floats]:
         """Return the shares of matches and of household pairs, by the two sources of a pair."""
         own, chance = self.coverage.of(self.levels)
-        log = log_likelihood(self.levels, state.classes)
+        log = log_likelihood(self.levels, state.classes, self.vectors.comparisons)
         log += np.log(np.maximum(np.column_stack([own, own, chance]), 1e-300))
         log, shows = log[self.pattern], self._would_show(state.classes)
         for _ in range(_SHARE_ROUNDS):
@@ -285,9 +291,9 @@ class _State:
     families: bool
     evidence: float = 0.0
 
-    def given(self, u: tuple[Floats, ...]) -> "_State":
+    def given(self, u: tuple[Floats, ...], together: Dependence) -> "_State":
         """Return the estimates with another u."""
-        return replace(self, classes=Classes(self.classes.m, self.classes.household, u))
+        return replace(self, classes=replace(self.classes, u=u, together=together))
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,11 +359,15 @@ def _evidence(
     strangers = 1 - match - at_home
     household = np.log2(at_home / strangers)
     bits = {"prior": np.log2(match / strangers)}
+    agree = dict(zip((c.name for c in vectors.comparisons), vectors.agree().T, strict=True))
     for k, comparison in enumerate(vectors.comparisons):
         levels, name = vectors.levels[:, k], comparison.name
         m, h, u = (np.log2(table[name]) for table in (model.m, model.household, model.u))
         common = _commonness(records, found, comparison, levels)
         bits[name] = _by_level(m - u, levels) - common
+        for (this, on), ratio in model.together.items():
+            if this == name:
+                bits[name] -= _by_level(np.log2(ratio), levels) * agree[on]
         if comparison.shared:
             household += _by_level(h - u, levels) - common
         else:  # chance agrees as often in a common value; twins and namesakes are beside it

@@ -261,7 +261,7 @@ def _summary(
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     joined = found.together
-    right_pairs = precision * joined.sum()  # pairs of one customer, linked or not
+    right_pairs = precision * float(having @ (sizes * (sizes - 1) / 2))  # linked or not
     compared = right_pairs + float(pairs.probability[~joined].sum())
     matches = max(compared, pairs.model.matches(found.records.source))
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
