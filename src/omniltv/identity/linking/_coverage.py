@@ -22,7 +22,7 @@ from omniltv.identity.records.columns import MISSING
 __all__ = ["Coverage", "covered"]
 
 
-_CERTAIN = 0.9  # share of the pairs of a pattern that a rule proposes, at least
+_CERTAIN = 0.6  # share of the pairs of a pattern that a rule proposes, at least
 _OWN = 1e-3  # weight of pairs that only the rule itself proposed
 _FEWER = 0.5  # of the pairs that are expected by chance, a rule proposes at least this share
 _MOST_CELLS = 200_000

@@ -257,10 +257,12 @@ def _summary(
     pairs = found.pairs
     probability = pairs.probability[links]
     right = float(probability.sum())
-    precision = right / len(links) if len(links) else 1.0
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     joined = found.together
+    # Of the pairs of one customer, those are less sure that are no link themselves.
+    inside = pairs.probability[joined]
+    precision = float(inside.mean()) if len(inside) else 1.0
     right_pairs = precision * float(having @ (sizes * (sizes - 1) / 2))  # linked or not
     compared = right_pairs + float(pairs.probability[~joined].sum())
     matches = max(compared, pairs.model.matches(found.records.source))
