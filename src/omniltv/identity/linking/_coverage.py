@@ -83,8 +83,10 @@ class Coverage:
     def missed(self) -> Floats:
         """Share of matches that are not proposed, by group of levels; one axis per comparison."""
         shape = tuple(int(group.max()) + 1 for group in self.groups)
+        if not shape:
+            return np.ones(())
         place = np.unravel_index(np.arange(int(np.prod(shape))), shape)
-        levels = np.full((len(place[0]) if place else 1, len(self.n_levels)), MISSING, dtype=np.int8)
+        levels = np.full((len(place[0]), len(self.n_levels)), MISSING, dtype=np.int8)
         for k, group, at in zip(self.axes, self.groups, place, strict=True):
             first = np.unique(group, return_index=True)[1]
             levels[:, k] = np.where(at == group[-1], MISSING, first[at])

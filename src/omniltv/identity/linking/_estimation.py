@@ -29,8 +29,8 @@ _DIFFERING = 3.0  # differing pairs that the prior of m weighs
 _POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
 _DEFAULT = 20.0  # pairs that the default weighs beside it
 _ATTRIBUTE, _IDENTIFIER = (0.85, 0.1), (0.6, 0.1)  # agreement, and the levels between
-_KIN = 0.005  # of the pairs of one household, twins, and as many namesakes
 _KIN_PAIRS = 400.0
+_TWINS, _NAMESAKES = 0.02, 0.003  # of the pairs of one household
 _TELLING = 0.1
 _ROUNDS = 300
 _CONVERGED = 1e-4
@@ -101,7 +101,7 @@ def starting(
     )
     shared = [spread_levels(c, 0.6, 0.05, reachable[k]) for k, c in enumerate(comparisons)]
     h = tuple(
-        shared[k] if not _personal(c) else _kin(m[k], u[k]) for k, c in enumerate(comparisons)
+        shared[k] if not _personal(c) else _kin(c, m[k], u[k]) for k, c in enumerate(comparisons)
     )
     return Classes(m, h, tuple(u))
 
@@ -132,10 +132,9 @@ def expect(
         )
         seen = weight[:, :2].sum(axis=0)
         expected = exposure.pairs.sum(axis=0)
-        wanted = np.array(exposure.prior) / np.maximum(expected, 1e-300)
-        new = (seen + factor * np.array(totals) + exposure.weight) / (
-            expected + exposure.weight / wanted
-        )
+        whole = expected * (1 + exposure.weight / np.array(exposure.prior))
+        filled = seen + factor * np.array(totals) + exposure.weight
+        new = np.where(expected > 0, filled / np.maximum(whole, 1e-300), 1.0)
         counts = [
             _counts(counted, weight[:, column], coverage, extra[column], factor[column], levels)
             for column, levels in enumerate((classes.m, classes.household))
@@ -239,8 +238,9 @@ class _Missed:
         shape = coverage.missed.shape
         tables = []
         for column in range(2):
-            table = np.zeros((2,) * len(shape))
-            np.add.at(table, tuple(exposure.known.T.astype(np.int64)), exposure.pairs[:, column])
+            place = exposure.known.astype(np.int64) @ (1 << np.arange(len(shape))[::-1])
+            pairs = np.bincount(place, exposure.pairs[:, column], minlength=2 ** len(shape))
+            table = pairs.reshape((2,) * len(shape))
             for axis, length in enumerate(shape):
                 where = np.append(np.ones(length - 1, dtype=np.int64), 0)
                 table = np.take(table, where, axis=axis)
@@ -312,7 +312,9 @@ class _Prior:
         h, u = [], before.u
         for k, c in enumerate(comparisons):
             if _personal(c):
-                h.append(_mean(_KIN_PAIRS * _kin(m[k], u[k]) + household[k]))
+                # Names in families are learnt; how many twins there are, few lists could show.
+                learnt = household[k] * any(c.frequency)
+                h.append(_mean(_KIN_PAIRS * _kin(c, m[k], u[k]) + learnt))
             else:
                 default = spread_levels(c, 0.6, 0.05, self.reachable[k])
                 h.append(_mean(_PRIOR_PAIRS * default + household[k]))
@@ -342,11 +344,14 @@ def _personal(comparison: Comparison) -> bool:
     return not comparison.shared and comparison.coincidence < _TELLING
 
 
-def _kin(m: Floats, u: Floats) -> Floats:
-    """Return the levels of two people of one household: by chance, except for twins and namesakes.
+def _kin(comparison: Comparison, m: Floats, u: Floats) -> Floats:
+    """Return the levels of two people of one household in a personal field.
 
+    They agree by chance, except for twins (birth date) and for parents and children of one name,
+    who agree as one person does.
     """
-    return (1 - _KIN) * u + _KIN * m
+    share = _NAMESAKES if any(comparison.frequency) else _TWINS
+    return (1 - share) * u + share * m
 
 
 def _mean(counts: Floats) -> Floats:
