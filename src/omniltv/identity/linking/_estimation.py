@@ -132,7 +132,7 @@ def expect(
         )
         seen = weight[:, :2].sum(axis=0)
         expected = exposure.pairs.sum(axis=0)
-        whole = expected * (1 + exposure.weight / np.array(exposure.prior))
+        whole = expected * (1 + exposure.weight / np.maximum(exposure.prior, 1e-12))
         filled = seen + factor * np.array(totals) + exposure.weight
         new = np.where(expected > 0, filled / np.maximum(whole, 1e-300), 1.0)
         counts = [

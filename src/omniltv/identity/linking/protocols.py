@@ -188,7 +188,7 @@ class LinkModel:
         household_share: Share of pairs that are two people of one household, in the same form.
         factors: Weight of each kind of evidence by name; 1 if it is not given.
         together: How much likelier each level of a comparison is among unrelated people who
-            agree in another comparison, by the names of both; 1 if it is not given.
+            agree in another comparison, by the names of the two; 1 if it is not given.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -205,7 +205,7 @@ class LinkModel:
     match_share: Floats
     household_share: Floats
     factors: Mapping[str, float] = field(default_factory=dict)
-    together: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
+    together: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
 
     def matches(self, source: NDArray[np.object_]) -> float:
         """Return the expected number of pairs of one person among records of these sources."""

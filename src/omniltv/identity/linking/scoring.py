@@ -59,6 +59,7 @@ _PRIOR_SEEN = 1.0  # pairs that what is expected weighs
 _PRIOR_CELL = 1.0  # pairs that the share of all sources weighs in two of them
 _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
 _NONE = 1e-9  # share of household pairs relative to matches if there are no households
+_FEW = 50  # pairs, too few to show that there are no households
 _ROUNDS = 4
 _SHARE_ROUNDS = 20
 
@@ -102,7 +103,9 @@ def learn(
         dict(zip(names, levels, strict=True))
         for levels in (classes.m, classes.household, classes.u)
     )
-    together = {(names[k], names[on]): ratio for (k, on), ratio in classes.together.items()}
+    together: dict[str, dict[str, Floats]] = {}
+    for (k, on), ratio in classes.together.items():
+        together.setdefault(names[k], {})[names[on]] = ratio
     return LinkModel(
         m, h, u_by_name, tuple(sources.tolist()), match, household, together=together
     )
@@ -163,13 +166,13 @@ class _Learner:
     def chosen(
         self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]
     ) -> "_State":
-        """Return the first estimates, with households if the list shows that there are any."""
+        """Return the first estimates, without households if the list shows that there are none."""
         n, possible = len(self.cells.size), max(float(self.cells.possible.sum()), 1.0)
         share = min(_PRIOR_DUPLICATES * self.cells.size.sum() / possible, _MOST_SHARE)
         match = np.full((n + 1, n + 1), share)
         models = [
             self.step(_State(classes, match, match * (1.0 if families else _NONE), families), reachable)
-            for families in (True, False)
+            for families in ((True, False) if self.count.sum() >= _FEW else (True,))
         ]
         return max(models, key=lambda state: state.evidence)
 
@@ -365,9 +368,8 @@ def _evidence(
         m, h, u = (np.log2(table[name]) for table in (model.m, model.household, model.u))
         common = _commonness(records, found, comparison, levels)
         bits[name] = _by_level(m - u, levels) - common
-        for (this, on), ratio in model.together.items():
-            if this == name:
-                bits[name] -= _by_level(np.log2(ratio), levels) * agree[on]
+        for on, ratio in model.together.get(name, {}).items():
+            bits[name] -= _by_level(np.log2(ratio), levels) * agree[on]
         if comparison.shared:
             household += _by_level(h - u, levels) - common
         else:  # chance agrees as often in a common value; twins and namesakes are beside it

@@ -67,6 +67,7 @@ class _StateHeader(BaseModel):
     match_share: list[list[float]]
     household_share: list[list[float]]
     factors: dict[str, float]
+    together: dict[str, dict[str, list[float]]]
 
 
 def dump(state: IdentityState, spec: LinkSpec) -> Saved:
@@ -85,6 +86,10 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
         match_share=model.match_share.tolist(),
         household_share=model.household_share.tolist(),
         factors=dict(model.factors),
+        together={
+            name: {on: ratio.tolist() for on, ratio in of.items()}
+            for name, of in model.together.items()
+        },
     )
     tables = {
         "records": _records_table(state),
@@ -263,4 +268,8 @@ def _model(header: _StateHeader) -> LinkModel:
         for levels in (header.m, header.household, header.u)
     )
     match, household = np.array(header.match_share), np.array(header.household_share)
-    return LinkModel(m, h, u, header.sources, match, household, header.factors)
+    together = {
+        name: {on: np.array(ratio) for on, ratio in of.items()}
+        for name, of in header.together.items()
+    }
+    return LinkModel(m, h, u, header.sources, match, household, header.factors, together)
