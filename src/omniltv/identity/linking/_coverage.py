@@ -187,7 +187,10 @@ def _rule(
     floor = _FEWER * strangers * expected - 5 * np.sqrt(expected)
     # Values that are missing do not make a rule propose.
     has_all = np.all(
-        [at < length - 1 for at, length in zip(np.unravel_index(np.arange(size), shape), shape, strict=True)],
+        [
+            at < length - 1
+            for at, length in zip(np.unravel_index(np.arange(size), shape), shape, strict=True)
+        ],
         axis=0,
     )
     certain = (share >= _CERTAIN) & (seen >= floor) & has_all

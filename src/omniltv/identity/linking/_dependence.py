@@ -27,9 +27,7 @@ _CLEAR = 6.0  # standard deviations of the difference
 _SHRINK = 20.0  # pairs that independence weighs
 
 
-def dependence(
-    sampled: ComparisonVectors, unrelated: Floats, u: Sequence[Floats]
-) -> Dependence:
+def dependence(sampled: ComparisonVectors, unrelated: Floats, u: Sequence[Floats]) -> Dependence:
     """Return the clear dependences among sampled pairs.
 
     Args:
@@ -52,9 +50,7 @@ def dependence(
     return result
 
 
-def log_ratio(
-    levels: Levels, comparisons: Sequence[Comparison], found: Dependence
-) -> Floats:
+def log_ratio(levels: Levels, comparisons: Sequence[Comparison], found: Dependence) -> Floats:
     """Return the log of how much likelier patterns are among unrelated people, shape (n_pairs,)."""
     result = np.zeros(len(levels))
     for (k, on), ratio in found.items():

@@ -120,9 +120,7 @@ def expect(
     missed = _Missed.of(coverage, exposure)
     weight = np.zeros((len(counted.count), 3))
     for _ in range(_ROUNDS):
-        weight = counted.count[:, None] * _responsibility(
-            counted, classes, factor, comparisons
-        )
+        weight = counted.count[:, None] * _responsibility(counted, classes, factor, comparisons)
         totals, extra = zip(
             *(
                 missed.counts([levels[k] for k in coverage.axes], column)
@@ -145,14 +143,19 @@ def expect(
         change = max(
             np.abs(np.log(new / factor)).max(),
             *(np.abs(a - b).max() for a, b in zip(updated.m, classes.m, strict=True)),
-            *(np.abs(a - b).max() for a, b in zip(updated.household, classes.household, strict=True)),
+            *(
+                np.abs(a - b).max()
+                for a, b in zip(updated.household, classes.household, strict=True)
+            ),
         )
         classes, factor = updated, new
         if change < _CONVERGED:
             break
     captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
     with np.errstate(divide="ignore"):
-        log = log_likelihood(counted.levels, classes, comparisons) + np.log(counted.share * counted.proposed)
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(
+            counted.share * counted.proposed
+        )
     log[:, :2] += np.log(factor)
     fit = float(counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
     evidence = fit + prior.log_density(classes, counts[0], comparisons)
@@ -183,9 +186,7 @@ class Fitted:
     evidence: float
 
 
-def log_likelihood(
-    levels: Levels, classes: Classes, comparisons: Sequence[Comparison]
-) -> Floats:
+def log_likelihood(levels: Levels, classes: Classes, comparisons: Sequence[Comparison]) -> Floats:
     """Return the log likelihood of patterns in the three classes, shape (n_patterns, 3)."""
     log = np.zeros((len(levels), 3))
     for column, tables in enumerate((classes.m, classes.household, classes.u)):
@@ -200,7 +201,9 @@ def _responsibility(
 ) -> Floats:
     """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
     with np.errstate(divide="ignore"):
-        log = log_likelihood(counted.levels, classes, comparisons) + np.log(counted.share * counted.proposed)
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(
+            counted.share * counted.proposed
+        )
     log[:, :2] += np.log(factor)
     log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
     likelihood = np.exp(log)

@@ -217,7 +217,6 @@ class LinkModel:
         return float((pairs * self.match_share[np.ix_(at, at)]).sum())
 
 
-
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoredPairs:
     """Candidate pairs with the evidence that they are one person.

@@ -106,9 +106,7 @@ def learn(
     together: dict[str, dict[str, Floats]] = {}
     for (k, on), ratio in classes.together.items():
         together.setdefault(names[k], {})[names[on]] = ratio
-    return LinkModel(
-        m, h, u_by_name, tuple(sources.tolist()), match, household, together=together
-    )
+    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household, together=together)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,15 +161,16 @@ class _Learner:
             masks=known[first],
         )
 
-    def chosen(
-        self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]
-    ) -> "_State":
+    def chosen(self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]) -> "_State":
         """Return the first estimates, without households if the list shows that there are none."""
         n, possible = len(self.cells.size), max(float(self.cells.possible.sum()), 1.0)
-        share = min(_PRIOR_DUPLICATES * self.cells.size.sum() / possible, _MOST_SHARE)
+        records = max(float(self.cells.size.sum()), 1.0)
+        share = min(_PRIOR_DUPLICATES * records / possible, _MOST_SHARE)
         match = np.full((n + 1, n + 1), share)
         models = [
-            self.step(_State(classes, match, match * (1.0 if families else _NONE), families), reachable)
+            self.step(
+                _State(classes, match, match * (1.0 if families else _NONE), families), reachable
+            )
             for families in ((True, False) if self.count.sum() >= _FEW else (True,))
         ]
         return max(models, key=lambda state: state.evidence)
@@ -180,16 +179,19 @@ class _Learner:
         """Return better estimates of the level probabilities and of the shares."""
         share = self._shares(self.cell, state)
         of_pattern = np.bincount(self.pattern, weights=self.count, minlength=len(self.levels))
-        mean = np.column_stack(
-            [
-                np.bincount(self.pattern, weights=self.count * share[:, c], minlength=len(self.levels))
-                for c in range(3)
-            ]
-        ) / of_pattern[:, None]
-        own, chance = self.coverage.of(self.levels)
-        counted = Counted(
-            self.levels, of_pattern, mean, np.column_stack([own, own, chance])
+        mean = (
+            np.column_stack(
+                [
+                    np.bincount(
+                        self.pattern, weights=self.count * share[:, c], minlength=len(self.levels)
+                    )
+                    for c in range(3)
+                ]
+            )
+            / of_pattern[:, None]
         )
+        own, chance = self.coverage.of(self.levels)
+        counted = Counted(self.levels, of_pattern, mean, np.column_stack([own, own, chance]))
         size = float(self.cells.size.sum())
         exposure = Exposure(
             self.masks,
@@ -203,7 +205,9 @@ class _Learner:
         )
         match, household = (
             np.minimum(share * by, _MOST_SHARE)
-            for share, by in zip((state.match, state.household), fitted.factor.tolist(), strict=True)
+            for share, by in zip(
+                (state.match, state.household), fitted.factor.tolist(), strict=True
+            )
         )
         return _State(fitted.classes, match, household, state.families, fitted.evidence)
 
@@ -211,7 +215,8 @@ class _Learner:
         """Return the probability that each sampled pair is of unrelated people."""
         vectors = self.chance.vectors
         distinct, pattern = vectors.patterns
-        last = self._shares(np.array([-1]), state)[0]
+        match, household = state.match[-1, -1], state.household[-1, -1]
+        last = np.array([match, household, 1 - match - household])
         log = log_likelihood(distinct.levels, state.classes, vectors.comparisons) + np.log(last)
         weight = np.exp(log[:, 2] - np.logaddexp.reduce(log, axis=1))
         return np.asarray(weight[pattern])
@@ -242,9 +247,7 @@ class _Learner:
         log, shows = log[self.pattern], self._would_show(state.classes)
         for _ in range(_SHARE_ROUNDS):
             odds = log + np.log(self._shares(self.cell, state))
-            weight = self.count[:, None] * np.exp(
-                odds - np.logaddexp.reduce(odds, axis=1)[:, None]
-            )
+            weight = self.count[:, None] * np.exp(odds - np.logaddexp.reduce(odds, axis=1)[:, None])
             match, household = (
                 self.cells.share(self.cell, weight[:, c], self.drawn, shows[self.mask, c], prior)
                 for c, prior in enumerate((_PRIOR_DUPLICATES, _PRIOR_RELATIVES))
