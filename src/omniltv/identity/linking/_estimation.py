@@ -20,7 +20,6 @@ from omniltv.identity.linking._comparison_vectors import level_counts, spread_le
 from omniltv.identity.linking._coverage import Coverage
 from omniltv.identity.linking._dependence import Dependence, log_ratio
 from omniltv.identity.linking.protocols import Comparison
-from omniltv.identity.records.columns import MISSING
 
 __all__ = ["Classes", "Counted", "Exposure", "expect", "log_likelihood", "starting"]
 
@@ -115,7 +114,7 @@ def expect(
     reachable: Sequence[NDArray[np.bool_]],
 ) -> "Fitted":
     """Return the level probabilities, and the factors on the shares, by EM."""
-    prior = _Prior.of(comparisons, start.u, reachable)
+    prior = _Prior(reachable)
     classes, factor = start, np.ones(2)
     missed = _Missed.of(coverage, exposure)
     weight = np.zeros((len(counted.count), 3))
@@ -270,15 +269,6 @@ class _Prior:
     """Prior level probabilities; agreement is shrunk to the mean of the list's comparisons."""
 
     reachable: Sequence[NDArray[np.bool_]]
-
-    @classmethod
-    def of(
-        cls,
-        comparisons: Sequence[Comparison],
-        u: Sequence[Floats],
-        reachable: Sequence[NDArray[np.bool_]],
-    ) -> "_Prior":
-        return cls(reachable)
 
     def of_matches(
         self, member: Sequence[Floats], comparisons: Sequence[Comparison]

@@ -59,6 +59,7 @@ _PRIOR_SEEN = 1.0  # pairs that what is expected weighs
 _PRIOR_CELL = 1.0  # pairs that the share of all sources weighs in two of them
 _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
 _NONE = 1e-9  # share of household pairs relative to matches if there are no households
+_DOUBT = 10.0  # log odds by which a list has to speak against households
 _FEW = 50  # pairs, too few to show that there are no households
 _ROUNDS = 4
 _SHARE_ROUNDS = 20
@@ -173,7 +174,7 @@ class _Learner:
             )
             for families in ((True, False) if self.count.sum() >= _FEW else (True,))
         ]
-        return max(models, key=lambda state: state.evidence)
+        return max(models, key=lambda state: state.evidence + _DOUBT * state.families)
 
     def step(self, state: "_State", reachable: Sequence[NDArray[np.bool_]]) -> "_State":
         """Return better estimates of the level probabilities and of the shares."""
