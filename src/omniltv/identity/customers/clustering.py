@@ -23,9 +23,10 @@ class BestFirstClusterer:
 
     A link joins two clusters if together they have at most one record of each unique
     source, and if the total evidence of all compared pairs between them is for one person.
-    A record without a given name therefore cannot join a husband and his wife. Manual
-    decisions come first and override unique sources. A record that a decision separates from
-    another is placed last, so the others stay together without it.
+    If the threshold of `LinkSpec` is below 0.5, evidence counts from the weakest link instead
+    of even odds. A record without a given name therefore cannot join a husband and his wife.
+    Manual decisions come first and override unique sources. A record that a decision separates
+    from another is placed last, so the others stay together without it.
 
     Examples:
         >>> import pandas as pd
@@ -49,12 +50,15 @@ class BestFirstClusterer:
         left, right = pairs.candidates.left, pairs.candidates.right
         component = components(left[links], right[links], n_records)
         inside = np.flatnonzero(component[left] == component[right])
-        contested = _contested(component, component[left[inside]], pairs.weight[inside], unique)
+        # Links below even odds are wanted: evidence counts from the weakest of them.
+        bar = min(0.0, np.nextafter(pairs.weight[links].min(initial=0.0), -np.inf))
+        excess = pairs.weight - bar
+        contested = _contested(component, component[left[inside]], excess[inside], unique)
         # A component without contrary evidence is one customer.
         open_ = inside[contested[component[left[inside]]]]
         if not len(open_):
             return component
-        weight = pairs.weight[open_]
+        weight = excess[open_]
         weight = np.where(abs(weight) < DECIDED / 2, np.clip(weight, -_CLIP, _CLIP), weight)
         rows = np.flatnonzero(contested[component])
         place = np.full(n_records, MISSING, dtype=np.int64)

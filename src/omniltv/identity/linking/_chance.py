@@ -108,10 +108,16 @@ def sampled(records: Records, comparisons: Sequence[Comparison], *, seed: int) -
     return SampledPairs(left, right, wanted, strata)
 
 
-def strangers(chance: SampledComparisons, n_records: int) -> tuple[Floats, ...]:
-    """Return the level probabilities of strangers by comparison.
+def strangers(
+    chance: SampledComparisons, n_records: int, unrelated: Floats | None = None
+) -> tuple[Floats, ...]:
+    """Return the level probabilities of unrelated people by comparison.
 
-    Pairs that have an identifier in common are none.
+    Args:
+        chance: The sampled pairs.
+        n_records: Number of records.
+        unrelated: Probability that each sampled pair is of unrelated people. If None, pairs that
+            agree in an identifier are not, and pairs that differ in another personal value are.
     """
     vectors, blind = chance.vectors, chance.sample.blind
     comparisons = vectors.comparisons
@@ -122,9 +128,9 @@ def strangers(chance: SampledComparisons, n_records: int) -> tuple[Floats, ...]:
         stated = comparison.coincidence or _STRAY / max(n_records, 2)
         prior = spread_levels(comparison, stated, stated)
         if _is_seldom(comparison):
-            seen = _stratified(chance, k, apart)
+            seen = _stratified(chance, k, apart, unrelated)
         else:
-            counted = apart[:blind].astype(np.float64)
+            counted = apart[:blind].astype(np.float64) if unrelated is None else unrelated[:blind]
             seen = level_counts(vectors.levels[:blind, k], counted, len(prior))
         level = (_PRIOR * prior + seen) / (_PRIOR + seen.sum())
         if identifier[k]:
@@ -133,7 +139,9 @@ def strangers(chance: SampledComparisons, n_records: int) -> tuple[Floats, ...]:
     return tuple(result)
 
 
-def _stratified(chance: SampledComparisons, k: int, apart: Flags) -> Floats:
+def _stratified(
+    chance: SampledComparisons, k: int, apart: Flags, unrelated: Floats | None
+) -> Floats:
     """Return the levels among pairs at random, as those drawn say where they have it in common."""
     sample, levels = chance.sample, chance.vectors.levels[:, k]
     comparison = chance.vectors.comparisons[k]
@@ -141,7 +149,8 @@ def _stratified(chance: SampledComparisons, k: int, apart: Flags) -> Floats:
     nothing = Stratum(slice(0, 0), 0.0, np.zeros(sample.blind, dtype=np.bool_))
     stratum = sample.strata.get(comparison.name, nothing)
     rows = stratum.rows
-    counted = _surely(chance, k, apart, rows).astype(np.float64)
+    surely = _surely(chance, k, apart, rows) if unrelated is None else unrelated
+    counted = surely.astype(np.float64)
     other = level_counts(levels[blind], counted[blind] * ~stratum.same, n)
     common = level_counts(levels[rows], counted[rows], n)
     each = sample.blind * stratum.share / max(rows.stop - rows.start, 1)
@@ -166,7 +175,7 @@ def _surely(chance: SampledComparisons, k: int, apart: Flags, drawn: slice) -> F
 
 
 def _is_seldom(comparison: Comparison) -> bool:
-    return not comparison.shared and 0 < comparison.coincidence < _SELDOM
+    return 0 < comparison.coincidence < _SELDOM
 
 
 def _alike(column: Column, rng: np.random.Generator) -> tuple[Codes, Codes]:

@@ -11,9 +11,10 @@ from omniltv._arrays import Codes, Floats
 from omniltv.identity.linking.protocols import Comparison, Pairs
 from omniltv.identity.records.columns import MISSING, Records
 
-__all__ = ["ComparisonVectors", "compared", "level_counts", "spread_levels"]
+__all__ = ["ComparisonVectors", "compared", "level_counts", "reachable_levels", "spread_levels"]
 
 _CHUNK = 500_000  # pairs whose codes are in memory at once
+_NEVER = 1e-6  # probability of a level that does not occur, relative to its neighbours
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +65,37 @@ def level_counts(levels: NDArray[np.int8], weight: Floats, n_levels: int) -> Flo
     return np.bincount(levels[known], weights=weight[known], minlength=n_levels)
 
 
-def spread_levels(comparison: Comparison, agree: float, between: float) -> Floats:
-    """Return level probabilities: agreement, the levels between, and the rest for the last."""
+def spread_levels(
+    comparison: Comparison,
+    agree: float,
+    between: float,
+    reachable: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Return level probabilities: agreement, the levels between, and the rest for the last.
+
+    A level that is not reachable has a tiny probability; its share goes to its neighbours.
+    """
     n, k = len(comparison.levels), comparison.agreement
-    middle = n - k - 1
-    first = agree * np.exp2(-np.arange(k)) / np.exp2(-np.arange(k)).sum()
-    inner = np.full(middle, between / max(middle, 1))
-    return np.concatenate([first, inner, [1 - first.sum() - inner.sum()]])
+    possible = np.ones(n, dtype=np.bool_) if reachable is None else reachable
+    halves = np.exp2(-np.arange(n, dtype=np.float64))
+    first, inner = _share(halves[:k], possible[:k]), _share(np.ones(n - k - 1), possible[k:-1])
+    middle = between if possible[k:-1].any() else between * _NEVER
+    rest = 1 - agree - middle if n - k > 1 else 1 - agree
+    level = np.concatenate([agree * first, middle * inner, [rest]])
+    return np.asarray(level / level.sum(), dtype=np.float64)
+
+
+def _share(weight: Floats, possible: NDArray[np.bool_]) -> Floats:
+    """Return weights that sum to 1, tiny where not possible (unless nothing is)."""
+    kept = weight * np.where(possible, 1.0, _NEVER) if possible.any() else weight
+    return np.asarray(kept / kept.sum() if len(kept) else kept, dtype=np.float64)
+
+
+def reachable_levels(*graded: ComparisonVectors) -> tuple[NDArray[np.bool_], ...]:
+    """Return which levels occur at all, by comparison; each array of shape (n_levels,)."""
+    return tuple(
+        np.any(
+            [np.isin(np.arange(len(c.levels)), np.unique(v.levels[:, k])) for v in graded], axis=0
+        )
+        for k, c in enumerate(graded[0].comparisons)
+    )

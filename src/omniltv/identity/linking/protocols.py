@@ -207,6 +207,8 @@ class LinkModel:
             column are for any other source. Shape (n_sources + 1, n_sources + 1), symmetric.
         household_share: Share of pairs that are two people of one household, in the same form.
         factors: Weight of each kind of evidence by name; 1 if it is not given.
+        together: How much likelier each level of a comparison is among unrelated people who
+            agree in another comparison, by the names of the two; 1 if it is not given.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -223,6 +225,16 @@ class LinkModel:
     match_share: Floats
     household_share: Floats
     factors: Mapping[str, float] = field(default_factory=dict)
+    together: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+
+    def matches(self, source: NDArray[np.object_]) -> float:
+        """Return the expected number of pairs of one person among records of these sources."""
+        place = {name: code for code, name in enumerate(self.sources)}
+        names, size = np.unique(source.astype(str), return_counts=True)
+        at = [place.get(name, len(place)) for name in names.tolist()]
+        pairs = np.outer(size, size) / 2.0
+        np.fill_diagonal(pairs, size * (size - 1) / 2)
+        return float((pairs * self.match_share[np.ix_(at, at)]).sum())
 
 
 def _nobody() -> Codes:

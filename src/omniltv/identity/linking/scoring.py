@@ -21,17 +21,24 @@ would be certain given the fields of the two sources.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Floats
 from omniltv.identity.linking._chance import SampledComparisons, strangers
-from omniltv.identity.linking._comparison_vectors import (
-    ComparisonVectors,
-    level_counts,
-    spread_levels,
+from omniltv.identity.linking._comparison_vectors import ComparisonVectors, reachable_levels
+from omniltv.identity.linking._coverage import Coverage, covered
+from omniltv.identity.linking._dependence import Dependence, dependence
+from omniltv.identity.linking._estimation import (
+    Classes,
+    Counted,
+    Exposure,
+    expect,
+    log_likelihood,
+    starting,
 )
 from omniltv.identity.linking._refinement import reweighted
 from omniltv.identity.linking.protocols import (
@@ -43,40 +50,19 @@ from omniltv.identity.linking.protocols import (
 )
 from omniltv.identity.records.columns import MISSING, Records
 
-__all__ = ["Classes", "learn", "score", "train"]
+__all__ = ["learn", "score"]
 
 
-_PRIOR_PAIRS = 20.0  # what the default m and h weigh against the data
 _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
-_PRIOR_RELATIVES = 0.005  # pairs of one household per record, likewise
-_PRIOR_SEEN = 3.0  # certain pairs that what is expected weighs overall, and that in two sources
-_RARE = 0.1  # agreement less common than this says something about a person
-_ENOUGH = 0.2  # share of matches beyond doubt that a rule needs to be worth learning from
+_PRIOR_RELATIVES = 0.05  # pairs of one household per record, likewise
+_PRIOR_SEEN = 1.0  # pairs that what is expected weighs
+_PRIOR_CELL = 1.0  # pairs that the share of all sources weighs in two of them
 _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one household
-_ROUNDS = 100
-_HOUSEHOLD_ROUNDS = 10
-_CONVERGED = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Classes:
-    """Probability of each level by comparison in the three classes.
-
-    Attributes:
-        m: For two records of one person; one array of shape (n_levels,) per comparison.
-        household: For two people of one household.
-        u: For unrelated people.
-
-    Examples:
-        >>> rare, equal = (np.array([0.01, 0.99]),), (np.array([0.9, 0.1]),)
-        >>> given_name = Classes(m=equal, household=rare, u=rare)  # a family shares no given name
-        >>> float(np.log2(given_name.m[0][0] / given_name.u[0][0]).round(1))  # bits for agreement
-        6.5
-    """
-
-    m: tuple[Floats, ...]
-    household: tuple[Floats, ...]
-    u: tuple[Floats, ...]
+_NONE = 1e-9  # share of household pairs relative to matches if there are no households
+_DOUBT = 10.0  # log odds by which a list has to speak against households
+_FEW = 50  # pairs, too few to show that there are no households
+_ROUNDS = 4
+_SHARE_ROUNDS = 20
 
 
 def learn(
@@ -98,7 +84,7 @@ def learn(
 
     Examples:
         >>> from omniltv.identity.linking._chance import sampled
-        >>> from omniltv.identity.linking._recordlinkage import grades
+        >>> from omniltv.identity.linking._comparison_vectors import compared
         >>> from omniltv.identity.linking.blocking import KeyBlocker, candidates
         >>> from omniltv.identity.linking.comparisons import ValueComparison
         >>> from omniltv.identity.records.columns import Column
@@ -111,7 +97,7 @@ def learn(
         >>> found = candidates(records, rules, max_block=9)
         >>> sample = sampled(records, comparisons, seed=1)
         >>> levels, drawn = (
-        ...     grades(records, pairs.left, pairs.right, comparisons) for pairs in (found, sample)
+        ...     compared(records, pairs.left, pairs.right, comparisons) for pairs in (found, sample)
         ... )
         >>> vectors = ComparisonVectors(comparisons, levels)
         >>> chance = SampledComparisons(sample, ComparisonVectors(comparisons, drawn))
@@ -119,16 +105,194 @@ def learn(
         >>> bool(model.m["name"][0] > model.u["name"][0])
         True
     """
-    u = strangers(chance, len(records))
-    classes = train(vectors, found.proposed, u, rules)
+    comparisons = vectors.comparisons
+    reachable = reachable_levels(vectors, chance.vectors)
     sources, code = np.unique(records.source.astype(str), return_inverse=True)
-    match, household = _priors(code.astype(np.int64), found, vectors, chance, classes)
-    names = [comparison.name for comparison in vectors.comparisons]
+    cells = _Cells(np.bincount(code))
+    u = strangers(chance, len(records))
+    coverage = covered(
+        found, vectors, rules, blind=chance.at_random[0], u=u, n_records=len(records)
+    )
+    learner = _Learner.of(code.astype(np.int64), cells, found, vectors, chance, coverage)
+    state = learner.chosen(starting(comparisons, u, reachable), reachable)
+    for _ in range(_ROUNDS - 1):
+        unrelated = learner.unrelated(state)
+        u = strangers(chance, len(records), unrelated)
+        together = dependence(chance.vectors, unrelated, u)
+        state = learner.step(state.given(u, together), reachable)
+    match, household = learner.by_source(state)
+    classes = state.classes
+    names = [comparison.name for comparison in comparisons]
     m, h, u_by_name = (
         dict(zip(names, levels, strict=True))
         for levels in (classes.m, classes.household, classes.u)
     )
-    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household)
+    dependent: dict[str, dict[str, Floats]] = {}
+    for (k, on), ratio in classes.together.items():
+        dependent.setdefault(names[k], {})[names[on]] = ratio
+    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household, together=dependent)
+
+
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """What is counted, and what the estimates are updated from."""
+
+    cells: "_Cells"
+    coverage: Coverage
+    vectors: ComparisonVectors
+    chance: SampledComparisons
+    levels: NDArray[np.int8]  # of the counted patterns
+    pattern: NDArray[np.int64]  # of each group of pairs
+    cell: NDArray[np.int64]  # of sources, likewise
+    count: Floats  # pairs of it
+    drawn: NDArray[np.int64]  # cell of each random pair
+    mask: NDArray[np.int64]  # of each random pair
+    masks: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        code: NDArray[np.int64],
+        cells: "_Cells",
+        found: Candidates,
+        vectors: ComparisonVectors,
+        chance: SampledComparisons,
+        coverage: Coverage,
+    ) -> "_Learner":
+        distinct, pattern = vectors.patterns
+        counted = coverage.of(distinct.levels)[0] > 0
+        number = np.cumsum(counted) - 1
+        kept = counted[pattern]
+        cell = cells.of(code, found.left[kept], found.right[kept])
+        n_cells = len(cells.size) ** 2
+        group, count = np.unique(number[pattern[kept]] * n_cells + cell, return_counts=True)
+        at, where = np.divmod(group, n_cells)
+        blind, (left, right) = chance.at_random
+        known = blind.levels[:, list(coverage.axes)] != MISSING
+        bits = known @ (1 << np.arange(known.shape[1]))
+        _, first, mask = np.unique(bits, return_index=True, return_inverse=True)
+        return cls(
+            cells=cells,
+            coverage=coverage,
+            vectors=vectors,
+            chance=chance,
+            levels=distinct.levels[counted],
+            pattern=at,
+            cell=where,
+            count=count.astype(np.float64),
+            drawn=cells.of(code, left, right),
+            mask=mask,
+            masks=known[first],
+        )
+
+    def chosen(self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]) -> "_State":
+        """Return the first estimates, without households if the list shows that there are none."""
+        n, possible = len(self.cells.size), max(float(self.cells.possible.sum()), 1.0)
+        records = max(float(self.cells.size.sum()), 1.0)
+        share = min(_PRIOR_DUPLICATES * records / possible, _MOST_SHARE)
+        match = np.full((n + 1, n + 1), share)
+        models = [
+            self.step(
+                _State(classes, match, match * (1.0 if families else _NONE), families), reachable
+            )
+            for families in ((True, False) if self.count.sum() >= _FEW else (True,))
+        ]
+        return max(models, key=lambda state: state.evidence + _DOUBT * state.families)
+
+    def step(self, state: "_State", reachable: Sequence[NDArray[np.bool_]]) -> "_State":
+        """Return better estimates of the level probabilities and of the shares."""
+        share = self._shares(self.cell, state)
+        of_pattern = np.bincount(self.pattern, weights=self.count, minlength=len(self.levels))
+        mean = (
+            np.column_stack(
+                [
+                    np.bincount(
+                        self.pattern, weights=self.count * share[:, c], minlength=len(self.levels)
+                    )
+                    for c in range(3)
+                ]
+            )
+            / of_pattern[:, None]
+        )
+        own, chance = self.coverage.of(self.levels)
+        counted = Counted(self.levels, of_pattern, mean, np.column_stack([own, own, chance]))
+        size = float(self.cells.size.sum())
+        exposure = Exposure(
+            self.masks,
+            self._exposed(state),
+            (_PRIOR_DUPLICATES * size, _PRIOR_RELATIVES * size),
+            _PRIOR_SEEN,
+            state.families,
+        )
+        fitted = expect(
+            counted, self.coverage, exposure, self.vectors.comparisons, state.classes, reachable
+        )
+        match, household = (
+            np.minimum(share * by, _MOST_SHARE)
+            for share, by in zip(
+                (state.match, state.household), fitted.factor.tolist(), strict=True
+            )
+        )
+        return _State(fitted.classes, match, household, state.families, fitted.evidence)
+
+    def unrelated(self, state: "_State") -> Floats:
+        """Return the probability that each sampled pair is of unrelated people."""
+        vectors = self.chance.vectors
+        distinct, pattern = vectors.patterns
+        match, household = state.match[-1, -1], state.household[-1, -1]
+        last = np.array([match, household, 1 - match - household])
+        log = log_likelihood(distinct.levels, state.classes, vectors.comparisons) + np.log(last)
+        weight = np.exp(log[:, 2] - np.logaddexp.reduce(log, axis=1))
+        return np.asarray(weight[pattern])
+
+    def _shares(self, cell: NDArray[np.int64], state: "_State") -> Floats:
+        """Return the prior shares of the three classes by cell."""
+        m, h = (table[:-1, :-1].ravel()[cell] for table in (state.match, state.household))
+        return np.column_stack([m, h, 1 - m - h])
+
+    def _exposed(self, state: "_State") -> Floats:
+        """Return the expected pairs of each class by mask, shape (n_masks, 2)."""
+        n_cells = len(self.cells.possible)
+        drawn = np.bincount(self.drawn, minlength=n_cells)
+        each = (self.cells.possible / np.maximum(drawn, 1))[self.drawn]
+        share = self._shares(self.drawn, state)
+        return np.column_stack(
+            [
+                np.bincount(self.mask, weights=each * share[:, c], minlength=len(self.masks))
+                for c in range(2)
+            ]
+        )
+
+    def by_source(self, state: "_State") -> tuple[Floats, Floats]:
+        """Return the shares of matches and of household pairs, by the two sources of a pair."""
+        own, chance = self.coverage.of(self.levels)
+        log = log_likelihood(self.levels, state.classes, self.vectors.comparisons)
+        log += np.log(np.maximum(np.column_stack([own, own, chance]), 1e-300))
+        log, shows = log[self.pattern], self._would_show(state.classes)
+        for _ in range(_SHARE_ROUNDS):
+            odds = log + np.log(self._shares(self.cell, state))
+            weight = self.count[:, None] * np.exp(odds - np.logaddexp.reduce(odds, axis=1)[:, None])
+            match, household = (
+                self.cells.share(self.cell, weight[:, c], self.drawn, shows[self.mask, c], prior)
+                for c, prior in enumerate((_PRIOR_DUPLICATES, _PRIOR_RELATIVES))
+            )
+            change = np.abs(np.log(match / state.match)).max()
+            state = replace(
+                state, match=match, household=household if state.families else state.household
+            )
+            if change < 1e-4:
+                break
+        return state.match, state.household
+
+    def _would_show(self, classes: Classes) -> Floats:
+        """Return the share of pairs that are proposed for certain, by mask and class."""
+        result = np.ones((len(self.masks), 2))
+        for row, known in enumerate(self.masks):
+            for column, levels in enumerate((classes.m, classes.household)):
+                result[row, column] -= self.coverage.missing(
+                    [levels[k] for k in self.coverage.axes], known
+                )
+        return result
 
 
 def score(
@@ -163,173 +327,19 @@ def score(
     return reweighted(scored, model)
 
 
-def train(
-    vectors: ComparisonVectors,
-    proposed: NDArray[np.bool_],
-    u: tuple[Floats, ...],
-    rules: Sequence[Blocker],
-) -> Classes:
-    """Return the level probabilities estimated by EM, rule by rule.
+@dataclass(frozen=True, eq=False)
+class _State:
+    """The estimates so far; ``families`` is whether there are households of several people."""
 
-    Args:
-        vectors: Levels of the candidate pairs.
-        proposed: Which rule proposed which pair, shape (n_pairs, n_rules).
-        u: Level probabilities of unrelated people.
-        rules: The blockers, in the order of ``proposed``.
+    classes: Classes
+    match: Floats
+    household: Floats
+    families: bool
+    evidence: float = 0.0
 
-    Examples:
-        >>> from omniltv.identity import KeyBlocker, ValueComparison
-        >>> name = ValueComparison("name", "full_sound", coincidence=0.01)
-        >>> phone = ValueComparison("phone", "phone", shared=True)
-        >>> vectors = ComparisonVectors((name, phone), np.zeros((500, 2), dtype=np.int8))
-        >>> u = (np.array([0.01, 0.99]), np.array([0.001, 0.999]))
-        >>> rule = KeyBlocker("phone", ("phone",), ("phone",))
-        >>> classes = train(vectors, np.ones((500, 1), dtype=bool), u, [rule])
-        >>> bool(classes.m[0][0] > 0.95)  # all pairs with the same phone have the same name
-        True
-    """
-    comparisons = vectors.comparisons
-    start = _default_classes(comparisons, u)
-    m = [_PRIOR_PAIRS * level for level in start.m]
-    h = [_PRIOR_PAIRS * level for level in start.household]
-    distinct, pattern = vectors.patterns
-    patterns, certain = distinct.levels, _beyond_doubt(vectors, _Kinds.of(comparisons, u))[0]
-    for number, rule in enumerate(rules):
-        if certain[proposed[:, number]].sum() < _ENOUGH * proposed[:, number].sum():
-            continue
-        count = np.bincount(pattern[proposed[:, number]], minlength=len(patterns))
-        used = [k for k, c in enumerate(comparisons) if c.name not in rule.decides]
-        some = count > 0
-        member, household = _expect(
-            patterns[some], count[some].astype(np.float64), used, comparisons, start
-        )
-        for k in used:
-            m[k] = m[k] + level_counts(patterns[some, k], member, len(m[k]))
-            h[k] = h[k] + level_counts(patterns[some, k], household, len(h[k]))
-    shares = [level / level.sum() for level in h]
-    return Classes(
-        m=tuple(level / level.sum() for level in m),
-        household=tuple(_personal(c, shares[k], u[k]) for k, c in enumerate(comparisons)),
-        u=u,
-    )
-
-
-def _expect(
-    patterns: NDArray[np.int8],
-    count: Floats,
-    used: Sequence[int],
-    comparisons: Sequence[Comparison],
-    start: Classes,
-) -> tuple[Floats, Floats]:
-    """Return expected numbers of matches and household pairs of each pattern, by EM."""
-    m, h = list(start.m), list(start.household)
-    decided = set(range(len(comparisons))) - set(used)
-    # People of one household do not agree in personal fields: then there is no such class.
-    relatives = all(comparisons[k].shared for k in decided)
-    share = np.array([0.3, 0.3 if relatives else 0.0, 0.4])
-    share /= share.sum()
-    resp = np.zeros((len(patterns), 3))
-    for _ in range(_ROUNDS):
-        resp = _responsibility(patterns, used, (m, h, list(start.u)), share)
-        weighted = resp * count[:, None]
-        new = weighted.sum(axis=0) / max(count.sum(), 1.0)
-        for k in used:
-            m[k] = _posterior(start.m[k], patterns[:, k], weighted[:, 0])
-            level = _posterior(start.household[k], patterns[:, k], weighted[:, 1])
-            h[k] = _personal(comparisons[k], level, start.u[k])
-        if np.abs(new - share).max() < _CONVERGED:
-            break
-        share = new
-    return resp[:, 0] * count, resp[:, 1] * count
-
-
-def _responsibility(
-    patterns: NDArray[np.int8],
-    used: Sequence[int],
-    classes: tuple[list[Floats], list[Floats], list[Floats]],
-    share: Floats,
-) -> Floats:
-    """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
-    with np.errstate(divide="ignore"):
-        start = np.log(share)
-    log = np.tile(start, (len(patterns), 1))
-    for k in used:
-        known = patterns[:, k] != MISSING
-        for column, levels in enumerate(classes):
-            log[known, column] += np.log(levels[k][patterns[known, k]])
-    log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
-    likelihood = np.exp(log)
-    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def _posterior(prior: Floats, levels: NDArray[np.int8], weight: Floats) -> Floats:
-    counts = _PRIOR_PAIRS * prior + level_counts(levels, weight, len(prior))
-    return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
-def _personal(comparison: Comparison, level: Floats, u: Floats) -> Floats:
-    """Return h: as estimated for shared fields, else agreement as rare as by chance."""
-    if comparison.shared:
-        return level
-    agreement = comparison.agreement
-    rest = level[agreement:] / level[agreement:].sum() * (1 - u[:agreement].sum())
-    return np.concatenate([u[:agreement], rest])
-
-
-def _default_classes(comparisons: Sequence[Comparison], u: tuple[Floats, ...]) -> Classes:
-    """Return the starting values of EM, which are kept if there are no data."""
-    m = tuple(spread_levels(c, *((0.6, 0.1) if c.shared else (0.85, 0.1))) for c in comparisons)
-    shared = tuple(spread_levels(c, 0.6, 0.05) for c in comparisons)
-    h = tuple(_personal(c, shared[k], u[k]) for k, c in enumerate(comparisons))
-    return Classes(m, h, u)
-
-
-def _priors(
-    source: NDArray[np.int64],
-    found: Candidates,
-    vectors: ComparisonVectors,
-    chance: SampledComparisons,
-    classes: Classes,
-) -> tuple[Floats, Floats]:
-    """Return the shares of matches and of household pairs, by the two sources of a pair.
-
-    The number of pairs that are one person beyond doubt, divided by how many of the
-    matches would show it, which depends on the fields that the two sources fill in.
-    So two lists that overlap little, or one list without duplicates, have few matches.
-    """
-    kinds = _Kinds.of(vectors.comparisons, classes.u)
-    certain, relatives = _beyond_doubt(vectors, kinds)
-    blind, (left, right) = chance.at_random
-    shows, shows_home = _would_show(blind, kinds, classes)
-    cells = _Cells(np.bincount(source))
-    here = cells.of(source, found.left, found.right)
-    there = cells.of(source, left, right)
-    match = cells.share(here, certain, there, shows, _PRIOR_DUPLICATES)
-    household = cells.share(here, relatives, there, shows_home, _PRIOR_RELATIVES)
-    distinct, pattern = vectors.patterns
-    same = (distinct.agree() & kinds.identifier).any(axis=1)[pattern]
-    home = 1 - _without(blind, kinds.identifier, classes.household, "agree")
-    likelihood = _log_likelihood(distinct.levels, classes)[pattern[same]]
-    for _ in range(_HOUSEHOLD_ROUNDS):
-        share = np.log([table[:-1, :-1].ravel()[here[same]] for table in (match, household)])
-        person, family = likelihood[:, 0] + share[0], likelihood[:, 1] + share[1]
-        weight = np.exp(family - np.logaddexp(np.logaddexp(person, family), likelihood[:, 2]))
-        household = cells.share(here[same], weight, there, home, _PRIOR_RELATIVES)
-    return match, household
-
-
-def _log_likelihood(levels: NDArray[np.int8], classes: Classes) -> Floats:
-    """Return the log likelihood of pairs in the three classes, shape (n_pairs, 3)."""
-    log = np.zeros((len(levels), 3))
-    with np.errstate(divide="ignore"):
-        tables = [
-            [np.log(level) for level in each] for each in (classes.m, classes.household, classes.u)
-        ]
-    for k in range(levels.shape[1]):
-        known = levels[:, k] != MISSING
-        for column, table in enumerate(tables):
-            log[known, column] += table[k][levels[known, k]]
-    return log
+    def given(self, u: tuple[Floats, ...], together: Dependence) -> "_State":
+        """Return the estimates with another u."""
+        return replace(self, classes=replace(self.classes, u=u, together=together))
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,6 +347,13 @@ class _Cells:
     """Pairs of sources, each a cell; ``size`` is the number of records by source."""
 
     size: NDArray[np.int64]
+
+    @cached_property
+    def possible(self) -> Floats:
+        """Number of pairs of each cell; zero below the diagonal."""
+        pairs = np.outer(self.size, self.size).astype(np.float64)
+        np.fill_diagonal(pairs, self.size * (self.size - 1) / 2)
+        return np.asarray(np.triu(pairs).ravel(), dtype=np.float64)
 
     def of(
         self, code: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
@@ -365,8 +382,7 @@ class _Cells:
             shows: Probability that the random pair, if of the class, would show it.
             prior: Pairs of the class per record that are expected before looking.
         """
-        n = len(self.size)
-        possible = np.triu(np.outer(self.size, self.size) - np.diag(self.size**2 // 2)).ravel()
+        n, possible = len(self.size), self.possible
         total = np.bincount(drawn, weights=shows, minlength=n * n)
         count = np.bincount(drawn, minlength=n * n)
         mean = (total + shows.sum() / max(len(shows), 1)) / (count + 1.0)
@@ -374,75 +390,11 @@ class _Cells:
         records = max(int(self.size.sum()), 1)
         expected = prior * records / max(float(possible.sum()), 1.0)
         overall = (seen.sum() + _PRIOR_SEEN) / (exposed.sum() + _PRIOR_SEEN / expected)
-        found = np.bincount(where, weights=seen, minlength=n * n) + _PRIOR_SEEN
+        found = np.bincount(where, weights=seen, minlength=n * n) + _PRIOR_CELL
         share = np.full((n + 1, n + 1), overall)
-        share[:n, :n] = (found / (exposed + _PRIOR_SEEN / overall)).reshape(n, n)
+        share[:n, :n] = (found / (exposed + _PRIOR_CELL / overall)).reshape(n, n)
         share = np.triu(share)
         return np.minimum(share + np.triu(share, k=1).T, _MOST_SHARE)
-
-
-@dataclass(frozen=True, eq=False)
-class _Kinds:
-    """Which comparisons are identifiers, and which separate a person from the family."""
-
-    identifier: NDArray[np.bool_]
-    personal: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, comparisons: Sequence[Comparison], u: tuple[Floats, ...]) -> "_Kinds":
-        identifier = np.array([c.coincidence == 0 for c in comparisons])
-        own = np.array([not c.shared for c in comparisons])
-        rare = np.array([u[k][: c.agreement].sum() < _RARE for k, c in enumerate(comparisons)])
-        return cls(identifier, own & rare & ~identifier)
-
-
-def _beyond_doubt(
-    vectors: ComparisonVectors, kinds: _Kinds
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which pairs are certainly one person, and which certainly one household."""
-    distinct, pattern = vectors.patterns
-    agree, differ = distinct.agree(), distinct.differ()
-    own = (agree & kinds.personal).sum(axis=1)
-    against = (differ & kinds.personal).any(axis=1)
-    same = (agree & kinds.identifier).any(axis=1)
-    person = ~against & (own >= 1) & (same | (own > 1))
-    return person[pattern], (against & (own == 0) & same)[pattern]
-
-
-def _would_show(
-    vectors: ComparisonVectors, kinds: _Kinds, classes: Classes
-) -> tuple[Floats, Floats]:
-    """Return the probability that each pair would be certain, given the fields it has.
-
-    If it is one person, and if it is one household; of shape (n_pairs,) each.
-    """
-    known = vectors.levels != MISSING
-    comparisons = vectors.comparisons
-
-    same = 1 - _without(vectors, kinds.identifier, classes.m, "agree")
-    undecided = _without(vectors, kinds.personal, classes.m, "both")
-    clear = _without(vectors, kinds.personal, classes.m, "differ") - undecided
-    ones = np.zeros(len(known))
-    for k in np.flatnonzero(kinds.personal):
-        others = kinds.personal & (np.arange(len(kinds.personal)) != k)
-        agree = classes.m[k][: comparisons[k].agreement].sum()
-        ones += np.where(known[:, k], agree * _without(vectors, others, classes.m, "both"), 0.0)
-    home = 1 - _without(vectors, kinds.identifier, classes.household, "agree")
-    apart = _without(vectors, kinds.personal, classes.household, "agree")
-    apart = apart - _without(vectors, kinds.personal, classes.household, "both")
-    return clear * same + (clear - ones) * (1 - same), apart * home
-
-
-def _without(
-    vectors: ComparisonVectors, kind: NDArray[np.bool_], levels: tuple[Floats, ...], outcome: str
-) -> Floats:
-    """Return the probability that a pair shows an outcome in none of its comparisons."""
-    result = np.ones(len(vectors.levels))
-    for k in np.flatnonzero(kind):
-        agree, differ = levels[k][: vectors.comparisons[k].agreement].sum(), levels[k][-1]
-        shown = {"agree": agree, "differ": differ, "both": agree + differ}[outcome]
-        result *= np.where(vectors.levels[:, k] != MISSING, 1 - shown, 1.0)
-    return result
 
 
 def _evidence(
@@ -453,15 +405,20 @@ def _evidence(
     strangers = 1 - match - at_home
     household = np.log2(at_home / strangers)
     bits = {"prior": np.log2(match / strangers)}
+    agree = dict(zip((c.name for c in vectors.comparisons), vectors.agree().T, strict=True))
     for k, comparison in enumerate(vectors.comparisons):
         levels, name = vectors.levels[:, k], comparison.name
         m, h, u = (np.log2(table[name]) for table in (model.m, model.household, model.u))
         common = _commonness(records, found, comparison, levels)
         bits[name] = _by_level(m - u, levels) - common
-        # Where it is not shared a household agrees as strangers do.
-        own = comparison.agreement * (not comparison.shared)
-        taken = np.where(np.arange(len(h)) < own, 0.0, h - u)
-        household += _by_level(taken, levels) - np.where(levels < own, 0.0, common)
+        for on, ratio in model.together.get(name, {}).items():
+            bits[name] -= _by_level(np.log2(ratio), levels) * agree[on]
+        if comparison.shared:
+            household += _by_level(h - u, levels) - common
+        else:  # chance agrees as often in a common value; twins and namesakes are beside it
+            beside = np.maximum(_by_level(np.exp2(h - u) - 1, levels), 0.0)
+            less = np.minimum(_by_level(h - u, levels), 0.0)
+            household += less + np.log2(1 + beside * np.exp2(-common))
     # odds = M / (H + 1) with M and H relative to strangers: the household costs log2(1 + H).
     bits["household"] = -np.logaddexp2(0.0, household)
     return bits

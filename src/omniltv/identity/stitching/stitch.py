@@ -335,12 +335,15 @@ def _summary(
     pairs = found.pairs
     probability = pairs.probability[links]
     right = float(probability.sum())
-    precision = right / len(links) if len(links) else 1.0
     by_rule = pairs.candidates.proposed[links].sum(axis=0).tolist()
     sizes, having = np.unique(np.array(clusters["n_records"], dtype=np.int64), return_counts=True)
     joined = found.together
-    right_pairs = precision * joined.sum()  # pairs of one customer, linked or not
-    matches = right_pairs + float(pairs.probability[~joined].sum())
+    # Of the pairs of one customer, those are less sure that are no link themselves.
+    inside = pairs.probability[joined]
+    precision = float(inside.mean()) if len(inside) else 1.0
+    right_pairs = precision * float(having @ (sizes * (sizes - 1) / 2))  # linked or not
+    compared = right_pairs + float(pairs.probability[~joined].sum())
+    matches = max(compared, pairs.model.matches(found.records.source))
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
     return ResolutionSummary(
         rows=found.intake.n_rows,

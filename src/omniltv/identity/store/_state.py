@@ -104,6 +104,7 @@ class _StateHeader(BaseModel):
     household_share: list[list[float]]
     factors: dict[str, float]
     forgotten: tuple[str, ...]
+    together: dict[str, dict[str, list[float]]]
 
 
 def dump(state: IdentityState, spec: LinkSpec) -> Saved:
@@ -123,6 +124,10 @@ def dump(state: IdentityState, spec: LinkSpec) -> Saved:
         household_share=model.household_share.tolist(),
         factors=dict(model.factors),
         forgotten=tuple(sorted(state.forgotten)),
+        together={
+            name: {on: ratio.tolist() for on, ratio in of.items()}
+            for name, of in model.together.items()
+        },
     )
     tables = {
         "records": _records_table(state),
@@ -302,4 +307,8 @@ def _model(header: _StateHeader) -> LinkModel:
         for levels in (header.m, header.household, header.u)
     )
     match, household = np.array(header.match_share), np.array(header.household_share)
-    return LinkModel(m, h, u, header.sources, match, household, header.factors)
+    together = {
+        name: {on: np.array(ratio) for on, ratio in of.items()}
+        for name, of in header.together.items()
+    }
+    return LinkModel(m, h, u, header.sources, match, household, header.factors, together)

@@ -1,0 +1,351 @@
+"""Joint EM of the level probabilities of one person and of one household, over all rules.
+
+The candidate pairs whose pattern is proposed for certain are counted
+(`omniltv.identity.linking._coverage`). Of each pattern, a share belongs to one person (m), one
+household (h) and unrelated people (u, known). The matches that no rule proposes are filled in by
+their expectation under the current estimates, so that a rule informs the comparisons that it does
+not decide, and selection by a rule biases none (EM for incomplete counts: Dempster, Laird and
+Rubin 1977, section 4.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from omniltv._arrays import Floats, Levels
+from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
+from omniltv.identity.linking._coverage import Coverage
+from omniltv.identity.linking._dependence import Dependence, log_ratio
+from omniltv.identity.linking.protocols import Comparison
+
+__all__ = ["Classes", "Counted", "Exposure", "expect", "log_likelihood", "starting"]
+
+_PRIOR_PAIRS = 10.0
+_DIFFERING = 3.0  # differing pairs that the prior of m weighs
+_POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
+_DEFAULT = 20.0  # pairs that the default weighs beside it
+_ATTRIBUTE, _IDENTIFIER = (0.85, 0.1), (0.6, 0.1)  # agreement, and the levels between
+_KIN_PAIRS = 400.0
+_TWINS, _NAMESAKES = 0.02, 0.003  # of the pairs of one household
+_TELLING = 0.1
+_ROUNDS = 300
+_CONVERGED = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Probability of each level by comparison in the three classes.
+
+    Attributes:
+        m: For two records of one person; one array of shape (n_levels,) per comparison.
+        household: For two people of one household.
+        u: For unrelated people.
+        together: Comparisons that depend on each other among unrelated people.
+    """
+
+    m: tuple[Floats, ...]
+    household: tuple[Floats, ...]
+    u: tuple[Floats, ...]
+    together: Dependence = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Distinct patterns that are proposed for certain.
+
+    Attributes:
+        levels: Their levels, shape (n_patterns, n_comparisons).
+        count: Number of pairs.
+        share: Prior shares of the three classes, shape (n_patterns, 3).
+        proposed: Share of such pairs that are proposed, by class, shape (n_patterns, 3).
+    """
+
+    levels: Levels
+    count: Floats
+    share: Floats
+    proposed: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """Expected pairs of a class by which of the decided comparisons are known.
+
+    Attributes:
+        known: Shape (n_masks, n_axes).
+        pairs: Expected pairs of one person and of one household, shape (n_masks, 2).
+        prior: Pairs of each class that are expected before looking.
+        weight: How much that counts, in pairs.
+        families: Whether the list has households of several people.
+    """
+
+    known: NDArray[np.bool_]
+    pairs: Floats
+    prior: tuple[float, float]
+    weight: float
+    families: bool = True
+
+
+def starting(
+    comparisons: Sequence[Comparison],
+    u: Sequence[Floats],
+    reachable: Sequence[NDArray[np.bool_]],
+) -> Classes:
+    """Return the starting values, which are kept if there are no data."""
+    m = tuple(
+        spread_levels(c, *(_ATTRIBUTE if c.coincidence else _IDENTIFIER), reachable[k])
+        for k, c in enumerate(comparisons)
+    )
+    shared = [spread_levels(c, 0.6, 0.05, reachable[k]) for k, c in enumerate(comparisons)]
+    h = tuple(
+        shared[k] if not _personal(c) else _kin(c, m[k], u[k]) for k, c in enumerate(comparisons)
+    )
+    return Classes(m, h, tuple(u))
+
+
+def expect(
+    counted: Counted,
+    coverage: Coverage,
+    exposure: Exposure,
+    comparisons: Sequence[Comparison],
+    start: Classes,
+    reachable: Sequence[NDArray[np.bool_]],
+) -> "Fitted":
+    """Return the level probabilities, and the factors on the shares, by EM."""
+    prior = _Prior(reachable)
+    classes, factor = start, np.ones(2)
+    missed = _Missed.of(coverage, exposure)
+    weight = np.zeros((len(counted.count), 3))
+    for _ in range(_ROUNDS):
+        weight = counted.count[:, None] * _responsibility(counted, classes, factor, comparisons)
+        totals, extra = zip(
+            *(
+                missed.counts([levels[k] for k in coverage.axes], column)
+                for column, levels in enumerate((classes.m, classes.household))
+            ),
+            strict=True,
+        )
+        seen = weight[:, :2].sum(axis=0)
+        expected = exposure.pairs.sum(axis=0)
+        whole = expected * (1 + exposure.weight / np.maximum(exposure.prior, 1e-12))
+        filled = seen + factor * np.array(totals) + exposure.weight
+        new = np.where(expected > 0, filled / np.maximum(whole, 1e-300), 1.0)
+        counts = [
+            _counts(counted, weight[:, column], coverage, extra[column], factor[column], levels)
+            for column, levels in enumerate((classes.m, classes.household))
+        ]
+        updated = prior.posterior(counts[0], counts[1], comparisons, start)
+        if not exposure.families:
+            new[1] = factor[1]
+        change = max(
+            np.abs(np.log(new / factor)).max(),
+            *(np.abs(a - b).max() for a, b in zip(updated.m, classes.m, strict=True)),
+            *(
+                np.abs(a - b).max()
+                for a, b in zip(updated.household, classes.household, strict=True)
+            ),
+        )
+        classes, factor = updated, new
+        if change < _CONVERGED:
+            break
+    captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
+    with np.errstate(divide="ignore"):
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(
+            counted.share * counted.proposed
+        )
+    log[:, :2] += np.log(factor)
+    fit = float(counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
+    evidence = fit + prior.log_density(classes, counts[0], comparisons)
+    if exposure.families:
+        seen_levels = sum(
+            int(self_.sum()) - 1
+            for c, self_, count in zip(comparisons, reachable, counts[1], strict=True)
+            if not _personal(c) and count.sum() > 0
+        )
+        evidence -= 0.5 * (1 + seen_levels) * np.log(max(counted.count.sum(), 1.0))
+    return Fitted(classes, factor, weight, evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What EM found.
+
+    Attributes:
+        classes: The level probabilities.
+        factor: Factors on the shares of matches and of household pairs.
+        weight: Expected pairs of each class by counted pattern, shape (n_patterns, 3).
+        evidence: Log posterior with a penalty for parameters (BIC), to compare models.
+    """
+
+    classes: Classes
+    factor: Floats
+    weight: Floats
+    evidence: float
+
+
+def log_likelihood(levels: Levels, classes: Classes, comparisons: Sequence[Comparison]) -> Floats:
+    """Return the log likelihood of patterns in the three classes, shape (n_patterns, 3)."""
+    log = np.zeros((len(levels), 3))
+    for column, tables in enumerate((classes.m, classes.household, classes.u)):
+        for k, table in enumerate(tables):
+            log[:, column] += np.append(np.log(table), 0.0)[levels[:, k]]
+    log[:, 1:] += log_ratio(levels, comparisons, classes.together)[:, None]
+    return log
+
+
+def _responsibility(
+    counted: Counted, classes: Classes, factor: Floats, comparisons: Sequence[Comparison]
+) -> Floats:
+    """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
+    with np.errstate(divide="ignore"):
+        log = log_likelihood(counted.levels, classes, comparisons) + np.log(
+            counted.share * counted.proposed
+        )
+    log[:, :2] += np.log(factor)
+    log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
+    likelihood = np.exp(log)
+    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _counts(
+    counted: Counted,
+    weight: Floats,
+    coverage: Coverage,
+    extra: Sequence[Floats],
+    factor: float,
+    levels: Sequence[Floats],
+) -> list[Floats]:
+    """Return the expected pairs of one class at each level, proposed or not."""
+    seen = [
+        level_counts(counted.levels[:, k], weight, len(table)) for k, table in enumerate(levels)
+    ]
+    for k, group, total in zip(coverage.axes, coverage.groups, extra, strict=True):
+        inside = np.bincount(group[:-1], weights=levels[k], minlength=len(total))
+        share = levels[k] / np.maximum(inside, 1e-300)[group[:-1]]
+        seen[k] = seen[k] + factor * total[group[:-1]] * share
+    return seen
+
+
+@dataclass(frozen=True, eq=False)
+class _Missed:
+    """Pairs of a class that no rule proposes, by groups of levels."""
+
+    coverage: Coverage
+    exposed: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, coverage: Coverage, exposure: Exposure) -> "_Missed":
+        shape = coverage.missed.shape
+        tables = []
+        for column in range(2):
+            place = exposure.known.astype(np.int64) @ (1 << np.arange(len(shape))[::-1])
+            pairs = np.bincount(place, exposure.pairs[:, column], minlength=2 ** len(shape))
+            table = pairs.reshape((2,) * len(shape))
+            for axis, length in enumerate(shape):
+                where = np.append(np.ones(length - 1, dtype=np.int64), 0)
+                table = np.take(table, where, axis=axis)
+            tables.append(np.asarray(table * coverage.missed))
+        return cls(coverage, (tables[0], tables[1]))
+
+    def counts(self, levels: Sequence[Floats], column: int) -> tuple[float, list[Floats]]:
+        """Return the number of missed pairs, and theirs by group of each axis."""
+        table = self.exposed[column]
+        for axis, (level, group) in enumerate(zip(levels, self.coverage.groups, strict=True)):
+            grouped = np.append(
+                np.bincount(group[:-1], weights=level, minlength=int(group[-1])), 1.0
+            )
+            table = table * grouped.reshape([-1 if a == axis else 1 for a in range(table.ndim)])
+        by_axis = [
+            table.sum(axis=tuple(a for a in range(table.ndim) if a != axis))
+            for axis in range(table.ndim)
+        ]
+        return float(table.sum()), by_axis
+
+
+@dataclass(frozen=True, eq=False)
+class _Prior:
+    """Prior level probabilities; agreement is shrunk to the mean of the list's comparisons."""
+
+    reachable: Sequence[NDArray[np.bool_]]
+
+    def of_matches(
+        self, member: Sequence[Floats], comparisons: Sequence[Comparison]
+    ) -> list[Floats]:
+        """Return the prior of the levels of one person, in pairs: a few of them differ."""
+        result = []
+        for k, (c, rate) in enumerate(zip(comparisons, _pooled(member, comparisons), strict=True)):
+            level = spread_levels(c, *rate, self.reachable[k])
+            result.append(level * np.clip(_DIFFERING / level[-1], _PRIOR_PAIRS, 30 * _PRIOR_PAIRS))
+        return result
+
+    def log_density(
+        self, classes: Classes, member: Sequence[Floats], comparisons: Sequence[Comparison]
+    ) -> float:
+        """Return the log prior density of the level probabilities of one person."""
+        priors = self.of_matches(member, comparisons)
+        return sum(
+            float(gammaln(a.sum()) - gammaln(a).sum() + (a - 1) @ np.log(m))
+            for a, m in zip((np.maximum(p, 1.0) for p in priors), classes.m, strict=True)
+        )
+
+    def posterior(
+        self,
+        member: Sequence[Floats],
+        household: Sequence[Floats],
+        comparisons: Sequence[Comparison],
+        before: Classes,
+    ) -> Classes:
+        """Return the posterior means given the expected counts of both classes."""
+        m = [
+            _mean(prior + count)
+            for prior, count in zip(self.of_matches(member, comparisons), member, strict=True)
+        ]
+        h, u = [], before.u
+        for k, c in enumerate(comparisons):
+            if _personal(c):
+                # Names in families are learnt; how many twins there are, few lists could show.
+                learnt = household[k] * any(c.frequency)
+                h.append(_mean(_KIN_PAIRS * _kin(c, m[k], u[k]) + learnt))
+            else:
+                default = spread_levels(c, 0.6, 0.05, self.reachable[k])
+                h.append(_mean(_PRIOR_PAIRS * default + household[k]))
+        return replace(before, m=tuple(m), household=tuple(h))
+
+
+def _pooled(
+    counts: Sequence[Floats], comparisons: Sequence[Comparison]
+) -> list[tuple[float, float]]:
+    """Return the prior mean of agreement and of the levels between, from like comparisons."""
+    rates, weight = np.zeros((len(counts), 2)), np.zeros(len(counts))
+    for k, (c, count) in enumerate(zip(comparisons, counts, strict=True)):
+        n = max(float(count.sum()), 1e-300)
+        rates[k] = count[: c.agreement].sum() / n, count[c.agreement : -1].sum() / n
+        weight[k] = min(n, _POOL)
+    kind = np.array([f"{type(c).__name__} {c.coincidence > 0}" for c in comparisons])
+    result = []
+    for k, c in enumerate(comparisons):
+        others = weight * (kind == kind[k]) * (np.arange(len(counts)) != k)
+        default = np.array(_ATTRIBUTE if c.coincidence else _IDENTIFIER)
+        mean = (_DEFAULT * default + others @ rates) / (_DEFAULT + others.sum())
+        result.append((float(mean[0]), float(mean[1])))
+    return result
+
+
+def _personal(comparison: Comparison) -> bool:
+    return not comparison.shared and comparison.coincidence < _TELLING
+
+
+def _kin(comparison: Comparison, m: Floats, u: Floats) -> Floats:
+    """Return the levels of two people of one household in a personal field.
+
+    They agree by chance, except for twins (birth date) and for parents and children of one name,
+    who agree as one person does.
+    """
+    share = _NAMESAKES if any(comparison.frequency) else _TWINS
+    return (1 - share) * u + share * m
+
+
+def _mean(counts: Floats) -> Floats:
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
