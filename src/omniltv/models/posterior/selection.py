@@ -29,7 +29,7 @@ _DRAWS = 8
 _COUNTED, _SIMULATED = 2_000, 20_000  # customers for whom the model is evaluated
 _MOST_COUNTS = 10  # numbers of purchases whose probabilities are added up
 _LARGEST_COLLISION = 0.01  # chance that two customers have one mean value, by fixed prices
-_TIMES = 10  # as many twins as expected
+_TIMES = 10  # as many equal rows as expected, or one in so many of the expected customers
 _SHARE = 0.01
 
 
@@ -101,9 +101,9 @@ def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: int) -> Selec
       mean value. The expected number is that of independent mean values, given the frequency.
 
     If the fitted model is right and nobody was left out, the probability of any alarm is
-    below 1e-6 (a posterior predictive p-value below 1e-7 for each check). A model that does
-    not fit well raises no alarm by itself: an alarm also needs fewer than half of the
-    expected customers, or ten times as many equal rows.
+    below 1e-6 (a posterior predictive p-value below 1e-7 for each check). So that a model
+    that fits badly is not taken for a selected sample, an alarm also needs fewer than a tenth
+    of the expected customers, or ten times as many equal rows as expected.
 
     Args:
         fit: The posterior of a purchase model.
@@ -154,7 +154,7 @@ def _few_purchases(
         "customers look selected by their purchases. Hint: add those who were left out, or "
         f"fit history.selected(at_least={count})"
     )
-    alarm = p_value < _ALARM and actual < mean / 2
+    alarm = p_value < _ALARM and actual < mean / _TIMES
     return Finding("few purchases", actual, mean, p_value, alarm, sentence)
 
 
