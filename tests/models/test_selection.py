@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from pytensor.compile.mode import Mode
 from tests._statistics import assert_shares, sigmas
 
 from omniltv.data.history import PurchaseHistory
@@ -27,8 +26,6 @@ from omniltv.models import (
     to_pymc,
 )
 from omniltv.models.checks import frequency_histogram, loo, selection, tracking
-from omniltv.models.inference._likelihood import Likelihood
-from omniltv.models.inference._pymc import PytensorNamespace
 from omniltv.models.processes._selection import Selected, prob_fewer
 from omniltv.models.processes.built_in import PURCHASE_MODELS
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -92,6 +89,9 @@ def test_every_model_knows_how_many_buy_less(model: PurchaseModel) -> None:
 def test_the_kernel_and_pytensor_have_the_truncated_likelihood(
     model: PurchaseModel, count: int
 ) -> None:
+    from omniltv.models.inference._likelihood import Likelihood
+    from omniltv.models.inference._pymc import PytensorNamespace
+
     rng, cell = np.random.default_rng(3), np.arange(80) % 2
     seen = model.simulate(centre(model), rng.integers(3, 9, 80) * 1.0, rng)
     kept = np.asarray(seen.frequency) >= count
@@ -144,6 +144,8 @@ def test_a_truncated_likelihood_finds_the_parameters_of_all_customers(
 
 
 def test_a_model_of_pymc_has_the_truncated_likelihood() -> None:
+    from pytensor.compile.mode import Mode
+
     some = at_least(everybody(*WORLDS[0], n=100), 2)
     some = some.with_group("channel", np.where(np.arange(len(some)) % 3, "ec", "store"))
     densities = []
