@@ -97,8 +97,8 @@ def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: int) -> Selec
       of the fitted model.
     - *long silence*: customers who have been silent for longer than anybody in the history,
       so the actual number is 0. The expected number is simulated from the fitted model.
-    - *equal rows*: customers who equal another customer in groups, frequency, recency, T and
-      mean value. The expected number is that of independent mean values, given the frequency.
+    - *equal rows*: customers who equal another customer in groups, covariates, frequency,
+      recency, T and mean value. The expected number is that of independent mean values, given the frequency.
 
     If the fitted model is right and nobody was left out, the probability of any alarm is
     below 1e-6 (a posterior predictive p-value below 1e-7 for each check). So that a model
@@ -188,10 +188,9 @@ def _equal_rows(history: PurchaseHistory) -> Finding:
     """Compare customers who equal another one with those expected by chance."""
     rows = np.flatnonzero((history.frequency > 0) & ~np.isnan(history.monetary_value))
     some = history.take(rows)
-    groups = [pd.factorize(values)[0] for values in some.groups.values()]
-    times = pd.DataFrame([*groups, some.frequency, some.recency, some.T]).T
-    state = times.groupby(list(times), sort=False).ngroup().to_numpy()
-    keys = pd.DataFrame({"x": some.frequency, "value": some.monetary_value, "state": state})
+    keys = pd.DataFrame(
+        {"x": some.frequency, "value": some.monetary_value, "state": some.distinct().index}
+    )
     in_state, in_value, alike, of_x = (
         keys.groupby(by)["x"].transform("size").to_numpy(dtype=np.float64)
         for by in (["state"], ["x", "value"], ["state", "value"], ["x"])
