@@ -98,7 +98,8 @@ def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: int) -> Selec
     - *long silence*: customers who have been silent for longer than anybody in the history,
       so the actual number is 0. The expected number is simulated from the fitted model.
     - *equal rows*: customers who equal another customer in groups, covariates, frequency,
-      recency, T and mean value. The expected number is that of independent mean values, given the frequency.
+      recency, T and mean value. The expected number is that of independent mean values,
+      given the frequency.
 
     If the fitted model is right and nobody was left out, the probability of any alarm is
     below 1e-6 (a posterior predictive p-value below 1e-7 for each check). So that a model
