@@ -3,12 +3,13 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from tests._statistics import assert_shares, sigmas
+from tests._statistics import sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import PurchaseLog
@@ -26,8 +27,6 @@ from omniltv.models import (
     to_pymc,
 )
 from omniltv.models.checks import frequency_histogram, loo, selection, tracking
-from omniltv.models.processes._selection import Selected, prob_fewer
-from omniltv.models.processes.built_in import PURCHASE_MODELS
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, PurchaseState
 
@@ -37,7 +36,6 @@ WORLDS: tuple[tuple[PurchaseModel, dict[str, float]], ...] = (
     (ParetoNbd(), {"r": 0.6, "alpha": 8.0, "s": 0.6, "beta": 12.0}),
 )
 LAPLACE = Sampling("laplace", draws=500)
-NAMES = [model.name for model in PURCHASE_MODELS]
 
 
 def everybody(
@@ -67,58 +65,14 @@ def quiet(model: PurchaseModel, history: PurchaseHistory) -> PurchaseFit:
         return fit(model, history, seed=1, method="map")
 
 
-def centre(model: PurchaseModel) -> Parameters:
-    return model.parameters(NUMPY, {item.name: np.asarray(item.mean) for item in model.coordinates})
+def prob_none(model: PurchaseModel, parameters: Parameters, T: NDArray[np.float64]) -> NDArray[Any]:
+    """The probability of no repeat purchase: the likelihood of nothing seen."""
+    nothing = np.zeros(T.shape)
+    return np.exp(model.loglik(NUMPY, parameters, PurchaseState(nothing, nothing, T)))
 
 
 # ---------------------------------------------------------------------------------------
 # The truncated likelihood
-
-
-@pytest.mark.parametrize("model", PURCHASE_MODELS, ids=NAMES)
-def test_every_model_knows_how_many_buy_less(model: PurchaseModel) -> None:
-    n, T = 40_000, np.array([6.0 if model.discrete else 1.2])
-    x = model.simulate(centre(model), np.repeat(T, n), np.random.default_rng(2)).frequency
-    for count in (1, 2, 3, 5):
-        share = prob_fewer(NUMPY, model, centre(model), T, count)
-        assert_shares((np.asarray(x) < count).mean(), share, n=n, comparisons=4)
-
-
-@pytest.mark.parametrize("model", PURCHASE_MODELS, ids=NAMES)
-@pytest.mark.parametrize("count", [1, 2])
-def test_the_kernel_and_pytensor_have_the_truncated_likelihood(
-    model: PurchaseModel, count: int
-) -> None:
-    from omniltv.models.inference._likelihood import Likelihood
-    from omniltv.models.inference._pymc import PytensorNamespace
-
-    rng, cell = np.random.default_rng(3), np.arange(80) % 2
-    seen = model.simulate(centre(model), rng.integers(3, 9, 80) * 1.0, rng)
-    kept = np.asarray(seen.frequency) >= count
-    state = PurchaseState(*(np.asarray(values, dtype=np.float64)[kept] for values in seen))
-    weight, cell = rng.integers(1, 4, kept.sum()) * 1.0, cell[kept]
-    given_count = Selected(model, count)
-    means = [item.mean for item in model.coordinates]
-    points = np.array([means, means]) + rng.normal(0.0, 0.3, (2, len(means)))
-
-    def plain(at: NDArray[np.float64]) -> NDArray[np.float64]:
-        given = {item.name: at[cell, k] for k, item in enumerate(model.coordinates)}
-        each = given_count.loglik(NUMPY, model.parameters(NUMPY, given), state)
-        return np.bincount(cell, weights=weight * np.asarray(each), minlength=2)
-
-    likelihood = Likelihood(given_count, state, weight, cell)
-    value, slope = likelihood.gradient(points)
-    np.testing.assert_allclose(value, plain(points), rtol=1e-10)
-    np.testing.assert_allclose(likelihood.values(points[None])[0], value, rtol=1e-12)
-    for k, step in enumerate(1e-5 * np.eye(len(means))):
-        along = (plain(points + step) - plain(points - step)) / 2e-5
-        np.testing.assert_allclose(slope[:, k], along, rtol=1e-4, atol=1e-5)
-    xp = PytensorNamespace()
-    given = {item.name: points[cell, k] for k, item in enumerate(model.coordinates)}
-    symbolic = given_count.loglik(xp, model.parameters(xp, given), state)
-    each = symbolic.eval(mode="FAST_COMPILE")
-    sums = np.bincount(cell, weights=weight * each, minlength=2)
-    np.testing.assert_allclose(sums, plain(points), rtol=1e-8)
 
 
 @pytest.mark.sampling
@@ -147,14 +101,15 @@ def test_a_truncated_likelihood_finds_the_parameters_of_all_customers(
 def test_a_model_of_pymc_has_the_truncated_likelihood() -> None:
     from pytensor.compile.mode import Mode
 
-    some = at_least(everybody(*WORLDS[0], n=100), 2)
+    some = at_least(everybody(*WORLDS[0], n=100), 1)
     some = some.with_group("channel", np.where(np.arange(len(some)) % 3, "ec", "store"))
     densities = []
-    for history in (some, some.selected(at_least=2)):
+    for history in (some, some.selected(at_least=1)):
         graph = to_pymc(BgNbd(), history, pooling=Pooling.none("channel"))
         at = {item.name: np.full(2, item.mean) for item in BgNbd.coordinates}
         densities.append(graph.compile_logp(mode=Mode(linker="py", optimizer=None))(at))
-    share = prob_fewer(NUMPY, BgNbd(), centre(BgNbd()), some.T, 2)
+    middle = {item.name: np.asarray(item.mean) for item in BgNbd.coordinates}
+    share = prob_none(BgNbd(), BgNbd().parameters(NUMPY, middle), some.T)
     np.testing.assert_allclose(densities[1] - densities[0], -np.log(1 - share).sum(), rtol=1e-8)
 
 
@@ -166,9 +121,8 @@ def test_checks_are_those_of_the_selected_customers(tmp_path: Path) -> None:
     off = np.abs(shown.actual - shown.predicted.mean(axis=1))[1:]
     assert (off < sigmas(5) * shown.predicted.std(axis=1)[1:]).all()
     every = replace(some, at_least=0)
-    share = prob_fewer(
-        NUMPY, MbgNbd(), {k: v[:, 0] for k, v in found.parameters.items()}, some.T[:1, None], 1
-    )
+    parameters = {name: values[:, 0] for name, values in found.parameters.items()}
+    share = prob_none(MbgNbd(), parameters, some.T[:1, None])
     given, plain = (found.log_likelihood(rows).to_array()[0] for rows in (some, every))
     np.testing.assert_allclose(given, plain - np.log(1 - share[0]))
     assert np.isfinite(loo(found, some).elpd)

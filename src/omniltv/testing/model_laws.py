@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import comb, gammaln, ndtr
 from scipy.stats import binom
 
+from omniltv.models.processes._selection import Selected, prob_fewer
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -45,6 +46,7 @@ __all__ = [
     "check_lone_states",
     "check_purchase_model",
     "check_pytensor",
+    "check_selected",
     "check_simulation",
     "check_spend_elementwise",
     "check_spend_fused",
@@ -251,6 +253,29 @@ def check_fused(model: PurchaseModel) -> None:
     _same_in_kernel(model, _states(model))
 
 
+def check_selected(model: PurchaseModel) -> None:
+    """P(X < k) follows from the likelihood, and so does the likelihood given X >= k.
+
+    The shares are those of simulated histories. The likelihood given at least two purchases
+    is the same in the kernel (with its exact gradient), in PyTensor and in NumPy.
+    """
+    n, T = 40_000, np.full(1, _tried(model).T)
+    for seed, point in enumerate(_points(model)):
+        parameters = _parameters(model, point)
+        state = model.simulate(parameters, np.repeat(T, n), np.random.default_rng(seed))
+        for k in (1, 2, 3):
+            p = float(np.ravel(prob_fewer(NUMPY, model, parameters, T, k))[0])
+            low, high = (float(binom.ppf(tail, n, min(p, 1.0))) for tail in (_TAIL, 1 - _TAIL))
+            seen = np.sum(np.asarray(state.frequency) < k)
+            _require(f"share of fewer than {k} purchases", low <= seen <= high)
+    every, truncated = _states(model), Selected(model, 2)
+    kept = np.asarray(every.frequency) >= truncated.at_least
+    some = PurchaseState(*(np.asarray(values)[kept] for values in every))
+    _same_in_kernel(truncated, some)
+    tiled = PurchaseState(*(np.tile(values, _POINTS) for values in some))
+    _same_in_pytensor(truncated, tiled.frequency, lambda xp, p: truncated.loglik(xp, p, tiled))
+
+
 def check_value_scale(model: SpendModel) -> None:
     """Another currency does not change the model."""
     state, rate = _spends(), 150.0
@@ -373,6 +398,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_tower,
     check_pytensor,
     check_fused,
+    check_selected,
 )
 """The laws of purchase models; `laws_of` omits those that do not apply to discrete time."""
 
@@ -591,7 +617,7 @@ def _density(
 
 
 def _same_in_pytensor(
-    model: PurchaseModel | SpendModel,
+    model: Model,
     frequency: NDArray[np.float64],
     loglik: Callable[[ArrayNamespace, Mapping[str, Array]], Array],
 ) -> None:
