@@ -132,7 +132,7 @@ def _simulated(
     After `_ROUNDS`, they are set to the smallest number: given that so improbable a number is
     reached, it is hardly ever exceeded.
     """
-    x = np.asarray(fit.model.simulate(parameters, T, rng).frequency).astype(np.int64)
+    x: Integers = np.array(fit.model.simulate(parameters, T, rng).frequency, dtype=np.int64)
     for _ in range(_ROUNDS):
         few = np.flatnonzero(x < at_least)
         if not len(few):

@@ -148,7 +148,7 @@ def _few_purchases(
     share = (_share_below(fit, parameters, some.T, count) - below) / (1 - below)
     expected = times * share.sum(axis=0)
     actual, mean = int((x < count).sum()), float(expected.mean())
-    p_value = float(stats.poisson.cdf(actual, expected).mean())
+    p_value = float(np.mean(stats.poisson.cdf(actual, expected)))
     who = "no repeat purchase" if count == 1 else f"fewer than {count} repeat purchases"
     sentence = (
         f"{actual:,} of {len(x):,} customers have {who}, and the model expects {mean:,.0f}: the "
