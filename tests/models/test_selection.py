@@ -68,7 +68,7 @@ def quiet(model: PurchaseModel, history: PurchaseHistory) -> PurchaseFit:
 def prob_none(model: PurchaseModel, parameters: Parameters, T: NDArray[np.float64]) -> NDArray[Any]:
     """The probability of no repeat purchase: the likelihood of nothing seen."""
     nothing = np.zeros(T.shape)
-    return np.exp(model.loglik(NUMPY, parameters, PurchaseState(nothing, nothing, T)))
+    return np.asarray(np.exp(model.loglik(NUMPY, parameters, PurchaseState(nothing, nothing, T))))
 
 
 # ---------------------------------------------------------------------------------------
@@ -184,9 +184,9 @@ def test_case_a11_two_orders_or_more_within_the_last_year(
     assert found.diagnostics.problems == (few, silent)
     assert few in str(found.diagnostics)
     assert not found.diagnostics.ok
-    table = selection(found, history, seed=1).to_frame().set_index("check")
-    assert (table.loc[["few purchases", "long silence"], "actual"] == 0).all()
-    assert (table.loc[["few purchases", "long silence"], "expected"] > 50).all()
+    for finding in selection(found, history, seed=1).findings[:2]:
+        assert finding.actual == 0
+        assert finding.expected > 50
 
 
 def test_three_orders_or_more_are_noticed() -> None:

@@ -139,7 +139,7 @@ def _simulated(
             return x
         again = {name: values[few] for name, values in parameters.items()}
         x[few] = fit.model.simulate(again, T[few], rng).frequency
-    return np.maximum(x, at_least)
+    return np.asarray(np.maximum(x, at_least), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
