@@ -157,14 +157,16 @@ def test_a_sample_that_is_not_so_selected_is_refused() -> None:
 
 @pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
 def test_all_customers_raise_no_alarm(model: PurchaseModel, truth: dict[str, float]) -> None:
-    """A false alarm has a probability below 1e-6 per fit, see `selection`; there are four."""
+    """A false alarm has a probability below 1e-6 per fit, see `selection`; there are six."""
     history = everybody(model, truth)
     found = fit(model, history, seed=1, method="map")
     assert found.diagnostics.sample == ()
-    one = selection(found, history, seed=2).to_frame().set_index("check")
-    assert one.loc["few purchases", "actual"] == (history.frequency == 0).sum()
-    assert one.loc["few purchases", "p_value"] > 1e-6
-    assert not one["alarm"].any()
+    checked = selection(found, history, seed=2)
+    few = checked.findings[0]
+    assert few.actual == (history.frequency == 0).sum()
+    assert few.p_value > 1e-6
+    assert not checked.problems
+    assert checked.to_frame()["alarm"].tolist() == [False] * 3
     kept = at_least(history, 1).selected(at_least=1)
     assert fit(model, kept, seed=1, method="map").diagnostics.sample == ()
 

@@ -270,8 +270,9 @@ def check_selected(model: PurchaseModel) -> None:
             seen = np.sum(np.asarray(state.frequency) < k)
             _require(f"share of fewer than {k} purchases", low <= seen <= high)
     every, repeaters = _states(model), Selected(model, 1)
+    if model.discrete:  # many, of more than two opportunities: two purchases are not certain
+        every = _simulated(model, np.repeat([3.0, 5.0, 8.0], 40))
     kept = np.asarray(every.frequency) >= 2
-    kept &= np.asarray(every.T) > 2 * model.discrete  # else two purchases may be certain
     some = PurchaseState(*(np.asarray(values)[kept] for values in every))
     _same_in_kernel(Selected(model, 2), some)
     tiled = PurchaseState(*(np.tile(values, _POINTS) for values in some))
