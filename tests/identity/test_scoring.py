@@ -11,7 +11,7 @@ from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import ValueComparison
 from omniltv.identity.linking.protocols import LinkModel
 from omniltv.identity.records.columns import MISSING, Column, Records
-from omniltv.identity.stitching.stitch import default_engine
+from omniltv.identity import InMemoryEngine
 
 GIVEN = ValueComparison("given_name", "given_reading", coincidence=0.004)
 BIRTH = ValueComparison("birth_date", "birth_date", coincidence=5e-5)
@@ -68,7 +68,7 @@ def _listed_twice(people: int, twice: int) -> Records:
 
 
 def _learnt(records: Records) -> LinkModel:
-    engine = default_engine()
+    engine = InMemoryEngine()
     comparisons = (GIVEN, BIRTH, FAMILY)
     pairs = engine.link(records, blockers=RULES, comparisons=comparisons, max_block=500, seed=1)
     return pairs.model

