@@ -273,11 +273,12 @@ def targets(table: pd.DataFrame) -> dict[str, bool]:
     shown: dict[str, bool] = {}
     for name, rows in table.groupby("shape", sort=False):
         shown |= shape_targets(str(name), rows)
-    mean = by_tool(table, "F1").set_index("shape").loc["mean"].drop("records").astype(float)
-    own, peers = mean[OURS], mean.drop(OURS)
-    if len(peers):
-        best = float(peers.max())
-        shown[f"mean F1 {own:.4f}, best peer {best:.4f}"] = float(own) > best
+    mean = by_tool(table, "F1").set_index("shape").loc["mean"].drop("records")
+    found = {str(tool): float(str(f1)) for tool, f1 in mean.items()}
+    own, peers = found.pop(OURS), found
+    if peers:
+        best = max(peers.values())
+        shown[f"mean F1 {own:.4f}, best peer {best:.4f}"] = own > best
     return shown
 
 

@@ -21,8 +21,8 @@ import recordlinkage as rl
 import splink.comparison_library as cl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped]
-from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GroupKFold
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.internals.exceptions import SplinkException
 
