@@ -56,7 +56,7 @@ INSIDE = {
     "omniltv.identity.records.intake:mask_shared": "mask shared values",
     "omniltv.identity.linking.blocking:candidates": "block",
     "omniltv.identity.linking._chance:sampled": "compare",
-    "omniltv.identity.linking._recordlinkage:grades": "compare",
+    "omniltv.identity.linking._comparison_vectors:compared": "compare",
     "omniltv.identity.linking.scoring:learn": "learn",
     "omniltv.identity.linking.scoring:score": "score",
     "omniltv.identity.customers.clustering:BestFirstClusterer.cluster": "cluster",

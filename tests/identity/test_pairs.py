@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from omniltv.identity.linking.comparisons import BirthDateComparison, ValueComparison
 from omniltv.identity.linking.protocols import Pairs
@@ -28,6 +28,33 @@ def test_no_pair_within_one_edit_is_left_out(pairs: list[tuple[str, str]]) -> No
     left = np.arange(0, 2 * len(pairs), 2)
     near = Pairs.of({"a": column}, left, left + 1).near("a", np.ones(len(pairs), dtype=np.bool_))
     assert all(near[row] for row, pair in enumerate(pairs) if OSA.distance(*pair) <= 1)
+
+
+@given(
+    st.lists(st.one_of(edited(), st.tuples(VALUES, VALUES)), min_size=1, max_size=20),
+    st.floats(0.7, 0.99),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_pair_that_is_alike_is_left_out(pairs: list[tuple[str, str]], least: float) -> None:
+    column = Column.of([value for pair in pairs for value in pair])
+    left = np.arange(0, 2 * len(pairs), 2)
+    every = np.ones(len(pairs), dtype=np.bool_)
+    alike = Pairs.of({"a": column}, left, left + 1).alike("a", every, at_least=least)
+    similar = [JaroWinkler.normalized_similarity(*pair) >= least for pair in pairs]
+    assert all(alike[row] for row in range(len(pairs)) if similar[row] and all(pairs[row]))
+
+
+def test_texts_that_share_few_characters_are_not_alike() -> None:
+    column = Column.of(["suzuki", "yamada", "yamata"])  # in the order of the alphabet
+    pairs = Pairs.of({"a": column}, [1, 1], [2, 0])
+    both = np.array([True, True])
+    assert pairs.alike("a", both, at_least=0.92).tolist() == [True, False]
+
+
+def test_long_texts_are_never_left_out() -> None:
+    column = Column.of(["a" * 600 + "b" * 600, "a" * 600 + "b" * 599 + "c"])
+    pairs = Pairs.of({"a": column}, [0], [1])
+    assert pairs.alike("a", np.array([True]), at_least=0.95).tolist() == [True]
 
 
 def test_texts_far_apart_are_left_out() -> None:

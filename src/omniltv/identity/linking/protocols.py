@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 
+_ROUNDING = 1e-3  # similarities are computed in single precision
+
 DECIDED = 1_000_000.0
 """Bits of evidence of a manual decision, for or against."""
 
@@ -141,6 +143,30 @@ class Pairs:
             one, other = counts[self.left[column][wanted]], counts[self.right[column][wanted]]
             apart = np.maximum(one, other) - np.minimum(one, other)
             result[wanted] = apart.sum(axis=1, dtype=np.uint16) <= 2  # a replaced one counts twice
+        return result
+
+    def alike(self, column: str, among: Flags, *, at_least: float) -> NDArray[np.bool_]:
+        """Return which of some pairs may reach a Jaro-Winkler similarity, from their characters.
+
+        Jaro's similarity is at most the mean of one and both shares of common characters, and
+        Winkler's prefix closes at most .4 of the distance to one.
+
+        Args:
+            column: Name of the column.
+            among: The pairs to look at, of shape (n_pairs,).
+            at_least: The similarity.
+        """
+        result = np.zeros(len(self), dtype=np.bool_)
+        wanted = self.known(column) & among
+        if wanted.any():
+            counts = self.columns[column].characters
+            full = (counts == np.iinfo(counts.dtype).max).any(axis=1)  # has more than it counts
+            part = 1 / np.maximum(counts.sum(axis=1), 1)
+            left, right = self.left[column][wanted], self.right[column][wanted]
+            common = np.minimum(counts[left], counts[right]).sum(axis=1, dtype=np.uint16)
+            needed = 3 * (at_least - 0.4) / 0.6 - 1 - _ROUNDING
+            shares = common * (part[left] + part[right])
+            result[wanted] = (shares >= needed) | full[left] | full[right]
         return result
 
 

@@ -256,7 +256,8 @@ class AddressComparison:
         same = pairs.equal(self.house)
         apart = same & ~pairs.equal(self.address)
         other = apart & (pairs.apply(self.address, _other_rooms, apart) > 0)
-        alike = pairs.apply(self.house, _likeness, ~same) >= _SAME_STREET
+        perhaps = pairs.alike(self.house, ~same, at_least=_SAME_STREET)
+        alike = pairs.apply(self.house, _likeness, perhaps) >= _SAME_STREET
         known = pairs.known(self.house) | pairs.known(self.postcode)
         return first_level([same & ~other, other, alike, pairs.equal(self.postcode), known])
 
