@@ -344,7 +344,7 @@ def _columns(rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("kind", [*EAGER, "polars lazy"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(_ROW, max_size=12))
 def test_valid_and_rejected_are_all_rows_once_and_in_order(
     kind: str, rows: list[tuple[Any, ...]]

@@ -155,7 +155,7 @@ def test_c5_missing_values_of_a_channel_that_is_there_are_still_rejected(make: M
 
 def test_c5_us_dates_are_refused_with_the_format_to_give(make: Make) -> None:
     frame = make(without(BOUGHT, "channel", "value") | {"time": ["01/05/2025"] * 3})
-    with pytest.raises(DataError, match=r"not a time.*Hint: .*format='%m/%d/%Y'") as caught:
+    with pytest.raises(DataError, match=r"day or month first.*Hint: .*formats=Formats") as caught:
         PurchaseLog.from_frame(frame)
     assert caught.value.column == "time"
 

@@ -204,7 +204,7 @@ _RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=_TABLES, rules=_RULES)
 def test_rows_and_money_in_are_those_kept_and_set_aside(
     rows: list[tuple[Any, ...]], rules: dict[str, Any]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models import BgNbd, LifetimeValue, LogNormalSpend, Pooling
@@ -29,8 +30,21 @@ print(hashlib.sha256(said["draws"].tobytes() + said["predictive"].tobytes()).hex
 """
 
 
-@pytest.mark.parametrize("pooling", POOLINGS, ids=lambda pooling: pooling.kind)
-@pytest.mark.parametrize("model", PURCHASE_MODELS, ids=lambda model: model.name)
+def _cases() -> list[ParameterSet]:
+    """Every model with every pooling; with the models of several stages, one is not slow."""
+    return [
+        pytest.param(
+            model,
+            pooling,
+            id=f"{model.name}-{pooling.kind}",
+            marks=pytest.mark.slow if "cnbd" in model.name and pooling is not POOLINGS[-1] else (),
+        )
+        for model in PURCHASE_MODELS
+        for pooling in POOLINGS
+    ]
+
+
+@pytest.mark.parametrize(("model", "pooling"), _cases())
 def test_an_answer_is_the_same_bytes_whoever_is_beside(
     model: PurchaseModel, pooling: Pooling
 ) -> None:

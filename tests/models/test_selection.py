@@ -77,7 +77,7 @@ def prob_none(model: PurchaseModel, parameters: Parameters, T: NDArray[np.float6
 
 @pytest.mark.sampling
 @pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_truncated_likelihood_finds_the_parameters_of_all_customers(
     model: PurchaseModel, truth: dict[str, float], count: int
 ) -> None:

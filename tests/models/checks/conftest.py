@@ -52,7 +52,7 @@ def log() -> PurchaseLog[pd.DataFrame]:
     rows += [("late", "ec", 300.0), ("late", "store", 310.0)]
     frame = pd.DataFrame(rows, columns=["customer_id", "channel", "day"])
     time = pd.Timestamp("2026-01-05") + pd.to_timedelta(np.floor(frame.pop("day")), "D")
-    return PurchaseLog.from_frame(frame.assign(time=time, value=10.0))
+    return PurchaseLog.from_frame(frame.assign(time=time, value=10.0), now="2027-02-01")
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,8 @@ def is_organisation(folded: str) -> bool:
         [True, True, False, False]
     """
     if not folded.isascii():
-        return bool(_LONG.search(folded) or _SHORT.search(folded) or _BANK.search(folded))
+        forms = (_LONG, _SHORT, _BANK, _BRACKETED)
+        return any(form.search(folded) for form in forms)
     words = _latin(folded).split()
     return len(words) > 1 and words[-1] in _FORMS
 
