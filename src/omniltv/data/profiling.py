@@ -80,7 +80,7 @@ class TableProfile(Tabular):
         >>> import pandas as pd
         >>> found = profile(pd.DataFrame({"customer_id": ["1", "2"], "till": [3, 3]}), "purchases")
         >>> found.lacking, found.unknown
-        (('time', 'value'), ('till',))
+        (('time',), ('till',))
         >>> found.columns()["distinct"].tolist()
         [2]
     """
