@@ -11,8 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omniltv.data import Formats, PurchaseLog, Tolerance, check
-from omniltv.data.spelling._shapes import Shapes, folded
-from omniltv.data.spelling._words import LANGUAGES, month_names
+from omniltv.data.spelling import LANGUAGES, Shapes, folded, month_names
 from omniltv.data.spelling.amounts import read_amounts
 from omniltv.data.spelling.dates import numbers_as_times, read_times
 from omniltv.data.spelling.formats import DateOrder

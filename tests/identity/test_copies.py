@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.identity import IdentityStore, InMemoryEngine, LinkSpec, stitch
-from omniltv.identity.linking._copies import CopiesApart
-from omniltv.identity.records._copies import equal_groups, order_in_group
-from omniltv.identity.records.columns import MISSING
+from omniltv.identity.linking import CopiesApart
+from omniltv.identity.records import MISSING, equal_groups, order_in_group
 from omniltv.testing.identity_laws import (
     evidence_adds_up,
     example_records,

@@ -75,6 +75,14 @@ class TableProfile(Tabular):
         lacking: Columns that the table must have and does not.
         problems: Why the table cannot be read; empty if it can.
         report: What reading would keep and set aside; None if the table cannot be read.
+
+    Examples:
+        >>> import pandas as pd
+        >>> found = profile(pd.DataFrame({"customer_id": ["1", "2"], "till": [3, 3]}), "purchases")
+        >>> found.lacking, found.unknown
+        (('time',), ('till',))
+        >>> found.columns()["distinct"].tolist()
+        [2]
     """
 
     table: TableName

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import product
 
-__all__ = ["currencies_of", "day_names", "month_names", "share"]
+__all__ = ["LANGUAGES", "currencies_of", "day_names", "month_names", "share"]
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "pl")
 """The languages in which names of months are read."""

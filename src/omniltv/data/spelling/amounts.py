@@ -38,6 +38,14 @@ class Amounts:
         missing: Rows without a value, of shape (n_rows,).
         faults: Rows that could not be read, by reason.
         notes: What was assumed.
+
+    Examples:
+        >>> import numpy as np
+        >>> found = read_amounts(np.array(["$12.50", "", "free"], dtype=object))
+        >>> found.amounts.tolist(), found.missing.tolist()
+        ([12.5, nan, nan], [False, True, False])
+        >>> found.faults[NOT_A_NUMBER].tolist()
+        [False, False, True]
     """
 
     amounts: Floats

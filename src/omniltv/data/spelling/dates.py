@@ -52,6 +52,14 @@ class Times:
         missing: Rows without a value, of shape (n_rows,).
         faults: Rows that could not be read, by reason.
         notes: What was assumed.
+
+    Examples:
+        >>> import numpy as np
+        >>> found = read_times(np.array(["2025-01-05 09:00+09:00", "", "soon"], dtype=object))
+        >>> found.times.astype("datetime64[h]").astype(str).tolist()
+        ['2025-01-05T00', 'NaT', 'NaT']
+        >>> found.zoned.tolist(), found.missing.tolist(), found.faults[NOT_A_TIME].tolist()
+        ([True, False, False], [False, True, False], [False, False, True])
     """
 
     times: Instants

@@ -1,5 +1,6 @@
 """Which records belong together: blocking, comparing, scoring, and decisions by hand."""
 
+from omniltv.identity.linking._copies import CopiesApart
 from omniltv.identity.linking.blocking import (
     KeyBlocker,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Clusterer",
     "Comparison",
     "CoordinateComparison",
+    "CopiesApart",
     "DateComparison",
     "InMemoryEngine",
     "KeyBlocker",

@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Floats, Levels
+from omniltv._arrays import Flags, Floats, Levels, Places
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors
 from omniltv.identity.linking.protocols import Blocker, Candidates
 from omniltv.identity.records.columns import MISSING
 
-__all__ = ["Coverage", "covered"]
+__all__ = ["RuleCoverage", "covered"]
 
 
 _CERTAIN = 0.6  # share of the pairs of a pattern that a rule proposes, at least
@@ -46,7 +46,7 @@ class _Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Coverage:
+class RuleCoverage:
     """The patterns that are proposed for certain.
 
     Attributes:
@@ -120,7 +120,7 @@ def covered(
     blind: ComparisonVectors,
     u: Sequence[Floats],
     n_records: int,
-) -> Coverage:
+) -> RuleCoverage:
     """Return which patterns the rules propose for certain.
 
     Args:
@@ -148,7 +148,7 @@ def covered(
             certain.append(known)
             axes.update(decides)
             cells *= more
-    return Coverage(tuple(certain), n_levels)
+    return RuleCoverage(tuple(certain), n_levels)
 
 
 def _rule(
@@ -164,18 +164,13 @@ def _rule(
     """Return the share of pairs that a rule proposes, by the levels that it decides."""
     own = found.proposed[:, number]
     shape = tuple(n_levels[k] + 1 for k in decides)
-    distinct, pattern = vectors.patterns
-    place = np.ravel_multi_index(
-        tuple(distinct.levels[:, k].astype(np.int64) % (n_levels[k] + 1) for k in decides), shape
-    )[pattern]
+    place, size = _combination(decides, vectors, shape), int(np.prod(shape))
     large = found.oversized.get(found.rules[number], ())
     in_large = np.zeros(n_records, dtype=np.bool_)
     for rows in large:
         in_large[rows] = True
     weight = np.where(times > own, 1.0, _OWN)
-    if large:
-        weight[in_large[found.left] | in_large[found.right]] = 0.0
-    size = int(np.prod(shape))
+    weight[in_large[found.left] | in_large[found.right]] = 0.0
     total = np.bincount(place, weights=weight, minlength=size)
     fired = np.bincount(place[own], weights=weight[own], minlength=size)
     seen = np.bincount(place[own], minlength=size)
@@ -186,15 +181,27 @@ def _rule(
     share = fired / np.maximum(total, _OWN / 2)
     floor = _FEWER * strangers * expected - 5 * np.sqrt(expected)
     # Values that are missing do not make a rule propose.
-    has_all = np.all(
-        [
-            at < length - 1
-            for at, length in zip(np.unravel_index(np.arange(size), shape), shape, strict=True)
-        ],
-        axis=0,
-    )
-    certain = (share >= _CERTAIN) & (seen >= floor) & has_all
+    certain = (share >= _CERTAIN) & (seen >= floor) & _without_missing(shape)
     return _Rule(decides, np.where(certain, share, 0.0).reshape(shape), matches, strangers)
+
+
+def _combination(
+    decides: tuple[int, ...], vectors: ComparisonVectors, shape: tuple[int, ...]
+) -> Places:
+    """Return the combination of levels of each pair, as a place in a flat table of a shape."""
+    distinct, pattern = vectors.patterns
+    levels = tuple(
+        distinct.levels[:, k].astype(np.int64) % length
+        for k, length in zip(decides, shape, strict=True)
+    )
+    return np.ravel_multi_index(levels, shape)[pattern]
+
+
+def _without_missing(shape: tuple[int, ...]) -> Flags:
+    """Return which combinations of levels have no missing value, flat."""
+    known = np.zeros(shape, dtype=np.bool_)
+    known[tuple(slice(length - 1) for length in shape)] = True
+    return known.ravel()
 
 
 def _by_chance(

@@ -17,7 +17,7 @@ from scipy.special import gammaln
 
 from omniltv._arrays import Floats, Levels
 from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
-from omniltv.identity.linking._coverage import Coverage
+from omniltv.identity.linking._coverage import RuleCoverage
 from omniltv.identity.linking._dependence import Dependence, log_ratio
 from omniltv.identity.linking.protocols import Comparison
 
@@ -107,65 +107,21 @@ def starting(
 
 def expect(
     counted: Counted,
-    coverage: Coverage,
+    coverage: RuleCoverage,
     exposure: Exposure,
     comparisons: Sequence[Comparison],
     start: Classes,
     reachable: Sequence[NDArray[np.bool_]],
 ) -> "Fitted":
     """Return the level probabilities, and the factors on the shares, by EM."""
-    prior = _Prior(reachable)
-    classes, factor = start, np.ones(2)
-    missed = _Missed.of(coverage, exposure)
-    weight = np.zeros((len(counted.count), 3))
-    for _ in range(_ROUNDS):
-        weight = counted.count[:, None] * _responsibility(counted, classes, factor, comparisons)
-        totals, extra = zip(
-            *(
-                missed.counts([levels[k] for k in coverage.axes], column)
-                for column, levels in enumerate((classes.m, classes.household))
-            ),
-            strict=True,
-        )
-        seen = weight[:, :2].sum(axis=0)
-        expected = exposure.pairs.sum(axis=0)
-        whole = expected * (1 + exposure.weight / np.maximum(exposure.prior, 1e-12))
-        filled = seen + factor * np.array(totals) + exposure.weight
-        new = np.where(expected > 0, filled / np.maximum(whole, 1e-300), 1.0)
-        counts = [
-            _counts(counted, weight[:, column], coverage, extra[column], factor[column], levels)
-            for column, levels in enumerate((classes.m, classes.household))
-        ]
-        updated = prior.posterior(counts[0], counts[1], comparisons, start)
-        if not exposure.families:
-            new[1] = factor[1]
-        change = max(
-            np.abs(np.log(new / factor)).max(),
-            *(np.abs(a - b).max() for a, b in zip(updated.m, classes.m, strict=True)),
-            *(
-                np.abs(a - b).max()
-                for a, b in zip(updated.household, classes.household, strict=True)
-            ),
-        )
-        classes, factor = updated, new
-        if change < _CONVERGED:
+    missed, prior = _Missed.of(coverage, exposure), _Prior(reachable)
+    em = _Em(counted, missed, exposure, prior, comparisons, start)
+    found = em.after(start, np.ones(2))
+    for _ in range(_ROUNDS - 1):
+        if found.change < _CONVERGED:
             break
-    captured = factor * (exposure.pairs.sum(axis=0) - np.array(totals))
-    with np.errstate(divide="ignore"):
-        log = log_likelihood(counted.levels, classes, comparisons) + np.log(
-            counted.share * counted.proposed
-        )
-    log[:, :2] += np.log(factor)
-    fit = float(counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
-    evidence = fit + prior.log_density(classes, counts[0], comparisons)
-    if exposure.families:
-        seen_levels = sum(
-            int(self_.sum()) - 1
-            for c, self_, count in zip(comparisons, reachable, counts[1], strict=True)
-            if not _personal(c) and count.sum() > 0
-        )
-        evidence -= 0.5 * (1 + seen_levels) * np.log(max(counted.count.sum(), 1.0))
-    return Fitted(classes, factor, weight, evidence)
+        found = em.after(found.classes, found.factor)
+    return Fitted(found.classes, found.factor, found.expected.weight, em.evidence(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,15 +151,23 @@ def log_likelihood(levels: Levels, classes: Classes, comparisons: Sequence[Compa
     return log
 
 
-def _responsibility(
+def _log_joint(
     counted: Counted, classes: Classes, factor: Floats, comparisons: Sequence[Comparison]
 ) -> Floats:
-    """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
+    """Return the log probability of each pattern and class, shape (n_patterns, 3)."""
     with np.errstate(divide="ignore"):
         log = log_likelihood(counted.levels, classes, comparisons) + np.log(
             counted.share * counted.proposed
         )
     log[:, :2] += np.log(factor)
+    return log
+
+
+def _responsibility(
+    counted: Counted, classes: Classes, factor: Floats, comparisons: Sequence[Comparison]
+) -> Floats:
+    """Return the probability of each class given the pattern, shape (n_patterns, 3)."""
+    log = _log_joint(counted, classes, factor, comparisons)
     log -= log.max(axis=1, keepdims=True, initial=-np.inf) if len(log) else 0
     likelihood = np.exp(log)
     return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), dtype=np.float64)
@@ -212,7 +176,7 @@ def _responsibility(
 def _counts(
     counted: Counted,
     weight: Floats,
-    coverage: Coverage,
+    coverage: RuleCoverage,
     extra: Sequence[Floats],
     factor: float,
     levels: Sequence[Floats],
@@ -232,11 +196,11 @@ def _counts(
 class _Missed:
     """Pairs of a class that no rule proposes, by groups of levels."""
 
-    coverage: Coverage
+    coverage: RuleCoverage
     exposed: tuple[Floats, Floats]
 
     @classmethod
-    def of(cls, coverage: Coverage, exposure: Exposure) -> "_Missed":
+    def of(cls, coverage: RuleCoverage, exposure: Exposure) -> "_Missed":
         shape = coverage.missed.shape
         tables = []
         for column in range(2):
@@ -312,6 +276,101 @@ class _Prior:
                 default = spread_levels(c, 0.6, 0.05, self.reachable[k])
                 h.append(_mean(_PRIOR_PAIRS * default + household[k]))
         return replace(before, m=tuple(m), household=tuple(h))
+
+
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """Expected pairs under some estimates.
+
+    Attributes:
+        weight: Pairs of each class by counted pattern, shape (n_patterns, 3).
+        missed: Pairs of one person and of one household that no rule proposes, before factors.
+        counts: Pairs of one person and of one household at each level, by comparison.
+    """
+
+    weight: Floats
+    missed: Floats
+    counts: tuple[list[Floats], list[Floats]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """Estimates after a round of EM, from the pairs that the estimates before it expect."""
+
+    classes: Classes
+    factor: Floats
+    expected: _Expected
+    change: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Em:
+    """EM of the level probabilities and the factors."""
+
+    counted: Counted
+    missed: _Missed
+    exposure: Exposure
+    prior: _Prior
+    comparisons: Sequence[Comparison]
+    start: Classes
+
+    def after(self, classes: Classes, factor: Floats) -> _Round:
+        """Return the estimates after one round from some estimates."""
+        expected = self._expected(classes, factor)
+        updated = self.prior.posterior(*expected.counts, self.comparisons, self.start)
+        new = self._factor(expected, factor)
+        change = max(float(np.abs(np.log(new / factor)).max()), _largest_change(updated, classes))
+        return _Round(updated, new, expected, change)
+
+    def evidence(self, found: _Round) -> float:
+        """Return the log posterior with a penalty for parameters (BIC)."""
+        pairs = self.exposure.pairs.sum(axis=0)
+        captured = found.factor * (pairs - found.expected.missed)
+        log = _log_joint(self.counted, found.classes, found.factor, self.comparisons)
+        fit = float(self.counted.count @ np.logaddexp.reduce(log, axis=1) - captured.sum())
+        member, household = found.expected.counts
+        evidence = fit + self.prior.log_density(found.classes, member, self.comparisons)
+        if not self.exposure.families:
+            return evidence
+        free = 1 + sum(
+            int(levels.sum()) - 1
+            for c, levels, count in zip(
+                self.comparisons, self.prior.reachable, household, strict=True
+            )
+            if not _personal(c) and count.sum() > 0
+        )
+        return evidence - 0.5 * free * float(np.log(max(self.counted.count.sum(), 1.0)))
+
+    def _expected(self, classes: Classes, factor: Floats) -> _Expected:
+        """Return the pairs that are expected under some estimates."""
+        counted, coverage = self.counted, self.missed.coverage
+        weight = counted.count[:, None] * _responsibility(
+            counted, classes, factor, self.comparisons
+        )
+        totals, counts = np.zeros(2), []
+        for column, levels in enumerate((classes.m, classes.household)):
+            decided = [levels[k] for k in coverage.axes]
+            totals[column], extra = self.missed.counts(decided, column)
+            by = float(factor[column])
+            counts.append(_counts(counted, weight[:, column], coverage, extra, by, levels))
+        return _Expected(weight, totals, (counts[0], counts[1]))
+
+    def _factor(self, expected: _Expected, factor: Floats) -> Floats:
+        """Return the factors on the shares; that of households stays if there are none."""
+        exposure, pairs = self.exposure, self.exposure.pairs.sum(axis=0)
+        whole = pairs * (1 + exposure.weight / np.maximum(exposure.prior, 1e-12))
+        seen = expected.weight[:, :2].sum(axis=0)
+        filled = seen + factor * expected.missed + exposure.weight
+        new = np.where(pairs > 0, filled / np.maximum(whole, 1e-300), 1.0)
+        if not exposure.families:
+            new[1] = factor[1]
+        return new
+
+
+def _largest_change(after: Classes, before: Classes) -> float:
+    """Return the largest change of a level probability of one person or household."""
+    pairs = zip(after.m + after.household, before.m + before.household, strict=True)
+    return max(float(np.abs(new - old).max()) for new, old in pairs)
 
 
 def _pooled(

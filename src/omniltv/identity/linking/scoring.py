@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Floats
 from omniltv.identity.linking._chance import SampledComparisons, strangers
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, reachable_levels
-from omniltv.identity.linking._coverage import Coverage, covered
+from omniltv.identity.linking._coverage import RuleCoverage, covered
 from omniltv.identity.linking._dependence import Dependence, dependence
 from omniltv.identity.linking._estimation import (
     Classes,
@@ -96,11 +96,10 @@ def learn(
         >>> rules = [KeyBlocker("phone", ("phone",), ("phone",))]
         >>> found = candidates(records, rules, max_block=9)
         >>> sample = sampled(records, comparisons, seed=1)
-        >>> levels, drawn = (
+        >>> vectors, drawn = (
         ...     compared(records, pairs.left, pairs.right, comparisons) for pairs in (found, sample)
         ... )
-        >>> vectors = ComparisonVectors(comparisons, levels)
-        >>> chance = SampledComparisons(sample, ComparisonVectors(comparisons, drawn))
+        >>> chance = SampledComparisons(sample, drawn)
         >>> model = learn(records, found, vectors, chance, rules=rules)
         >>> bool(model.m["name"][0] > model.u["name"][0])
         True
@@ -138,7 +137,7 @@ class _Learner:
     """What is counted, and what the estimates are updated from."""
 
     cells: "_Cells"
-    coverage: Coverage
+    coverage: RuleCoverage
     vectors: ComparisonVectors
     chance: SampledComparisons
     levels: NDArray[np.int8]  # of the counted patterns
@@ -157,7 +156,7 @@ class _Learner:
         found: Candidates,
         vectors: ComparisonVectors,
         chance: SampledComparisons,
-        coverage: Coverage,
+        coverage: RuleCoverage,
     ) -> "_Learner":
         distinct, pattern = vectors.patterns
         counted = coverage.of(distinct.levels)[0] > 0

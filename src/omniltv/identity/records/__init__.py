@@ -1,6 +1,7 @@
 """Customer lists as normalised records."""
 
 from omniltv.identity.records import normalise
+from omniltv.identity.records._copies import equal_groups, order_in_group
 from omniltv.identity.records.columns import (
     MISSING,
     Column,
@@ -14,4 +15,14 @@ from omniltv.identity.records.privacy import (
     pseudonymise,
 )
 
-__all__ = ["FIELDS", "MISSING", "Column", "Records", "Spelling", "normalise", "pseudonymise"]
+__all__ = [
+    "FIELDS",
+    "MISSING",
+    "Column",
+    "Records",
+    "Spelling",
+    "equal_groups",
+    "normalise",
+    "order_in_group",
+    "pseudonymise",
+]

@@ -7,9 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from omniltv._arrays import Codes, Flags
+from omniltv._arrays import Codes, Flags, Objects
 from omniltv.identity.records._codes import MISSING, factorized
 from omniltv.identity.records.normalise._address import read_address, read_postcode
 from omniltv.identity.records.normalise._contact import read_card_number, read_email
@@ -19,9 +18,7 @@ from omniltv.identity.records.normalise._phone import read_phone
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import Read, read_plain
 
-__all__ = ["Cells", "counted", "read_fields", "read_values", "reader_of"]
-
-type Values = NDArray[np.object_]
+__all__ = ["ReadColumn", "counted", "read_fields", "read_values", "reader_of"]
 
 type Reader = Callable[[object], Read]
 
@@ -39,7 +36,7 @@ _SPELT: Mapping[str, Callable[[object, Spelling], Read]] = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cells:
+class ReadColumn:
     """A column of a list, read.
 
     Attributes:
@@ -49,11 +46,11 @@ class Cells:
     """
 
     codes: Codes
-    found: Values
+    found: Objects
     reasons: Mapping[int, str]
 
     @cached_property
-    def values(self) -> Values:
+    def values(self) -> Objects:
         """The normalised value of each record, None if there is none."""
         return np.append(self.found, np.array([None], dtype=object))[self.codes]
 
@@ -74,7 +71,7 @@ class Cells:
         return +found
 
 
-def read_values(function: Reader, values: Iterable[object]) -> Cells:
+def read_values(function: Reader, values: Iterable[object]) -> ReadColumn:
     """Return values as a function reads them; it is called once per distinct value."""
     codes, distinct = factorized(values)
     found, reasons = np.empty(len(distinct), dtype=object), {}
@@ -82,10 +79,12 @@ def read_values(function: Reader, values: Iterable[object]) -> Cells:
         found[number], reason = function(value)
         if reason:
             reasons[number] = reason
-    return Cells(codes, found, reasons)
+    return ReadColumn(codes, found, reasons)
 
 
-def read_fields(raw: Mapping[str, Values], source: Values, spelling: Spelling) -> dict[str, Cells]:
+def read_fields(
+    raw: Mapping[str, Objects], source: Objects, spelling: Spelling
+) -> dict[str, ReadColumn]:
     """Return the personal fields of records, except names.
 
     Args:
@@ -116,7 +115,7 @@ def reader_of(name: str, spelling: Spelling) -> Reader:
     return lambda value: spelt(value, spelling)
 
 
-def counted(cells: Mapping[str, Cells]) -> Counter[str]:
+def counted(cells: Mapping[str, ReadColumn]) -> Counter[str]:
     """Return the number of values that were not read, by field and reason."""
     return Counter(
         {
@@ -127,7 +126,7 @@ def counted(cells: Mapping[str, Cells]) -> Counter[str]:
     )
 
 
-def _in_order(cells: Cells, raw: Values, source: Values, spelling: Spelling) -> Cells:
+def _in_order(cells: ReadColumn, raw: Objects, source: Objects, spelling: Spelling) -> ReadColumn:
     """Return dates whose order of day and month is that of other dates of their source."""
     unclear = np.zeros(len(cells.found) + 1, dtype=np.bool_)
     unclear[[number for number, why in cells.reasons.items() if why == UNCLEAR.reason]] = True
@@ -142,9 +141,11 @@ def _in_order(cells: Cells, raw: Values, source: Values, spelling: Spelling) -> 
     return cells
 
 
-def _replaced(cells: Cells, rows: Codes, other: Cells) -> Cells:
+def _replaced(cells: ReadColumn, rows: Codes, other: ReadColumn) -> ReadColumn:
     """Return a column with some cells of another one."""
     codes, n = cells.codes.copy(), len(cells.found)
     codes[rows] = other.codes + n
     reasons = {number + n: reason for number, reason in other.reasons.items()}
-    return Cells(codes, np.concatenate([cells.found, other.found]), {**cells.reasons, **reasons})
+    return ReadColumn(
+        codes, np.concatenate([cells.found, other.found]), {**cells.reasons, **reasons}
+    )

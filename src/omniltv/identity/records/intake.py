@@ -12,6 +12,7 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv._arrays import Objects
 from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv.data.checking import Checked, examine
 from omniltv.data.report import IntakeReport, Tolerance, entry_of
@@ -21,7 +22,7 @@ from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, in_order, joint, objects
 from omniltv.identity.records._copies import order_in_group
 from omniltv.identity.records._reading import (
-    Cells,
+    ReadColumn,
     counted,
     read_fields,
     read_values,
@@ -55,13 +56,11 @@ __all__ = [
     "normalise_records",
     "origin_of",
     "read_records",
+    "reader_of",
     "rows_of",
     "sounds_of",
     "without_values",
 ]
-
-type Values = NDArray[np.object_]
-"""A text per record, None where there is none."""
 
 _PACKAGE = str(Path(__file__).parents[2])
 _NOBODY = "no personal column, so every record is a customer of its own"
@@ -93,9 +92,9 @@ class Rows:
         ([('store', '1'), ('ec', '7')], [1, 0])
     """
 
-    source: Values
-    record_id: Values
-    raw: Mapping[str, Values]
+    source: Objects
+    record_id: Objects
+    raw: Mapping[str, Objects]
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -299,7 +298,7 @@ def normalise_records(
         >>> rows = Rows(np.array(["ec", "ec"]), np.array(["2", "1"]), email)
         >>> records, unread = normalise_records(rows, Spelling())
         >>> records.ids(), records.columns["email"].codes.tolist(), dict(unread)
-        ([('ec', '1'), ('ec', '2')], [-1, 0], {})
+        ([('ec', '1'), ('ec', '2')], [-1, 0], {'email: placeholder': 1})
     """
     n, raw = len(rows.order), {name: values[rows.order] for name, values in rows.raw.items()}
     cells = read_fields(raw, rows.source[rows.order], spelling)
@@ -423,21 +422,21 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
     return [name for name in (NORMAL_COLUMNS if normalised else FIELDS) if name in columns]
 
 
-def _records(rows: Rows, fields: Mapping[str, Values]) -> Records:
+def _records(rows: Rows, fields: Mapping[str, Objects]) -> Records:
     source, record_id = rows.source[rows.order], rows.record_id[rows.order]
     return Records(source, record_id, columns_of(fields))
 
 
 def _each(
     function: Callable[[object], str | None], values: Iterable[object], missing: str | None = None
-) -> Values:
+) -> Objects:
     """Return the function of every value, worked out once per distinct value."""
     codes, distinct = factorized(values)
     found = objects([*(function(value) for value in distinct.tolist()), missing])
     return found[codes]
 
 
-def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Values:
+def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Objects:
     """Return values of a personal field in their one spelling, None for placeholders.
 
     Examples:
@@ -447,13 +446,15 @@ def normal_values(name: str, values: Iterable[object], spelling: Spelling) -> Va
     return read_values(reader_of(name, spelling), values).values
 
 
-def _named(raw: Mapping[str, Values]) -> list[str]:
+def _named(raw: Mapping[str, Objects]) -> list[str]:
     """Return the columns of names that a list has."""
     columns = (f"{part}_name{kind}" for kind in ("", "_kana") for part in _PARTS)
     return [name for name in columns if name in raw]
 
 
-def _real_names(names: Mapping[str, Cells], someone: NDArray[np.bool_]) -> dict[str, Cells]:
+def _real_names(
+    names: Mapping[str, ReadColumn], someone: NDArray[np.bool_]
+) -> dict[str, ReadColumn]:
     """Return names without those that are placeholders, as the rest of the record shows.
 
     Null, No and Test are names of people and placeholders. Such a word is kept next to another
@@ -473,26 +474,26 @@ def _real_names(names: Mapping[str, Cells], someone: NDArray[np.bool_]) -> dict[
     return {name: _dropped(column, doubtful[name] & nobody) for name, column in names.items()}
 
 
-def _doubtful(column: Cells) -> NDArray[np.bool_]:
+def _doubtful(column: ReadColumn) -> NDArray[np.bool_]:
     flags = [value is not None and is_name_or_placeholder(value) for value in column.found.tolist()]
     return np.array([*flags, False])[column.codes]
 
 
-def _dropped(column: Cells, rows: NDArray[np.bool_]) -> Cells:
+def _dropped(column: ReadColumn, rows: NDArray[np.bool_]) -> ReadColumn:
     """Return a column of which some cells are placeholders."""
     n = len(column.found)
     found = np.append(column.found, np.array([None], dtype=object))
     reasons = {**column.reasons, n: PLACEHOLDER.reason}
-    return Cells(np.where(rows, n, column.codes), found, reasons)
+    return ReadColumn(np.where(rows, n, column.codes), found, reasons)
 
 
-def _nothing(n: int) -> Values:
+def _nothing(n: int) -> Objects:
     return np.full(n, None, dtype=object)
 
 
-def _names(plain: Mapping[str, Values], n: int, known: Known) -> dict[str, Values]:
+def _names(plain: Mapping[str, Objects], n: int, known: Known) -> dict[str, Objects]:
     """Return the names as written, read and heard; a reading may be that of namesakes."""
-    result: dict[str, Values] = {}
+    result: dict[str, Objects] = {}
     names, kana = (
         _split(*(plain.get(f"{name}_name{kind}", _nothing(n)) for name in _PARTS))
         for kind in ("", "_kana")
@@ -521,7 +522,7 @@ def _spoken(folded: object) -> str | None:
     return spoken_form(str(folded))
 
 
-def sounds_of(readings: Values) -> Values:
+def sounds_of(readings: Objects) -> Objects:
     """Return the sound of each reading, in which long vowels and like spellings are the same.
 
     Examples:
@@ -535,7 +536,7 @@ def _sound(reading: object) -> str | None:
     return normalise.sound(str(reading))
 
 
-def _split(family: Values, given: Values) -> tuple[Values, Values]:
+def _split(family: Objects, given: Objects) -> tuple[Objects, Objects]:
     """Return family and given names; a full name in one field is split at its space.
 
     The name of an organisation is not split. It stands for both names: like a full name, it
@@ -562,7 +563,7 @@ def _halves(whole: str) -> tuple[str, str] | None:
 
 
 def _unjoin(
-    names: dict[str, Values], family: str, given: str, known: Mapping[str, frozenset[str]]
+    names: dict[str, Objects], family: str, given: str, known: Mapping[str, frozenset[str]]
 ) -> None:
     """Split full names without a space where one family and one given name of the list fit."""
     first, second = names[family], names[given]
@@ -586,7 +587,7 @@ def _cut(
     return (whole[: cuts[0]], whole[cuts[0] :]) if len(cuts) == 1 else (whole, None)
 
 
-def full_sound(family: Values, given: Values) -> Values:
+def full_sound(family: Objects, given: Objects) -> Objects:
     """Return both sounds as one text, in alphabetical order, None if one is missing.
 
     Examples:
@@ -631,7 +632,7 @@ def _too_many(
     return too_many | (families > _FAMILIES)
 
 
-def columns_of(fields: Mapping[str, Values]) -> dict[str, Column]:
+def columns_of(fields: Mapping[str, Objects]) -> dict[str, Column]:
     """Return the filled fields as columns; family and given names share their distinct values.
 
     Examples:

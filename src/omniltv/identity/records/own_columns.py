@@ -85,7 +85,16 @@ class OwnColumn:
 def own_values(
     table: Eager, columns: Sequence[OwnColumn]
 ) -> dict[str, tuple[NDArray[np.object_], Normaliser]]:
-    """Return the values as given and the normaliser of each own column that a list has."""
+    """Return the values as given and the normaliser of each own column that a list has.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from omniltv._frames import read_frame
+        >>> table, _ = read_frame(pd.DataFrame({"line_id": ["U12", None]}), "records")
+        >>> values = own_values(table, [OwnColumn("line_id"), OwnColumn("shoe_size")])
+        >>> {name: given.tolist() for name, (given, _) in values.items()}
+        {'line_id': ['U12', None]}
+    """
     return {
         column.name: (objects(table[column.name].to_list()), column.normalise)
         for column in columns
@@ -104,6 +113,13 @@ def with_own_columns(
         records: Normalised records.
         values: The result of `own_values`, in the order of the list.
         order: Position in the list of each record.
+
+    Examples:
+        >>> records = Records(np.array(["ec", "ec"]), np.array(["1", "2"]), {})
+        >>> values = {"line_id": (np.array([None, " U12 "], dtype=object), normalise.plain)}
+        >>> found = with_own_columns(records, values, np.array([1, 0]))
+        >>> found.columns["line_id"].values.tolist(), found.columns["line_id"].codes.tolist()
+        (['u12'], [0, -1])
     """
     columns = {
         name: _normalised(given[order], function) for name, (given, function) in values.items()
@@ -138,6 +154,14 @@ def warn_of_columns(columns: Iterable[str], read: Iterable[str]) -> None:
     Args:
         columns: The columns of the list.
         read: The columns that are read besides the keys.
+
+    Examples:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     warn_of_columns(["source", "record_id", "phone", "mail"], ["phone"])
+        >>> print(str(caught[0].message).partition(" Hint")[0])
+        columns that are not read but look like a field: 'mail' (near 'email').
     """
     have, known = set(columns), {*read, *_KEYS}
     if not have & {*read}:

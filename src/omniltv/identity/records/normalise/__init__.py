@@ -12,8 +12,10 @@ from omniltv.identity.records.normalise._name import gender, reading, sound, wri
 from omniltv.identity.records.normalise._phone import phone
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import key, plain, text, written
+from omniltv.identity.records.normalise._variants import KANJI_VARIANTS
 
 __all__ = [
+    "KANJI_VARIANTS",
     "Spelling",
     "address",
     "birth_date",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from omniltv.identity.records.normalise._numbers import KANJI_DIGITS, kanji_number
-from omniltv.identity.records.normalise._spelling import DateOrder, Spelling
+from omniltv.identity.records.normalise._spelling import DayOrder, Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, read
 
 __all__ = ["UNCLEAR", "birth_date", "order_of", "read_birth_date"]
@@ -89,18 +89,18 @@ def read_birth_date(value: object, spelling: Spelling) -> Read:
     return read(value, partial(_birth_date, order=spelling.date_order))
 
 
-def order_of(values: Iterable[object]) -> DateOrder:
+def order_of(values: Iterable[object]) -> DayOrder:
     """Return the order of day and month that dates with the year last show, if it is clear.
 
     Examples:
         >>> order_of(["01/02/1980", "25/12/1980"]), order_of(["01/02/1980"])
         ('day first', 'inferred')
     """
-    seen: set[DateOrder | None] = {*map(_shown, values)} - {None}
+    seen: set[DayOrder | None] = {*map(_shown, values)} - {None}
     return (seen.pop() or "inferred") if len(seen) == 1 else "inferred"
 
 
-def _shown(value: object) -> DateOrder | None:
+def _shown(value: object) -> DayOrder | None:
     match = _YEAR_LAST.fullmatch(value) if isinstance(value, str) else None
     if match is None or match["mark"] == ".":
         return None
@@ -110,7 +110,7 @@ def _shown(value: object) -> DateOrder | None:
     return "day first" if first > second else "month first"
 
 
-def _birth_date(given: str, order: DateOrder) -> Read:
+def _birth_date(given: str, order: DayOrder) -> Read:
     written = given.casefold()
     if not written.isascii():
         written = _KANJI_NUMBER.sub(lambda number: kanji_number(number[0]), written)
@@ -144,7 +144,7 @@ def _with_name(written: str) -> Read | None:
     return _day(year, _MONTHS[match["month"]], int(match["day"]))
 
 
-def _ambiguous(written: str, order: DateOrder) -> Read:
+def _ambiguous(written: str, order: DayOrder) -> Read:
     """Return a date that has to be one of several to be read: order, century, serial number."""
     match = _YEAR_LAST.fullmatch(written)
     if match is not None:
@@ -161,7 +161,7 @@ def _ambiguous(written: str, order: DateOrder) -> Read:
     return _day(1900 + year, int(match["month"]), int(match["day"]))
 
 
-def _ordered(match: "re.Match[str]", order: DateOrder) -> Read:
+def _ordered(match: "re.Match[str]", order: DayOrder) -> Read:
     """Return a date whose year stands last."""
     year, first, second = (int(match[name]) for name in ("year", "first", "second"))
     by_day, by_month = _day(year, second, first), _day(year, first, second)

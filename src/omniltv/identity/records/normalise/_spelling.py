@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["DateOrder", "Spelling"]
+__all__ = ["DayOrder", "Spelling"]
 
-type DateOrder = Literal["day first", "month first", "inferred"]
+type DayOrder = Literal["day first", "month first", "inferred"]
 """Which of day and month stands first in a date whose year stands last."""
 
 
@@ -32,7 +32,7 @@ class Spelling(BaseModel):
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "JP"
     drop_tags: bool = False
     drop_dots: bool = False
-    date_order: DateOrder = "inferred"
+    date_order: DayOrder = "inferred"
 
     @field_validator("phone_region")
     @classmethod
