@@ -4,14 +4,13 @@ from numpy.typing import NDArray
 from tests._statistics import assert_share, sigmas
 
 from omniltv.data import simulate_retailer
-from omniltv.identity import stitch
+from omniltv.identity import InMemoryEngine, stitch
 from omniltv.identity.linking._chance import SampledComparisons, SampledPairs, sampled, strangers
 from omniltv.identity.linking._comparison_vectors import compared
 from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import ValueComparison
 from omniltv.identity.linking.protocols import LinkModel
 from omniltv.identity.records.columns import MISSING, Column, Records
-from omniltv.identity import InMemoryEngine
 
 GIVEN = ValueComparison("given_name", "given_reading", coincidence=0.004)
 BIRTH = ValueComparison("birth_date", "birth_date", coincidence=5e-5)
