@@ -96,8 +96,8 @@ def order_of(values: Iterable[object]) -> DayOrder:
         >>> order_of(["01/02/1980", "25/12/1980"]), order_of(["01/02/1980"])
         ('day first', 'inferred')
     """
-    seen: set[DayOrder | None] = {*map(_shown, values)} - {None}
-    return (seen.pop() or "inferred") if len(seen) == 1 else "inferred"
+    seen = {order for order in map(_shown, values) if order is not None}
+    return seen.pop() if len(seen) == 1 else "inferred"
 
 
 def _shown(value: object) -> DayOrder | None:
