@@ -50,7 +50,7 @@ PATIENCE, AT_LEAST = 4.0, 300.0  # times our own time that the peer is given, an
 SHOWN = {"records": 0, "customers": 0, "seconds": 1, "peak MB": 0, "F1": 3}
 KEYS = ["source", "record_id"]
 INSIDE = {
-    "omniltv.data.checking:check": "check",
+    "omniltv.data.checking:examine": "check",
     "omniltv.identity.records.intake:rows_of": "read the columns",
     "omniltv.identity.records.intake:normalise_records": "normalise",
     "omniltv.identity.records.intake:mask_shared": "mask shared values",
@@ -212,6 +212,9 @@ def inside_of(*, folder: str) -> _fresh.Answer:
     clock = Clock()
     with clock.running(INSIDE):
         stitch(records)
+    unseen = {*INSIDE.values()} - clock.seconds.keys()
+    if unseen:
+        raise LookupError(f"no call of {', '.join(sorted(unseen))}. Hint: see INSIDE")
     kinds = {"seconds": clock.seconds, "cpu": clock.cpu}
     steps = [*dict.fromkeys(INSIDE.values()), "rest"]
     return {f"{kind} {step}": count[step] for kind, count in kinds.items() for step in steps}

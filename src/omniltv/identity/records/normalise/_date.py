@@ -96,7 +96,7 @@ def order_of(values: Iterable[object]) -> DayOrder:
         >>> order_of(["01/02/1980", "25/12/1980"]), order_of(["01/02/1980"])
         ('day first', 'inferred')
     """
-    seen = {order for order in map(_shown, values) if order is not None}
+    seen: set[DayOrder] = {order for order in map(_shown, values) if order is not None}
     return seen.pop() if len(seen) == 1 else "inferred"
 
 
