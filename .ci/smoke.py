@@ -9,11 +9,10 @@ import omniltv as ltv
 HEAVY = {"arviz", "matplotlib", "pymc", "recordlinkage", "splink"} & set(sys.modules)
 assert not HEAVY, HEAVY
 
-# After the light import was seen.
-import pandas as pd  # noqa: E402
+import pandas as pd  # noqa: E402 - after the light import was checked
 
-from omniltv.identity import stitch  # noqa: E402
-from omniltv.segmentation import Cut  # noqa: E402
+from omniltv.identity import stitch  # noqa: E402 - as above
+from omniltv.segmentation import Cut  # noqa: E402 - as above
 
 
 def seconds() -> float:

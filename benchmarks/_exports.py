@@ -22,7 +22,7 @@ from omniltv.data import Formats
 __all__ = ["EXPORTS", "Export", "Order", "orders"]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local times, as exports have them
-_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001
+_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel days have no time zone
 _JAPAN = timezone(timedelta(hours=9))
 _FULL_WIDTH = str.maketrans("0123456789/:,¥ ", "０１２３４５６７８９／：，￥　")
 _MONTHS_DE = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
@@ -84,7 +84,7 @@ def orders(n_orders: int, *, cents: bool, seed: int) -> list[Order]:
     """Return made-up orders of 2024 and 2025 in order of time."""
     rng = np.random.default_rng(seed)
     minutes = np.sort(rng.choice(2 * 365 * 1_440, n_orders, replace=False))
-    start = datetime(2024, 1, 1)  # noqa: DTZ001
+    start = datetime(2024, 1, 1)  # noqa: DTZ001 - local times, as exports have them
     found = []
     for place, minute in enumerate(minutes.tolist()):
         prices = np.exp(rng.normal(7.0, 1.0, rng.integers(1, 4)))

@@ -15,6 +15,7 @@ import sys
 import time
 from calendar import month_abbr
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -181,8 +182,8 @@ def compared(
     for name, spell in spellings.items():
         texts = pd.Series(list(map(spell, *parts)), dtype=object)
         if not rows:
-            by_pandas = seconds(lambda t=texts: clean(t))  # type: ignore[misc]
-        ours = seconds(lambda t=texts: read(t.to_numpy()))  # type: ignore[misc]
+            by_pandas = seconds(partial(clean, texts))
+        ours = seconds(partial(read, texts.to_numpy()))
         rows.append(
             {
                 "spelling": name,

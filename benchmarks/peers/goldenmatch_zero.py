@@ -10,7 +10,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-import goldenmatch  # type: ignore[import-not-found]  # in the environment of the peer
+import goldenmatch  # type: ignore[import-not-found]  # only in the environment of the peer
 import pyarrow as pa
 import pyarrow.parquet as pq
 

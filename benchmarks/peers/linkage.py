@@ -11,6 +11,7 @@ import logging
 import resource
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +85,8 @@ def _train(linker: Linker, given: Given) -> list[str]:
         ),
         "u": lambda: training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1),
     } | {
-        ", ".join(rule): lambda rule=rule: (  # type: ignore[misc]
-            training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+        ", ".join(rule): partial(
+            training.estimate_parameters_using_expectation_maximisation, block_on(*rule)
         )
         for rule in given["train"]
     }

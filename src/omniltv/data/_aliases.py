@@ -5,7 +5,7 @@ Salesforce and Google Analytics, and from the habits of Japanese point-of-sale s
 column has ranks of names: a name of the first rank is preferred to one of the second.
 """
 
-# ruff: noqa: E501, ISC004, RUF002 - lists of Japanese names over several lines
+# ruff: noqa: E501, ISC004, RUF002 - full-width names, one row of the lists per column and rank
 
 import re
 import unicodedata

@@ -59,7 +59,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 def _guessed(path: Path) -> str:
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - only files of old encodings
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - needed for few files
 
     sample = b""
     with path.open("rb") as file:

@@ -484,7 +484,7 @@ def readable_values(table: Eager) -> NDArray[np.float64] | None:
 
 
 def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> tuple[str, ...]:
-    """Return the channels, or sources if there are none, that have bad rows and no good one.
+    """Return the channels of which no row is good; sources, if the table has no channel.
 
     Examples:
         >>> table = nw.from_native(pd.DataFrame({"channel": ["ec", "store", "ec"]}))

@@ -145,7 +145,7 @@ def _excel(file: Path, sheet: int | str, skip_rows: int) -> pd.DataFrame:
 
 def _parquet(file: Path, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
     if backend == "polars":
-        import polars as pl  # noqa: PLC0415 - the caller has it
+        import polars as pl  # noqa: PLC0415 - an optional package
 
         return pl.read_parquet(file)
     if find_spec("pyarrow") is None:

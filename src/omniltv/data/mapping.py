@@ -46,7 +46,7 @@ _RETURNED = frozenset(
         "refunded",
     ]
 )
-_NEGATIVE = ("-", "−", "▲", "△", "(", "（")  # noqa: RUF001
+_NEGATIVE = ("-", "−", "▲", "△", "(", "（")  # noqa: RUF001 - signs of a negative amount
 
 
 class ColumnMap(Written):

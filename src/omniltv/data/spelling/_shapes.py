@@ -28,7 +28,7 @@ _STRETCH = 1 << 17  # rows: their digits fit into the second cache
 _END = "\x1f"
 _LAST = 0xFFFF
 _BASE = 0x9E3779B97F4A7C15
-_DASHES = dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’′`´", "'")  # noqa: RUF001
+_DASHES = dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’′`´", "'")  # noqa: RUF001 - the signs that are replaced
 _NO_DIGIT = 255
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Decisions",
     "decide",
     "decisions_about",
+    "pairs_of",
     "read_decisions",
     "read_pairs",
     "separated",
@@ -120,9 +121,23 @@ def separated(columns: Mapping[str, Sequence[object]]) -> frozenset[RecordKey]:
         >>> sorted(separated(row | {"same": [False]}))
         [('ec', '1'), ('pos', '2')]
     """
-    rows = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-    apart = [tuple(map(str, row[:4])) for row in rows if not row[4]]
-    return frozenset(key for row in apart for key in ((row[0], row[1]), (row[2], row[3])))
+    told = zip(pairs_of(columns), columns["same"], strict=True)
+    return frozenset(key for pair, same in told if not same for key in pair)
+
+
+def pairs_of(columns: Mapping[str, Sequence[object]]) -> list[tuple[RecordKey, RecordKey]]:
+    """Return the two records of each decision.
+
+    Args:
+        columns: The result of `read_decisions` or `read_pairs`.
+
+    Examples:
+        >>> names = ("source_a", "record_id_a", "source_b", "record_id_b")
+        >>> pairs_of(dict(zip(names, (["ec"], ["1"], ["pos"], ["2"]), strict=True)))
+        [(('ec', '1'), ('pos', '2'))]
+    """
+    rows = zip(*(columns[name] for name in _ENDS), strict=True)
+    return [((str(a), str(b)), (str(c), str(d))) for a, b, c, d in rows]
 
 
 def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -> Decisions:
@@ -143,12 +158,12 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
         >>> decisions.left.tolist(), decisions.right.tolist(), decisions.same.tolist()
         ([0], [1], [True])
     """
-    rows = [tuple(map(str, row)) for row in zip(*(columns[name] for name in _ENDS), strict=True)]
-    position = records.position if rows else {}
-    reasons = [_unusable(row, position) for row in rows]
+    pairs = pairs_of(columns)
+    position = records.position if pairs else {}
+    reasons = [_unusable(*pair, position) for pair in pairs]
     ends = [
-        (position[row[0], row[1]], position[row[2], row[3]])
-        for row, reason in zip(rows, reasons, strict=True)
+        (position[first], position[second])
+        for (first, second), reason in zip(pairs, reasons, strict=True)
         if not reason
     ]
     usable = np.array([not reason for reason in reasons], dtype=np.bool_)
@@ -156,10 +171,10 @@ def decisions_about(columns: Mapping[str, Sequence[object]], records: Records) -
     given = np.array(ends, dtype=np.int64).reshape(-1, 2)
     left, right = np.sort(given, axis=1).T
     _check_agreement(left, right, same, records)
-    pairs, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
-    unused = [(*row, reason) for row, reason in zip(rows, reasons, strict=True) if reason]
+    decided, first = np.unique(np.stack([left, right]), axis=1, return_index=True)
+    unused = [(*a, *b, reason) for (a, b), reason in zip(pairs, reasons, strict=True) if reason]
     told = {name: [row[k] for row in unused] for k, name in enumerate((*_ENDS, "reason"))}
-    return Decisions(pairs[0], pairs[1], same[first], np.unique(given[~same, 0]), told)
+    return Decisions(decided[0], decided[1], same[first], np.unique(given[~same, 0]), told)
 
 
 def decide(pairs: ScoredPairs, decisions: Decisions, n_records: int) -> ScoredPairs:
@@ -222,8 +237,7 @@ def _truth(values: Sequence[object]) -> list[bool]:
     return [bool(value) for value in values]
 
 
-def _unusable(row: tuple[str, ...], position: Mapping[RecordKey, int]) -> str:
-    first, second = row[:2], row[2:]
+def _unusable(first: RecordKey, second: RecordKey, position: Mapping[RecordKey, int]) -> str:
     if first == second:
         return "a record with itself"
     return "" if first in position and second in position else "no such record"

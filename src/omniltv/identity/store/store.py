@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +20,7 @@ from omniltv.identity.linking.decisions import (
     DECISION_COLUMNS,
     decide,
     decisions_about,
+    pairs_of,
     read_decisions,
     read_pairs,
 )
@@ -339,7 +341,7 @@ class IdentityStore:
         step = Step(nobody, _no_records(), told, "decision", again=nobody)
         counts, changes = self._advance(step)
         known = set(self._state.records.ids())
-        ends = _pairs_of(read)
+        ends = pairs_of(read)
         reasons = ["" if known.issuperset(pair) else "no such record" for pair in ends]
         given = list(dict.fromkeys(key for pair in ends for key in pair))
         return self._report(_rejected(kind, table, reasons), changes, counts, given)
@@ -356,7 +358,7 @@ class IdentityStore:
             StoreError: If the folder cannot be written, or another writer changed it.
         """
         table, kind = read_frame(decisions, "decisions")
-        ends = _pairs_of(read_pairs(table))
+        ends = pairs_of(read_pairs(table))
         pairs = {frozenset(pair) for pair in ends}
         kept, again = self._without(pairs)
         step = Step(self._nobody(), _no_records(), kept, "withdrawal", again=again)
@@ -383,7 +385,7 @@ class IdentityStore:
         table, kind = read_frame(records, "records")
         keys = {*keys_of(table, "records")}
         past = _customers_in_audit(self._state.audit, keys)
-        about = {key for pair in _pairs_of(self._state.decisions) for key in pair}
+        about = {key for pair in pairs_of(self._state.decisions) for key in pair}
         _refuse_unknown(keys - {*self._state.records.ids(), *past, *about})
         drop = np.array([key in keys for key in self._state.records.ids()], dtype=np.bool_)
         kept = _not_about(self._state.decisions, keys)
@@ -409,13 +411,12 @@ class IdentityStore:
             StoreError: If the folder cannot be written, or another writer changed it.
         """
         past, before = self._state, self._linked.customer_of
-
-        def of_another(new: Records) -> frozenset[RecordKey]:
-            return used_again(new, past.records, past.pairs.model, self._spec.comparisons)
+        another: frozenset[RecordKey] = frozenset()
 
         def known(new: Records) -> Mapping[RecordKey, str]:
-            other = of_another(new)
-            return {key: name for key, name in before.items() if key not in other}
+            nonlocal another
+            another = used_again(new, past.records, past.pairs.model, self._spec.comparisons)
+            return {key: name for key, name in before.items() if key not in another}
 
         told = {name: [*past.decisions[name]] for name in DECISION_COLUMNS}
         found = stitched(records, self._spec, told, Before(known, past.issued))
@@ -423,7 +424,6 @@ class IdentityStore:
         after = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
         _refuse_loss([key for key in before if key not in after], len(self), most_gone)
         reasons = _full_run_reasons(found, before, self._spec)
-        another = of_another(state.records)
         changes = audit_rows(before, after, state.version, reasons, another=another)
         audit = {name: [*past.audit[name], *changes[name]] for name in AUDIT_COLUMNS}
         self._save(replace(state, audit=audit, forgotten=past.forgotten))
@@ -442,7 +442,7 @@ class IdentityStore:
         self._save(state)
         return Counter(map(str, following.changes["change"])), following.changes
 
-    @property
+    @cached_property
     def _linked(self) -> LinkedRecords:
         state = self._state
         decisions = decisions_about(state.decisions, state.records)
@@ -457,7 +457,7 @@ class IdentityStore:
     ) -> tuple[dict[str, list[object]], NDArray[np.bool_]]:
         """Return the decisions about other pairs, and which records the withdrawn ones name."""
         told = self._state.decisions
-        have = [frozenset(pair) for pair in _pairs_of(told)]
+        have = [frozenset(pair) for pair in pairs_of(told)]
         unknown = pairs - {*have}
         if unknown:
             hint = "store.decisions has all decisions"
@@ -471,6 +471,7 @@ class IdentityStore:
     def _save(self, state: IdentityState) -> None:
         write(self._folder, dump(state, self._spec))
         self._state = state
+        self.__dict__.pop("_linked", None)  # it is of the state before
 
     def _check_removed(self) -> None:
         left = ", ".join(sorted(entry.name for entry in remains(self._folder, self.run)))
@@ -496,7 +497,7 @@ class IdentityStore:
         counts: Mapping[str, int],
         given: Sequence[RecordKey],
     ) -> StoreUpdate[FrameT]:
-        customer = dict(zip(self._state.records.ids(), self._state.customer.tolist(), strict=True))
+        customer = self._linked.customer_of
         shown = [key for key in given if key in customer]
         crosswalk = {
             "source": [key[0] for key in shown],
@@ -598,19 +599,13 @@ def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
         raise DataError("records both given and gone", column="record_id", rows=both, hint=hint)
 
 
-def _pairs_of(columns: Mapping[str, Sequence[object]]) -> list[tuple[RecordKey, RecordKey]]:
-    """Return the two records of each decision."""
-    rows = zip(*(columns[name] for name in DECISION_COLUMNS[:4]), strict=True)
-    return [((str(a), str(b)), (str(c), str(d))) for a, b, c, d in rows]
-
-
 def _full_run_reasons[FrameT](
     found: Resolution[FrameT], before: Mapping[RecordKey, str], spec: LinkSpec
 ) -> Reasons:
     """Return the reasons of the changes of a full run."""
     state = found._state  # noqa: SLF001 - of the same package
     past = previous_of(state.records, before)
-    links = link_reasons(state.judged, past, found._customer, spec.links(state.judged))  # noqa: SLF001
+    links = link_reasons(state.judged, past, found._customer, spec.links(state.judged))  # noqa: SLF001 - as above
     return Reasons(links, {}, gone="not in the lists", otherwise="model trained again")
 
 
@@ -621,7 +616,7 @@ def _replaced(
     rows: dict[frozenset[RecordKey], tuple[object, ...]] = {}
     for columns in (old, new):
         told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-        for pair, row in zip(map(frozenset, _pairs_of(columns)), told, strict=True):
+        for pair, row in zip(map(frozenset, pairs_of(columns)), told, strict=True):
             rows.pop(pair, None)
             rows[pair] = row
     return {name: [row[k] for row in rows.values()] for k, name in enumerate(DECISION_COLUMNS)}
@@ -632,9 +627,7 @@ def _not_about(
 ) -> dict[str, list[object]]:
     """Return the decisions about none of the records."""
     told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-    rows = [
-        row for pair, row in zip(_pairs_of(columns), told, strict=True) if keys.isdisjoint(pair)
-    ]
+    rows = [row for pair, row in zip(pairs_of(columns), told, strict=True) if keys.isdisjoint(pair)]
     return {name: [row[k] for row in rows] for k, name in enumerate(DECISION_COLUMNS)}
 
 
