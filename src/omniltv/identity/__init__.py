@@ -52,7 +52,7 @@ from omniltv.identity.stitching.resolution import Resolution, ResolutionSummary
 from omniltv.identity.stitching.spec import LinkSpec
 from omniltv.identity.stitching.stitch import stitch
 from omniltv.identity.stitching.timeline import Timeline, timeline
-from omniltv.identity.store.store import IdentityStore, StoreUpdate
+from omniltv.identity.store import IdentityStore, StoreUpdate
 
 if TYPE_CHECKING:
     from omniltv.identity.linking._recordlinkage import (

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
@@ -14,26 +13,22 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags
 from omniltv.identity.customers._ids import customer_ids
-from omniltv.identity.customers.changes import changes_between
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about
 from omniltv.identity.linking.protocols import Candidates, LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, in_order, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.intake import Masked, mask_shared
-from omniltv.identity.stitching.evidence import rules_of
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
+from omniltv.identity.store._audit import Reasons, audit_rows, link_reasons
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, Plain
 
 __all__ = [
     "LEAST_HOUSEHOLD",
     "Advance",
-    "Reasons",
     "Step",
     "advance",
     "at_home",
-    "audit_rows",
-    "link_reasons",
     "relevant",
 ]
 
@@ -46,8 +41,6 @@ type StepKind = Literal["update", "decision", "withdrawal", "forgotten"]
 """What changes the state of a store."""
 
 _UNCERTAIN = 0.02  # pairs below this probability, and of no household, are not kept
-_NO_LINK = "no link to another record"
-_KEY_USED_AGAIN = "key used for another person"
 _GONE: Mapping[StepKind, str] = {"update": "deleted by its source", "forgotten": "forgotten"}
 
 
@@ -151,62 +144,6 @@ def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step
         forgotten=state.forgotten,
     )
     return Advance(following, changes, scene.masked, scene.decisions)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Reasons:
-    """The reasons of changes, for the audit.
-
-    Attributes:
-        links: The link that brought records to a customer, by customer id after the change.
-        causes: What happened to a customer, by customer id before the change.
-        gone: Reason of a removed record.
-        otherwise: Reason of a merge or split that neither a link nor a cause explains.
-    """
-
-    links: Mapping[str, str]
-    causes: Mapping[str, str]
-    gone: str
-    otherwise: str
-
-    def of(self, before: object, after: object, change: object) -> str:
-        """Return the reason of the change of one record."""
-        if change == "record gone":
-            return self.gone
-        if str(after) in self.links:
-            return self.links[str(after)]
-        return _NO_LINK if change == "new record" else self.causes.get(str(before), self.otherwise)
-
-
-def audit_rows(
-    before: Mapping[RecordKey, str],
-    after: Mapping[RecordKey, str],
-    run: int,
-    reasons: Reasons,
-    *,
-    another: AbstractSet[RecordKey] = frozenset(),
-) -> dict[str, list[object]]:
-    """Return the rows of the audit for the changes between two crosswalks.
-
-    Args:
-        before: Customer id of each record that could have changed.
-        after: The same afterwards.
-        run: Number of the run.
-        reasons: The reasons of the changes.
-        another: Keys that belong to another person now. They have two rows: the old record
-            is gone, and the other one is new.
-    """
-    left = sorted(another & before.keys())
-    told: list[dict[str, list[object]]] = [
-        changes_between({key: before[key] for key in left}, {}),
-        changes_between({k: name for k, name in before.items() if k not in another}, after),
-    ]
-    reason = [_KEY_USED_AGAIN] * len(left)
-    columns = (told[1][name] for name in ("before", "after", "change"))
-    reason += [reasons.of(*row) for row in zip(*columns, strict=True)]
-    changes = {name: told[0][name] + told[1][name] for name in told[1]}
-    n, time = len(reason), datetime.now(UTC)
-    return {"run": [run] * n, "time": [time] * n, **changes, "reason": list(reason)}
 
 
 def _causes(state: IdentityState, step: Step) -> dict[str, str]:
@@ -480,25 +417,3 @@ def _former_ids(state: IdentityState, another: AbstractSet[RecordKey]) -> dict[R
         elif before is not None and before not in used:
             former[key] = str(before)
     return former
-
-
-def link_reasons(
-    pairs: ScoredPairs, before: Customers, after: Customers, links: Flags
-) -> dict[str, str]:
-    """Return the best link that brought records of different customers together, by customer id.
-
-    Args:
-        pairs: The pairs, with decisions.
-        before: Customer id of each record before, None if it is new.
-        after: The same afterwards.
-        links: Which pairs are links.
-    """
-    left, right = pairs.candidates.left, pairs.candidates.right
-    apart = (before[left] != before[right]) | pd.isna(before)[left]
-    joined = (after[left] == after[right]) & apart & links
-    rows = np.flatnonzero(joined)
-    best = rows[np.argsort(pairs.weight[rows], kind="stable")]
-    return {
-        str(after[left[row]]): "linked by " + ", ".join(rules_of(pairs, row))
-        for row in best.tolist()
-    }

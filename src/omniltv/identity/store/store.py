@@ -1,9 +1,9 @@
 """Stable customer ids over many runs: a folder of records that is updated run by run."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
@@ -13,8 +13,8 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
-from omniltv.errors import ConfigError, DataError, StoreError
+from omniltv._frames import Table, read_frame
+from omniltv.errors import ConfigError, StoreError
 from omniltv.identity.customers.attachment import Attached, attached, ids_of, keys_of
 from omniltv.identity.linking.decisions import (
     DECISION_COLUMNS,
@@ -30,68 +30,24 @@ from omniltv.identity.stitching.evidence import Evidence, LinkedRecords, link_co
 from omniltv.identity.stitching.resolution import Resolution, previous_of
 from omniltv.identity.stitching.spec import LinkSpec
 from omniltv.identity.stitching.stitch import Before, engine_of, stitched
+from omniltv.identity.store._audit import Reasons, audit_rows, link_reasons
 from omniltv.identity.store._folder import newest, read, remains, write
-from omniltv.identity.store._incremental import (
-    LEAST_HOUSEHOLD,
-    Reasons,
-    Step,
-    advance,
-    audit_rows,
-    link_reasons,
-    relevant,
+from omniltv.identity.store._guards import MOST_GONE, refuse_both, refuse_loss, refuse_unknown
+from omniltv.identity.store._incremental import LEAST_HOUSEHOLD, Step, advance, relevant
+from omniltv.identity.store._ledger import (
+    audit_without,
+    customers_in_audit,
+    decisions_not_about,
+    decisions_with,
+    decisions_without,
 )
 from omniltv.identity.store._partial import EmptyCells, changed, completed, used_again
+from omniltv.identity.store._report import RejectedRows, StoreUpdate, rejected_rows
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, IssuedIds, dump, restore
 
-__all__ = ["MOST_GONE", "IdentityStore", "StoreUpdate"]
+__all__ = ["IdentityStore"]
 
-
-MOST_GONE = 0.2
-"""Largest share of the stored records that one run removes by default."""
-
-_A_FEW = 10  # records that any run may remove
 _TYPES: Mapping[str, nw.dtypes.DType] = {"run": nw.Int64(), "time": nw.Datetime("us", "UTC")}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class StoreUpdate[FrameT]:
-    """The changes made by an update of the store. All frames are of the kind given.
-
-    Attributes:
-        run: Number of the run.
-        crosswalk: ``source``, ``record_id``, ``customer_id`` of the given records that are
-            in the store now, in the order given.
-        changes: The rows added to the audit.
-        rejected: The rejected rows as given, with ``reason``.
-
-    Examples:
-        >>> import tempfile
-        >>> import pandas as pd
-        >>> from omniltv.identity import IdentityStore, stitch
-        >>> records = pd.DataFrame(
-        ...     {"source": "ec", "record_id": ["1", "2"], "phone": ["03-1234-5678", "03-8765-4321"]}
-        ... )
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     store = IdentityStore.create(folder, stitch(records.iloc[:1]))
-        ...     store.update(records.iloc[1:])
-        StoreUpdate(run 2: changes: 1 new record; rejected rows: none)
-    """
-
-    run: int
-    crosswalk: FrameT
-    changes: FrameT
-    rejected: FrameT
-    _counts: Mapping[str, int]
-    _rejected: Mapping[str, int]
-
-    def summary(self) -> str:
-        """Return the number of changes by kind, and of rejected rows by reason."""
-        counts = "; ".join(f"{n:,} {change}" for change, n in self._counts.items()) or "none"
-        aside = "; ".join(f"{n:,} {reason}" for reason, n in self._rejected.items()) or "none"
-        return f"run {self.run}: changes: {counts}; rejected rows: {aside}"
-
-    def __repr__(self) -> str:
-        return f"StoreUpdate({self.summary()})"
 
 
 class IdentityStore:
@@ -304,8 +260,8 @@ class IdentityStore:
         added = without_values(added, masked_values(self._state.records))
         old, drop = self._state.records, self._rows(gone)
         keys = zip(old.ids(), drop.tolist(), strict=True)
-        _refuse_loss([key for key, lost in keys if lost], len(self), most_gone)
-        _refuse_both(added, old, drop)
+        refuse_loss([key for key, lost in keys if lost], len(self), most_gone)
+        refuse_both(added, old, drop)
         added = completed(added, old, {*intake.rows.raw}, empty=empty)
         added, replaced = changed(added, old)
         another = used_again(added, old, self._state.pairs.model, self._spec.comparisons)
@@ -318,7 +274,7 @@ class IdentityStore:
             another=another,
         )
         counts, changes = self._advance(step)
-        report = _Report(intake.kind, intake.rejected, intake.reasons)
+        report = RejectedRows(intake.kind, intake.rejected, intake.reasons)
         return self._report(report, changes, counts, intake.rows.keys())
 
     def decide(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
@@ -336,7 +292,7 @@ class IdentityStore:
         """
         table, kind = read_frame(decisions, "decisions")
         read = read_decisions(decisions)
-        told = _replaced(self._state.decisions, read)
+        told = decisions_with(self._state.decisions, read)
         nobody = self._nobody()
         step = Step(nobody, _no_records(), told, "decision", again=nobody)
         counts, changes = self._advance(step)
@@ -344,7 +300,7 @@ class IdentityStore:
         ends = pairs_of(read)
         reasons = ["" if known.issuperset(pair) else "no such record" for pair in ends]
         given = list(dict.fromkeys(key for pair in ends for key in pair))
-        return self._report(_rejected(kind, table, reasons), changes, counts, given)
+        return self._report(rejected_rows(kind, table, reasons), changes, counts, given)
 
     def withdraw(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Withdraw manual decisions: the evidence alone decides about these pairs again.
@@ -360,11 +316,12 @@ class IdentityStore:
         table, kind = read_frame(decisions, "decisions")
         ends = pairs_of(read_pairs(table))
         pairs = {frozenset(pair) for pair in ends}
-        kept, again = self._without(pairs)
+        kept = decisions_without(self._state.decisions, pairs)
+        again = self._named(frozenset[RecordKey]().union(*pairs))
         step = Step(self._nobody(), _no_records(), kept, "withdrawal", again=again)
         counts, changes = self._advance(step)
         given = list(dict.fromkeys(key for pair in ends for key in pair))
-        return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, given)
+        return self._report(rejected_rows(kind, table, [""] * len(table)), changes, counts, given)
 
     def forget(self, records: IntoFrameT) -> StoreUpdate[IntoFrameT]:
         """Remove records and all data about them: values, links, decisions and audit rows.
@@ -384,17 +341,17 @@ class IdentityStore:
         """
         table, kind = read_frame(records, "records")
         keys = {*keys_of(table, "records")}
-        past = _customers_in_audit(self._state.audit, keys)
+        past = customers_in_audit(self._state.audit, keys)
         about = {key for pair in pairs_of(self._state.decisions) for key in pair}
-        _refuse_unknown(keys - {*self._state.records.ids(), *past, *about})
-        drop = np.array([key in keys for key in self._state.records.ids()], dtype=np.bool_)
-        kept = _not_about(self._state.decisions, keys)
+        refuse_unknown(keys - {*self._state.records.ids(), *past, *about})
+        drop = self._named(keys)
+        kept = decisions_not_about(self._state.decisions, keys)
         customers = set(self._state.customer[drop].tolist()).union(*past.values())
         customers -= set(self._state.customer[~drop].tolist())
         step = Step(drop, _no_records(), kept, "forgotten", again=self._nobody())
         counts, changes = self._advance(step, forget=(keys, customers))
         self._check_removed()
-        return self._report(_rejected(kind, table, [""] * len(table)), changes, counts, [])
+        return self._report(rejected_rows(kind, table, [""] * len(table)), changes, counts, [])
 
     def rebuild(
         self, records: IntoFrameT, *, most_gone: float = MOST_GONE
@@ -422,7 +379,7 @@ class IdentityStore:
         found = stitched(records, self._spec, told, Before(known, past.issued))
         state = _state_of(found, self.run + 1, past.audit)
         after = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
-        _refuse_loss([key for key in before if key not in after], len(self), most_gone)
+        refuse_loss([key for key in before if key not in after], len(self), most_gone)
         reasons = _full_run_reasons(found, before, self._spec)
         changes = audit_rows(before, after, state.version, reasons, another=another)
         audit = {name: [*past.audit[name], *changes[name]] for name in AUDIT_COLUMNS}
@@ -437,7 +394,7 @@ class IdentityStore:
         state = following.state
         if forget is not None:
             hashes = frozenset(map(IssuedIds.hashed, forget[1]))
-            audit = _forgotten(state.audit, *forget)
+            audit = audit_without(state.audit, *forget)
             state = replace(state, audit=audit, forgotten=state.forgotten | hashes)
         self._save(state)
         return Counter(map(str, following.changes["change"])), following.changes
@@ -452,21 +409,9 @@ class IdentityStore:
     def _nobody(self) -> NDArray[np.bool_]:
         return np.zeros(len(self), dtype=np.bool_)
 
-    def _without(
-        self, pairs: AbstractSet[frozenset[RecordKey]]
-    ) -> tuple[dict[str, list[object]], NDArray[np.bool_]]:
-        """Return the decisions about other pairs, and which records the withdrawn ones name."""
-        told = self._state.decisions
-        have = [frozenset(pair) for pair in pairs_of(told)]
-        unknown = pairs - {*have}
-        if unknown:
-            hint = "store.decisions has all decisions"
-            rows = [key for pair in unknown for key in sorted(pair)]
-            raise DataError("no such decision", column="record_id_a", rows=rows, hint=hint)
-        stays = [row for row, pair in enumerate(have) if pair not in pairs]
-        named = frozenset[RecordKey]().union(*pairs)
-        again = np.array([key in named for key in self._state.records.ids()], dtype=np.bool_)
-        return {name: [told[name][row] for row in stays] for name in DECISION_COLUMNS}, again
+    def _named(self, keys: AbstractSet[RecordKey]) -> NDArray[np.bool_]:
+        """Return which records of the store have one of some keys."""
+        return np.array([key in keys for key in self._state.records.ids()], dtype=np.bool_)
 
     def _save(self, state: IdentityState) -> None:
         write(self._folder, dump(state, self._spec))
@@ -486,13 +431,13 @@ class IdentityStore:
             return rows
         keys = keys_of(read_frame(frame, "records")[0], "records")
         position = {key: row for row, key in enumerate(self._state.records.ids())}
-        _refuse_unknown([key for key in keys if key not in position])
+        refuse_unknown([key for key in keys if key not in position])
         rows[[position[key] for key in keys]] = True
         return rows
 
     def _report[FrameT](
         self,
-        report: "_Report[FrameT]",
+        report: "RejectedRows[FrameT]",
         changes: Mapping[str, Sequence[object]],
         counts: Mapping[str, int],
         given: Sequence[RecordKey],
@@ -512,23 +457,6 @@ class IdentityStore:
             _counts=counts,
             _rejected=report.reasons,
         )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Report[FrameT]:
-    """The rejected rows of an update, and the kind of frame to report in."""
-
-    kind: FrameKind[FrameT]
-    rejected: FrameT
-    reasons: Mapping[str, int]
-
-
-def _rejected[FrameT](
-    kind: FrameKind[FrameT], table: Eager, reasons: Sequence[str]
-) -> _Report[FrameT]:
-    reason = np.array(reasons, dtype=object)
-    frame = kind.extend(table, unused_name(table.columns, "reason"), reason, reason != "")
-    return _Report(kind, frame, Counter(sorted(filter(None, reasons))))
 
 
 def _state_of[FrameT](
@@ -560,45 +488,6 @@ def _no_records() -> Records:
     return Records(nothing, nothing, {})
 
 
-def _refuse_unknown(keys: Collection[RecordKey]) -> None:
-    if keys:
-        hint = "store.crosswalk has all known records"
-        raise DataError("no such record", column="record_id", rows=sorted(keys), hint=hint)
-
-
-def _refuse_loss(gone: Sequence[RecordKey], n_records: int, most_gone: float) -> None:
-    """Raise DataError if a run would remove all records, or many of them."""
-    if not 0 <= most_gone <= 1:
-        hint = "most_gone=0.5 lets a run remove half of the records"
-        raise ConfigError(f"most_gone is from 0 to 1, got {most_gone}. Hint: {hint}")
-    all_or_many = len(gone) == n_records or len(gone) > _A_FEW
-    if all_or_many and len(gone) > most_gone * n_records:
-        problem = f"{len(gone):,} of {n_records:,} records would be removed from the store"
-        hint = "check that the export is complete, or allow it: most_gone=1.0"
-        raise DataError(problem, column="record_id", rows=gone, hint=hint)
-
-
-def _customers_in_audit(
-    audit: Mapping[str, Sequence[object]], keys: AbstractSet[RecordKey]
-) -> dict[RecordKey, set[str]]:
-    """Return the customer ids that some records had, by record, of those in the audit."""
-    names: dict[RecordKey, set[str]] = {}
-    columns = (audit[name] for name in ("source", "record_id", "before", "after"))
-    for source, record_id, *ids in zip(*columns, strict=True):
-        key = (str(source), str(record_id))
-        if key in keys:
-            names.setdefault(key, set()).update(str(name) for name in ids if name)
-    return names
-
-
-def _refuse_both(added: Records, old: Records, drop: NDArray[np.bool_]) -> None:
-    going = {key for key, gone in zip(old.ids(), drop.tolist(), strict=True) if gone}
-    both = [key for key in added.ids() if key in going]
-    if both:
-        hint = "leave them out of records or of gone"
-        raise DataError("records both given and gone", column="record_id", rows=both, hint=hint)
-
-
 def _full_run_reasons[FrameT](
     found: Resolution[FrameT], before: Mapping[RecordKey, str], spec: LinkSpec
 ) -> Reasons:
@@ -607,42 +496,3 @@ def _full_run_reasons[FrameT](
     past = previous_of(state.records, before)
     links = link_reasons(state.judged, past, found._customer, spec.links(state.judged))  # noqa: SLF001 - as above
     return Reasons(links, {}, gone="not in the lists", otherwise="model trained again")
-
-
-def _replaced(
-    old: Mapping[str, Sequence[object]], new: Mapping[str, Sequence[object]]
-) -> dict[str, list[object]]:
-    """Return all decisions; of two about the same pair, the newer one."""
-    rows: dict[frozenset[RecordKey], tuple[object, ...]] = {}
-    for columns in (old, new):
-        told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-        for pair, row in zip(map(frozenset, pairs_of(columns)), told, strict=True):
-            rows.pop(pair, None)
-            rows[pair] = row
-    return {name: [row[k] for row in rows.values()] for k, name in enumerate(DECISION_COLUMNS)}
-
-
-def _not_about(
-    columns: Mapping[str, Sequence[object]], keys: set[RecordKey]
-) -> dict[str, list[object]]:
-    """Return the decisions about none of the records."""
-    told = zip(*(columns[name] for name in DECISION_COLUMNS), strict=True)
-    rows = [row for pair, row in zip(pairs_of(columns), told, strict=True) if keys.isdisjoint(pair)]
-    return {name: [row[k] for row in rows] for k, name in enumerate(DECISION_COLUMNS)}
-
-
-def _forgotten(
-    audit: Mapping[str, Sequence[object]], keys: set[RecordKey], customers: set[str]
-) -> dict[str, list[object]]:
-    """Return the audit without the records, and without customers that no longer exist."""
-    rows = [
-        row
-        for row in zip(*(audit[name] for name in AUDIT_COLUMNS), strict=True)
-        if (str(row[2]), str(row[3])) not in keys
-    ]
-    shown = [
-        tuple(None if name in {"before", "after"} and value in customers else value
-              for name, value in zip(AUDIT_COLUMNS, row, strict=True))
-        for row in rows
-    ]  # fmt: skip
-    return {name: [row[k] for row in shown] for k, name in enumerate(AUDIT_COLUMNS)}
