@@ -64,10 +64,15 @@ def killed_at(step: int, change: Callable[..., None], folder: Path, late: pd.Dat
 
 
 def whole_state(folder: Path) -> tuple[int, dict[str, pa.Table]]:
-    """Return the run and all that is stored of it, but for when it was."""
+    """Return the run and all that is stored of it, but for when it was.
+
+    The manifest has checksums of files with times; opening the store compares them.
+    """
     run = IdentityStore(folder).run
     tables: dict[str, pa.Table] = {}
     for path in (folder / f"v{run:08d}").iterdir():
+        if path.name == "manifest.json":
+            continue
         is_table = path.suffix == ".parquet"
         tables[path.stem] = (
             read_table(path) if is_table else pa.table({"": [path.read_text("utf-8")]})
