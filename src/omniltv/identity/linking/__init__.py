@@ -1,9 +1,7 @@
 """Which records belong together: blocking, comparing, scoring, and decisions by hand."""
 
 from omniltv.identity.linking._copies import CopiesApart
-from omniltv.identity.linking.blocking import (
-    KeyBlocker,
-)
+from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import (
     AddressComparison,
     BirthDateComparison,

@@ -51,7 +51,7 @@ def dependence(sampled: ComparisonVectors, unrelated: Floats, u: Sequence[Floats
 
 
 def log_ratio(levels: Levels, comparisons: Sequence[Comparison], found: Dependence) -> Floats:
-    """Return the log of how much likelier patterns are among unrelated people, shape (n_pairs,)."""
+    """Return the log of how much likelier patterns are among unrelated people, shape (n,)."""
     result = np.zeros(len(levels))
     for (k, on), ratio in found.items():
         rows = (levels[:, on] >= 0) & (levels[:, on] < comparisons[on].agreement)

@@ -121,7 +121,7 @@ def expect(
         if found.change < _CONVERGED:
             break
         found = em.after(found.classes, found.factor)
-    return Fitted(found.classes, found.factor, found.expected.weight, em.evidence(found))
+    return Fitted(found.classes, found.factor, em.evidence(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +131,11 @@ class Fitted:
     Attributes:
         classes: The level probabilities.
         factor: Factors on the shares of matches and of household pairs.
-        weight: Expected pairs of each class by counted pattern, shape (n_patterns, 3).
         evidence: Log posterior with a penalty for parameters (BIC), to compare models.
     """
 
     classes: Classes
     factor: Floats
-    weight: Floats
     evidence: float
 
 

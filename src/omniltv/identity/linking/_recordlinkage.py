@@ -30,6 +30,7 @@ from omniltv.identity.linking._graph import components
 from omniltv.identity.linking._refinement import reweighted
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS, candidates
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+from omniltv.identity.linking.comparisons._grading import ROUNDING
 from omniltv.identity.linking.comparisons.numbers import as_number
 from omniltv.identity.linking.decisions import Decisions, decisions_about, read_decisions
 from omniltv.identity.linking.protocols import (
@@ -55,7 +56,6 @@ __all__ = [
 
 type _Read = Literal["text", "number", "date"]
 
-_ROUNDING = 1e-9
 _SURE = 2.0**-50  # the smallest probability of either class that an engine states
 _PRIOR_PAIRS = 1.0  # weight of a uniform distribution over the levels in a described model
 _READERS: dict[_Read, Callable[["pd.Series[Any]"], "pd.Series[Any]"]] = {
@@ -211,7 +211,7 @@ class RecordLinkageComparison:
         back, distinct = pd.factorize(first[known] * max(len(rows), 1) + second[known])
         ends = np.divmod(distinct, max(len(rows), 1))
         similarity = self._similarity(self._values(pairs, rows), *ends)
-        grade = (similarity[:, None] < np.array(self.at) - _ROUNDING).sum(axis=1)
+        grade = (similarity[:, None] < np.array(self.at) - ROUNDING).sum(axis=1)
         levels[known] = np.where(np.isnan(similarity), MISSING, grade)[back]
         return levels
 

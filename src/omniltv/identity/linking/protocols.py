@@ -3,8 +3,8 @@
 Records are normalised once into integer-coded columns. A *blocker* proposes pairs
 of them, a *comparison* grades each pair, a *link engine* turns blockers and
 comparisons into scored pairs, and a *clusterer* turns scored pairs into customers.
-Every pair keeps the rules that proposed it. The scorer is trained rule by rule,
-without the comparisons that the rule decides, and links name their rules.
+Every pair keeps the rules that proposed it. The scorer corrects for the selection of
+pairs by the rules, and links name their rules.
 """
 
 from collections.abc import Callable, Mapping
@@ -333,7 +333,7 @@ class Blocker(Protocol):
 
     @property
     def decides(self) -> tuple[str, ...]:
-        """Comparisons that the rule decides: left out when training on its pairs."""
+        """Comparisons whose levels determine whether the rule proposes a pair."""
         ...
 
     def propose(self, records: Records, *, max_block: int, new: Flags | None = None) -> Proposal:

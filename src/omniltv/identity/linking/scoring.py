@@ -13,11 +13,11 @@ Shared fields have their own h. Personal fields (given name, birth date) agree w
 household as rarely as among unrelated people.
 
 u is estimated from random pairs (`omniltv.identity.linking._chance`). m and h are estimated
-by EM over the pairs of one rule at a time, without the comparisons that the rule decides,
-with expected counts pooled over the rules (Enamorado, Fifield and Imai 2019 give the EM
-with missing levels left out). The prior of each pair of sources is the number of pairs
-that are certainly one person, or one household, divided by the share of such pairs that
-would be certain given the fields of the two sources.
+by one EM over the pairs of all rules (`omniltv.identity.linking._estimation`). It leaves missing
+levels out (Enamorado, Fifield and Imai 2019) and adds the expected pairs that no rule proposes.
+The prior of each pair of sources is the expected number of pairs of one person, or of one
+household, among those that the rules propose for certain, divided by the share of such pairs that
+the rules would propose given the fields of the two sources.
 """
 
 from collections.abc import Sequence
@@ -337,7 +337,7 @@ class _State:
     evidence: float = 0.0
 
     def given(self, u: tuple[Floats, ...], together: Dependence) -> "_State":
-        """Return the estimates with another u."""
+        """Return the estimates with another u and other dependences."""
         return replace(self, classes=replace(self.classes, u=u, together=together))
 
 
@@ -365,20 +365,22 @@ class _Cells:
     def share(
         self,
         where: NDArray[np.int64],
-        seen: Floats | NDArray[np.bool_],
+        seen: Floats,
         drawn: NDArray[np.int64],
         shows: Floats,
         prior: float,
     ) -> Floats:
-        """Return the share of the class among all pairs of two sources, shrunk to that overall.
+        """Return the share of a class among the pairs of two sources, shrunk to the overall share.
 
-        Of shape (n_sources + 1, n_sources + 1): the last is that overall, for other sources.
+        The shape is (n_sources + 1, n_sources + 1); the last row and column are the overall
+        share, for other sources.
 
         Args:
-            where: Cell of each candidate pair.
-            seen: Whether it is of the class beyond doubt, or how probable that is.
+            where: Cell of each group of candidate pairs.
+            seen: Expected number of pairs of the class in each group.
             drawn: Cell of each random pair.
-            shows: Probability that the random pair, if of the class, would show it.
+            shows: Probability that a pair of the class with the fields of the random pair is
+                proposed for certain.
             prior: Pairs of the class per record that are expected before looking.
         """
         n, possible = len(self.size), self.possible

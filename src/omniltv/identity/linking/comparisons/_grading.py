@@ -20,6 +20,7 @@ __all__ = [
     "check_order",
     "cosine",
     "first_level",
+    "graded",
     "numbers",
     "pairwise",
     "shared_tokens",
@@ -46,6 +47,18 @@ def first_level(conditions: Sequence[Flags]) -> Levels:
 def steps(similarity: Scores | Floats, at: Sequence[float]) -> list[Flags]:
     """Return for each threshold which pairs reach it; NaN reaches none."""
     return [np.asarray(similarity >= least - ROUNDING) for least in at]
+
+
+def graded(
+    pairs: Pairs,
+    column: str,
+    similarity: Callable[[list[str], list[str]], Scores],
+    at: Sequence[float],
+) -> Levels:
+    """Return the levels same, one per threshold of a similarity, and different."""
+    same = pairs.equal(column)
+    reached = steps(pairs.apply(column, similarity, ~same), at)
+    return first_level([same, *reached, pairs.known(column)])
 
 
 def pairwise(

@@ -11,9 +11,8 @@ from omniltv._arrays import Levels
 from omniltv.identity.linking.comparisons._grading import (
     Scores,
     check_order,
-    first_level,
+    graded,
     shared_tokens,
-    steps,
 )
 from omniltv.identity.linking.protocols import Pairs
 from omniltv.identity.records import normalise
@@ -80,9 +79,7 @@ class SetComparison:
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        same = pairs.equal(self.column)
-        overlap = pairs.apply(self.column, _jaccard, ~same)
-        return first_level([same, *steps(overlap, self.at), pairs.known(self.column)])
+        return graded(pairs, self.column, _jaccard, self.at)
 
 
 def _parts(value: object) -> Iterable[object]:

@@ -5,13 +5,7 @@ from typing import Literal
 
 from omniltv._arrays import Levels
 from omniltv.errors import ConfigError
-from omniltv.identity.linking.comparisons._grading import (
-    Scores,
-    check_order,
-    cosine,
-    first_level,
-    steps,
-)
+from omniltv.identity.linking.comparisons._grading import Scores, check_order, cosine, graded
 from omniltv.identity.linking.protocols import Pairs
 
 __all__ = ["TextComparison"]
@@ -76,9 +70,7 @@ class TextComparison:
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
-        same = pairs.equal(self.column)
-        likeness = pairs.apply(self.column, self._likeness, ~same)
-        return first_level([same, *steps(likeness, self.at), pairs.known(self.column)])
+        return graded(pairs, self.column, self._likeness, self.at)
 
     def _likeness(self, left: list[str], right: list[str]) -> Scores:
         return cosine(left, right, self._parts)
