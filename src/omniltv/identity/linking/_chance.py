@@ -142,7 +142,7 @@ def strangers(
 def _stratified(
     chance: SampledComparisons, k: int, apart: Flags, unrelated: Floats | None
 ) -> Floats:
-    """Return the levels among pairs at random, as those drawn say where they have it in common."""
+    """Return the expected numbers of random pairs by level, from random and stratified pairs."""
     sample, levels = chance.sample, chance.vectors.levels[:, k]
     comparison = chance.vectors.comparisons[k]
     blind, n = slice(0, sample.blind), len(comparison.levels)
@@ -158,9 +158,10 @@ def _stratified(
 
 
 def _surely(chance: SampledComparisons, k: int, apart: Flags, drawn: slice) -> Flags:
-    """Return which pairs are of strangers, as others of their own that differ say, if these can.
+    """Return which pairs are certainly unrelated: another personal comparison differs.
 
-    What never differs among pairs drawn reads the same fact and cannot say it.
+    A comparison that never differs among the stratified pairs depends on the same fact, and is
+    not used. If too few pairs differ, all pairs without a common identifier are returned.
     """
     vectors, blind = chance.vectors, slice(0, chance.sample.blind)
     telling = [not c.shared and 0 < c.coincidence < _TELLING for c in vectors.comparisons]
