@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omniltv.identity import LinkSpec, Spelling, normalise, stitch
+from omniltv.identity import FIELDS, LinkSpec, Spelling, normalise, stitch
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.protocols import Pairs
-from omniltv.identity.records.intake import FIELDS, mask_shared, read_records, reader_of
+from omniltv.identity.records.intake import read_records, reader_of
+from omniltv.identity.records.masking import mask_shared
 
 UK, US, GERMANY = (Spelling(phone_region=region) for region in ("GB", "US", "DE"))
 
