@@ -170,10 +170,10 @@ def columns_of(fields: Mapping[str, Objects]) -> dict[str, Column]:
     """Return the filled fields as columns; family and given names share their distinct values.
 
     Examples:
-        >>> nothing = objects([None])
+        >>> nothing = np.array([None], dtype=object)
         >>> kinds = ("written", "reading", "sound")
         >>> names = {f"{part}_{kind}": nothing for part in ("family", "given") for kind in kinds}
-        >>> list(columns_of(names | {"given_written": objects(["ken"]), "email": nothing}))
+        >>> list(columns_of(names | {"given_written": np.array(["ken"], dtype=object), "email": nothing}))
         ['given_written']
     """
     columns = {}
