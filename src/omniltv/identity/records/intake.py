@@ -232,7 +232,8 @@ def _personal(columns: Sequence[str], *, normalised: bool) -> list[str]:
 
 def _as_given(rows: Rows) -> tuple[Records, Mapping[str, int]]:
     """Return rows of normalised values as records."""
-    fields = dict.fromkeys(NORMAL_COLUMNS, np.full(len(rows.order), None, dtype=object))
+    nothing = np.full(len(rows.order), None, dtype=object)
+    fields: dict[str, Objects] = dict.fromkeys(NORMAL_COLUMNS, nothing)
     for name, values in rows.raw.items():
         fields[name] = mapped(lambda value: normalise.written(value) or None, values[rows.order])
     return _records(rows, fields), {}
