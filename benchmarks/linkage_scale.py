@@ -53,7 +53,7 @@ INSIDE = {
     "omniltv.data.checking:examine": "check",
     "omniltv.identity.records.intake:rows_of": "read the columns",
     "omniltv.identity.records.intake:normalise_records": "normalise",
-    "omniltv.identity.records.intake:mask_shared": "mask shared values",
+    "omniltv.identity.records.masking:mask_shared": "mask shared values",
     "omniltv.identity.linking.blocking:candidates": "block",
     "omniltv.identity.linking._chance:sampled": "compare",
     "omniltv.identity.linking._comparison_vectors:compared": "compare",

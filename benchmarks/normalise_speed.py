@@ -16,10 +16,11 @@ from _report import report
 from numpy.typing import NDArray
 
 from omniltv.data import simulate_retailer
+from omniltv.data.schemas import FIELDS
 from omniltv.data.simulate import Dirt, RetailerConfig
 from omniltv.identity import Spelling
 from omniltv.identity.records._codes import objects
-from omniltv.identity.records.intake import FIELDS, Rows, normal_values, normalise_records
+from omniltv.identity.records.intake import Rows, normal_values, normalise_records
 
 RECORDS_PER_PERSON = 1.63
 DIRT = 0.15

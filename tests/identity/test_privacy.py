@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from omniltv.data import simulate_retailer
+from omniltv.data.schemas import NORMAL_COLUMNS
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import (
     IdentityStore,
@@ -21,7 +22,6 @@ from omniltv.identity import (
     pseudonymise,
     stitch,
 )
-from omniltv.identity.records.intake import NORMAL_COLUMNS
 
 KEY = bytes(range(32))
 HASHED = LinkSpec(normalised=True)

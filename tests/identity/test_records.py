@@ -7,7 +7,8 @@ import pytest
 from omniltv.errors import ColumnWarning, DataError
 from omniltv.identity import Spelling, stitch
 from omniltv.identity.records.columns import MISSING, Records
-from omniltv.identity.records.intake import Masked, mask_shared, read_records
+from omniltv.identity.records.intake import read_records
+from omniltv.identity.records.masking import Masked, mask_shared
 
 
 def _records(**columns: Sequence[object]) -> tuple[Records, tuple[Masked, ...]]:

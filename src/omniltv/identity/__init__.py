@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from omniltv.data.schemas import FIELDS
 from omniltv.errors import ConfigError
 from omniltv.identity.customers.attachment import Attached, attach
 from omniltv.identity.customers.changes import crosswalk_changes
@@ -36,7 +37,6 @@ from omniltv.identity.linking.protocols import (
 )
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
-from omniltv.identity.records.intake import FIELDS
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.own_columns import OwnColumn
 from omniltv.identity.records.privacy import pseudonymise

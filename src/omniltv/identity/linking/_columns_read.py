@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from omniltv.data.schemas import NORMAL_COLUMNS
 from omniltv.identity.linking.protocols import Blocker, Comparison, NormalisingComparison
-from omniltv.identity.records.intake import origin_of
+from omniltv.identity.records.masking import origin_of
 from omniltv.identity.records.own_columns import OwnColumn
 
 __all__ = ["dependent", "own_columns"]

@@ -43,7 +43,8 @@ from omniltv.identity.linking.protocols import (
 )
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
-from omniltv.identity.records.intake import mask_shared, read_records
+from omniltv.identity.records.intake import read_records
+from omniltv.identity.records.masking import mask_shared
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.own_columns import Normaliser
 

@@ -1,6 +1,6 @@
-"""Integer codes of values, and the order of keys."""
+"""Integer codes of values, functions of the distinct ones, and the order of keys."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Objects
 
-__all__ = ["MISSING", "distinct_rows", "factorized", "in_order", "joint", "objects"]
+__all__ = ["MISSING", "distinct_rows", "factorized", "in_order", "joint", "mapped", "objects"]
 
 
 MISSING = -1
@@ -40,6 +40,25 @@ def factorized(values: Iterable[object]) -> tuple[Codes, Objects]:
         np.concatenate([objects(values), np.array([None], dtype=object)])
     )
     return codes[:-1].astype(np.int64, copy=False), np.asarray(distinct, dtype=object)
+
+
+def mapped(
+    function: Callable[[object], str | None], values: Iterable[object], missing: str | None = None
+) -> Objects:
+    """Return the function of every value, computed once per distinct value.
+
+    Args:
+        function: Function of one value.
+        values: Values of any type.
+        missing: What a missing value becomes.
+
+    Examples:
+        >>> mapped(lambda value: str(value).upper(), ["a", None, "a"]).tolist()
+        ['A', None, 'A']
+    """
+    codes, distinct = factorized(values)
+    found = objects([*(function(value) for value in distinct.tolist()), missing])
+    return found[codes]
 
 
 def joint(first: Codes, second: Codes) -> Codes:

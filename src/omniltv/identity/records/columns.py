@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Codes, Flags
+from omniltv._arrays import Codes, Flags, Objects
 from omniltv.identity.records._codes import MISSING, factorized
 from omniltv.identity.records._copies import equal_groups
 
-__all__ = ["MISSING", "Column", "RecordKey", "Records"]
+__all__ = ["MISSING", "Column", "RecordKey", "Records", "columns_of", "with_values"]
 
 _GROUPS = 16  # of characters, by their number
 
@@ -164,3 +164,34 @@ class Records:
 
     def __repr__(self) -> str:
         return f"Records({len(self):,} records, columns {', '.join(self.columns) or 'none'})"
+
+
+def columns_of(fields: Mapping[str, Objects]) -> dict[str, Column]:
+    """Return the filled fields as columns; family and given names share their distinct values.
+
+    Examples:
+        >>> nothing = np.array([None], dtype=object)
+        >>> kinds = ("written", "reading", "sound")
+        >>> names = {f"{part}_{kind}": nothing for part in ("family", "given") for kind in kinds}
+        >>> names["given_written"] = np.array(["ken"], dtype=object)
+        >>> list(columns_of(names | {"email": nothing}))
+        ['given_written']
+    """
+    columns = {}
+    for kind in ("written", "reading", "sound"):
+        both = Column.of(np.concatenate([fields[f"family_{kind}"], fields[f"given_{kind}"]]))
+        half = len(both.codes) // 2
+        columns[f"family_{kind}"] = Column(both.codes[:half], both.values)
+        columns[f"given_{kind}"] = Column(both.codes[half:], both.values)
+    columns |= {name: Column.of(v) for name, v in fields.items() if name not in columns}
+    return with_values(columns)
+
+
+def with_values(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns in which at least one record has a value.
+
+    Examples:
+        >>> list(with_values({"email": Column.of(["ann@y.jp"]), "phone": Column.of([None])}))
+        ['email']
+    """
+    return {name: column for name, column in columns.items() if (column.codes != MISSING).any()}

@@ -9,17 +9,12 @@ from narwhals.typing import IntoFrameT
 
 from omniltv._frames import read_frame, require
 from omniltv.data.checking import refuse_nested
+from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import MISSING, Column
-from omniltv.identity.records.intake import (
-    FIELDS,
-    NORMAL_COLUMNS,
-    Rows,
-    normalise_records,
-    rows_of,
-    without_values,
-)
+from omniltv.identity.records.intake import Rows, normalise_records, rows_of
+from omniltv.identity.records.masking import without_values
 from omniltv.identity.records.normalise import Spelling
 
 __all__ = ["pseudonymise"]

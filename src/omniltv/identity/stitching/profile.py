@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from omniltv._frames import Eager, read_frame, require
+from omniltv.data.schemas import FIELDS
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity.customers.attachment import customers_of, customers_of_rows, keys_of
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING
-from omniltv.identity.records.intake import FIELDS, normal_values
+from omniltv.identity.records.intake import normal_values
 from omniltv.identity.records.normalise import Spelling
 
 __all__ = ["ProfileRules", "Survivor", "profiles"]

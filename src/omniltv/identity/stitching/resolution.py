@@ -17,7 +17,7 @@ from omniltv.identity.customers.attachment import Attached, attached, ids_of
 from omniltv.identity.linking.protocols import LinkModel, ScoredPairs
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
-from omniltv.identity.records.intake import Masked
+from omniltv.identity.records.masking import Masked
 from omniltv.identity.stitching.evidence import Evidence, LinkedRecords
 from omniltv.identity.stitching.spec import LinkSpec
 

@@ -28,7 +28,8 @@ from omniltv.identity.linking.decisions import (
 from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
-from omniltv.identity.records.intake import Intake, Masked, mask_shared, read_records
+from omniltv.identity.records.intake import Intake, read_records
+from omniltv.identity.records.masking import Masked, mask_shared
 from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
     LinkageState,

@@ -18,7 +18,7 @@ from omniltv.identity.linking.decisions import Decisions, decide, decisions_abou
 from omniltv.identity.linking.protocols import Candidates, LinkEngine, ScoredPairs
 from omniltv.identity.records._codes import factorized, in_order, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
-from omniltv.identity.records.intake import Masked, mask_shared
+from omniltv.identity.records.masking import Masked, mask_shared
 from omniltv.identity.stitching.spec import LinkSpec, unique_codes
 from omniltv.identity.store._audit import Reasons, audit_rows, link_reasons
 from omniltv.identity.store._state import AUDIT_COLUMNS, IdentityState, Plain

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from omniltv._arrays import Codes, Flags, Objects
 from omniltv.data.schemas import FIELDS
 from omniltv.identity.linking.protocols import Comparison, LinkModel, Pairs
-from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
-from omniltv.identity.records.intake import columns_of, full_sound, origin_of, sounds_of
+from omniltv.identity.records._names import full_sound, sounds_of
+from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records, columns_of
+from omniltv.identity.records.masking import origin_of
 
 __all__ = ["EmptyCells", "changed", "completed", "used_again"]
 

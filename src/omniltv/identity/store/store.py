@@ -24,8 +24,10 @@ from omniltv.identity.linking.decisions import (
     read_decisions,
     read_pairs,
 )
+from omniltv.identity.records._names import Known
 from omniltv.identity.records.columns import RecordKey, Records
-from omniltv.identity.records.intake import Known, masked_values, read_records, without_values
+from omniltv.identity.records.intake import read_records
+from omniltv.identity.records.masking import masked_values, without_values
 from omniltv.identity.stitching.evidence import Evidence, LinkedRecords, link_columns
 from omniltv.identity.stitching.resolution import Resolution, previous_of
 from omniltv.identity.stitching.spec import LinkSpec
