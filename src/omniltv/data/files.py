@@ -195,6 +195,7 @@ def _without_formulas(column: pd.Series) -> pd.Series:
 def _as(frame: pd.DataFrame, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
     if backend == "pandas":
         return frame
-    data = {str(name): frame[name].where(frame[name].notna(), None).tolist() for name in frame}
+    cells = frame.astype(object).where(frame.notna(), None)
+    data = {str(name): cells[name].tolist() for name in cells}
     schema = dict.fromkeys(data, nw.String)
     return cast("pl.DataFrame", nw.from_dict(data, schema, backend=backend).to_native())
