@@ -6,7 +6,8 @@ unchanged (``right``), an error of omniltv (``refused``), other content (``wrong
 of another library (``foreign``). Documents, and tables in text, have no checksum: their content
 may change, but no error is foreign.
 
-    uv run python benchmarks/file_faults.py [--check] [--flips 2000] [--cuts 200] [--swaps 100] [--kinds store ...]
+    uv run python benchmarks/file_faults.py [--check] [--kinds store fits documents tables]
+        [--flips 2000] [--cuts 200] [--swaps 100]
 """
 
 import argparse
@@ -194,7 +195,7 @@ def tables(folder: Path) -> list[Kept]:
     return [
         Kept(
             f"{name}, {backend}",
-            {path: tuple(paths.values())},
+            {path: all_paths},
             reader(path, backend),
             checked=False,
         )
