@@ -1,21 +1,19 @@
 """Compiled functions, kept between processes if a folder can be written, else compiled again."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import cache
+from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
 
+from omniltv._log import LOG
+
 __all__ = ["compiled"]
 
-_LOG = logging.getLogger("omniltv")
 
-
-def compiled[Function: Callable[..., Any]](
-    *, nogil: bool = False
-) -> Callable[[Function], Function]:
+def compiled(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function with Numba when it is first called.
 
     The machine code is kept beside the module, in the home folder, or in the folder that
@@ -29,13 +27,13 @@ def compiled[Function: Callable[..., Any]](
         4
     """
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba has no types
         compiler = njit(nogil=nogil, error_model="numpy")(function)
         try:
             compiler._cache = _ForgivingCache(function)  # noqa: SLF001 - as its enable_caching()
         except RuntimeError:  # no folder can be written
-            _LOG.info(_NO_CACHE)
-        return cast("Function", compiler)
+            _say_no_cache()
+        return compiler
 
     return decorate
 
@@ -48,7 +46,12 @@ class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # Numba has no type
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a damaged file fails anywhere in unpickling
-            _LOG.info("compiled code cannot be read or written: %s", type(error).__name__)
+            LOG.info("compiled code cannot be read or written: %s", type(error).__name__)
+
+
+@cache
+def _say_no_cache() -> None:
+    LOG.info(_NO_CACHE)
 
 
 _NO_CACHE = (

@@ -27,6 +27,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from omniltv._files import flush
+from omniltv._log import LOG, logged
 from omniltv.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def newest(folder: Path) -> int:
     return max((int(name[1:]) for name in names), default=0)
 
 
+@logged("store read")
 def read(folder: Path) -> Saved:
     """Return the newest version.
 
@@ -107,6 +109,7 @@ def read(folder: Path) -> Saved:
     raise StoreError(f"{folder} was replaced again and again while it was read")
 
 
+@logged("store written")
 def write(folder: Path, saved: Saved) -> None:
     """Write a version, completely or not at all, and remove the versions that it replaces.
 
@@ -246,4 +249,5 @@ def remains(folder: Path, version: int) -> list[Path]:
 def _tidy(folder: Path, version: int) -> None:
     """Remove older versions and remains, as far as permissions allow."""
     for entry in remains(folder, version):
+        LOG.debug("removed from the store: %s", entry.name)
         shutil.rmtree(entry, ignore_errors=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from omniltv._files import replace_file
+from omniltv._log import logged
 from omniltv.errors import StoreError
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
@@ -105,6 +106,7 @@ class _FitHeader(BaseModel):
     diagnostics: Diagnostics
 
 
+@logged("fit saved")
 def write_fit(saved: SavedFit, target: Path) -> None:
     """Write a fit to one file atomically; an existing file is replaced.
 
@@ -119,6 +121,7 @@ def write_fit(saved: SavedFit, target: Path) -> None:
         raise StoreError(f"{message}. Hint: name a file in a folder that you can write") from error
 
 
+@logged("fit read")
 def read_fit(path: Path) -> SavedFit:
     """Return the contents of a file.
 
