@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from omniltv._yaml import Document, read_yaml, write_yaml
 from omniltv.errors import ConfigError
 
 __all__ = ["Written", "validate"]
@@ -32,9 +32,19 @@ def validate[ModelT: BaseModel](model: type[ModelT], data: object) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [f"{_path(item['loc'])}: {item['msg']}" for item in error.errors()]
-        message = f"not a valid {model.__name__}: {'; '.join(lines)}"
-        raise ConfigError(message) from error
+        raise _invalid(model, error) from error
+
+
+def _invalid(
+    model: type[BaseModel], error: ValidationError, document: Document | None = None
+) -> ConfigError:
+    lines = [_described(item["loc"], item["msg"], document) for item in error.errors()]
+    return ConfigError(f"not a valid {model.__name__}: {'; '.join(lines)}")
+
+
+def _described(location: tuple[int | str, ...], problem: str, document: Document | None) -> str:
+    where = f" (line {document.line(location)})" if document else ""
+    return f"{_path(location)}{where}: {problem}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -58,10 +68,11 @@ class YamlMixin(BaseModel):
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Self:
-        """Return the model from a YAML text, or from the file at a `Path`.
+        """Return the model from a YAML 1.2 text, or from the file at a `Path`.
 
         Raises:
-            ConfigError: If the file is absent, the text is not YAML, or a field is invalid.
+            ConfigError: If the file is absent, the text is not YAML or larger than 256 KiB, or
+                a key is repeated, or a field is unknown, missing or invalid; with the line.
 
         Examples:
             >>> class Point(Written):
@@ -69,12 +80,11 @@ class YamlMixin(BaseModel):
             >>> Point.from_yaml("x: 1.5").x
             1.5
         """
+        document = read_yaml(source)
         try:
-            text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-            data = yaml.safe_load(text)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"cannot read a {cls.__name__}: {error}") from error
-        return validate(cls, data)
+            return cls.model_validate(document.data, strict=True)
+        except ValidationError as error:
+            raise _invalid(cls, error, document) from error
 
     def to_yaml(self) -> str:
         """Return the model as YAML that `from_yaml` reads back as an equal model.
@@ -86,7 +96,7 @@ class YamlMixin(BaseModel):
             x: 2.0
         """
         data = self.model_dump(exclude_defaults=True)
-        return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
+        return write_yaml(_plain(data))
 
 
 class Written(YamlMixin):

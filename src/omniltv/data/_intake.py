@@ -9,6 +9,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, collect, read_frame, unused_name
+from omniltv._log import logged
 from omniltv.data._calendar import local_times
 from omniltv.data._lines import RowRule
 from omniltv.data._read import content_codes, id_codes, joint_codes
@@ -61,6 +62,7 @@ class Entered[FrameT]:
     items: OrderItems | None
 
 
+@logged("purchases read")
 def enter(
     frame: IntoFrameT,
     *,

@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv._log import logged
 from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
@@ -192,6 +193,7 @@ def check(
     return checked
 
 
+@logged("rows checked")
 def examine(
     frame: IntoFrameT,
     table: TableName,
