@@ -2,8 +2,8 @@
 
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from numbers import Real
@@ -29,6 +29,7 @@ __all__ = [
     "id_codes",
     "joint_codes",
     "missing_values",
+    "product_of",
     "read",
 ]
 
@@ -40,6 +41,8 @@ type _Column = nw.Series[Any]
 _EXACT = 2.0**53
 _LONG = 2**63
 _NO_TIME = np.datetime64("NaT", "us")
+_FLOATS = r"\d+\.0"  # whole numbers that were floats when a file was written
+_DECIMALS = 6  # of products
 _NOT_WHOLE = "not an exact whole number"
 _NOT_ONE = "not a single value"
 _UNZONED = "without a time zone, among times that have one"
@@ -78,6 +81,20 @@ def read(column: _Column, kind: str, formats: Formats | None = None) -> Reading:
     if kind in _FORMATTED:
         return _FORMATTED[kind](column, formats or _AS_WRITTEN)
     return _READERS[kind](column)
+
+
+def product_of(factors: Sequence[Reading]) -> Reading:
+    """Return the product of columns of numbers; the rows without one are missing.
+
+    Examples:
+        >>> pair = [read(nw.from_native(pd.Series(x), series_only=True), "number")
+        ...         for x in (["3", "-1", "2"], ["£2.55", "1,000", "?"])]
+        >>> product_of(pair).view
+        array([    7.65, -1000.  ,      nan])
+    """
+    views = [factor.view for factor in factors if factor.view is not None]
+    product = np.round(np.prod(views, axis=0), _DECIMALS)
+    return Reading(np.isnan(product), values=pd.Series(product), view=product)
 
 
 def missing_values(column: _Column) -> Mask:
@@ -173,7 +190,21 @@ def _read_id(column: _Column) -> Reading:
         return Reading(_null(column))
     if column.dtype.is_float():
         return _whole(_floats(column))
-    return _read_text(column) if _is_text(column) else _mixed_ids(_Values.of(column, decode=True))
+    return _text_ids(column) if _is_text(column) else _mixed_ids(_Values.of(column, decode=True))
+
+
+def _text_ids(column: _Column) -> Reading:
+    """Return the reading of ids that are text; ``17850.0`` is 17850 if all of them are like it."""
+    found = _read_text(column)
+    ids = pd.Series(_objects(column) if found.values is None else found.values, dtype=object)
+    known = ids[~found.missing]
+    if not len(known) or not str(known.iloc[0]).endswith(".0"):
+        return found
+    texts = known.astype(str).str
+    if not texts.fullmatch(_FLOATS).all():
+        return found
+    ids[known.index] = texts[:-2].astype(object)
+    return replace(found, values=ids, notes=(f"ids such as {known.iloc[0]} without the .0",))
 
 
 def _read_label(column: _Column) -> Reading:

@@ -1,7 +1,7 @@
 """Tables checked row by row: valid rows, and rejected rows with the reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, cast
@@ -21,10 +21,18 @@ from omniltv.data._read import (
     id_codes,
     joint_codes,
     missing_values,
+    product_of,
     read,
 )
 from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
-from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
+from omniltv.data.schemas import (
+    SCHEMAS,
+    TableColumn,
+    TableName,
+    TableSchema,
+    out_of_range,
+    schema_of,
+)
 from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 
@@ -45,6 +53,7 @@ type Moment = str | datetime | np.datetime64
 _ROW = "__row__"
 _IDENTICAL = "identical lines of an order, kept (identical_lines='set_aside' rejects them)"
 _COPY = "copy of an earlier row"
+_PRODUCT = "quantity times unit_price"
 
 _AUTO = RowRule()
 _HINTS = {
@@ -213,6 +222,8 @@ def examine(
     faults = _Faults(len(rows))
     for column in columns:
         _note(faults, column, readings[column.name], rows)
+    if factors := [readings[f.name] for f in schema.factors if f.name in readings]:
+        readings["value"] = replace(product_of(factors), notes=(_PRODUCT,))
     _note_ranges(faults, readings, now)
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     lines = _note_across_rows(faults, clean, schema, table, rule)
@@ -480,7 +491,12 @@ def readable_values(table: Eager) -> NDArray[np.float64] | None:
         >>> readable_values(nw.from_native(pd.DataFrame({"value": ["1,200", "x"]})))
         array([1200.,   nan])
     """
-    return read(table["value"], "number").view if "value" in table.columns else None
+    if "value" in table.columns:
+        return read(table["value"], "number").view
+    factors = [column.name for column in SCHEMAS["purchases"].factors]
+    if not set(factors) <= set(table.columns):
+        return None
+    return product_of([read(table[name], "number") for name in factors]).view
 
 
 def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> tuple[str, ...]:
