@@ -55,6 +55,20 @@ def test_text_stays_text(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_whole_numbers_that_pandas_wrote_as_floats_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    written = {
+        "id": [17850, None],
+        "code": ["1.0", "1.50"],
+        "loss": [-2.0, None],
+        "k": ["1.0", "A"],
+    }
+    pd.DataFrame(written).to_csv(path, index=False)
+    first, second = read_table(path).values.tolist()
+    assert first == ["17850", "1.0", "-2", "1.0"]
+    assert (pd.isna(second[0]), second[1], second[3]) == (True, "1.50", "A")
+
+
 def test_workbooks_are_read_as_text(tmp_path: Path) -> None:
     path = tmp_path / "export.xlsx"
     with pd.ExcelWriter(path, engine="openpyxl") as book:

@@ -141,7 +141,7 @@ def test_a9_two_headers_of_one_column_are_refused_by_name() -> None:
 def test_quantity_times_unit_price_is_the_value_of_a_line(build: Any) -> None:
     export = build({
         "Invoice": ["1", "1", "2", "3", "4"],
-        "Customer ID": ["17850.0", "17850.0", "13047.0", "13047.0", None],
+        "Customer ID": ["17850", "17850", "13047", "13047", None],
         "Date": ["2025-01-05", "2025-01-05", "2025-01-06", "2025-01-07", "2025-01-07"],
         "Qty": ["6", "2", "-1", "a", "1"], "Price": ["2.55", "3", "10", "1", None],
     })  # fmt: skip
@@ -158,7 +158,6 @@ def test_quantity_times_unit_price_is_the_value_of_a_line(build: Any) -> None:
     }  # fmt: skip
     assert checked.report.given.value == pytest.approx(11.3)
     assert checked.report.read_as["value"] == "quantity times unit_price"
-    assert "17850.0 without the .0" in checked.report.read_as["customer_id"]
 
 
 def test_a_quantity_without_a_price_is_no_value_and_a_total_comes_first() -> None:
@@ -169,13 +168,6 @@ def test_a_quantity_without_a_price_is_no_value_and_a_total_comes_first() -> Non
     assert "value" not in ColumnMap.recognise(frame, "purchases", columns=pair).columns
     with pytest.raises(ValueError, match="quantity is without unit_price"):
         ColumnMap(table="purchases", columns={"quantity": "Qty"})
-
-
-def test_ids_with_a_zero_after_the_point_are_kept_if_others_are_unlike_them() -> None:
-    days = {"time": ["2025-01-05"] * 2}
-    for ids in (["1.0", "A2"], ["1.0", "2.5"], ["1.0", "1.00"]):
-        valid = check(pd.DataFrame({"customer_id": ids, **days}), "purchases").valid
-        assert valid["customer_id"].tolist() == ids
 
 
 def test_a_map_that_does_not_fit_is_refused() -> None:

@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from numbers import Real
@@ -41,7 +41,6 @@ type _Column = nw.Series[Any]
 _EXACT = 2.0**53
 _LONG = 2**63
 _NO_TIME = np.datetime64("NaT", "us")
-_FLOATS = r"\d+\.0"  # whole numbers that were floats when a file was written
 _DECIMALS = 6  # of products
 _NOT_WHOLE = "not an exact whole number"
 _NOT_ONE = "not a single value"
@@ -190,21 +189,7 @@ def _read_id(column: _Column) -> Reading:
         return Reading(_null(column))
     if column.dtype.is_float():
         return _whole(_floats(column))
-    return _text_ids(column) if _is_text(column) else _mixed_ids(_Values.of(column, decode=True))
-
-
-def _text_ids(column: _Column) -> Reading:
-    """Return the reading of ids that are text; ``17850.0`` is 17850 if all of them are like it."""
-    found = _read_text(column)
-    ids = pd.Series(_objects(column) if found.values is None else found.values, dtype=object)
-    known = ids[~found.missing]
-    if not len(known) or not str(known.iloc[0]).endswith(".0"):
-        return found
-    texts = known.astype(str).str
-    if not texts.fullmatch(_FLOATS).all():
-        return found
-    ids[known.index] = texts[:-2].astype(object)
-    return replace(found, values=ids, notes=(f"ids such as {known.iloc[0]} without the .0",))
+    return _read_text(column) if _is_text(column) else _mixed_ids(_Values.of(column, decode=True))
 
 
 def _read_label(column: _Column) -> Reading:

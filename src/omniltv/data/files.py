@@ -76,8 +76,9 @@ def read_table(
     r"""Return the table in a file; text stays text, so that ids keep their zeros.
 
     The kind of file is found from its first bytes. All columns of delimited text and of Excel
-    are text, with missing values for empty cells; `check` reads times and amounts. Columns of
-    Parquet keep their types.
+    are text, with missing values for empty cells; `check` reads times and amounts. In a column
+    of whole numbers that all end in ``.0``, as ids with gaps are written by pandas, it is left
+    out. Columns of Parquet keep their types.
 
     Args:
         path: A CSV or TSV file, an Excel workbook (``.xlsx``), or a Parquet file.
@@ -146,9 +147,10 @@ def _refuse_other_kinds(file: Path, start: bytes) -> None:
 @contextmanager
 def _damage_named(file: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
     """Turn what a reader raises at a damaged file, which may be anything, into our error."""
+    caught = (Exception, *errors)
     try:
         yield
-    except (Exception, *errors) as error:
+    except caught as error:
         problem = f"{file} is damaged, or is not {kind}: {type(error).__name__}: {error}"
         raise DataError(problem, hint="export the table again") from error
 
@@ -211,7 +213,9 @@ def _delimited(
         hint = 'name the delimiter: delimiter=","; or rows above the headers: skip_rows=1'
         raise DataError(f"{file} cannot be divided into columns: {error}", hint=hint) from error
     _refuse_cut(file, found, mark, len(frame.columns))
-    return frame.apply(_without_formulas) if contains(file, found, '="') else frame
+    if contains(file, found, '="'):
+        frame = frame.apply(_without_formulas)
+    return frame.apply(_whole_numbers)
 
 
 def _refuse_cut(file: Path, encoding: str, delimiter: str, width: int) -> None:
@@ -236,6 +240,14 @@ def _remarks(file: Path, encoding: str) -> int:
 def _without_formulas(column: pd.Series) -> pd.Series:
     """Return a column without the formula that keeps text as text in Excel: ``="007"``."""
     return column.str.replace(r'^="(.*)"$', r"\1", regex=True)
+
+
+def _whole_numbers(column: pd.Series) -> pd.Series:
+    """Return whole numbers without the ``.0`` that pandas writes if some of them are missing."""
+    known = column.dropna()
+    if not len(known) or not known.iloc[0].endswith(".0"):
+        return column
+    return column.str[:-2] if known.str.fullmatch(r"-?\d+\.0").all() else column
 
 
 def _as(frame: pd.DataFrame, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":

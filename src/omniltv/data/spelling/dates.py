@@ -233,7 +233,8 @@ class _DateColumn:
         """Times in microseconds since 1970, `_NEVER` if a row has none."""
         instants = np.full(len(self.shapes.codes), _NEVER, dtype=np.int64)
         layouts: dict[Layout | None, int] = {}
-        groups = [layouts.setdefault(form and form.layout, len(layouts)) for form in self.forms]
+        found = (form.layout if form else None for form in self.forms)
+        groups = [layouts.setdefault(layout, len(layouts)) for layout in found]
         shapes, forms = self.shapes.grouped(groups), _Forms.of(self.forms)
         for layout, group in layouts.items():
             if layout is None:
