@@ -147,7 +147,7 @@ def _refuse_other_kinds(file: Path, start: bytes) -> None:
 @contextmanager
 def _damage_named(file: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
     """Turn what a reader raises at a damaged file, which may be anything, into our error."""
-    caught = (Exception, *errors)
+    caught: tuple[type[BaseException], ...] = (Exception, *errors)
     try:
         yield
     except caught as error:
