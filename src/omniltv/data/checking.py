@@ -1,6 +1,6 @@
 """Tables checked row by row: valid rows, and rejected rows with the reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -24,7 +24,7 @@ from omniltv.data._read import (
     product_of,
     read,
 )
-from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
+from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, by_size, entries_of, entry_of
 from omniltv.data.schemas import (
     SCHEMAS,
     TableColumn,
@@ -105,6 +105,45 @@ class Checked[FrameT]:
     def n_valid(self) -> int:
         """Number of valid rows."""
         return self.report.kept.rows
+
+    def without(
+        self,
+        given: Eager,
+        kind: FrameKind[FrameT],
+        reasons: NDArray[np.object_],
+        *,
+        value: NDArray[np.float64] | None = None,
+        expected: Collection[str] = (),
+    ) -> IntakeReport[FrameT]:
+        """Return the report on the table with some of the valid rows set aside, too.
+
+        Args:
+            given: The table that was checked.
+            kind: Its kind of frame.
+            reasons: Reason of each valid row, ``""`` for those that are kept, of shape
+                (n_valid,).
+            value: Value of each valid row, likewise; None for tables without values.
+            expected: Reasons whose loss is expected.
+
+        Examples:
+            >>> table, kind = read_frame(pd.DataFrame({"source": "ec", "record_id": [1, 2]}), "t")
+            >>> reasons = np.array(["", "record_id: unknown"], dtype=object)
+            >>> check(table.to_native(), "records").without(table, kind, reasons)
+            records: 2 rows in
+              kept       1 row (50.0 %)
+              set aside  1 row (50.0 %)
+                1 row: record_id: unknown
+        """
+        why = self.row_reasons.copy()
+        why[why == ""] = reasons
+        good, name = reasons == "", unused_name(given.columns, "reason")
+        return replace(
+            self.report,
+            kept=entry_of("", int(good.sum()), None if value is None else value[good]),
+            asides=by_size([*self.report.asides, *entries_of(reasons, value, expected=expected)]),
+            rejected=kind.extend(given, name, why, why != ""),
+            ids=row_ids(given, np.flatnonzero(why != "")),
+        )
 
     def require_all(self) -> FrameT:
         """Return the valid rows if no row is rejected.
