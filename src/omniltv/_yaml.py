@@ -15,8 +15,7 @@ from omniltv.errors import ConfigError
 
 __all__ = ["Document", "read_yaml", "write_yaml"]
 
-type Step = Hashable
-type Route = tuple[Step, ...]
+type Route = tuple[Hashable, ...]
 """The keys and positions that lead from the top of a document to a value."""
 
 MOST_BYTES = 256 * 1024
@@ -202,7 +201,7 @@ class _Reader:
         return _together(tuple(item.data for item in items), items)
 
     def _mapping(self, route: Route, depth: int) -> _Value:
-        data: dict[Step, object] = {}
+        data: dict[Hashable, object] = {}
         items: list[_Value] = []
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, ScalarEvent):
