@@ -76,7 +76,7 @@ def independent(
     return drawn.reshape(COPIES, n)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_partitions_come_as_often_as_enumeration_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 5
@@ -89,7 +89,7 @@ def test_partitions_come_as_often_as_enumeration_says(seed: int) -> None:
     wanted = exact(weights, n, unique)
     assert set(seen) <= set(wanted)
     shares = [seen[labels] / len(drawn) for labels in wanted]
-    assert_shares(shares, list(wanted.values()), n=len(drawn), comparisons=6 * len(wanted))
+    assert_shares(shares, list(wanted.values()), n=len(drawn), comparisons=4 * len(wanted))
 
 
 def test_tight_couples_part_and_meet_as_one() -> None:
