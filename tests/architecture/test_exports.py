@@ -28,6 +28,7 @@ PACKAGES = (
     "models",
     "reporting",
     "segmentation",
+    "simulation",
     "testing",
     "units",
 )

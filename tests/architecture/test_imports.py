@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("data", "experiments", "identity", "models", "reporting", "segmentation", "testing")
+ROOMS = (
+    "data",
+    "experiments",
+    "identity",
+    "models",
+    "reporting",
+    "segmentation",
+    "simulation",
+    "testing",
+)
 HEAVY = {
     "arviz",
     "matplotlib",

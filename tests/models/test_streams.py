@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
+from tests._statistics import assert_plausible
 
-from omniltv.models.value._streams import RowNames, Streams
+from omniltv._streams import Streams
+from omniltv.models.value._streams import RowNames
+from omniltv.simulation._dice import Dice
 
 
 def counter_of(customer_id: object, **groups: str) -> tuple[int, int]:
@@ -71,3 +75,15 @@ def test_seed_purpose_customer_and_labels_tell_streams_apart() -> None:
     assert len(set(names)) == len(names)
     assert counter_of("a", arm="x", channel="ec") == names[-1]
     assert counter_of(7) == counter_of("7") == counter_of(np.int64(7))
+
+
+def test_numbers_of_dice_are_uniform_and_apart() -> None:
+    dice, rows = Dice(7, 20_000), np.arange(20_000)
+    picks = [dice.pick(name, 3, rows, turn) for name in ("a", "b") for turn in (0, 1)]
+    picks += [dice.pick("a", 4, rows), dice.roll("a", 3), dice.roll("b", 3)]
+    pairs = np.triu(np.asarray(np.corrcoef(np.stack(picks))), 1)
+    assert np.abs(pairs).max() < 6 / np.sqrt(20_000)
+    assert_plausible([kstest(drawn, "uniform").pvalue for drawn in picks])
+    turns = rows % 2
+    both = dice.pick("a", 3, rows, turns)
+    np.testing.assert_array_equal(both, np.where(turns == 0, picks[0], picks[1]))

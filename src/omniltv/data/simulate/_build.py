@@ -18,7 +18,7 @@ from omniltv.data.simulate._purchases import (
     merge,
     play,
 )
-from omniltv.data.simulate._tickets import RecordIndex, World
+from omniltv.data.simulate._tickets import Premises, RecordIndex
 from omniltv.data.simulate._truth import schedule_of
 from omniltv.units import Span, TimeUnit
 
@@ -121,7 +121,7 @@ class Life(NamedTuple):
     first: NDArray[np.bool_]
 
 
-def live(world: World, days: int, rng: np.random.Generator) -> Life:
+def live(world: Premises, days: int, rng: np.random.Generator) -> Life:
     """Return the purchases in a window of ``days`` days."""
     config, latent = world.config, world.latent
     schedule = schedule_of(config, 0.0, Span(days, TimeUnit.DAY))

@@ -20,7 +20,7 @@ from omniltv.data.simulate._build import (
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
 from omniltv.data.simulate._purchases import PurchaseEvents, draw_candidates, merge, play
 from omniltv.data.simulate._tables import happenings, truth_of
-from omniltv.data.simulate._tickets import DAY, World, net_value, ring_up, stamps
+from omniltv.data.simulate._tickets import DAY, Premises, net_value, ring_up, stamps
 from omniltv.data.simulate._truth import Truth, schedule_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit, weeks
@@ -57,7 +57,7 @@ class Retailer:
     truth: Truth
     start: pd.Timestamp
     end: pd.Timestamp
-    _world: World
+    _world: Premises
     _end_day: int
 
     def __repr__(self) -> str:
@@ -255,7 +255,7 @@ def simulate_retailer(
     lists, how, when, what = np.random.default_rng(seed).spawn(4)
     acquisition = draw_acquisition(config, n_people, how)
     records, owner, index, people = draw_records(config, acquisition, lists)
-    world = World(
+    world = Premises(
         config=config,
         latent=draw_latent(config, acquisition, how),
         acquisition=acquisition,
@@ -281,7 +281,7 @@ def simulate_retailer(
     )
 
 
-def _midnight(world: World, day: int) -> pd.Timestamp:
+def _midnight(world: Premises, day: int) -> pd.Timestamp:
     return stamps(world.zero, np.array([day * DAY], dtype=np.int64))[0]
 
 
@@ -293,7 +293,7 @@ class _Outcome(NamedTuple):
 
 
 def _futures(
-    world: World,
+    world: Premises,
     alive: NDArray[np.bool_],
     begin: int,
     days: int,
@@ -320,7 +320,7 @@ def _futures(
     )
 
 
-def _outcome(world: World, occasions: PurchaseEvents, begin: int, days: int) -> _Outcome:
+def _outcome(world: Premises, occasions: PurchaseEvents, begin: int, days: int) -> _Outcome:
     later = occasions._replace(time=occasions.time + begin)
     first = np.zeros(len(later.time), dtype=bool)
     rows = ring_up(world, later, first=first, end=begin + days, prefix="F")

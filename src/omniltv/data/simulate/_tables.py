@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Floats
 from omniltv.data.simulate._build import Life
 from omniltv.data.simulate._persons import Population
-from omniltv.data.simulate._tickets import DAY, World, channel_events, net_value, staff, stamps
+from omniltv.data.simulate._tickets import DAY, Premises, channel_events, net_value, staff, stamps
 from omniltv.data.simulate._truth import Truth
 
 __all__ = ["happenings", "truth_of"]
@@ -20,7 +20,7 @@ def _person_ids(person: NDArray[np.intp]) -> NDArray[np.object_]:
 
 
 def truth_of(
-    world: World,
+    world: Premises,
     life: Life,
     days: int,
     rows: pd.DataFrame,
@@ -53,7 +53,9 @@ def truth_of(
     )
 
 
-def _people(world: World, life: Life, ids: NDArray[np.object_], people: Population) -> pd.DataFrame:
+def _people(
+    world: Premises, life: Life, ids: NDArray[np.object_], people: Population
+) -> pd.DataFrame:
     latent, occasions = world.latent, life.occasions
     gone = np.isfinite(occasions.ended)
     left = pd.Series(_moments(world, np.where(gone, occasions.ended, 0.0)))
@@ -75,11 +77,11 @@ def _people(world: World, life: Life, ids: NDArray[np.object_], people: Populati
     )
 
 
-def _moments(world: World, day: Floats) -> pd.DatetimeIndex:
+def _moments(world: Premises, day: Floats) -> pd.DatetimeIndex:
     return stamps(world.zero, (day * DAY).astype(np.int64))
 
 
-def _channel_parameters(world: World) -> pd.DataFrame:
+def _channel_parameters(world: Premises) -> pd.DataFrame:
     names = ("r", "alpha", "a", "b", "p", "q", "v")
     channels = world.config.channels
     table = {name: [getattr(channel, name) for channel in channels] for name in names}
@@ -88,7 +90,11 @@ def _channel_parameters(world: World) -> pd.DataFrame:
 
 
 def happenings(
-    world: World, life: Life, days: int, column: Literal["event", "kind"], rng: np.random.Generator
+    world: Premises,
+    life: Life,
+    days: int,
+    column: Literal["event", "kind"],
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Return behaviour (column `event`) or contacts (column `kind`), ordered by time."""
     leaving = np.minimum(life.occasions.ended, days)

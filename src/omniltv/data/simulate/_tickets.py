@@ -12,8 +12,8 @@ from omniltv.data.simulate._purchases import Latent, PurchaseEvents
 
 __all__ = [
     "DAY",
+    "Premises",
     "RecordIndex",
-    "World",
     "channel_events",
     "net_value",
     "occasion_values",
@@ -55,7 +55,7 @@ class RecordIndex:
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class Premises:
     """The parts of a retailer that do not change over time.
 
     Attributes:
@@ -86,18 +86,18 @@ def stamps(zero: np.datetime64, seconds: NDArray[np.int64]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(local).tz_localize(TIMEZONE)
 
 
-def occasion_values(world: World, occasions: PurchaseEvents) -> Floats:
+def occasion_values(world: Premises, occasions: PurchaseEvents) -> Floats:
     """Return the value of each purchase, in whole units of money and at least 1."""
     bought = occasions.candidates
     return np.maximum(np.rint(bought.amount / world.latent.scale[bought.person]), 1.0)
 
 
-def refunded(world: World, occasions: PurchaseEvents) -> NDArray[np.bool_]:
+def refunded(world: Premises, occasions: PurchaseEvents) -> NDArray[np.bool_]:
     """Return which purchases are refunded."""
     return occasions.candidates.marks[:, _REFUND] < world.config.refund
 
 
-def net_value(world: World, occasions: PurchaseEvents) -> Floats:
+def net_value(world: Premises, occasions: PurchaseEvents) -> Floats:
     """Return the value of each person's purchases without refunded ones."""
     value = np.where(refunded(world, occasions), 0.0, occasion_values(world, occasions))
     person = occasions.candidates.person
@@ -105,7 +105,7 @@ def net_value(world: World, occasions: PurchaseEvents) -> Floats:
 
 
 def ring_up(
-    world: World, occasions: PurchaseEvents, *, first: NDArray[np.bool_], end: float, prefix: str
+    world: Premises, occasions: PurchaseEvents, *, first: NDArray[np.bool_], end: float, prefix: str
 ) -> pd.DataFrame:
     """Return tickets and refunds with the person of each, ordered by time.
 
@@ -139,7 +139,7 @@ def ring_up(
     ]
 
 
-def _tickets(world: World, occasions: PurchaseEvents, first: NDArray[np.bool_]) -> pd.DataFrame:
+def _tickets(world: Premises, occasions: PurchaseEvents, first: NDArray[np.bool_]) -> pd.DataFrame:
     bought, marks = occasions.candidates, occasions.candidates.marks
     value = occasion_values(world, occasions)
     channel = _channel_of(world, bought.person, marks[:, _CHANNEL], first)
@@ -200,7 +200,7 @@ def _ids(prefix: str, tickets: pd.DataFrame) -> list[str]:
 
 
 def _channel_of(
-    world: World, person: NDArray[np.intp], dice: Floats, first: NDArray[np.bool_]
+    world: Premises, person: NDArray[np.intp], dice: Floats, first: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     drawn = np.zeros(len(person), dtype=np.intp)
     for column in range(world.mix.shape[1] - 1):
@@ -209,7 +209,7 @@ def _channel_of(
 
 
 def _within_hours(
-    world: World, channel: NDArray[np.intp], time: Floats, dice: Floats
+    world: Premises, channel: NDArray[np.intp], time: Floats, dice: Floats
 ) -> NDArray[np.int64]:
     """Return seconds from zero: the day of `time`, at an opening hour of the channel."""
     opening, closing = np.array([c.hours for c in world.config.channels]).T * 3600
@@ -219,7 +219,7 @@ def _within_hours(
 
 
 def channel_events(
-    world: World,
+    world: Premises,
     code: int,
     kind: str,
     factor: float,

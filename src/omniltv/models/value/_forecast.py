@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from omniltv._frames import first_rows
 from omniltv._log import logged
+from omniltv._streams import Streams
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
-from omniltv.models.value._streams import RowNames, Streams
+from omniltv.models.value._streams import RowNames
 
 __all__ = ["Quantities", "States", "ValueForecast", "discounting", "lobatto"]
 
