@@ -46,6 +46,18 @@ def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     assert read_table(path).values.tolist() == [["007", "1,200.50"], ["008", "1;5|6"]]
 
 
+def test_columns_of_blanks_are_found_and_names_are_not_divided(tmp_path: Path) -> None:
+    path = tmp_path / "export.txt"
+    path.write_text(
+        " id  date  dollar_value\n 00001 19970101   11.77\n 00002 19970112 2\n", "utf-8"
+    )
+    assert read_table(path).values.tolist() == [
+        ["00001", "19970101", "11.77"], ["00002", "19970112", "2"],
+    ]  # fmt: skip
+    path.write_text("氏名\n山田 花子\n高橋 一郎\n", "utf-8")
+    assert read_table(path).values.tolist() == [["山田 花子"], ["高橋 一郎"]]
+
+
 def test_text_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text('# GA4\n# 2025\nid,name,code\n007,Null,="0012"\n1e5,NA,\n', "utf-8")

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 from tests._statistics import sigmas
 
-from omniltv.errors import ConfigError, DataError, DataWarning
+from omniltv.data import Tolerance
+from omniltv.errors import ConfigError, DataError, DataWarning, IntakeError, IntakeWarning
 from omniltv.experiments import (
     ArmMeans,
     ArmSample,
@@ -179,11 +180,30 @@ def test_relative_lift_without_a_base_is_not_made_up() -> None:
     assert np.isnan(row.relative)
 
 
+def test_a12_outcomes_of_other_ids_are_warned_of_and_stop() -> None:
+    """Customers without purchases count as zero; nobody is told from ids that do not match."""
+    arms = Assignment.from_frame(pd.DataFrame({"customer_id": range(100), "arm": ["a", "b"] * 50}))
+    few = pd.DataFrame({"customer_id": range(20), "value": 5.0})
+    others = pd.DataFrame({"customer_id": range(1_000, 1_030), "value": 2.0})
+    table = pd.concat([few, others])
+    with pytest.warns(IntakeWarning, match=r"30 of 50 rows set aside.*60 of 160"):
+        difference(Outcome(table, missing="zero"), arms, control="a")
+    everybody = pd.concat([few, others.loc[others.index.repeat(30)]])
+    with pytest.raises(IntakeError, match="not assigned") as caught:
+        difference(Outcome(everybody, missing="zero"), arms, control="a")
+    assert caught.value.report.set_aside.value == 1_800.0
+    told = Outcome(everybody, missing="zero", tolerance=Tolerance.anything())
+    difference(told, arms, control="a")
+    most = pd.concat([pd.DataFrame({"customer_id": range(60), "value": 5.0}), everybody])
+    difference(Outcome(most, missing="zero"), arms, control="a")
+
+
 def test_who_is_counted(study: tuple[pd.DataFrame, Assignment]) -> None:
     frame, drawn = study
     extra = pd.DataFrame({"customer_id": [9001, 9001, 9002], "spend": [1.0, 2.0, 3.0]})
     found = difference(Outcome(pd.concat([frame, extra]), "spend"), drawn, control="control")
-    assert "2 customers who were not assigned are left out" in found.notes
+    note = "2 customers who were not assigned are left out (3 rows, spend 6)"
+    assert note in found.notes
     with pytest.raises(DataError, match="without an outcome") as caught:
         difference(Outcome(frame.iloc[2:], "spend"), drawn, control="control")
     assert caught.value.rows == (0, 1)

@@ -4,8 +4,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from omniltv.data import simulate_retailer
-from omniltv.errors import DataError
+from omniltv.data import Tolerance, simulate_retailer
+from omniltv.errors import DataError, IntakeError, IntakeWarning
 from omniltv.identity import stitch, timeline
 
 CROSSWALK = pd.DataFrame(
@@ -57,6 +57,21 @@ def test_one_person_over_all_channels_in_the_order_of_time() -> None:
     assert (bob["kind"], bob["what"], bob["ref"]) == ("contact", "complaint", "k3")
     assert len(told) == 4
     assert repr(told) == "Timeline(4 events of 2 customers; 2 rejected)"
+
+
+def test_a6_events_of_unknown_records_are_said_in_rows_and_money_warned_of_and_stopped() -> None:
+    known = BOUGHT.iloc[:1]
+    lost = pd.concat([known.assign(transaction_id=f"x{row}", record_id="E9") for row in range(12)])
+    with pytest.raises(IntakeError, match=r"12 of 13 rows set aside.*3,600 of 3,900") as caught:
+        timeline(CROSSWALK, transactions=pd.concat([known, lost]))
+    assert len(caught.value.report.rejected) == 12
+    many = pd.concat([known.assign(transaction_id=f"k{row}") for row in range(20)])
+    with pytest.warns(IntakeWarning, match="2 of 22 rows set aside"):
+        told = timeline(CROSSWALK, transactions=pd.concat([many, lost.iloc[:2]]))
+    report = told.reports["transactions"]
+    assert (report.kept.value, report.set_aside.value) == (6_000.0, 600.0)
+    told = timeline(CROSSWALK, transactions=lost, tolerance=Tolerance.anything())
+    assert len(told) == 0
 
 
 def test_guests_strangers_and_bad_rows_are_set_aside_with_the_reason() -> None:

@@ -52,7 +52,7 @@ _SALE: Mapping[str, Ranks] = {
         "value|支払合計|お支払い合計|請求金額|お買上金額|お買い上げ金額|total|grand total|"
         "grand total purchased|order total|total amount|total collected",
         "合計金額|売上金額|購入金額|税込金額|net sales|grand total base|purchase revenue",
-        "金額|合計|売上|明細金額|amount|sales|revenue|line total|sales value|net amount",
+        "金額|合計|売上|明細金額|amount|sales|revenue|line total|sales value|net amount|dollar value",
         "小計|subtotal|item total",
     ),
     "quantity": (

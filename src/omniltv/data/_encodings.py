@@ -16,7 +16,7 @@ _MARKS = (
 )
 _CANDIDATES = ("cp932", "euc_jp", "cp1252")
 _ISO_2022 = (b"\x1b$B", b"\x1b$@")
-_DELIMITERS = ",\t;|"
+_DELIMITERS, _BLANKS = ",\t;|", r"\s+"
 _SAMPLE = 200_000  # bytes of lines that are not ASCII
 _CHUNK = 1 << 20
 _ROWS = 100
@@ -103,6 +103,8 @@ def _mostly_utf8(lines: Sequence[bytes]) -> bool:
 def delimiter_of(path: Path, encoding: str, skip_rows: int) -> str:
     r"""Return the delimiter that divides the first rows of a file most evenly.
 
+    Blanks, as the expression ``\s+``, are it only if no other does and all rows are alike.
+
     Examples:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
@@ -114,7 +116,9 @@ def delimiter_of(path: Path, encoding: str, skip_rows: int) -> str:
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         lines = list(islice(file, skip_rows, skip_rows + _ROWS))
     scores = {mark: _evenness(lines, mark) for mark in _DELIMITERS}
-    return max(_DELIMITERS, key=lambda mark: scores[mark])
+    best = max(_DELIMITERS, key=lambda mark: scores[mark])
+    widths = {len(line.split()) for line in lines if line.strip()}
+    return _BLANKS if scores[best][0] == 0 and len(widths) == 1 and min(widths) > 1 else best
 
 
 def _evenness(lines: Sequence[str], delimiter: str) -> tuple[float, int]:

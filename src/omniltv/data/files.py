@@ -84,7 +84,8 @@ def read_table(
         path: A CSV or TSV file, an Excel workbook (``.xlsx``), or a Parquet file.
         encoding: Encoding of text; found if None: UTF-8, UTF-16, Shift-JIS (CP932), EUC-JP,
             JIS or Windows-1252.
-        delimiter: Delimiter of text; found if None: comma, tab, semicolon or vertical bar.
+        delimiter: Delimiter of text; found if None: comma, tab, semicolon, vertical bar, or
+            blanks (``r"\s+"``).
         sheet: Sheet of a workbook, by position or name.
         skip_rows: Rows above the headers. If None, lines that start with ``#`` are skipped.
         max_bytes: Larger files are refused: a table takes several times its size in memory.
@@ -224,8 +225,13 @@ def _refuse_cut(file: Path, encoding: str, delimiter: str, width: int) -> None:
         opened.seek(max(file.stat().st_size - _TAIL, 0))
         tail = opened.read().decode(encoding, "replace")
     last = tail.rpartition("\n")[2].rpartition("\r")[2]
-    if last.strip() and '"' not in last and last.count(delimiter) + 1 < width:
+    if last.strip() and '"' not in last and _fields(last, delimiter) < width:
         raise DataError(f"{file} ends within a row", hint="export the table again")
+
+
+def _fields(line: str, delimiter: str) -> int:
+    """Return the number of fields of a line without quotes."""
+    return line.count(delimiter) + 1 if len(delimiter) == 1 else len(line.split())
 
 
 def _remarks(file: Path, encoding: str) -> int:

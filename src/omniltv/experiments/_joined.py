@@ -1,12 +1,14 @@
 """Outcomes joined to the assigned customers, and who is missing on either side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import check_ids, labels, numbers, positions, read_ids
+from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.assignment import Assignment, refuse_unassigned
 from omniltv.experiments.forecast import Forecast
@@ -15,6 +17,9 @@ from omniltv.experiments.tables import Missing, Outcome
 __all__ = ["JoinedForecast", "JoinedOutcomes", "ObservedOutcomes"]
 
 _WHAT = "the table of outcomes"
+_UNASSIGNED = "customer_id: not assigned"
+_FEW = 0.5  # share of assigned customers with a row, below which ids may not match
+_JOINED = Tolerance(warn_above=0.5, stop_above=0.95)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +32,7 @@ class JoinedOutcomes:
         unassigned: Number of customers of the table who were not assigned.
         what: What a row holds.
         missing: How to treat an assigned customer without a row.
+        left_out: The rows of these customers, in words.
     """
 
     parts: tuple[str, ...]
@@ -34,6 +40,7 @@ class JoinedOutcomes:
     unassigned: int
     what: str
     missing: Missing
+    left_out: str = field(default="", kw_only=True)
 
     def require_rows(self, assignment: Assignment) -> None:
         """Raise DataError if customers have no row and do not count as zero."""
@@ -50,7 +57,9 @@ class JoinedOutcomes:
         if absent and self.missing == "zero":
             found.append(f"{absent:,} assigned customers without an {self.what} count as zero")
         if self.unassigned:
-            found.append(f"{self.unassigned:,} customers who were not assigned are left out")
+            found.append(
+                f"{self.unassigned:,} customers who were not assigned are left out{self.left_out}"
+            )
         return found
 
 
@@ -77,6 +86,10 @@ class ObservedOutcomes(JoinedOutcomes):
         np.add.at(values, (place[known], code[known]), amount[known])
         has_row = np.zeros(len(assignment), dtype=np.bool_)
         has_row[place[known]] = True
+        report = _report(ids, known, amount)
+        if has_row.mean() < _FEW:
+            report.judge(outcome.tolerance or _JOINED)
+        aside = report.set_aside
         return cls(
             parts=tuple(map(str, names)),
             has_row=has_row,
@@ -84,7 +97,24 @@ class ObservedOutcomes(JoinedOutcomes):
             what="outcome",
             missing=outcome.missing,
             values=values,
+            left_out=f" ({aside.rows:,} rows, {outcome.column} {money(aside.value)})",
         )
+
+
+def _report(
+    ids: NDArray[np.object_], known: NDArray[np.bool_], amount: NDArray[np.float64]
+) -> IntakeReport[pd.DataFrame]:
+    """Return the report on rows of customers of whom some were not assigned."""
+    reason = np.where(known, "", _UNASSIGNED).astype(object)
+    rows = {"customer_id": ids[~known], "outcome": amount[~known], "reason": _UNASSIGNED}
+    return IntakeReport(
+        table="outcomes",
+        given=entry_of("", len(ids), amount),
+        kept=entry_of("", int(known.sum()), amount[known]),
+        rejected=pd.DataFrame(rows),
+        asides=entries_of(reason, amount),
+        ids=tuple(dict.fromkeys(ids[~known].tolist())),
+    )
 
 
 @dataclass(frozen=True, eq=False)

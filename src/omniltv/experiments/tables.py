@@ -8,6 +8,7 @@ import numpy as np
 
 from omniltv._frames import Eager, IntoTable, Table, collect
 from omniltv.data.history import PurchaseHistory
+from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
 
 __all__ = ["Baseline", "IntoOutcome", "Missing", "Outcome", "as_outcome"]
@@ -33,6 +34,9 @@ class Outcome:
         parts: Column that splits the outcome, such as the channel of a purchase. Each part
             is averaged over all customers of an arm, so the parts add up to the whole.
         missing: How to treat an assigned customer without a row.
+        tolerance: How many rows, and how much of the column, may be of customers who were not
+            assigned if most of those assigned have no row, as ids that do not match would
+            cause; a warning above one half and an error above 95 % if None.
 
     Examples:
         >>> import pandas as pd
@@ -49,6 +53,7 @@ class Outcome:
     column: str = "value"
     parts: str | None = None
     missing: Missing = "error"
+    tolerance: Tolerance | None = None
 
     def collect(self) -> Eager:
         """Return the table in memory.

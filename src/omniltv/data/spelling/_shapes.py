@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
 
-__all__ = ["Digits", "Shapes", "distinct_texts", "folded", "number_at"]
+__all__ = ["Block", "Shapes", "distinct_texts", "folded"]
 
 type Digits = NDArray[np.uint8]
 """The digit at each character, a larger number at other characters."""
@@ -25,7 +25,7 @@ type _Keys = NDArray[np.uint64]
 
 _BLOCK = 4_096  # rows: what is worked on stays in the cache
 _STRETCH = 1 << 17  # rows: their digits fit into the second cache
-_SAMPLE, _REPEATED = 10_000, 0.5  # rows, and their share of distinct texts
+_SAMPLE, _REPEATED = 10_000, 4  # rows, and how often a text has to be there
 _END = "\x1f"
 _LAST = 0xFFFF
 _BASE = 0x9E3779B97F4A7C15
@@ -62,18 +62,23 @@ class Shapes:
     @classmethod
     def of(cls, texts: Objects) -> "Shapes":
         """Return the shapes of texts, of shape (n_rows,)."""
-        blocks = [_block(texts[at : at + _BLOCK].tolist()) for at in range(0, len(texts), _BLOCK)]
-        keys = np.concatenate([np.zeros(0, dtype=np.uint64), *(key for key, _, _ in blocks)])
-        codes, distinct = pd.factorize(keys)
-        first = np.searchsorted(np.maximum.accumulate(codes), np.arange(len(distinct)))
-        shift = np.cumsum([0, *(len(digits) for _, _, digits in blocks)])
-        starts = [at + offset for (_, at, _), offset in zip(blocks, shift[:-1], strict=True)]
+        codes, starts = (np.empty(len(texts), dtype=np.int64) for _ in range(2))
+        known: dict[int, int] = {}
+        first: list[int] = []
+        parts, end = [np.zeros(0, dtype=np.uint8)], 0
+        for at in range(0, len(texts), _BLOCK):
+            rows = slice(at, at + _BLOCK)
+            keys, offsets, digits = _block(texts[rows].tolist())
+            codes[rows] = _numbered(keys, at, known, first)
+            starts[rows] = offsets + end
+            parts.append(digits)
+            end += len(digits)
         return cls(
             texts=tuple(map(folded, texts[first].tolist())),
-            codes=codes.astype(np.int64, copy=False),
-            first=first.astype(np.int64),
-            starts=np.concatenate([np.zeros(0, dtype=np.int64), *starts]),
-            digits=np.concatenate([np.zeros(0, dtype=np.uint8), *(part for _, _, part in blocks)]),
+            codes=codes,
+            first=np.array(first, dtype=np.int64),
+            starts=starts,
+            digits=np.concatenate(parts),
         )
 
     def grouped(self, groups: Sequence[int]) -> "Shapes":
@@ -106,7 +111,8 @@ class Shapes:
         orders, counts = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         for at in range(0, len(small), _STRETCH):
             part = small[at : at + _STRETCH]
-            orders.append(np.argsort(part, kind="stable") + at)
+            alike = len(self.texts) == 1
+            orders.append((np.arange(len(part)) if alike else np.argsort(part, kind="stable")) + at)
             counts.append(np.bincount(part, minlength=len(self.texts)))
         ends = np.cumsum(np.concatenate(counts)).reshape(-1, max(len(self.texts), 1))
         return np.concatenate(orders), ends
@@ -119,24 +125,22 @@ class Shapes:
         """
         result = np.zeros(len(self.codes), dtype=np.int64)
         for shape, where in enumerate(places):
-            for rows, digits in self.blocks(shape, where) if len(where) else ():
-                result[rows] = number_at(digits, where)
+            for rows, block in self.blocks(shape) if len(where) else ():
+                result[rows] = block.number(where)
         return result
 
-    def blocks(self, shape: int, where: Sequence[int]) -> Iterator[tuple[Codes, Digits]]:
+    def blocks(self, shape: int) -> Iterator[tuple[Codes, "Block"]]:
         """Yield rows of a shape and their digits, some thousand at a time, to stay in the cache.
 
         Args:
             shape: Position of the shape.
-            where: Positions that will be read; the digits have shape (n_rows, max + 1).
         """
-        windows = np.lib.stride_tricks.sliding_window_view(self.digits, max(where) + 1)
         order, ends = self._order
         counts = np.diff(ends.ravel(), prepend=0).reshape(ends.shape)
         for stop, count in zip(ends[:, shape].tolist(), counts[:, shape].tolist(), strict=True):
             for at in range(stop - count, stop, _BLOCK):
                 rows = order[at : min(at + _BLOCK, stop)]
-                yield rows, windows[self.starts[rows]]
+                yield rows, Block(self.digits, self.starts[rows])
 
     def each(self, flags: Sequence[bool]) -> Flags:
         """Return which rows have a shape that is flagged, of shape (n_rows,)."""
@@ -147,22 +151,37 @@ class Shapes:
         return np.array(flags)[self.codes]
 
 
-def number_at(digits: Digits, where: Sequence[int]) -> Integers:
-    """Return the whole number that digits of each row make, of shape (n_rows,); 0 for none.
+@dataclass(frozen=True, eq=False, slots=True)
+class Block:
+    """Some texts of one shape.
 
-    Examples:
-        >>> number_at(np.array([[1, 255, 2], [3, 255, 4]], dtype=np.uint8), [0, 2]).tolist()
-        [12, 34]
+    Attributes:
+        digits: The digits of all texts of the column.
+        starts: Where each of these texts starts, of shape (n_rows,).
     """
-    number = np.zeros(len(digits), dtype=np.int64)
-    for place in where:
-        number *= 10
-        number += digits[:, place]
-    return number
+
+    digits: Digits
+    starts: Codes
+
+    def number(self, where: Sequence[int]) -> Integers:
+        """Return the whole number that digits of each text make, of shape (n_rows,); 0 for none.
+
+        Examples:
+            >>> Block(np.array([1, 255, 2, 3, 255, 4], dtype=np.uint8), np.array([0, 3])).number(
+            ...     [0, 2]).tolist()
+            [12, 34]
+        """
+        number = np.zeros(len(self.starts), dtype=np.int64)
+        for place in where:
+            number *= 10
+            number += self.digits[self.starts + place]
+        return number
 
 
 def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
     """Return codes of texts and the distinct ones; None if too many differ to be worth it.
+
+    The number of distinct texts is estimated from the pairs of equal ones in a sample.
 
     Examples:
         >>> codes, texts = distinct_texts(np.array(["1/5", "1/6"] * 10_000, dtype=object))
@@ -170,7 +189,8 @@ def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
         (20000, ['1/5', '1/6'])
     """
     sample = texts[:: max(len(texts) // _SAMPLE, 1)].tolist()
-    if len(texts) < _SAMPLE or len({*sample}) > len(sample) * _REPEATED:
+    equal = len(sample) - len({*sample})
+    if len(texts) < _SAMPLE or equal * len(texts) < _REPEATED * len(sample) ** 2 / 2:
         return None
     parts = (texts[at : at + _STRETCH].tolist() for at in range(0, len(texts), _STRETCH))
     if any("\0" in "".join(part) for part in parts):  # pandas compares up to the first NUL
@@ -189,8 +209,27 @@ def folded(text: str) -> str:
     return "".join(map(chr, _tables().fold[_letters(text.replace(_END, " "))]))
 
 
+def _numbered(keys: _Keys, at: int, known: dict[int, int], first: list[int]) -> Codes:
+    """Return the number of each key; add those that are new, and the row of each of them.
+
+    Args:
+        keys: The keys of a block, or the one key of all its texts.
+        at: Row of the first key.
+        known: Numbers of the keys so far.
+        first: A row of each of them.
+    """
+    local, distinct = pd.factorize(keys) if len(keys) > 1 else (np.zeros(1, np.int64), keys)
+    numbers = np.empty(len(distinct), dtype=np.int64)
+    for place, key in enumerate(distinct.tolist()):
+        if key not in known:
+            known[key] = len(known)
+            first.append(at + int(np.argmax(local == place)))
+        numbers[place] = known[key]
+    return numbers[local]
+
+
 def _block(texts: list[str]) -> tuple[_Keys, Codes, Digits]:
-    """Return a key of each text's shape, where each text starts, and all digits."""
+    """Return a key of each text's shape, or the one of all, the starts of texts, and the digits."""
     joined = _END.join([*texts, ""])
     if joined.count(_END) != len(texts):
         joined = _END.join([*(text.replace(_END, " ") for text in texts), ""])
@@ -216,7 +255,7 @@ def _block_of_one_shape(joined: str, n_texts: int) -> tuple[_Keys, Codes, Digits
     key = _keys(plain[0], np.zeros(1, dtype=np.int64))
     starts = np.arange(0, len(letters), width, dtype=np.int64)
     digits = np.frombuffer(letters, dtype=np.uint8) - np.uint8(ord("0"))
-    return np.repeat(key, n_texts), starts, digits
+    return key, starts, digits
 
 
 def _letters(text: str) -> NDArray[np.unsignedinteger]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Codes, Flags, Floats, Integers, Objects
 from omniltv.data.spelling._date_forms import DateForm, Layout, date_form
 from omniltv.data.spelling._orders import ORDERS, FoundOrder, in_order, possible
-from omniltv.data.spelling._shapes import Digits, Shapes, distinct_texts, number_at
+from omniltv.data.spelling._shapes import Block, Shapes, distinct_texts
 from omniltv.data.spelling.formats import DateOrder
 from omniltv.data.text import is_blank
 
@@ -239,9 +239,9 @@ class _DateColumn:
         for layout, group in layouts.items():
             if layout is None:
                 continue
-            where = [max(part) for part in layout.parts.values()]
-            for rows, digits in shapes.blocks(group, where):
-                parts = _Parts(digits, layout, forms.take(self.shapes.codes[rows]))
+            same = forms.take(np.flatnonzero(np.array(groups) == group)).same()
+            for rows, block in shapes.blocks(group):
+                parts = _Parts(block, layout, same or forms.take(self.shapes.codes[rows]))
                 counts = layout.kind == "number"
                 instants[rows] = parts.counted(self.dates) if counts else parts.instants()
         return instants
@@ -274,12 +274,17 @@ class _Forms:
         """Return what is added in rows of some forms."""
         return _Forms(self.year[forms], self.month[forms], self.afternoon[forms])
 
+    def same(self) -> "_Forms | None":
+        """Return what all forms add, each of shape (1,); None if they differ."""
+        alike = all(np.all(added == added[0]) for added in (self.year, self.month, self.afternoon))
+        return self.take(np.zeros(1, dtype=np.int64)) if alike else None
+
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
     """The parts of dates in some rows of one layout."""
 
-    digits: Digits
+    block: Block
     layout: Layout
     added: _Forms
 
@@ -319,13 +324,13 @@ class _Parts:
         return clock, known & (clock <= _DAY)
 
     def _part(self, name: str) -> Integers:
-        return number_at(self.digits, self.layout.parts.get(name, ()))
+        return self.block.number(self.layout.parts.get(name, ()))
 
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
         places = self.layout.parts.get(name, range(0))[:digits]
         scale: int = 10 ** (digits - len(places))
-        fraction: Integers = number_at(self.digits, places) * scale
+        fraction: Integers = self.block.number(places) * scale
         return fraction
 
 

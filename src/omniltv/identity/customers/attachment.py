@@ -199,22 +199,22 @@ def customers_of_rows(
 
 
 def attached(
-    transactions: IntoFrameT, customer_of: Mapping[RecordKey, object]
+    rows: IntoFrameT, customer_of: Mapping[RecordKey, object], what: str = "transactions"
 ) -> Attached[IntoFrameT]:
-    """Return transactions with their customer, given the customer of each record.
+    """Return rows of a table with their customer, given the customer of each record.
 
     Examples:
         >>> bought = pd.DataFrame({"source": ["ec", "ec"], "record_id": ["1", "2"]})
         >>> attached(bought, {("ec", "1"): "a"}).valid["customer_id"].tolist()
         ['a']
     """
-    table, kind = read_frame(transactions, "transactions")
-    customer, reason = customers_of_rows(table, "transactions", customer_of)
+    table, kind = read_frame(rows, what)
+    customer, reason = customers_of_rows(table, what, customer_of)
     known = reason == ""
     value = readable_values(table)
     kept, aside = np.flatnonzero(known), np.flatnonzero(~known)
     report = IntakeReport(
-        table="transactions",
+        table=what,
         given=entry_of("", len(table), value),
         kept=entry_of("", len(kept), None if value is None else value[kept]),
         rejected=kind.extend(table, unused_name(table.columns, "reason"), reason, ~known),

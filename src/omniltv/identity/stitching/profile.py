@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from omniltv._frames import Eager, read_frame, require
+from omniltv.data.report import Tolerance
 from omniltv.data.schemas import FIELDS
 from omniltv.errors import ConfigError, DataError
-from omniltv.identity.customers.attachment import customers_of, customers_of_rows, keys_of
+from omniltv.identity.customers.attachment import attached, customers_of, keys_of
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING
 from omniltv.identity.records.intake import normal_values
@@ -59,7 +60,11 @@ class ProfileRules(BaseModel):
 
 
 def profiles(
-    crosswalk: IntoFrame, records: IntoFrameT, *, rules: ProfileRules | None = None
+    crosswalk: IntoFrame,
+    records: IntoFrameT,
+    *,
+    rules: ProfileRules | None = None,
+    tolerance: Tolerance | None = None,
 ) -> IntoFrameT:
     """Return one row per customer: the surviving value of each personal field, as written.
 
@@ -67,6 +72,8 @@ def profiles(
         crosswalk: ``source``, ``record_id``, ``customer_id``.
         records: The customer lists as `omniltv.identity.stitch` takes them.
         rules: Which value survives.
+        tolerance: How many records may lack a customer before there is a warning or an error;
+            ``Tolerance()`` if None.
 
     Returns:
         ``customer_id``, ``n_records``, ``sources`` (joined by commas), each personal field
@@ -74,6 +81,7 @@ def profiles(
         Ordered by customer id; records that are not in the crosswalk are left out.
 
     Raises:
+        IntakeError: If more records lack a customer than ``tolerance`` allows.
         DataError: If a column is missing, the crosswalk has missing values or two rows for
             one record, or ``rules`` name a column that is missing.
         ConfigError: If a rule is "newest" and ``rules.updated`` is None.
@@ -88,14 +96,13 @@ def profiles(
         [['090-1234-5678', 'ec/E1']]
     """
     rules = rules or ProfileRules()
-    everything, kind = read_frame(records, "records")
-    known = customers_of(crosswalk, "crosswalk")
-    names, reason = customers_of_rows(everything, "records", known)
-    rows = np.flatnonzero(reason == "")
-    table = everything[rows, :]
+    found = attached(records, customers_of(crosswalk, "crosswalk"), "records")
+    found.report.judge(tolerance)
+    table, kind = read_frame(found.valid, "records")
     fields = [name for name in FIELDS if name in table.columns]
     _check(table, rules, fields)
-    ids, customer = np.unique(names[rows], return_inverse=True)
+    names = np.array(table["customer_id"].to_list(), dtype=object)
+    ids, customer = np.unique(names, return_inverse=True)
     order = _Order(
         customer=customer.astype(np.int64),
         n_customers=len(ids),

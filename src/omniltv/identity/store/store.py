@@ -14,6 +14,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Table, read_frame
+from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError, StoreError
 from omniltv.identity.customers.attachment import Attached, attached, ids_of, keys_of
 from omniltv.identity.linking.decisions import (
@@ -206,16 +207,22 @@ class IdentityStore:
         known = {} if previous is None else ids_of(previous, "previous", names)
         return _table(self._linked.households(threshold=threshold, previous=known))
 
-    def attach(self, transactions: IntoFrameT) -> Attached[IntoFrameT]:
+    def attach(
+        self, transactions: IntoFrameT, *, tolerance: Tolerance | None = None
+    ) -> Attached[IntoFrameT]:
         """Return transactions with the stored customers, as `Resolution.attach`.
 
         Args:
             transactions: A frame with ``source`` and ``record_id`` of each row.
+            tolerance: As in `omniltv.identity.attach`.
 
         Raises:
             DataError: If ``source`` or ``record_id`` is missing.
+            IntakeError: If more is rejected than ``tolerance`` allows.
         """
-        return attached(transactions, self._linked.customer_of)
+        found = attached(transactions, self._linked.customer_of)
+        found.report.judge(tolerance)
+        return found
 
     def update(
         self,
