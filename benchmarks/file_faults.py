@@ -26,12 +26,11 @@ import pandas as pd
 from _report import report
 
 from omniltv.data import ColumnMap, read_table, simulate_retailer
-from omniltv.data.history import PurchaseHistory
 from omniltv.errors import OmniltvError
 from omniltv.identity import IdentityStore, stitch
-from omniltv.models import BgNbd, GammaGamma, fit, load_fit
+from omniltv.models import BgNbd, GammaGamma, Pooling, load_fit
 from omniltv.segmentation import Condition, TierScheme
-from omniltv.units import TimeUnit
+from omniltv.testing.value_laws import invented
 
 OUTCOMES = ("right", "refused", "wrong", "foreign")
 
@@ -140,14 +139,10 @@ def store(folder: Path) -> list[Kept]:
 
 def fits(folder: Path) -> list[Kept]:
     """Return two saved fits; each is put in the place of the other."""
-    x = np.arange(60) % 5
-    recency, mean = np.where(x > 0, 20.0, 0.0), np.where(x > 0, 10.0 + x, np.nan)
-    frame = pd.DataFrame({"id": np.arange(60), "x": x, "recency": recency, "T": 30.0, "mean": mean})
-    ids, x, *times, mean = (frame[name].to_numpy() for name in frame)
-    history = PurchaseHistory(ids, x, times[0], times[1], mean, TimeUnit.WEEK)
+    made = invented(BgNbd(), Pooling.partial("channel"), customers=20, draws=40)
     purchases, spend = folder / "purchases.npz", folder / "spend.npz"
-    fit(BgNbd(), history, seed=1, method="laplace").save(purchases)
-    fit(GammaGamma(), history, seed=1, method="laplace").save(spend)
+    made.purchases.save(purchases)
+    made.spend.save(spend)
 
     def opened() -> str:
         first, second = load_fit(purchases, model=BgNbd()), load_fit(spend, model=GammaGamma())

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -113,6 +114,14 @@ class RowDraws:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return what another process needs: draws that a closure computes are computed here."""
+        if not isinstance(self.evaluate, FunctionType):
+            facts = (self.evaluate, self.index, self.n_states, self.n_draws, self.name)
+            return type(self), facts
+        values = self.evaluate(slice(0, self.n_states), slice(0, self.n_draws))
+        return _in_memory, (type(self), values, self.index, self.name)
 
     def __repr__(self) -> str:
         return (
@@ -226,6 +235,12 @@ class RowDraws:
         if not parts:
             return summary(np.empty((0, self.n_draws)))
         return np.concatenate(parts)[self.index]
+
+
+def _in_memory[Kind: RowDraws](
+    kind: type[Kind], values: NDArray[np.float64], index: NDArray[np.intp], name: str
+) -> Kind:
+    return kind.from_array(values, index=index, name=name)
 
 
 def _tails(level: float) -> tuple[float, float]:

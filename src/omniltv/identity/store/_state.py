@@ -29,6 +29,7 @@ AUDIT_COLUMNS = ("run", "time", "source", "record_id", "before", "after", "chang
 _FORMAT = 5
 _KEYS = ("source", "record_id", "customer_id")
 _BITS, _GRADE = "bits_", "grade_"
+_TEXT = "string"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,16 +164,54 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
 
 
 def _state(saved: Saved, header: _StateHeader) -> IdentityState:
+    """Return the state of tables.
+
+    Raises:
+        ValueError: If a table has other columns, or a pair is of records that do not exist.
+        KeyError: If a table is missing.
+    """
+    for name, kinds in _kinds_of_columns(saved.tables).items():
+        if [_kind(field.type) for field in saved.tables[name].schema] != kinds:
+            raise ValueError(name)
     records, customer = _records(saved.tables["records"])
+    pairs = _pairs(saved.tables["pairs"], header)
+    ends = np.concatenate([pairs.candidates.left, pairs.candidates.right])
+    if len(ends) and not (ends.min() >= 0 and ends.max() < len(records)):
+        raise ValueError("pairs")
     return IdentityState(
         version=saved.version,
         records=records,
         customer=customer,
-        pairs=_pairs(saved.tables["pairs"], header),
+        pairs=pairs,
         decisions=_plain(saved.tables["decisions"]),
         audit=_plain(saved.tables["audit"]),
         forgotten=frozenset(header.forgotten),
     )
+
+
+def _kinds_of_columns(tables: Mapping[str, "pa.Table"]) -> dict[str, list[str]]:
+    """Return the kind of each column that the tables of a store must have.
+
+    Raises:
+        ValueError: If the tables of decisions and of the audit have other columns.
+    """
+    schemas = {"decisions": _decisions_schema(), "audit": _audit_schema()}
+    if any(tables[name].schema.names != schema.names for name, schema in schemas.items()):
+        raise ValueError("columns")
+    kinds = {name: [_kind(field.type) for field in schema] for name, schema in schemas.items()}
+    pairs = tables["pairs"].schema.names
+    numbers = {"left": "int64", "right": "int64", "rules": _TEXT}
+    return kinds | {
+        "records": [_TEXT for _ in tables["records"].schema],
+        "pairs": [
+            numbers.get(name, "double" if name.startswith(_BITS) else "int8") for name in pairs
+        ],
+    }
+
+
+def _kind(dtype: "pa.DataType") -> str:
+    """Return the name of a type; texts are one kind, stored once or repeatedly."""
+    return str(getattr(dtype, "value_type", dtype))
 
 
 def _settings(spec: LinkSpec) -> dict[str, float | int | str | tuple[str, ...]]:

@@ -5,10 +5,10 @@ independently of the others, and each row has its own stream of random numbers.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.polynomial.legendre import Legendre
@@ -18,7 +18,7 @@ from omniltv._frames import first_rows
 from omniltv._log import logged
 from omniltv._streams import Streams
 from omniltv.data.history import PurchaseHistory
-from omniltv.draws import Draws
+from omniltv.draws import Draws, Evaluate
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
@@ -31,6 +31,8 @@ type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
+
+type _Kind = Literal["_of_rows", "_of_customers"]
 
 _PURCHASES_AT_ONCE = 2_000_000  # of a row; beyond that, it affects the result of a seed
 _SOME_DRAWS = 8
@@ -99,6 +101,29 @@ class States:
         )
 
 
+class _Functions[Value](NamedTuple):
+    """One value for each quantity, in the order of `Quantities`."""
+
+    worth: Value
+    outcome: Value
+    prob_alive: Value
+    purchases: Value
+
+
+@dataclass(frozen=True, eq=False)
+class _Lazy:
+    """A function of a forecast by name, which other processes can receive."""
+
+    forecast: "ValueForecast"
+    kind: _Kind
+    quantity: str
+
+    def __call__(self, states: slice, draws: slice) -> NDArray[np.float64]:
+        functions: _Functions[Evaluate] = getattr(self.forecast, self.kind)
+        evaluate: Evaluate = getattr(functions, self.quantity)
+        return evaluate(states, draws)
+
+
 @dataclass(frozen=True, eq=False)
 class ValueForecast:
     """Draws of the future value of rows.
@@ -147,30 +172,58 @@ class ValueForecast:
         """First position of each customer in `order`, followed by the number of rows."""
         return np.flatnonzero(np.diff(self.customers[self.order], prepend=-1, append=-1))
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the fields, without what is computed from them, for other processes."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def per_row(self) -> Quantities:
         """Return the forecasts of each row."""
-        each = np.arange(len(self.states.index))
-        rows, n = self.states.index, len(self.states.states)
-
-        def by_state(at: _At) -> Callable[[slice, slice], NDArray[np.float64]]:
-            return lambda states, draws: at(np.arange(n)[states], draws)
-
-        def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
-            return self._outcome(each[rows], draws)
-
-        return Quantities(
-            Draws(by_state(self._worth), rows, n, self.n_draws, "value"),
-            Draws(outcome, each, len(each), self.n_draws, "value"),
-            ProbAlive(by_state(self._prob_alive), rows, n, self.n_draws, "P(alive)"),
-            Draws(by_state(self._purchases), rows, n, self.n_draws, "expected purchases"),
+        n_rows, n_states = len(self.states.index), len(self.states.states)
+        sizes = _Functions(n_states, n_rows, n_states, n_states)
+        rows = _Functions(
+            self.states.index, np.arange(n_rows), self.states.index, self.states.index
         )
+        return self._quantities("_of_rows", rows, sizes)
 
     def per_customer(self) -> Quantities:
         """Return the forecasts of each customer over all rows, in order of first appearance."""
         n = len(self.starts) - 1
         index = np.arange(n)
+        return self._quantities(
+            "_of_customers", _Functions(index, index, index, index), _Functions(n, n, n, n)
+        )
 
-        def summed(span: _Span) -> Callable[[slice, slice], NDArray[np.float64]]:
+    def _quantities(
+        self, kind: _Kind, index: "_Functions[NDArray[np.intp]]", size: "_Functions[int]"
+    ) -> Quantities:
+        made = _Functions(*(_Lazy(self, kind, name) for name in _Functions._fields))
+        n = self.n_draws
+        return Quantities(
+            Draws(made.worth, index.worth, size.worth, n, "value"),
+            Draws(made.outcome, index.outcome, size.outcome, n, "value"),
+            ProbAlive(made.prob_alive, index.prob_alive, size.prob_alive, n, "P(alive)"),
+            Draws(made.purchases, index.purchases, size.purchases, n, "expected purchases"),
+        )
+
+    @cached_property
+    def _of_rows(self) -> "_Functions[Evaluate]":
+        each, n = np.arange(len(self.states.index)), len(self.states.states)
+
+        def by_state(at: _At) -> Evaluate:
+            return lambda states, draws: at(np.arange(n)[states], draws)
+
+        def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
+            return self._outcome(each[rows], draws)
+
+        return _Functions(
+            by_state(self._worth), outcome, by_state(self._prob_alive), by_state(self._purchases)
+        )
+
+    @cached_property
+    def _of_customers(self) -> "_Functions[Evaluate]":
+        n = len(self.starts) - 1
+
+        def summed(span: _Span) -> Evaluate:
             def evaluate(customers: slice, draws: slice) -> NDArray[np.float64]:
                 begin, end, _ = customers.indices(n)
                 low, high = int(self.starts[begin]), int(self.starts[end])
@@ -188,13 +241,8 @@ class ValueForecast:
         def outcome(low: int, high: int, draws: slice) -> NDArray[np.float64]:
             return self._outcome(self.order[low:high], draws)
 
-        count = summed(self._in_order(self._purchases))
-        return Quantities(
-            Draws(summed(self._in_order(self._worth)), index, n, self.n_draws, "value"),
-            Draws(summed(outcome), index, n, self.n_draws, "value"),
-            ProbAlive(alive_anywhere, index, n, self.n_draws, "P(alive)"),
-            Draws(count, index, n, self.n_draws, "expected purchases"),
-        )
+        worth, count = (summed(self._in_order(at)) for at in (self._worth, self._purchases))
+        return _Functions(worth, summed(outcome), alive_anywhere, count)
 
     def _in_order(self, at: _At) -> _Span:
         return lambda low, high, draws: at(self.states.index[self.order[low:high]], draws)
