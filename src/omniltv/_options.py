@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import partial, wraps
 from itertools import starmap
+from math import inf, isinf
 from numbers import Integral, Real
-from types import MappingProxyType, NoneType, UnionType
+from types import MappingProxyType, NoneType, SimpleNamespace, UnionType
 from typing import (
     Annotated,
     Any,
@@ -21,6 +23,7 @@ from typing import (
     cast,
     get_args,
     get_origin,
+    get_type_hints,
 )
 
 import numpy as np
@@ -32,7 +35,9 @@ from omniltv.errors import ConfigError
 __all__ = [
     "Count",
     "Level",
+    "Line",
     "Many",
+    "Margin",
     "Natural",
     "NotNegative",
     "Positive",
@@ -61,13 +66,34 @@ type Level = Annotated[float, Interval(gt=0, lt=1)]
 type Share = Annotated[float, Interval(ge=0, le=1)]
 """A share of a whole."""
 
+type Line = Annotated[float, Interval(ge=-inf, le=inf)]
+"""A number that may be infinite, but not NaN."""
+
 type Positive = Annotated[float, Gt(0)]
 """A number above 0."""
+
+type Margin = Annotated[float, Le(1)]
+"""The margin on an amount of value, as a share of it; negative for a loss."""
 
 type NotNegative = Annotated[float, Ge(0)]
 """A number that is not negative."""
 
 _SHOWN = 60
+
+_EXAMPLES: Mapping[str, str] = {
+    "Assignment": 'assign(ids, {"treated": 0.5, "control": 0.5}, salt="spring")',
+    "Baseline": 'Baseline(frame, covariates="spend")',
+    "CalibrationHoldout": 'log.split("2026-01-01", unit="week")',
+    "Discount": "Discount(per_year=0.10)",
+    "Pooling": 'Pooling.partial("channel")',
+    "PurchaseFit": "fit(BgNbd(), history, seed=1)",
+    "PurchaseHistory": 'log.history(unit="week")',
+    "PurchaseLog": "PurchaseLog.from_frame(frame)",
+    "Span": "weeks(52)",
+    "SpendFit": "fit(GammaGamma(), history, seed=1)",
+    "Tolerance": "Tolerance(stop_above=0.2)",
+}
+"""How to make a value of a type, for hints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +122,9 @@ def checked[ThingT](thing: ThingT) -> ThingT:
     """Return a function whose arguments are checked, or a class whose methods are.
 
     The annotations are read at the first call. An argument is never converted. A parameter
-    whose annotation is a frame, a type variable or `object` is not checked here.
+    whose annotation is a frame, a type variable or `object` is not checked here. A number is
+    finite; a constructor accepts NaN and infinity, too, where the annotation has no bounds:
+    results say by NaN what is unknown.
 
     Raises:
         ConfigError: By the function, if an argument does not fit its annotation.
@@ -115,7 +143,8 @@ def checked[ThingT](thing: ThingT) -> ThingT:
     """
     if isinstance(thing, type):
         for name, part in list(vars(thing).items()):
-            if name == "__init__" or not name.startswith("_"):
+            pydantic = hasattr(part, "__pydantic_base_init__")
+            if (name == "__init__" and not pydantic) or not name.startswith("_"):
                 _replace(thing, name, part)
         return thing
     return cast("ThingT", _gate(cast("Any", thing)))
@@ -150,7 +179,7 @@ def _gate(function: Callable[..., object]) -> Callable[..., object]:
     ready: list[tuple[list[tuple[str, Option | None]], Mapping[str, Option]]] = []
 
     @wraps(function)
-    def call(*args: object, **kwargs: object) -> object:
+    def _call(*args: object, **kwargs: object) -> object:
         if not ready:
             ready.append(_compiled(function))
         ordered, named = ready[0]
@@ -163,7 +192,7 @@ def _gate(function: Callable[..., object]) -> Callable[..., object]:
                 raise _refusal(function, name, option, value)
         return function(*args, **kwargs)
 
-    return call
+    return _call
 
 
 def _compiled(
@@ -187,12 +216,13 @@ def options_of(function: Callable[..., object]) -> Mapping[str, Option]:
     """
     inner = inspect.unwrap(function)
     names = vars(sys.modules[inner.__module__])
+    reader = _Reader(nan=inner.__name__ == "__init__")
     found: dict[str, Option] = {}
     for parameter in inspect.signature(inner).parameters.values():
         several = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         if not several and parameter.annotation is not parameter.empty:
             try:
-                found[parameter.name] = _option(_evaluated(parameter.annotation, names))
+                found[parameter.name] = reader.read(_evaluated(parameter.annotation, names))
             except _Unknown:
                 continue
     return MappingProxyType(found)
@@ -202,8 +232,9 @@ def _evaluated(annotation: object, names: Mapping[str, object]) -> object:
     """Return an annotation that is written as text as the type that it names."""
     if not isinstance(annotation, str):
         return annotation
+    holder = cast("Any", SimpleNamespace(__annotations__={"it": annotation}))
     try:
-        return eval(annotation, dict(names))  # noqa: S307 - source text of this library
+        return get_type_hints(holder, dict(names), include_extras=True)["it"]
     except NameError:  # imported for type checkers only
         raise _Unknown from None
 
@@ -212,8 +243,7 @@ def _refusal(
     function: Callable[..., object], name: str, option: Option, value: object
 ) -> ConfigError:
     default = inspect.signature(function).parameters[name].default
-    known = default is not inspect.Parameter.empty and default is not None
-    plain = isinstance(default, (str, int, float, tuple)) and known
+    plain = isinstance(default, (str, int, float))
     example = repr(default) if plain else option.example
     hint = f"{name}={example}" if example else f"help({function.__qualname__})"
     problem = f"{name} is {option.allowed}, got {_shown(value, plain=option.plain)}"
@@ -233,57 +263,108 @@ def _shown(value: object, *, plain: bool) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _option(annotation: object) -> Option:
-    """Return what an annotation accepts.
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads annotations as what they accept.
 
-    Raises:
-        _Unknown: If it accepts anything, or is a frame.
+    Attributes:
+        nan: Whether a number without bounds may be NaN or infinite.
     """
-    if annotation in (Any, object, ArrayLike):
-        return _ARRAY if annotation is ArrayLike else _anything()
-    if annotation is None or annotation is NoneType:
-        return Option(lambda value: value is None, "None", "None", plain=True)
-    if isinstance(annotation, TypeAliasType):
-        return _option(annotation.__value__)
-    if isinstance(annotation, TypeVar):
-        return _anything() if annotation.__bound__ is None else _option(annotation.__bound__)
-    origin = get_origin(annotation)
-    if origin is None:
-        return _leaf(annotation)
-    return _composed(origin, annotation)
+
+    nan: bool
+
+    def read(self, annotation: object) -> Option:
+        """Return what an annotation accepts.
+
+        Raises:
+            _Unknown: If it accepts anything, or is a frame.
+        """
+        if annotation is ArrayLike:
+            return _ARRAY
+        if annotation is None or annotation is NoneType:
+            return Option(lambda value: value is None, "None", "None", plain=True)
+        if isinstance(annotation, TypeAliasType):
+            return self.read(annotation.__value__)
+        if isinstance(annotation, TypeVar) and annotation.__bound__ is not None:
+            return self.read(annotation.__bound__)
+        origin = get_origin(annotation)
+        return self._leaf(annotation) if origin is None else self._composed(origin, annotation)
+
+    def _composed(self, origin: object, annotation: object) -> Option:
+        parts = get_args(annotation)
+        if origin is NDArray or origin is np.ndarray:
+            return _ARRAY
+        if isinstance(origin, TypeAliasType):
+            return self.read(origin.__value__)
+        readers: dict[object, Callable[[tuple[object, ...]], Option]] = {
+            Annotated: _bounded,
+            Literal: _one_of,
+            Union: self._either,
+            UnionType: self._either,
+        }
+        if origin in readers:
+            return readers[origin](parts)
+        return self._container(origin, parts) if origin in _CONTAINERS else self._leaf(origin)
+
+    def _leaf(self, kind: object) -> Option:
+        if kind is float and self.nan:
+            return _NUMBER
+        if kind in _PLAIN:
+            return _PLAIN[cast("type", kind)]
+        if kind in _CONTAINERS:
+            return self._container(kind, ())
+        anything = kind is object or not isinstance(kind, type)
+        if anything or cast("type", kind).__module__.startswith("narwhals"):
+            raise _Unknown
+        return _instance(cast("type", kind))
+
+    def _either(self, parts: tuple[object, ...]) -> Option:
+        options = [self.read(part) for part in parts]
+        tests = tuple(option.accepts for option in options)
+
+        def accepts(value: object) -> bool:
+            for test in tests:  # noqa: SIM110 - faster than a generator
+                if test(value):
+                    return True
+            return False
+
+        return Option(
+            accepts,
+            _or([option.allowed for option in options]),
+            next((option.example for option in options if option.example), ""),
+            plain=all(option.plain for option in options),
+        )
+
+    def _container(self, kind: object, parts: tuple[object, ...]) -> Option:
+        words = _CONTAINERS[kind]
+        if kind is Callable:
+            return Option(callable, words)
+        if issubclass(cast("type", kind), Mapping):
+            return _mapping([self._item(part) for part in parts])
+        if kind is tuple and parts and parts[-1] is not Ellipsis:
+            return _tuple_of([self._item(part) for part in parts])
+        item = self._item(parts[0]) if parts and kind not in (Iterable, Iterator) else None
+        accepts = partial(_holds, cast("type", kind), None if item is None else item.accepts)
+        return Option(accepts, words if item is None else f"{words}, each item {item.allowed}")
+
+    def _item(self, annotation: object) -> Option | None:
+        try:
+            return self.read(annotation)
+        except _Unknown:
+            return None
 
 
-def _anything() -> Option:
-    raise _Unknown
+def _instance(kind: type) -> Option:
+    """Return what a class accepts: its instances, or what has the members of a Protocol.
 
-
-def _composed(origin: object, annotation: object) -> Option:
-    parts = get_args(annotation)
-    if origin is NDArray or origin is np.ndarray:
-        return _array(parts)
-    if isinstance(origin, TypeAliasType):
-        return _option(origin.__value__)
-    if origin is Annotated:
-        return _bounded(parts)
-    if origin is Literal:
-        return _one_of(parts)
-    if origin in (Union, UnionType):
-        return _either([_option(part) for part in parts])
-    if origin in _CONTAINERS:
-        return _container(cast("type", origin), parts)
-    return _leaf(origin)
-
-
-def _leaf(kind: object) -> Option:
-    if kind in _PLAIN:
-        return _PLAIN[cast("type", kind)]
-    if kind in _CONTAINERS:
-        return _container(cast("type", kind), ())
-    if not isinstance(kind, type) or kind.__module__.startswith("narwhals"):
-        return _anything()
-    accepts = _keeps(kind) if getattr(kind, "_is_protocol", False) else partial(_is_a, kind)
-    example = str(getattr(kind, "__example__", ""))
-    return Option(accepts, f"a {kind.__name__}", example)
+    The text of a member of an enumeration of texts is this member.
+    """
+    if issubclass(kind, StrEnum):
+        return _one_of(tuple(member.value for member in kind))
+    protocol = getattr(kind, "_is_protocol", False)
+    accepts = _keeps(kind) if protocol else partial(_is_a, kind)
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    return Option(accepts, f"{article} {kind.__name__}", _EXAMPLES.get(kind.__name__, ""))
 
 
 def _is_a(kind: type, value: object) -> bool:
@@ -292,12 +373,13 @@ def _is_a(kind: type, value: object) -> bool:
 
 def _is_missing(value: object) -> bool:
     """Return whether a value is NaN or NaT."""
-    return isinstance(value, (float, datetime, np.generic)) and bool(value != value)
+    missing = isinstance(value, (float, datetime, np.generic)) and value != value  # noqa: PLR0124
+    return bool(missing)
 
 
 def _keeps(kind: type) -> Callable[[object], bool]:
-    """Return whether a value has the members of a Protocol; a type is looked at once."""
-    members = cast("frozenset[str]", getattr(kind, "__protocol_attrs__"))  # noqa: B009 - untyped
+    """Return whether a value has the members of a Protocol; each type is examined once."""
+    members: frozenset[str] = cast("Any", kind).__protocol_attrs__
     known: set[type] = set()
 
     def accepts(value: object) -> bool:
@@ -324,26 +406,28 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
+    return isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_finite(value: object) -> bool:
     if type(value) in (float, int):
         return cast("float", value) - cast("float", value) == 0  # neither infinite nor NaN
-    known = isinstance(value, (Real, np.number)) and not isinstance(value, (bool, np.bool_))
-    return known and bool(np.isfinite(cast("float", value)))
+    return _is_number(value) and bool(np.isfinite(cast("float", value)))
 
 
-def _is_array_like(value: object) -> bool:
-    if isinstance(value, (str, bytes, Mapping)) or value is None:
+def _is_array(value: object) -> bool:
+    if isinstance(value, (str, bytes, Mapping, np.generic)):
         return False
-    return hasattr(value, "__array__") or isinstance(value, Sequence) or _is_number(value)
+    return hasattr(value, "__array__") or isinstance(value, Sequence)
 
 
-_ARRAY = Option(_is_array_like, "an array, or a sequence of values")
+_ARRAY = Option(_is_array, "an array, or a sequence of values")
+_NUMBER = Option(_is_number, "a number", "1.0", plain=True)
 
 _PLAIN: Mapping[type, Option] = {
-    bool: Option(
-        lambda value: isinstance(value, (bool, np.bool_)), "True or False", "True", plain=True
-    ),
+    bool: Option(lambda value: isinstance(value, (bool, np.bool_)), "True or False", plain=True),
     int: Option(_is_whole, "a whole number", "1", plain=True),
-    float: Option(_is_number, "a finite number", "1.0", plain=True),
+    float: Option(_is_finite, "a finite number", "1.0", plain=True),
     str: Option(lambda value: isinstance(value, str), "a text"),
     bytes: Option(lambda value: isinstance(value, bytes), "bytes"),
 }
@@ -364,88 +448,38 @@ _CONTAINERS: Mapping[object, str] = {
 }
 
 
-def _container(kind: type, parts: tuple[object, ...]) -> Option:
-    words = _CONTAINERS[kind]
-    if cast("object", kind) is Callable:
-        return Option(callable, words)
-    if issubclass(kind, Mapping):
-        return _mapping(kind, [_inner(part) for part in parts])
-    fixed = kind is tuple and parts and parts[-1] is not Ellipsis
-    if fixed:
-        return _pairs([_inner(part) for part in parts])
-    item = _inner(parts[0]) if parts and kind not in (Iterable, Iterator) else None
-    of = "" if item is None else f" of which each is {item.allowed}"
-    accepts = partial(_holds, kind, None if item is None else item.accepts)
-    return Option(accepts, f"{words}{of}")
-
-
-def _inner(annotation: object) -> Option | None:
-    try:
-        return _option(annotation)
-    except _Unknown:
-        return None
-
-
 def _holds(kind: type, accepts: Callable[[object], bool] | None, value: object) -> bool:
     """Return whether a value is a container of this kind, and its items are accepted."""
     if isinstance(value, (str, bytes)):
         return False
-    array = kind is not tuple and hasattr(value, "__array__")
-    if array or not isinstance(value, kind):
-        return array and kind is not list
+    if not isinstance(value, kind):
+        return kind in (Sequence, Collection) and hasattr(value, "__array__")
     return accepts is None or all(map(accepts, cast("Iterable[object]", value)))
 
 
-def _mapping(kind: type, sides: list[Option | None]) -> Option:
+def _mapping(sides: list[Option | None]) -> Option:
     keys, values = sides if len(sides) == 2 else (None, None)
 
     def accepts(value: object) -> bool:
-        if not isinstance(value, kind):
+        if not isinstance(value, Mapping):
             return False
-        known = cast("Mapping[object, object]", value)
-        good = keys is None or all(map(keys.accepts, known))
-        return good and (values is None or all(map(values.accepts, known.values())))
+        good = keys is None or all(map(keys.accepts, value))
+        return good and (values is None or all(map(values.accepts, value.values())))
 
     of = "" if keys is None or values is None else f" from {keys.allowed} to {values.allowed}"
     return Option(accepts, f"a mapping{of}")
 
 
-def _pairs(items: list[Option | None]) -> Option:
+def _tuple_of(items: list[Option | None]) -> Option:
     """Return what a tuple of fixed length accepts."""
 
     def accepts(value: object) -> bool:
         if not isinstance(value, tuple) or len(value) != len(items):
             return False
-        return all(
-            item is None or item.accepts(part) for item, part in zip(items, value, strict=True)
-        )
+        pairs = zip(items, value, strict=True)
+        return all(item is None or item.accepts(part) for item, part in pairs)
 
     return Option(accepts, f"a tuple of {len(items)}")
-
-
-_KINDS: Mapping[type, str] = {
-    np.float64: "fiub",
-    np.int64: "iu",
-    np.int8: "iu",
-    np.intp: "iu",
-    np.bool_: "b",
-    np.str_: "UT",
-    np.object_: "O",
-    np.datetime64: "M",
-}
-
-
-def _array(parts: tuple[object, ...]) -> Option:
-    """Return what an array of a type accepts: arrays of a type that can be read as this."""
-    scalar = parts[-1]
-    scalar = next(iter(get_args(scalar)), scalar)
-    kinds = _KINDS.get(cast("type", scalar), "") if isinstance(scalar, type) else ""
-
-    def accepts(value: object) -> bool:
-        return isinstance(value, np.ndarray) and (not kinds or value.dtype.kind in kinds)
-
-    of = f" of {cast('type', scalar).__name__.rstrip('_')}" if kinds else ""
-    return Option(accepts, f"an array{of}")
 
 
 def _one_of(values: tuple[object, ...]) -> Option:
@@ -459,33 +493,15 @@ def _one_of(values: tuple[object, ...]) -> Option:
     return Option(accepts, _or(words), words[0], plain=True)
 
 
-def _either(options: list[Option]) -> Option:
-    tests = tuple(option.accepts for option in options)
-    example = next((option.example for option in options if option.example), "")
-    def accepts(value: object) -> bool:
-        for test in tests:  # noqa: SIM110 - faster than a generator
-            if test(value):
-                return True
-        return False
-
-    return Option(
-        accepts,
-        _or([option.allowed for option in options]),
-        example,
-        plain=all(option.plain for option in options),
-    )
-
-
 def _or(words: Sequence[str]) -> str:
     return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
 
 
 def _bounded(parts: tuple[object, ...]) -> Option:
     """Return what a type with bounds accepts."""
-    base = _option(parts[0])
     bounds = [bound for part in parts[1:] for bound in _bounds(part)]
+    base = _Reader(nan=any(isinf(limit) for _, limit in bounds)).read(parts[0])
     tests = tuple(starmap(_within, bounds))
-    words = _range(dict(bounds))
 
     def accepts(value: object) -> bool:
         if not base.accepts(value):
@@ -495,26 +511,25 @@ def _bounded(parts: tuple[object, ...]) -> Option:
                 return False
         return True
 
-    limits = {kind: limit for kind, limit in bounds if limit is not None}
-    example = f"{limits['ge']}" if "ge" in limits and limits["ge"] else base.example
-    example = "0.5" if limits.get("lt") == 1 or limits.get("le") == 1 else example
-    return Option(accepts, f"{base.allowed.replace('a finite', 'a')} {words}", example, base.plain)
+    limits = dict(bounds)
+    share = 1 in (limits.get("lt"), limits.get("le"))
+    words = f"{base.allowed.replace('a finite', 'a')} {_range(limits)}".rstrip()
+    return Option(accepts, words, "0.5" if share else base.example, base.plain)
 
 
-class _Bound(Protocol):
+class _Test(Protocol):
     def __call__(self, value: float) -> bool: ...
 
 
 def _bounds(part: object) -> Iterator[tuple[str, float]]:
     for kind, name in ((Ge, "ge"), (Gt, "gt"), (Le, "le"), (Lt, "lt")):
-        if isinstance(part, (kind, Interval)):
-            limit = getattr(part, name)
-            if limit is not None:
-                yield name, limit
+        limit = getattr(part, name) if isinstance(part, (kind, Interval)) else None
+        if limit is not None:
+            yield name, limit
 
 
-def _within(kind: str, limit: float) -> _Bound:
-    tests: Mapping[str, _Bound] = {
+def _within(kind: str, limit: float) -> _Test:
+    tests: Mapping[str, _Test] = {
         "ge": lambda value: value >= limit,
         "gt": lambda value: value > limit,
         "le": lambda value: value <= limit,
@@ -525,6 +540,7 @@ def _within(kind: str, limit: float) -> _Bound:
 
 def _range(bounds: Mapping[str, float]) -> str:
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
-    if {"ge", "le"} <= set(bounds):
+    if {"ge", "le"} <= set(bounds) and not isinf(bounds["le"]):
         return f"from {bounds['ge']:,} to {bounds['le']:,}"
-    return " and ".join(f"{words[kind]} {limit:,}" for kind, limit in bounds.items())
+    finite = [(kind, limit) for kind, limit in bounds.items() if not isinf(limit)]
+    return " and ".join(f"{words[kind]} {limit:,}" for kind, limit in finite)

@@ -23,7 +23,6 @@ __all__ = [
     "OmniltvWarning",
     "StoreError",
     "UnitError",
-    "expect",
 ]
 
 _SHOWN = 5
@@ -207,23 +206,6 @@ class EvidenceWarning(OmniltvWarning):
 
 class FitWarning(OmniltvWarning):
     """A posterior was computed, but its diagnostics say not to trust it yet."""
-
-
-def expect(name: str, value: object, kind: type, hint: str) -> None:
-    """Raise ConfigError if an argument has the wrong type.
-
-    The message contains only the type of the value, since a value may hold personal data.
-
-    Examples:
-        >>> try:
-        ...     expect("horizon", 52, str, "weeks(52)")
-        ... except ConfigError as error:
-        ...     print(error)
-        horizon is a str, got int. Hint: weeks(52)
-    """
-    if not isinstance(value, kind):
-        got = type(value).__name__
-        raise ConfigError(f"{name} is a {kind.__name__}, got {got}. Hint: {hint}")
 
 
 def _message(problem: str, column: str | None, rows: tuple[object, ...], hint: str) -> str:

@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv._options import checked
 from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
@@ -56,6 +57,7 @@ _HINTS = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Checked[FrameT]:
     """A checked table: every row is in one of two frames, in the given order.
@@ -119,6 +121,7 @@ class Checked[FrameT]:
         return self.report.line()
 
 
+@checked
 def check(
     frame: IntoFrameT,
     table: TableName = "transactions",

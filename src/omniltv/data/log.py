@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, check_ids, positions, repeated
+from omniltv._options import Margin, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._counting import (
     By,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["By", "PurchaseLog", "UnitName"]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class PurchaseLog[FrameT]:
     """Valid purchases, and the rejected rows with the reason for each.
@@ -298,7 +300,7 @@ class PurchaseLog[FrameT]:
             items=None if self.items is None else self.items.of_purchases(mask),
         )
 
-    def with_margin(self, margin: float | Mapping[str, float]) -> "PurchaseLog[FrameT]":
+    def with_margin(self, margin: Margin | Mapping[str, Margin]) -> "PurchaseLog[FrameT]":
         """Return the log with each value multiplied by the margin of its channel.
 
         Args:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from omniltv._options import Level, checked
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
@@ -24,6 +25,7 @@ __all__ = ["ltv_lift"]
 _ADJUSTED = Cuped()
 
 
+@checked
 def ltv_lift(
     assignment: Assignment,
     *,
@@ -33,7 +35,7 @@ def ltv_lift(
     forecast: Forecast | None = None,
     baseline: Baseline | None = None,
     estimator: LiftEstimator = _ADJUSTED,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the lift on lifetime value per customer: observed in the window, forecast beyond.
 

@@ -1,5 +1,6 @@
 """Lift on an observed outcome: plain, adjusted, or by an estimator of your own."""
 
+from omniltv._options import Level, checked
 from omniltv.experiments._joined import ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
 from omniltv.experiments.assignment import Assignment
@@ -10,13 +11,14 @@ from omniltv.experiments.tables import Baseline, IntoOutcome, as_outcome
 __all__ = ["cuped", "difference", "lift"]
 
 
+@checked
 def difference(
     outcome: IntoOutcome,
     assignment: Assignment,
     *,
     control: str,
     baseline: Baseline | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the difference of the arms' means, with Welch intervals; see `lift`.
 
@@ -33,13 +35,14 @@ def difference(
     )
 
 
+@checked
 def cuped(
     outcome: IntoOutcome,
     assignment: Assignment,
     *,
     control: str,
     baseline: Baseline,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the difference adjusted by the covariates of the baseline (CUPED); see `lift`.
 
@@ -63,6 +66,7 @@ def cuped(
     )
 
 
+@checked
 def lift(
     outcome: IntoOutcome,
     assignment: Assignment,
@@ -70,7 +74,7 @@ def lift(
     estimator: LiftEstimator,
     control: str,
     baseline: Baseline | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the effect of each arm relative to the control, by any estimator.
 

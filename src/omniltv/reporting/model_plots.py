@@ -231,8 +231,6 @@ def plot_pit(
     u = np.sort(np.asarray(pit, dtype=np.float64).ravel())
     if not len(u) or not ((u >= 0) & (u <= 1)).all():
         raise DataError("a PIT has values, all between 0 and 1", column="pit")
-    if bins < 1 or not 0 < level < 1:
-        raise ConfigError(f"bins is at least 1, level between 0 and 1: {bins}, {level}")
     n = len(u)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     low, high = np.asarray(stats.binom.ppf(tails, n, 1 / bins)) * bins / n

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
+from omniltv._options import checked
 
 __all__ = ["Digits", "Shapes", "folded", "number_at"]
 
@@ -32,6 +33,7 @@ _DASHES = dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’′
 _NO_DIGIT = 255
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Shapes:
     """The shape of each text of a column, and the digits of all texts.
@@ -145,6 +147,7 @@ def number_at(digits: Digits, where: Sequence[int]) -> Integers:
     return number
 
 
+@checked
 def folded(text: str) -> str:
     """Return the shape of a text.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
@@ -55,6 +56,7 @@ _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
 }
 
 
+@checked
 def stitch(
     records: IntoFrameT,
     *,

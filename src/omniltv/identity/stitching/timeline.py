@@ -9,6 +9,7 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv._options import checked
 from omniltv.data.checking import check
 from omniltv.data.schemas import TableName
 from omniltv.errors import DataError
@@ -30,6 +31,7 @@ _TABLES = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Timeline[FrameT]:
     """The events of customers, ordered by customer and time.
@@ -81,6 +83,7 @@ class Timeline[FrameT]:
         )
 
 
+@checked
 def timeline(
     crosswalk: IntoFrame,
     *,

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from omniltv._arrays import Vector
+from omniltv._options import checked_init
 from omniltv.errors import ConfigError
 
 __all__ = ["Exponential", "Flat", "HalfNormal", "LogNormal", "Normal", "Prior", "StudentT"]
@@ -64,6 +65,7 @@ class Flat:
         raise ConfigError("a flat prior has no draws. Hint: Normal(mu, sigma)")
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class Normal:
     """A normal distribution.
@@ -92,6 +94,7 @@ class Normal:
         return rng.normal(self.mu, self.sigma, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class StudentT:
     """Student's t distribution: like the normal distribution, with heavier tails.
@@ -124,6 +127,7 @@ class StudentT:
         return self.mu + self.sigma * rng.standard_t(self.nu, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class LogNormal:
     """A log-normal distribution, for standard deviations between groups.
@@ -153,6 +157,7 @@ class LogNormal:
         return rng.lognormal(self.mu, self.sigma, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class HalfNormal:
     """A half-normal distribution, for standard deviations between groups.
@@ -180,6 +185,7 @@ class HalfNormal:
         return np.abs(rng.normal(0, self.sigma, size))
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class Exponential:
     """An exponential distribution, for standard deviations between groups.

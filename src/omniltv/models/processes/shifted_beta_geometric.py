@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from omniltv._options import checked
 from omniltv.models.processes._beta_dropout import log_survived, tosses
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
@@ -139,6 +140,7 @@ class ShiftedBetaGeometric:
         return Future(row, np.asarray(time, dtype=np.float64))
 
 
+@checked
 def whole(horizon: ArrayLike) -> NDArray[np.float64]:
     """Return the number of opportunities within a horizon: its whole part.
 
@@ -151,6 +153,7 @@ def whole(horizon: ArrayLike) -> NDArray[np.float64]:
     return np.floor(np.asarray(horizon, dtype=np.float64) + _ROUNDING)
 
 
+@checked
 def simulate_renewals(
     alpha: ArrayLike, beta: ArrayLike, limit: ArrayLike, rng: np.random.Generator
 ) -> NDArray[np.int64]:
@@ -172,6 +175,7 @@ def simulate_renewals(
     return np.minimum(limit, tosses(churn, rng) - 1).astype(np.int64)
 
 
+@checked
 def expected_renewals(alpha: ArrayLike, beta: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:
     """Return the expected renewals at the next floor(``horizon``) opportunities.
 
