@@ -34,6 +34,8 @@ from omniltv.errors import ConfigError
 
 __all__ = [
     "Count",
+    "Few",
+    "Finite",
     "Level",
     "Line",
     "Many",
@@ -56,6 +58,12 @@ type Natural = Annotated[int, Ge(0)]
 
 type Many = Annotated[int, Interval(ge=1, le=10_000_000)]
 """A number of things that are held in memory."""
+
+type Finite = Annotated[float, Interval(gt=-inf, lt=inf)]
+"""A finite number, also in a constructor."""
+
+type Few = Annotated[int, Interval(ge=1, le=100_000)]
+"""A number of bins, bars or tables."""
 
 type Seed = Annotated[int, Ge(0)]
 """The seed of a random stream."""
@@ -244,7 +252,9 @@ def _refusal(
 ) -> ConfigError:
     default = inspect.signature(function).parameters[name].default
     plain = isinstance(default, (str, int, float))
-    example = repr(default) if plain else option.example
+    example = (
+        repr(str(default) if isinstance(default, str) else default) if plain else option.example
+    )
     hint = f"{name}={example}" if example else f"help({function.__qualname__})"
     problem = f"{name} is {option.allowed}, got {_shown(value, plain=option.plain)}"
     return ConfigError(f"{problem}. Hint: {hint}", parameter=name, allowed=option.allowed)
@@ -330,7 +340,7 @@ class _Reader:
 
         return Option(
             accepts,
-            _or([option.allowed for option in options]),
+            _or(list(dict.fromkeys(option.allowed for option in options))),
             next((option.example for option in options if option.example), ""),
             plain=all(option.plain for option in options),
         )
@@ -542,5 +552,7 @@ def _range(bounds: Mapping[str, float]) -> str:
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
     if {"ge", "le"} <= set(bounds) and not isinf(bounds["le"]):
         return f"from {bounds['ge']:,} to {bounds['le']:,}"
+    if {"gt", "lt"} <= set(bounds) and not isinf(bounds["lt"]):
+        return f"between {bounds['gt']:,} and {bounds['lt']:,}"
     finite = [(kind, limit) for kind, limit in bounds.items() if not isinf(limit)]
     return " and ".join(f"{words[kind]} {limit:,}" for kind, limit in finite)

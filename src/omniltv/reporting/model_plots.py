@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from omniltv._frames import Tabular, require
+from omniltv._options import Few, Level, checked
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
 _MODEL, _BAND, _ACTUAL = "#1f3d5c", "#3b6ea5", "#c0392b"
 
 
+@checked
 def plot_tracking(
     tracking: Tabular,
     *,
@@ -87,6 +89,7 @@ def plot_tracking(
     return _with_legend(axes)
 
 
+@checked
 def plot_frequency_histogram(
     histogram: Tabular, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -121,6 +124,7 @@ def plot_frequency_histogram(
     return _with_legend(axes)
 
 
+@checked
 def plot_conditional_expectation(
     table: Tabular, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -159,6 +163,7 @@ def plot_conditional_expectation(
     return _with_legend(axes)
 
 
+@checked
 def plot_matrix(
     matrix: Tabular, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -196,11 +201,12 @@ def plot_matrix(
     return axes
 
 
+@checked
 def plot_pit(
     pit: ArrayLike,
     *,
-    bins: int = 20,
-    level: float = 0.95,
+    bins: Few = 20,
+    level: Level = 0.95,
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -247,6 +253,7 @@ def plot_pit(
     return axes
 
 
+@checked
 def plot_ranking(
     captured: ArrayLike,
     *,
@@ -287,6 +294,7 @@ def plot_ranking(
     return _with_legend(axes)
 
 
+@checked
 def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Return axes with stated probabilities and observed frequencies.
 

@@ -253,8 +253,6 @@ def simulate_retailer(
         >>> retailer.truth.people["acquisition_channel"].value_counts().to_dict()
         {'store': 148, 'ec': 40, 'app': 10, 'call': 2}
     """
-    if n_people < 1:
-        raise ConfigError(f"a retailer has people, got n_people={n_people}. Hint: 5_000")
     config = RetailerConfig() if config is None else config
     lists, how, when, what = np.random.default_rng(seed).spawn(4)
     acquisition = draw_acquisition(config, n_people, how)

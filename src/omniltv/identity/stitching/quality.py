@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 
 from omniltv._arrays import Places
 from omniltv._frames import Table, Tabular
-from omniltv._options import Many, checked
+from omniltv._options import Few, checked
 from omniltv.errors import DataError
 from omniltv.identity.customers.attachment import customers_of, ids_of
 from omniltv.identity.stitching.resolution import Resolution
@@ -86,7 +86,7 @@ class Reliability(Tabular):
     seen: NDArray[np.float64]
 
     @classmethod
-    def of(cls, probability: ArrayLike, same: ArrayLike, *, bins: Many = 10) -> "Reliability":
+    def of(cls, probability: ArrayLike, same: ArrayLike, *, bins: Few = 10) -> "Reliability":
         """Return the reliability of the probabilities of any pairs.
 
         Args:
@@ -145,7 +145,7 @@ def reliability[FrameT](
     truth: IntoFrame,
     *,
     id_column: str = "person_id",
-    bins: Many = 10,
+    bins: Few = 10,
 ) -> Reliability:
     """Return how well the match probabilities of compared pairs are calibrated.
 

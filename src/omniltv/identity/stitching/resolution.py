@@ -10,7 +10,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import FrameKind
-from omniltv._options import Count, Level, Seed, checked
+from omniltv._options import Count, Few, Level, Seed, checked
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
@@ -297,7 +297,7 @@ class Resolution[FrameT]:
         found.report.judge(tolerance)
         return found
 
-    def draws(self, k: Count, *, seed: Seed) -> tuple[FrameT, ...]:
+    def draws(self, k: Few, *, seed: Seed) -> tuple[FrameT, ...]:
         """Return random crosswalks drawn from the match probabilities.
 
         Two records that are one person with probability 0.7 are one customer in about 70 of

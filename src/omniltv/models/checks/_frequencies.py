@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Tabular
-from omniltv._options import Count, Level, Many, Natural, Seed, checked
+from omniltv._options import Few, Level, Many, Natural, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError
@@ -81,7 +81,7 @@ def frequency_histogram(
     history: PurchaseHistory,
     *,
     seed: Seed,
-    most: Count = 7,
+    most: Few = 7,
     draws: Many = 500,
     level: Level = 0.9,
 ) -> FrequencyHistogram:
@@ -190,7 +190,7 @@ def conditional_expectation(
     holdout: CalibrationHoldout,
     *,
     by: Literal["frequency", "recency"] = "frequency",
-    most: Count = 7,
+    most: Few = 7,
     level: Level = 0.9,
 ) -> ConditionalExpectation:
     """Return expected and actual mean holdout purchases, by calibration frequency or recency.

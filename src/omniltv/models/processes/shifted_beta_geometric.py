@@ -82,11 +82,13 @@ class ShiftedBetaGeometric:
         possible = (recency == x) & (x <= T)
         return xp.where(possible, log_survived(xp, alpha, beta, x) + churned, _IMPOSSIBLE)
 
+    @checked
     def survival(self, parameters: Parameters, t: ArrayLike) -> NDArray[np.float64]:
         """Return the share of new subscribers who make their first ``t`` renewals (eq. 6)."""
         log = log_survived(NUMPY, parameters["alpha"], parameters["beta"], np.asarray(t))
         return np.asarray(np.exp(log))
 
+    @checked
     def retention_rate(self, parameters: Parameters, t: ArrayLike) -> NDArray[np.float64]:
         """Return the share of subscribers with ``t - 1`` renewals who renew again (eq. 8)."""
         alpha, beta = parameters["alpha"], parameters["beta"]
