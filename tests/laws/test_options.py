@@ -72,7 +72,8 @@ from omniltv.models.checks import (
     selection,
     tracking,
 )
-from omniltv.reporting import plot_intervals, plot_totals
+from omniltv.models.posterior import priors
+from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Cut, TierScheme
 from omniltv.testing.value_laws import invented
 from omniltv.units import Discount, Span, days, months, weeks, years
@@ -185,13 +186,13 @@ def parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
 def accepted(callee: Callee) -> list[tuple[str, object]]:
     """Return the parameters and wrong values that the annotations accept.
 
-    A None that is the default is left out: its meaning is documented.
+    A None that is the default, and any text of a title, have a documented meaning.
     """
     options = options_of(callee.function)
     return [
         (p.name, value)
         for p in parameters(callee.function)
-        if p.name in options
+        if p.name in options and p.name not in {"title", "xlabel"}
         for value in WRONG
         if options[p.name].accepts(value) and not (value is None and p.default is None)
     ]
@@ -253,7 +254,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         assignment=Assignment.from_frame(arms, shares={"a": 0.5, "b": 0.5}),
         csv=folder / "table.csv", terms={"discount": Discount(per_year=0.1)},
         store=IdentityStore.create(folder / "store", found),
-        split=log.split(str(log.time[len(log.time) // 2])[:10], unit="week"),
+        split=log.split(at=str(log.time[len(log.time) // 2])[:10], unit="week"),
         records=found._linked.records, judged=found._linked.judged,
     )  # fmt: skip
 
@@ -363,13 +364,20 @@ CALLS: Mapping[str, Call] = {
     "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
     "selection": lambda w, x: selection(w.purchases, w.history, **x),
     "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, w.log, **x),
-    "plot_intervals": lambda w, x: plot_intervals(["a"], [1.0], [[0.0, 2.0]], **x),
-    "plot_totals": lambda w, x: plot_totals(w.worth.total(), **x),
+    "plot_tracking": lambda w, x: plot_tracking(
+        tracking(w.purchases, w.split.calibration, w.log), **x
+    ),
+    "plot_matrix": lambda w, x: plot_matrix(prob_alive_matrix(w.purchases, weeks(9)), **x),
     "Tiering.first": lambda w, x: (
         TierScheme.high_potential_general().assign(w.worth, w.log).first(**x)
     ),
     "Discount": lambda w, x: Discount(**x),
     "Span": lambda w, x: Span(unit="week", **x),
+    "Exponential": lambda w, x: priors.Exponential(**x),
+    "HalfNormal": lambda w, x: priors.HalfNormal(**x),
+    "LogNormal": lambda w, x: priors.LogNormal(**{"mu": 0.0, "sigma": 1.0} | x),
+    "Normal": lambda w, x: priors.Normal(**{"mu": 0.0, "sigma": 1.0} | x),
+    "StudentT": lambda w, x: priors.StudentT(**{"nu": 3.0, "mu": 0.0, "sigma": 1.0} | x),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }
 
