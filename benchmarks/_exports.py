@@ -217,6 +217,30 @@ def _repeated_totals(given: Sequence[Order]) -> bytes:
     return _text("注文番号|会員ID|注文日|商品名|お支払い合計", rows)
 
 
+def _priced(
+    headers: str, time: Callable[[datetime], str], price: Callable[[float], str]
+) -> Callable[[Sequence[Order]], bytes]:
+    """Return the writer of one row per article, with a quantity and a price instead of a value.
+
+    The first order is written twice, and cancelled once without a reference. Ids of customers
+    are as pandas writes integers with gaps: ``17850.0``.
+    """
+
+    def write(given: Sequence[Order]) -> bytes:
+        first, rows = given[0], []
+        twin = replace(first, number="536365", time=first.time + timedelta(minutes=2))
+        back = replace(first, number="C536366", time=first.time + timedelta(minutes=9))
+        for order in (*given, twin, back):
+            sign = -1 if order is back else 1
+            for place, total in enumerate(order.prices):
+                count = 2 if round(total * 100) % 2 == 0 else 1
+                head = [order.number, f"{place:05}A", sign * count, time(order.time)]
+                rows.append([*head, price(total / count), f"{int(order.customer)}.0"])
+        return _text(headers, rows)
+
+    return write
+
+
 def _twice(given: Sequence[Order]) -> bytes:
     """Return two monthly exports with a week in common, one after the other."""
     rows = [[o.number, o.customer, _slash(o.time), _yen(o.total)] for o in given]
@@ -428,6 +452,24 @@ EXPORTS: tuple[Export, ...] = (
         cents=True,
         options={**_TOKYO, "rows": "lines"},
         columns={"value": "Lineitem price"},
+    ),
+    Export(
+        "UCI Online Retail: Quantity, UnitPrice, 17850.0, 12/1/2010 8:26",
+        _priced(
+            "InvoiceNo|StockCode|Quantity|InvoiceDate|UnitPrice|CustomerID",
+            lambda t: f"{t.month}/{t.day}/{t.year} {t.hour}:{t:%M}",
+            lambda v: f"{v:.2f}",
+        ),
+        cents=True,
+    ),
+    Export(
+        "till: 数量, 単価",
+        _priced(
+            "伝票番号|商品コード|数量|購入日時|単価(税込)|会員番号",
+            _slash,
+            lambda v: f"{v:,.2f}円",
+        ),
+        cents=True,
     ),
     Export(
         "Magento: Jan 5, 2025, 9:05:12 AM, $1,200.50",

@@ -4,25 +4,27 @@ On a simulated retailer, with the true values for comparison:
 
     uv run examples/quickstart.py
 
-On your own tables, in a folder with records.csv and transactions.csv (and
-assignment.csv if a campaign was tested on some customers and not on others):
+On your own tables:
 
-    uv run examples/quickstart.py --data FOLDER [--timezone Asia/Tokyo]
+    uv run examples/quickstart.py --data FILE_OR_FOLDER [--timezone Asia/Tokyo] [--dates dmy]
 
-records.csv      source, record_id and any of: family_name, given_name,
-                 family_name_kana, given_name_kana, email, phone, postcode, address,
-                 birth_date, gender, card_number
-transactions.csv source, record_id, time, value and, if available, channel,
-                 transaction_id, refund_of
-assignment.csv   source, record_id, arm ("control" or another name), start
+A file has transactions; a folder also has customer lists, and the arms of a campaign that was
+tested on some customers and not on others. All of them are CSV, Excel or Parquet files:
 
-Rows of one transaction_id may be articles: they are summed to orders. The job writes these
-tables, with your own ids, to the folder of --out:
+transactions.*   source, record_id, time, value (or quantity and unit_price) and, if available,
+                 channel, transaction_id, refund_of
+records.*        source, record_id and any personal columns (see docs/guides/identity.md);
+                 without this file, each id of the transactions is a customer
+assignment.*     source, record_id, arm ("control" or another name), start
+
+Common headers in Japanese and English are known; for others, transactions.yaml and records.yaml
+have a ColumnMap. Rows of one transaction_id may be articles: they are summed to orders. The job
+writes these tables, with your own ids, to the folder of --out:
 
 customers.csv    source, record_id, customer_id, tier and value of every record
 value.csv        value, intervals and probability of being alive of every customer
 tiers.csv        tier of every customer, and how probable each tier is
-call_list.csv    customers in the order to attend to them, their best channel, their ids
+call_list.csv    customers in the order to attend to them, with channel, interval and ids
 intake.csv       rows and money in, kept, changed and set aside, by table and reason
 rejected_*.csv   the rows set aside, with their reason
 
@@ -38,6 +40,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -45,7 +48,16 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import omniltv as ltv
-from omniltv.data import IntakeReport, Retailer, Tolerance, simulate_retailer
+from omniltv.data import (
+    ColumnMap,
+    Formats,
+    IntakeReport,
+    Retailer,
+    Tolerance,
+    profile,
+    read_table,
+    simulate_retailer,
+)
 from omniltv.data.simulate import FollowUp, TreatmentEffect
 from omniltv.errors import IntakeError
 from omniltv.experiments import Baseline, Forecast, Lift, window_history
@@ -63,42 +75,31 @@ EFFECT = TreatmentEffect(rate=1.4)
 GROUPS = ("acquisition_channel", "tier")
 SEED = 20260101
 TIMEZONE = "Asia/Tokyo"
+SOURCE = "export"  # source of tables that do not name one
 WARNED, STOPPED = 3, 4  # exit codes
 
 type Log = ltv.PurchaseLog[pd.DataFrame]
 type Stitched = Resolution[pd.DataFrame]
 type Moment = str | datetime
+type Name = Literal["transactions", "records"]
 type Truth = Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables that the job starts from.
+    """The tables that the job starts from."""
 
-    Attributes:
-        records: The customer lists of the channels.
-        transactions: Their purchases.
-        timezone: Time zone of the calendar; None if all times are local.
-        arms: The arm of each record in a campaign; None without a campaign.
-        world: The simulated retailer; None for your own tables.
-    """
-
-    records: pd.DataFrame
+    records: pd.DataFrame  # the customer lists of the channels
     transactions: pd.DataFrame
-    timezone: str | None
-    arms: pd.DataFrame | None = None
-    world: Retailer | None = None
+    timezone: str | None  # of the calendar; None if all times are local
+    formats: Formats | None = None
+    arms: pd.DataFrame | None = None  # the arm of each record in a campaign
+    world: Retailer | None = None  # the simulated retailer
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The folder that tables are written to, and the reports on what was read.
-
-    Attributes:
-        folder: The folder.
-        tolerance: How much of a table may be set aside.
-        reports: The reports by name of the step.
-    """
+    """The folder that tables are written to, and the reports on what was read, by step."""
 
     folder: Path
     tolerance: Tolerance
@@ -136,8 +137,9 @@ def main() -> None:
         print(f"\nThis stops here. {error}.", file=sys.stderr)
         sys.exit(STOPPED)
     except ltv.OmniltvError as error:
-        here = " With this script: --timezone Asia/Tokyo" if "time zone" in str(error) else ""
-        sys.exit(f"\nThis stops here. {error}.{here}")
+        here = {"time zone": "--timezone Asia/Tokyo", "Formats": "--dates dmy, --decimal ,"}
+        said = [f" With this script: {here[word]}." for word in here if word in str(error)]
+        sys.exit(f"\nThis stops here. {error}.{''.join(said)}")
     print(f"\nDone in {time.perf_counter() - begin:.0f} s.")
     sys.exit(ledger.exit_code)
 
@@ -154,7 +156,7 @@ def run(inputs: Inputs, ledger: Ledger) -> None:
         resolution = ltv.stitch(inputs.records, tolerance=ledger.tolerance)
     ledger.enter("records", resolution.report)
     show_stitching(resolution, inputs.world)
-    log = purchase_log(resolution, inputs.transactions, inputs.timezone, ledger)
+    log = purchase_log(resolution, inputs, ledger)
     start = None if inputs.arms is None else start_of(inputs.arms)
     past = log if start is None else log.before(start)
 
@@ -181,13 +183,16 @@ def run(inputs: Inputs, ledger: Ledger) -> None:
     print(f"\nTables and pictures: {folder}")
 
 
-def purchase_log(
-    resolution: Stitched, transactions: pd.DataFrame, timezone: str | None, ledger: Ledger
-) -> Log:
+def purchase_log(resolution: Stitched, inputs: Inputs, ledger: Ledger) -> Log:
     """Return the margin of purchases by known customers."""
-    attached = resolution.attach(transactions, tolerance=ledger.tolerance)
+    attached = resolution.attach(inputs.transactions, tolerance=ledger.tolerance)
     ledger.enter("transactions", attached.report)
-    log = ltv.PurchaseLog.from_frame(attached.valid, timezone=timezone, tolerance=ledger.tolerance)
+    log = ltv.PurchaseLog.from_frame(
+        attached.valid,
+        timezone=inputs.timezone,
+        formats=inputs.formats,
+        tolerance=ledger.tolerance,
+    )
     ledger.enter("purchases", log.report)
     return log.with_margin(MARGIN)
 
@@ -239,26 +244,21 @@ def value_of(
 def read_arms(
     arms: pd.DataFrame, resolution: Stitched, tiering: Tiering, ledger: Ledger
 ) -> ltv.Assignment:
-    """Return the arms of known customers; customers in two arms are left out."""
+    """Return the arms of customers with a purchase; customers in two arms are set aside."""
     attached = resolution.attach(arms, tolerance=ledger.tolerance)
     ledger.enter("assignment", attached.report)
-    try:
-        assignment = ltv.Assignment.from_frame(attached.valid)
-    except ltv.DataError as error:
-        print(f"  {error}")
-        print(f"  these {len(error.rows):,} customers are left out of the experiment")
-        in_two_arms = attached.valid["customer_id"].isin(error.rows)
-        assignment = ltv.Assignment.from_frame(attached.valid[~in_two_arms])
-    known = assignment.among(tiering.customer_id)
-    print(f"  left out: {len(assignment) - len(known):,} without a purchase before the campaign")
+    checked = ltv.check(attached.valid, "assignment", tolerance=Tolerance.anything())
+    ledger.enter("arms", checked.report)
+    known = ltv.Assignment.from_frame(checked.valid).among(tiering.customer_id)
+    print(f"  left out: {checked.n_valid - len(known):,} without a purchase before the campaign")
     return known
 
 
 def start_of(arms: pd.DataFrame) -> str:
     """Return when the campaign began."""
-    if arms["start"].isna().all():
+    if "start" not in arms.columns or arms["start"].isna().all():
         hint = "write when the campaign began, such as 2026-04-01"
-        raise ltv.DataError("assignment.csv has no start", column="start", hint=hint)
+        raise ltv.DataError("the assignment has no start", column="start", hint=hint)
     return str(arms["start"].min())
 
 
@@ -375,18 +375,12 @@ def write_tables(
     resolution: Stitched, value: LifetimeValue, tiering: Tiering, ledger: Ledger
 ) -> None:
     """Write the value and tier of every customer, and the call list, with the ids of the lists."""
-    tiers = tiering.to_frame()
     ids = resolution.crosswalk[["source", "record_id", "customer_id"]]
+    tiers, called = tiering.to_frame(), tiering.first(len(tiering)).to_frame()
     ledger.write("customers", ids.merge(tiers[["customer_id", "tier", "value"]], how="left"))
     ledger.write("value", value.to_frame())
     ledger.write("tiers", tiers)
-    names = ids["source"].astype(str) + " " + ids["record_id"].astype(str)
-    own = names.groupby(ids["customer_id"]).agg("; ".join).rename("records")
-    counts = tiers.set_index("customer_id").filter(regex="^purchases_")
-    best = counts.columns.str.removeprefix("purchases_")[counts.to_numpy().argmax(axis=1)]
-    channel = pd.Series(best, index=counts.index, name="channel")
-    called = tiering.first(len(tiering)).to_frame()
-    ledger.write("call_list", called.merge(channel, on="customer_id").merge(own, on="customer_id"))
+    ledger.write("call_list", called.merge(ids, on="customer_id"))
 
 
 def read_options() -> argparse.Namespace:
@@ -394,8 +388,10 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", metavar="FOLDER", help="a folder with your own tables")
+    parser.add_argument("--data", type=Path, help="your own transactions, or a folder of tables")
     parser.add_argument("--timezone", help="time zone of the calendar, such as Asia/Tokyo")
+    parser.add_argument("--dates", help="order of dates such as 01/02/2025: dmy, mdy or ymd")
+    parser.add_argument("--decimal", help="decimal mark of amounts such as 1.200")
     parser.add_argument("--people", type=int, default=4_000, help="people to simulate")
     parser.add_argument("--out", metavar="FOLDER", default="omniltv-quickstart")
     default = Tolerance()
@@ -411,37 +407,43 @@ def read_inputs(options: argparse.Namespace) -> Inputs:
         with progress(f"simulating a retailer of {options.people:,} people"):
             world = simulate_retailer(options.people, seed=SEED)
         return Inputs(world.records, world.transactions, TIMEZONE, world=world)
-    folder = Path(options.data)
-    transactions = read_table(folder, "transactions", ("source", "record_id", "time", "value"))
-    records = read_table(folder, "records", ("source", "record_id"))
+    data = options.data
+    transactions = own_table(data, "transactions")
+    if transactions is None:
+        hint = "put transactions.csv, .xlsx or .parquet there, or name a file"
+        raise ltv.DataError(f"no transactions in {data}", hint=hint)
+    records = own_table(data, "records")
+    if records is None:
+        records = transactions[["source", "record_id"]].dropna().drop_duplicates()
     if "channel" not in transactions.columns:
-        transactions["channel"] = transactions["source"]
-    return Inputs(records, transactions, options.timezone, read_campaign(folder))
+        transactions = transactions.assign(channel=transactions["source"])
+    formats = Formats(dates=options.dates, decimal=options.decimal)
+    campaign_file = file_of(data, "assignment")
+    arms = None if campaign_file is None else read_table(campaign_file)
+    return Inputs(records, transactions, options.timezone, formats, arms)
 
 
-def read_campaign(folder: Path) -> pd.DataFrame | None:
-    """Return the arm of each record, if there was a campaign."""
-    if not (folder / "assignment.csv").exists():
+def own_table(data: Path, name: Name) -> pd.DataFrame | None:
+    """Return a table of the folder, or the transactions of the file, in our columns."""
+    file = file_of(data, name)
+    if file is None:
         return None
-    arms = read_table(folder, "assignment", ("source", "record_id", "arm", "start"))
-    if "control" not in set(arms["arm"]):
-        hint = "name the arm without treatment 'control'"
-        raise ltv.DataError("assignment.csv has no arm 'control'", column="arm", hint=hint)
-    return arms
+    frame, written = read_table(file), file.with_suffix(".yaml")
+    if written.is_file():
+        known = ColumnMap.from_yaml(written.read_text("utf-8"))
+    else:
+        known = ColumnMap.recognise(frame, name)
+        if "source" not in known.columns:
+            known = ColumnMap.recognise(frame, name, constants={"source": SOURCE})
+    print(f"{file}\n{profile(frame, name, columns=known)}\n")
+    return known.apply(frame)
 
 
-def read_table(folder: Path, name: str, needed: tuple[str, ...]) -> pd.DataFrame:
-    """Return a CSV file as text, so that ids keep their leading zeros."""
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        hint = f"put {name}.csv there, with the columns {', '.join(needed)}"
-        raise ltv.DataError(f"no {name}.csv in {folder}", hint=hint)
-    table = pd.read_csv(path, dtype="str", keep_default_na=True)
-    missing = [column for column in needed if column not in table.columns]
-    if missing:
-        hint = f"it has: {', '.join(table.columns)}"
-        raise ltv.DataError(f"{name}.csv lacks this column", column=missing[0], hint=hint)
-    return table
+def file_of(data: Path, name: str) -> Path | None:
+    """Return the file of a table; None if there is none."""
+    if not data.is_dir():
+        return data if name == "transactions" else None
+    return next((f for f in sorted(data.glob(f"{name}.*")) if f.suffix != ".yaml"), None)
 
 
 def save(ax: Axes, path: Path) -> None:

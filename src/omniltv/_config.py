@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
+from omniltv._yaml import Document, read_yaml, write_yaml
 from omniltv.errors import ConfigError
 
 __all__ = ["Config", "Written", "YamlMixin", "root_init", "validate"]
@@ -36,15 +36,20 @@ def validate[ModelT: BaseModel](model: type[ModelT], data: object) -> ModelT:
 
 
 @contextmanager
-def _as_ours(model: type[BaseModel]) -> Iterator[None]:
+def _as_ours(model: type[BaseModel], document: Document | None = None) -> Iterator[None]:
     """Raise ConfigError in place of pydantic's ValidationError."""
     try:
         yield
     except ValidationError as error:
-        lines = [f"{_path(item['loc'])}: {item['msg']}" for item in error.errors()]
+        lines = [_described(item["loc"], item["msg"], document) for item in error.errors()]
         message = f"not a valid {model.__name__}: {'; '.join(lines)}"
         parameter = _path(error.errors()[0]["loc"])
         raise ConfigError(message, parameter=parameter) from error
+
+
+def _described(location: tuple[int | str, ...], problem: str, document: Document | None) -> str:
+    where = f" (line {document.line(location)})" if document else ""
+    return f"{_path(location)}{where}: {problem}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -124,10 +129,11 @@ class YamlMixin(_Model):
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Self:
-        """Return the model from a YAML text, or from the file at a `Path`.
+        """Return the model from a YAML 1.2 text, or from the file at a `Path`.
 
         Raises:
-            ConfigError: If the file is absent, the text is not YAML, or a field is invalid.
+            ConfigError: If the file is absent, the text is not YAML or larger than 256 KiB, or
+                a key is repeated, or a field is unknown, missing or invalid; with the line.
 
         Examples:
             >>> class Point(Written):
@@ -135,12 +141,9 @@ class YamlMixin(_Model):
             >>> Point.from_yaml("x: 1.5").x
             1.5
         """
-        try:
-            text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-            data = yaml.safe_load(text)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"cannot read a {cls.__name__}: {error}") from error
-        return validate(cls, data)
+        document = read_yaml(source)
+        with _as_ours(cls, document):
+            return super(_Model, cls).model_validate(document.data, strict=True)
 
     def to_yaml(self) -> str:
         """Return the model as YAML that `from_yaml` reads back as an equal model.
@@ -152,7 +155,7 @@ class YamlMixin(_Model):
             x: 2.0
         """
         data = self.model_dump(exclude_defaults=True)
-        return yaml.safe_dump(_plain(data), sort_keys=False, allow_unicode=True)
+        return write_yaml(_plain(data))
 
 
 class Written(YamlMixin):

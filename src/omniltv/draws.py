@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from omniltv._log import logged
 from omniltv._options import Count, Level, Line, Natural, Share, checked
 from omniltv.errors import DataError
 
@@ -216,6 +217,7 @@ class RowDraws:
         starts = range(0, self.n_states, step)
         return [slice(start, min(start + step, self.n_states)) for start in starts]
 
+    @logged("draws computed")
     def _reduce(
         self, summary: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:

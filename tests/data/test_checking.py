@@ -344,7 +344,7 @@ def _columns(rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("kind", [*EAGER, "polars lazy"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.lists(_ROW, max_size=12))
 def test_valid_and_rejected_are_all_rows_once_and_in_order(
     kind: str, rows: list[tuple[Any, ...]]
@@ -370,7 +370,6 @@ _OBJECT = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(rows=st.lists(st.tuples(*[_OBJECT] * 5), max_size=6))
 def test_whatever_pandas_objects_hold_every_row_is_told_or_our_own_error_is_raised(
     rows: list[tuple[Any, ...]],

@@ -1,7 +1,9 @@
 """Files as they are exported (cases A9 and A13): encodings, delimiters, Excel, Parquet, errors."""
 
 from pathlib import Path
+from zipfile import ZipFile
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -53,6 +55,20 @@ def test_text_stays_text(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_whole_numbers_that_pandas_wrote_as_floats_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    written = {
+        "id": [17850, None],
+        "code": ["1.0", "1.50"],
+        "loss": [-2.0, None],
+        "k": ["1.0", "A"],
+    }
+    pd.DataFrame(written).to_csv(path, index=False)
+    first, second = read_table(path).values.tolist()
+    assert first == ["17850", "1.0", "-2", "1.0"]
+    assert (pd.isna(second[0]), second[1], second[3]) == (True, "1.50", "A")
+
+
 def test_workbooks_are_read_as_text(tmp_path: Path) -> None:
     path = tmp_path / "export.xlsx"
     with pd.ExcelWriter(path, engine="openpyxl") as book:
@@ -86,7 +102,17 @@ BAD = {
     "ragged": (b"a,b\n1,2\n1,2,3\n", "cannot be divided"),
     "old Excel": (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "Excel 97"),
     "gzip": (b"\x1f\x8b\x08abc", "compressed"),
-    "not a workbook": (b"PK\x03\x04broken", "cannot be read"),
+    "not a workbook": (b"PK\x03\x04broken", "is damaged, or is not a workbook"),
+    "a web page": (b"\n<!DOCTYPE html><p>Log in</p>", "is a web page"),
+    "a table of HTML": (b"<HTML><table><tr><td>1</table>", "is a web page"),
+    "XML": (b"\xef\xbb\xbf<?xml version='1.0'?>", "is an XML file"),
+    "JSON": (b'[{"id": 1}]', "is a JSON file"),
+    "PDF": (b"%PDF-1.7 ...", "is a PDF file"),
+    "a picture": (b"\x89PNG\r\n\x1a\n", "is a picture"),
+    "SQLite": (b"SQLite format 3\0", "is a database"),
+    "cut within a row": (b"id,day,value\n1,2025-01-05,100\n2,2025-", "ends within a row"),
+    "cut within quotes": (b'id,name\n1,"Ann"\n2,"Be', "cannot be divided"),
+    "damaged UTF-8": (b"id,name\n" + 20 * "1,山田\n".encode() + b"2,\xff\n", "is not utf-8"),
 }
 
 
@@ -98,6 +124,45 @@ def test_a13_errors_name_the_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=says) as caught:
         read_table(path)
     assert "export.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_a13_parquet_without_rows_is_refused(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "export.parquet"
+    pl.DataFrame({"id": pl.Series([], dtype=pl.Int64)}).write_parquet(path)
+    with pytest.raises(DataError, match="headers but no rows"):
+        read_table(path, backend=backend)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "parquet", "polars"])
+def test_a13_damaged_files_are_our_error_or_are_read(tmp_path: Path, kind: str) -> None:
+    """Cut files never open. A flipped byte may be in a part that no reader looks at."""
+    path = tmp_path / f"export.{kind}"
+    frame = pd.DataFrame({"id": [str(row) for row in range(200)], "value": range(200)})
+    if kind == "xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_parquet(path)
+    whole = path.read_bytes()
+    backend = "polars" if kind == "polars" else "pandas"
+    rng = np.random.default_rng(1)
+    for size in rng.integers(4, len(whole) - 1, 8):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match="is damaged"):
+            read_table(path, backend=backend)  # type: ignore[call-overload]
+    refused = 0
+    for place in rng.integers(4, len(whole), 24):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_table(path, backend=backend)  # type: ignore[call-overload]
+        except DataError:
+            refused += 1
+    assert refused > 0
+    archive = tmp_path / "export.zip"
+    with ZipFile(archive, "w") as packed:
+        packed.writestr("export.csv", JAPANESE)
+    with pytest.raises(DataError, match="without a workbook"):
+        read_table(archive)
 
 
 def test_a13_missing_files_and_folders_are_named(tmp_path: Path) -> None:

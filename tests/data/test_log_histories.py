@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.data._purchases import DAY0, VISITS, Constructor, by_customer, frame_of, purchases, table
 
@@ -145,7 +145,6 @@ def _counted(history: PurchaseHistory) -> dict[tuple[str, ...], tuple[int, int, 
     }
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=purchases,
     period=st.sampled_from(["day", "week", "month"]),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.data._purchases import DAY0, VISITS, Constructor, frame_of, purchases
 
@@ -15,7 +15,6 @@ from omniltv.errors import DataError
 from omniltv.units import TimeUnit
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=purchases, by=st.sampled_from([None, "channel", "acquisition_channel"]))
 def test_a_split_loses_no_purchase(rows: list[tuple[str, str, int, int]], by: Any) -> None:
     first, last = min(row[2] for row in rows), max(row[2] for row in rows)

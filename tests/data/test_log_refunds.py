@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.data._purchases import Constructor, Contents, by_customer, table
 
@@ -127,7 +127,6 @@ tickets = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(tickets=tickets)
 def test_no_money_is_lost(tickets: list[tuple[str, float, int]]) -> None:
     frame = pd.DataFrame(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from tests.data._purchases import DAY0, VISITS, frame_of, purchases, table
 
 from omniltv.data import PurchaseLog
@@ -12,7 +12,6 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=purchases)
 def test_a_summary_agrees_with_a_count_by_hand(rows: list[tuple[str, str, int, int]]) -> None:
     frame = PurchaseLog.from_frame(frame_of(rows)).summary_by_customer().to_frame()

@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.data._purchases import DAY0, VISITS, by_customer, frame_of, purchases
 
 from omniltv.data import PurchaseLog
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=purchases, at=st.integers(-5, 90))
 def test_a_moment_parts_a_log(rows: list[tuple[str, str, int, int]], at: int) -> None:
     log, moment = PurchaseLog.from_frame(frame_of(rows)), str(DAY0 + timedelta(days=at))

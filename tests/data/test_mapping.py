@@ -94,6 +94,22 @@ HEADERS: dict[str, tuple[TableName, str, dict[str, Any]]] = {
          "postcode": "Mailing Zip/Postal Code",
          "address": ("Mailing Street", "Mailing City", "Mailing State/Province")},
     ),
+    "UCI Online Retail": (
+        "purchases",
+        "InvoiceNo|StockCode|Description|Quantity|InvoiceDate|UnitPrice|CustomerID|Country",
+        {"transaction_id": "InvoiceNo", "customer_id": "CustomerID", "time": "InvoiceDate",
+         "item": "Description", "quantity": "Quantity", "unit_price": "UnitPrice"},
+    ),
+    "UCI Online Retail II": (
+        "purchases",
+        "Invoice|StockCode|Description|Quantity|InvoiceDate|Price|Customer ID|Country",
+        {"transaction_id": "Invoice", "customer_id": "Customer ID", "time": "InvoiceDate",
+         "item": "Description", "quantity": "Quantity", "unit_price": "Price"},
+    ),
+    "a price without a quantity": (
+        "purchases", "Customer ID|Date|Price",
+        {"customer_id": "Customer ID", "time": "Date", "value": "Price"},
+    ),
     "Google Analytics": (
         "purchases",
         "event_date|event_timestamp|user_pseudo_id|transaction_id|purchase_revenue",
@@ -119,6 +135,39 @@ def test_a9_two_headers_of_one_column_are_refused_by_name() -> None:
     known = ColumnMap.recognise(frame, "purchases", columns={"customer_id": "顧客番号"})
     assert known.columns["customer_id"] == "顧客番号"
     assert known.unknown(frame) == ("会員番号",)
+
+
+@pytest.mark.parametrize("build", [pd.DataFrame, pl.DataFrame])
+def test_quantity_times_unit_price_is_the_value_of_a_line(build: Any) -> None:
+    export = build({
+        "Invoice": ["1", "1", "2", "3", "4"],
+        "Customer ID": ["17850", "17850", "13047", "13047", None],
+        "Date": ["2025-01-05", "2025-01-05", "2025-01-06", "2025-01-07", "2025-01-07"],
+        "Qty": ["6", "2", "-1", "a", "1"], "Price": ["2.55", "3", "10", "1", None],
+    })  # fmt: skip
+    known = ColumnMap.recognise(export, "purchases")
+    found = profile(export, "purchases")
+    assert [(column.name, column.unread) for column in found.found if column.unread] == [
+        ("quantity", 1)
+    ]
+    checked = check(known.apply(export), "purchases")
+    assert checked.valid["value"].to_list() == [15.3, 6.0, -10.0]
+    assert checked.valid["customer_id"].to_list() == ["17850", "17850", "13047"]
+    assert checked.reasons == {
+        "customer_id: missing; unit_price: missing": 1, "quantity: not a number": 1,
+    }  # fmt: skip
+    assert checked.report.given.value == pytest.approx(11.3)
+    assert checked.report.read_as["value"] == "quantity times unit_price"
+
+
+def test_a_quantity_without_a_price_is_no_value_and_a_total_comes_first() -> None:
+    headers = ["Customer ID", "Date", "Quantity", "Qty", "Lineitem price", "Total"]
+    frame = pd.DataFrame(columns=headers)
+    assert ColumnMap.recognise(frame, "purchases").columns["value"] == "Total"
+    pair = {"quantity": "Qty", "unit_price": "Lineitem price"}
+    assert "value" not in ColumnMap.recognise(frame, "purchases", columns=pair).columns
+    with pytest.raises(ValueError, match="quantity is without unit_price"):
+        ColumnMap(table="purchases", columns={"quantity": "Qty"})
 
 
 def test_a_map_that_does_not_fit_is_refused() -> None:

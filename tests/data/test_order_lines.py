@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.data import PurchaseLog, Tolerance, check
@@ -204,7 +204,6 @@ _RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows=_TABLES, rules=_RULES)
 def test_rows_and_money_in_are_those_kept_and_set_aside(
     rows: list[tuple[Any, ...]], rules: dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.data import ByReference, EqualAmount, LargestEarlier, PurchaseLog, RefundRule
@@ -146,7 +146,6 @@ _ORDERS = st.lists(
 
 
 @pytest.mark.parametrize("rule", REFUND_RULES, ids=lambda rule: type(rule).__name__)
-@settings(max_examples=100, deadline=None)
 @given(rows=_ORDERS)
 def test_every_rule_matches_in_full_and_takes_no_more_than_is_left(
     rule: RefundRule, rows: list[tuple[int, int, float, int]]

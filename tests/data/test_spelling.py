@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omniltv.data import Formats, PurchaseLog, Tolerance, check
@@ -251,7 +251,6 @@ MOMENT = st.datetimes(datetime(2020, 1, 1), datetime(2049, 12, 31)).map(  # noqa
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(MOMENT, st.integers(0, len(SPELT) - 1)), min_size=1, max_size=30))
 def test_moments_come_back_from_any_spelling(rows: list[tuple[datetime, int]]) -> None:
     written = np.array([SPELT[spelling](moment) for moment, spelling in rows], dtype=object)
@@ -259,7 +258,6 @@ def test_moments_come_back_from_any_spelling(rows: list[tuple[datetime, int]]) -
     assert found.astype("datetime64[s]").tolist() == [moment for moment, _ in rows]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
 @example([0, -100, 120050])
 def test_amounts_come_back_from_a_continental_spelling(cents: list[int]) -> None:
@@ -277,7 +275,6 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20), st.sampled_from(["dmy", None]))
 def test_rows_in_are_rows_kept_and_set_aside(
     rows: list[tuple[str, str]], dates: DateOrder | None

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
 
-def run(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), "--data", str(folder), "--out", str(folder / "out")]
+def run(data: Path) -> subprocess.CompletedProcess[str]:
+    out = (data if data.is_dir() else data.parent) / "out"
+    command = [sys.executable, str(SCRIPT), "--data", str(data), "--out", str(out)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -37,10 +37,28 @@ def test_a_job_that_would_lose_most_transactions_stops_with_code_4(tmp_path: Pat
     assert intake[intake["step"] == "stopped"]["value"].tolist() == [420.0, 120.0, 300.0]
 
 
-@pytest.mark.parametrize("missing", ["records", "transactions"])
-def test_a13_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+def test_a13_a_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, unknown=0)
-    (tmp_path / f"{missing}.csv").unlink()
+    (tmp_path / "transactions.csv").unlink()
     done = run(tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert f"no {missing}.csv in {tmp_path}" in done.stderr
+    assert f"no transactions in {tmp_path}" in done.stderr
+
+
+def test_a5_dates_that_are_open_are_asked_for_by_the_option_of_the_script(tmp_path: Path) -> None:
+    """Any headers, a semicolon, no list of customers: the columns are found, the dates are not."""
+    path = tmp_path / "Umsatz.csv"
+    rows = ["Kundennr;Order ID;Order Date;Qty;Unit Price"]
+    rows += [f"{place};B{place};01/02/2025;2;1,50" for place in range(20)]
+    path.write_text("\n".join(rows), "cp1252")
+    path.with_suffix(".yaml").write_text(
+        "table: transactions\n"
+        "columns: {record_id: Kundennr, transaction_id: Order ID, time: Order Date, quantity: Qty,"
+        " unit_price: Unit Price}\n"
+        "constants: {source: shop}\n"
+    )
+    done = run(path)
+    assert done.returncode == 1, done.stderr
+    assert "always shop" in done.stdout
+    assert "day or month first" in done.stderr
+    assert "--dates dmy" in done.stderr

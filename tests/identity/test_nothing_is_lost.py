@@ -31,7 +31,7 @@ ROWS = st.fixed_dictionaries(
 
 
 @given(rows=st.lists(ROWS, min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_valid_and_rejected_make_all(rows: list[dict[str, object]]) -> None:
     frame = pd.DataFrame(rows).astype(object)
     try:

@@ -1,7 +1,7 @@
 """Pairs of values: what is left out before texts are compared is further apart than one edit."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
@@ -22,7 +22,6 @@ def edited(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(st.lists(st.one_of(edited(), st.tuples(VALUES, VALUES)), min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
 def test_no_pair_within_one_edit_is_left_out(pairs: list[tuple[str, str]]) -> None:
     column = Column.of([value for pair in pairs for value in pair])
     left = np.arange(0, 2 * len(pairs), 2)
@@ -34,7 +33,6 @@ def test_no_pair_within_one_edit_is_left_out(pairs: list[tuple[str, str]]) -> No
     st.lists(st.one_of(edited(), st.tuples(VALUES, VALUES)), min_size=1, max_size=20),
     st.floats(0.7, 0.99),
 )
-@settings(max_examples=200, deadline=None)
 def test_no_pair_that_is_alike_is_left_out(pairs: list[tuple[str, str]], least: float) -> None:
     column = Column.of([value for pair in pairs for value in pair])
     left = np.arange(0, 2 * len(pairs), 2)

@@ -34,6 +34,7 @@ from omniltv.identity import (
     RecordLinkageComparison,
     RecordLinkageEngine,
     Records,
+    Resolution,
     linkage_quality,
     load_febrl,
     stitch,
@@ -85,8 +86,15 @@ def lists() -> pd.DataFrame:
     return simulate_retailer(600, seed=5).records
 
 
-def test_the_default_engine_compares_as_recordlinkage_does(lists: pd.DataFrame) -> None:
-    state = stitch(lists)._state
+@pytest.fixture(scope="module")
+def stitched(lists: pd.DataFrame) -> Resolution[pd.DataFrame]:
+    return stitch(lists)
+
+
+def test_the_default_engine_compares_as_recordlinkage_does(
+    stitched: Resolution[pd.DataFrame],
+) -> None:
+    state = stitched._state
     records, found = state.records, state.compared.candidates
     codes = pd.DataFrame({name: column.codes for name, column in records.columns.items()})
     index = pd.MultiIndex.from_arrays([found.left, found.right])
@@ -100,9 +108,9 @@ def test_the_default_engine_compares_as_recordlinkage_does(lists: pd.DataFrame) 
 @pytest.mark.parametrize("column", ["phone", "birth_date", "given_reading"])
 @pytest.mark.parametrize("max_block", [2, 4, 1_000])
 def test_an_indexer_proposes_the_pairs_of_a_key(
-    lists: pd.DataFrame, column: str, max_block: int
+    stitched: Resolution[pd.DataFrame], column: str, max_block: int
 ) -> None:
-    records = stitch(lists)._state.records
+    records = stitched._state.records
     rule = RecordLinkageBlocker(column, Block(column), (column,))
     one, other = (
         each.propose(records, max_block=max_block) for each in (rule, KeyBlocker(column, (column,)))
@@ -136,8 +144,10 @@ def test_comparers_keep_the_laws(
     law(comparison, example_records())
 
 
-def test_comparers_grade_by_the_similarity_of_recordlinkage(lists: pd.DataFrame) -> None:
-    records = stitch(lists)._state.records
+def test_comparers_grade_by_the_similarity_of_recordlinkage(
+    stitched: Resolution[pd.DataFrame],
+) -> None:
+    records = stitched._state.records
     column = records.columns["given_reading"]
     left, right = np.random.default_rng(1).integers(0, len(records), (2, 2_000))
     left, right = (

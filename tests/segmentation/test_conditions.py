@@ -211,8 +211,8 @@ def test_yaml_and_python_are_the_same_condition() -> None:
         ("{all_of: []}", "all_of"),
         ("{not_: [1]}", "not_"),
         ("17", "a condition has column, op and value"),
-        ("{all_of: [", "cannot read"),
-        ("!!python/object/apply:os.getcwd []", "cannot read"),
+        ("{all_of: [", "not YAML"),
+        ("!!python/object/apply:os.getcwd []", "line 1: the tag .* not allowed"),
     ],
 )
 def test_errors_in_yaml_say_where(text: str, path: str) -> None:
@@ -221,7 +221,7 @@ def test_errors_in_yaml_say_where(text: str, path: str) -> None:
 
 
 def test_an_absent_file_is_our_error(tmp_path: "pytest.TempPathFactory") -> None:
-    with pytest.raises(ConfigError, match="cannot read a Condition"):
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.yaml: No such file"):
         Condition.from_yaml(tmp_path / "none.yaml")  # type: ignore[operator]  # a Path
 
 

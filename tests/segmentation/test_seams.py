@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -157,7 +157,6 @@ BY_AMOUNT = TierScheme(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 60))
 def test_with_lines_as_amounts_a_tier_depends_on_the_customer_alone(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

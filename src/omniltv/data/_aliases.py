@@ -53,7 +53,14 @@ _SALE: Mapping[str, Ranks] = {
         "grand total purchased|order total|total amount|total collected",
         "合計金額|売上金額|購入金額|税込金額|net sales|grand total base|purchase revenue",
         "金額|合計|売上|明細金額|amount|sales|revenue|line total|sales value|net amount",
-        "小計|subtotal|item total|price",
+        "小計|subtotal|item total",
+    ),
+    "quantity": (
+        "quantity|数量|個数|点数|qty|units|lineitem quantity|quantity sold|item quantity",
+    ),
+    "unit_price": (
+        "unit price|単価|商品単価|販売単価|price per unit|price each|lineitem price|item price",
+        "price|価格",
     ),
     "refund_of": (
         "refund of|元取引番号|元取引ID|返品元伝票番号|返品元取引番号|元伝票番号|original order id|"
@@ -120,7 +127,10 @@ _NAMES: Mapping[str, Ranks] = {
 }
 _WHEN_ONLY: Mapping[str, Ranks] = {name: _SALE[name] for name in ("channel", "time")}
 _BY_TABLE: Mapping[str, Mapping[str, Ranks]] = {
-    "transactions": {**_SALE, **_PERSON, "customer_id": ()},
+    "transactions": {
+        **_SALE, **_PERSON, "customer_id": (),
+        "record_id": (*_PERSON["record_id"][:2], _MAIL, _PERSON["record_id"][2]),
+    },
     "purchases": _SALE,
     "records": {**_PERSON, **_NAMES},
     "assignment": {

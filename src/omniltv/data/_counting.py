@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._log import logged
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
@@ -116,6 +117,7 @@ class Counting:
         return period_numbers(time, self.grain)
 
 
+@logged("histories counted")
 def count_history(
     log: Purchases, counting: Counting, start: np.datetime64 | None
 ) -> PurchaseHistory:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["delimiter_of", "encoding_of"]
+__all__ = ["contains", "delimiter_of", "encoding_of"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -20,6 +20,7 @@ _DELIMITERS = ",\t;|"
 _SAMPLE = 200_000  # bytes of lines that are not ASCII
 _CHUNK = 1 << 20
 _ROWS = 100
+_FEW_LINES, _MOSTLY = 10, 0.9
 
 
 def encoding_of(path: Path) -> str:
@@ -27,7 +28,7 @@ def encoding_of(path: Path) -> str:
 
     A byte-order mark decides, then whether the whole file is UTF-8. Otherwise
     charset-normalizer chooses among the Japanese and the European encodings, from the lines
-    that are not ASCII.
+    that are not ASCII. If nearly all of these are UTF-8, the file is damaged UTF-8.
     """
     with path.open("rb") as file:
         start = file.read(_CHUNK)
@@ -58,6 +59,27 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
+def contains(path: Path, encoding: str, text: str) -> bool:
+    r"""Return whether a file has some ASCII characters, each followed by the next.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.csv")
+        ...     _ = path.write_text('id\n="007"\n', "utf-16")
+        ...     contains(path, "utf-16", '="'), contains(path, "utf-16", "00:")
+        (True, False)
+    """
+    name = "utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig")
+    wanted = {text.encode(name), text.encode("utf-16-be" if "16" in name else name)}
+    tail = b""
+    for chunk in _chunks(path):
+        if any(sought in tail + chunk for sought in wanted):
+            return True
+        tail = chunk[-2 * len(text) :]
+    return False
+
+
 def _guessed(path: Path) -> str:
     from charset_normalizer import from_bytes  # noqa: PLC0415 - needed for few files
 
@@ -67,8 +89,15 @@ def _guessed(path: Path) -> str:
             sample += b"" if line.isascii() else line
             if len(sample) > _SAMPLE:
                 break
+    if _mostly_utf8(sample.splitlines()):
+        return "utf-8"
     best = from_bytes(sample, cp_isolation=[*_CANDIDATES]).best()
     return best.encoding if best is not None else _CANDIDATES[0]
+
+
+def _mostly_utf8(lines: Sequence[bytes]) -> bool:
+    good = sum(line.decode("utf-8", "replace").find("\ufffd") < 0 for line in lines)
+    return len(lines) >= _FEW_LINES and good >= _MOSTLY * len(lines)
 
 
 def delimiter_of(path: Path, encoding: str, skip_rows: int) -> str:

@@ -8,15 +8,16 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, FrameKind, collect, read_frame, unused_name
+from omniltv._frames import Eager, FrameKind, collect, read_frame
+from omniltv._log import logged
 from omniltv.data._calendar import local_times
 from omniltv.data._lines import RowRule
 from omniltv.data._read import content_codes, id_codes, joint_codes
-from omniltv.data.checking import Checked, Moment, examine, row_ids
+from omniltv.data.checking import Checked, Moment, examine
 from omniltv.data.items import OrderItems
 from omniltv.data.refunds._settling import NOT_WANTED, Settled, settle
 from omniltv.data.refunds.protocol import CENT, Orders, RefundRule
-from omniltv.data.report import IntakeEntry, IntakeReport, by_size, entries_of, entry_of
+from omniltv.data.report import IntakeEntry, IntakeReport, entry_of
 from omniltv.data.spelling import Formats
 
 __all__ = ["Entered", "enter"]
@@ -61,6 +62,7 @@ class Entered[FrameT]:
     items: OrderItems | None
 
 
+@logged("purchases read")
 def enter(
     frame: IntoFrameT,
     *,
@@ -218,18 +220,14 @@ class _Reporting[FrameT]:
         self, tickets: _Tickets, settled: Settled, value: NDArray[np.float64]
     ) -> IntakeReport[FrameT]:
         """Return the report on orders after refunds, and the value of the purchases."""
-        before, reason = self.checked.report, settled.reason[tickets.order]
-        refused = entries_of(reason, tickets.written, expected=[NOT_WANTED])
-        why = self.checked.row_reasons.copy()
-        why[why == ""] = reason
-        name = unused_name(self.given.columns, "reason")
+        reason = settled.reason[tickets.order]
+        report = self.checked.without(
+            self.given, self.kind, reason, value=tickets.written, expected=[NOT_WANTED]
+        )
         return replace(
-            before,
-            kept=entry_of("", int((reason == "").sum()), value),
-            asides=by_size([*before.asides, *refused]),
-            changes=(*before.changes, *_changes(tickets, settled)),
-            rejected=self.kind.extend(self.given, name, why, why != ""),
-            ids=row_ids(self.given, np.flatnonzero(why != "")),
+            report,
+            kept=entry_of("", report.kept.rows, value),
+            changes=(*report.changes, *_changes(tickets, settled)),
         )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -29,6 +29,7 @@ __all__ = [
     "id_codes",
     "joint_codes",
     "missing_values",
+    "product_of",
     "read",
 ]
 
@@ -40,6 +41,7 @@ type _Column = nw.Series[Any]
 _EXACT = 2.0**53
 _LONG = 2**63
 _NO_TIME = np.datetime64("NaT", "us")
+_DECIMALS = 6  # of products
 _NOT_WHOLE = "not an exact whole number"
 _NOT_ONE = "not a single value"
 _UNZONED = "without a time zone, among times that have one"
@@ -78,6 +80,20 @@ def read(column: _Column, kind: str, formats: Formats | None = None) -> Reading:
     if kind in _FORMATTED:
         return _FORMATTED[kind](column, formats or _AS_WRITTEN)
     return _READERS[kind](column)
+
+
+def product_of(factors: Sequence[Reading]) -> Reading:
+    """Return the product of columns of numbers; the rows without one are missing.
+
+    Examples:
+        >>> pair = [read(nw.from_native(pd.Series(x), series_only=True), "number")
+        ...         for x in (["3", "-1", "2"], ["£2.55", "1,000", "?"])]
+        >>> product_of(pair).view
+        array([    7.65, -1000.  ,      nan])
+    """
+    views = [factor.view for factor in factors if factor.view is not None]
+    product = np.round(np.prod(views, axis=0), _DECIMALS)
+    return Reading(np.isnan(product), values=pd.Series(product), view=product)
 
 
 def missing_values(column: _Column) -> Mask:

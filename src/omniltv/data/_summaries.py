@@ -9,9 +9,9 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Objects, Vector
-from omniltv._frames import Eager, FrameKind, collect, read_frame, unused_name
-from omniltv.data.checking import Checked, examine, row_ids
-from omniltv.data.report import IntakeEntry, IntakeReport, by_size, entries_of, entry_of
+from omniltv._frames import Eager, FrameKind, collect, read_frame
+from omniltv.data.checking import Checked, examine
+from omniltv.data.report import IntakeEntry, IntakeReport, entry_of
 from omniltv.errors import ConfigError, DataError
 
 __all__ = ["SameDay", "SummaryStatistics", "ValueOf", "summary_statistics"]
@@ -179,18 +179,12 @@ def _report(
     *,
     totals: bool,
 ) -> IntakeReport[Any]:
-    before, good = checked.report, reason == ""
-    why = checked.row_reasons.copy()
-    why[why == ""] = reason
+    good = reason == ""
     merged = good & summaries.merged
     changes = [_entry("more orders than days, merged by day", merged, summaries)]
     report = replace(
-        before,
-        kept=_entry("", good, summaries),
-        asides=by_size([*before.asides, *entries_of(reason, summaries.value)]),
+        checked.without(given, kind, reason, value=summaries.value),
         changes=tuple(entry for entry in changes if entry.rows),
-        rejected=kind.extend(given, unused_name(given.columns, "reason"), why, why != ""),
-        ids=row_ids(given, np.flatnonzero(why != "")),
         result=f"{int(good.sum()):,} histories",
     )
     return report if totals else _without_value(report)

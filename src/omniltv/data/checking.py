@@ -1,7 +1,7 @@
 """Tables checked row by row: valid rows, and rejected rows with the reason."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, cast
@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv._log import logged
 from omniltv._options import checked
 from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
@@ -22,10 +23,18 @@ from omniltv.data._read import (
     id_codes,
     joint_codes,
     missing_values,
+    product_of,
     read,
 )
-from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, entries_of, entry_of
-from omniltv.data.schemas import TableColumn, TableName, TableSchema, out_of_range, schema_of
+from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, by_size, entries_of, entry_of
+from omniltv.data.schemas import (
+    SCHEMAS,
+    TableColumn,
+    TableName,
+    TableSchema,
+    out_of_range,
+    schema_of,
+)
 from omniltv.data.spelling import Formats
 from omniltv.errors import ConfigError, DataError
 
@@ -46,6 +55,7 @@ type Moment = str | datetime | np.datetime64
 _ROW = "__row__"
 _IDENTICAL = "identical lines of an order, kept (identical_lines='set_aside' rejects them)"
 _COPY = "copy of an earlier row"
+_PRODUCT = "quantity times unit_price"
 
 _AUTO = RowRule()
 _HINTS = {
@@ -98,6 +108,45 @@ class Checked[FrameT]:
     def n_valid(self) -> int:
         """Number of valid rows."""
         return self.report.kept.rows
+
+    def without(
+        self,
+        given: Eager,
+        kind: FrameKind[FrameT],
+        reasons: NDArray[np.object_],
+        *,
+        value: NDArray[np.float64] | None = None,
+        expected: Collection[str] = (),
+    ) -> IntakeReport[FrameT]:
+        """Return the report on the table with some of the valid rows set aside, too.
+
+        Args:
+            given: The table that was checked.
+            kind: Its kind of frame.
+            reasons: Reason of each valid row, ``""`` for those that are kept, of shape
+                (n_valid,).
+            value: Value of each valid row, likewise; None for tables without values.
+            expected: Reasons whose loss is expected.
+
+        Examples:
+            >>> table, kind = read_frame(pd.DataFrame({"source": "ec", "record_id": [1, 2]}), "t")
+            >>> reasons = np.array(["", "record_id: unknown"], dtype=object)
+            >>> check(table.to_native(), "records").without(table, kind, reasons)
+            records: 2 rows in
+              kept       1 row (50.0 %)
+              set aside  1 row (50.0 %)
+                1 row: record_id: unknown
+        """
+        why = self.row_reasons.copy()
+        why[why == ""] = reasons
+        good, name = reasons == "", unused_name(given.columns, "reason")
+        return replace(
+            self.report,
+            kept=entry_of("", int(good.sum()), None if value is None else value[good]),
+            asides=by_size([*self.report.asides, *entries_of(reasons, value, expected=expected)]),
+            rejected=kind.extend(given, name, why, why != ""),
+            ids=row_ids(given, np.flatnonzero(why != "")),
+        )
 
     def require_all(self) -> FrameT:
         """Return the valid rows if no row is rejected.
@@ -195,6 +244,7 @@ def check(
     return checked
 
 
+@logged("rows checked")
 def examine(
     frame: IntoFrameT,
     table: TableName,
@@ -216,6 +266,8 @@ def examine(
     faults = _Faults(len(rows))
     for column in columns:
         _note(faults, column, readings[column.name], rows)
+    if factors := [readings[f.name] for f in schema.factors if f.name in readings]:
+        readings["value"] = replace(product_of(factors), notes=(_PRODUCT,))
     _note_ranges(faults, readings, now)
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
     lines = _note_across_rows(faults, clean, schema, table, rule)
@@ -483,7 +535,12 @@ def readable_values(table: Eager) -> NDArray[np.float64] | None:
         >>> readable_values(nw.from_native(pd.DataFrame({"value": ["1,200", "x"]})))
         array([1200.,   nan])
     """
-    return read(table["value"], "number").view if "value" in table.columns else None
+    if "value" in table.columns:
+        return read(table["value"], "number").view
+    factors = [column.name for column in SCHEMAS["purchases"].factors]
+    if not set(factors) <= set(table.columns):
+        return None
+    return product_of([read(table[name], "number") for name in factors]).view
 
 
 def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> tuple[str, ...]:

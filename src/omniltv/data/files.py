@@ -1,15 +1,17 @@
 """Tables in files: delimited text in any usual encoding, Excel and Parquet."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import narwhals as nw
 import pandas as pd
 
 from omniltv._options import Count, Natural, checked
-from omniltv.data._encodings import delimiter_of, encoding_of
+from omniltv.data._encodings import contains, delimiter_of, encoding_of
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -21,8 +23,23 @@ type FileBackend = Literal["pandas", "polars"]
 """The kinds of frame that a file can be read into."""
 
 _MAX_BYTES = 4 * 2**30
-_PARQUET, _ZIP, _OLD_EXCEL = b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_PACKED = (b"\x1f\x8b", b"BZh", b"7z\xbc\xaf")
+_PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
+_OTHER_KINDS = (
+    (b"\xd0\xcf\x11\xe0", "a workbook of Excel 97-2003, or one with a password"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"BZh", "a compressed file"),
+    (b"7z\xbc\xaf", "a compressed file"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "an XML file"),
+    (b"{", "a JSON file"),
+    (b"[", "a JSON file"),
+    (b"%pdf", "a PDF file"),
+    (b"\x89png", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"sqlite format 3", "a database"),
+)
+_TAIL = 1 << 14  # bytes: the longest last row that is looked at
 
 
 @overload
@@ -61,8 +78,9 @@ def read_table(
     r"""Return the table in a file; text stays text, so that ids keep their zeros.
 
     The kind of file is found from its first bytes. All columns of delimited text and of Excel
-    are text, with missing values for empty cells; `check` reads times and amounts. Columns of
-    Parquet keep their types.
+    are text, with missing values for empty cells; `check` reads times and amounts. In a column
+    of whole numbers that all end in ``.0``, as ids with gaps are written by pandas, it is left
+    out. Columns of Parquet keep their types.
 
     Args:
         path: A CSV or TSV file, an Excel workbook (``.xlsx``), or a Parquet file.
@@ -76,7 +94,8 @@ def read_table(
 
     Raises:
         DataError: If the file does not exist, is empty, has headers but no rows, is too
-            large, or its rows cannot be divided or decoded.
+            large, is damaged or of another kind, ends within a row, or its rows cannot be
+            divided or decoded.
         ConfigError: If a package that reads this kind of file is not installed.
 
     Examples:
@@ -91,15 +110,15 @@ def read_table(
     file = Path(path)
     start = _start_of(file, max_bytes)
     if start.startswith(_PARQUET):
-        return _parquet(file, backend)
-    if start.startswith(_ZIP):
-        frame = _excel(file, sheet, skip_rows or 0)
+        table = _parquet(file, backend)
+    elif start.startswith(_ZIP):
+        table = _as(_excel(file, sheet, skip_rows or 0), backend)
     else:
         _refuse_other_kinds(file, start)
-        frame = _delimited(file, encoding, delimiter, skip_rows)
-    if frame.empty:
+        table = _as(_delimited(file, encoding, delimiter, skip_rows), backend)
+    if not len(table):
         raise DataError(f"{file} has headers but no rows", hint="export the table again")
-    return _as(frame, backend)
+    return table
 
 
 def _start_of(file: Path, max_bytes: Count) -> bytes:
@@ -120,28 +139,43 @@ def _start_of(file: Path, max_bytes: Count) -> bytes:
 
 
 def _refuse_other_kinds(file: Path, start: bytes) -> None:
-    if start.startswith(_OLD_EXCEL):
-        raise DataError(f"{file} is a workbook of Excel 97-2003", hint="save it as .xlsx or .csv")
-    if start.startswith(_PACKED):
-        raise DataError(f"{file} is a compressed file", hint="unpack it first")
+    begin = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for mark, kind in _OTHER_KINDS:
+        if begin.startswith(mark):
+            hint = "save it as .xlsx or .csv, or unpack it first"
+            raise DataError(f"{file} is {kind}", hint=hint)
+
+
+@contextmanager
+def _damage_named(file: Path, kind: str, *errors: type[BaseException]) -> Iterator[None]:
+    """Turn what a reader raises at a damaged file, which may be anything, into our error."""
+    caught: tuple[type[BaseException], ...] = (Exception, *errors)
+    try:
+        yield
+    except caught as error:
+        problem = f"{file} is damaged, or is not {kind}: {type(error).__name__}: {error}"
+        raise DataError(problem, hint="export the table again") from error
 
 
 def _excel(file: Path, sheet: int | str, skip_rows: int) -> pd.DataFrame:
     if find_spec("openpyxl") is None:
         raise ConfigError('Excel files need openpyxl. Hint: pip install "omniltv[excel]"')
-    try:
-        frame = pd.read_excel(
-            file,
-            sheet_name=sheet,
+    with _damage_named(file, "a workbook"), ZipFile(file) as archive:
+        if "xl/workbook.xml" not in archive.namelist():
+            raise BadZipFile("an archive without a workbook of Excel (.xlsx)")
+    with _damage_named(file, "a workbook"), pd.ExcelFile(file, engine="openpyxl") as book:
+        names = list(map(str, book.sheet_names))
+        known = sheet in names if isinstance(sheet, str) else 0 <= sheet < len(names)
+        frame = book.parse(
+            sheet_name=sheet if known else 0,
             skiprows=skip_rows,
             dtype=str,
             keep_default_na=False,
             na_values=[""],
-            engine="openpyxl",
         )
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
-        hint = "name a sheet of the workbook: sheet=0"
-        raise DataError(f"{file} cannot be read: {error}", hint=hint) from error
+    if not known:
+        hint = f"sheet= is a position from 0 or one of: {', '.join(names)}"
+        raise DataError(f"{file} has no sheet {sheet!r}", hint=hint)
     return frame.dropna(how="all").reset_index(drop=True)
 
 
@@ -149,10 +183,12 @@ def _parquet(file: Path, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
     if backend == "polars":
         import polars as pl  # noqa: PLC0415 - an optional package
 
-        return pl.read_parquet(file)
+        with _damage_named(file, "a Parquet file", pl.exceptions.PanicException):
+            return pl.read_parquet(file)
     if find_spec("pyarrow") is None:
         raise ConfigError('Parquet files need pyarrow. Hint: pip install "omniltv[store]"')
-    return pd.read_parquet(file)
+    with _damage_named(file, "a Parquet file"):
+        return pd.read_parquet(file)
 
 
 def _delimited(
@@ -161,9 +197,10 @@ def _delimited(
     found = encoding or encoding_of(file)
     try:
         skipped = _remarks(file, found) if skip_rows is None else skip_rows
+        mark = delimiter or delimiter_of(file, found, skipped)
         frame = pd.read_csv(
             file,
-            sep=delimiter or delimiter_of(file, found, skipped),
+            sep=mark,
             encoding=found,
             skiprows=skipped,
             dtype=str,
@@ -177,7 +214,20 @@ def _delimited(
     except pd.errors.ParserError as error:
         hint = 'name the delimiter: delimiter=","; or rows above the headers: skip_rows=1'
         raise DataError(f"{file} cannot be divided into columns: {error}", hint=hint) from error
-    return frame.apply(_without_formulas)
+    _refuse_cut(file, found, mark, len(frame.columns))
+    if contains(file, found, '="'):
+        frame = frame.apply(_without_formulas)
+    return frame.apply(_whole_numbers)
+
+
+def _refuse_cut(file: Path, encoding: str, delimiter: str, width: int) -> None:
+    """Raise DataError if the file ends within a row."""
+    with file.open("rb") as opened:
+        opened.seek(max(file.stat().st_size - _TAIL, 0))
+        tail = opened.read().decode(encoding, "replace")
+    last = tail.rpartition("\n")[2].rpartition("\r")[2]
+    if last.strip() and '"' not in last and last.count(delimiter) + 1 < width:
+        raise DataError(f"{file} ends within a row", hint="export the table again")
 
 
 def _remarks(file: Path, encoding: str) -> int:
@@ -192,6 +242,14 @@ def _remarks(file: Path, encoding: str) -> int:
 def _without_formulas(column: pd.Series) -> pd.Series:
     """Return a column without the formula that keeps text as text in Excel: ``="007"``."""
     return column.str.replace(r'^="(.*)"$', r"\1", regex=True)
+
+
+def _whole_numbers(column: pd.Series) -> pd.Series:
+    """Return whole numbers without the ``.0`` that pandas writes if some of them are missing."""
+    known = column.dropna()
+    if not len(known) or not known.iloc[0].endswith(".0"):
+        return column
+    return column.str[:-2] if known.str.fullmatch(r"-?\d+\.0").all() else column
 
 
 def _as(frame: pd.DataFrame, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":

@@ -27,6 +27,7 @@ _FULL_NAMES = {
     "full_name": ("family_name", "given_name"),
     "full_name_kana": ("family_name_kana", "given_name_kana"),
 }
+_FACTORS = frozenset({"quantity", "unit_price"})
 _PSEUDO = frozenset({*_FULL_NAMES, "refund"})
 _RETURNED = frozenset(
     [
@@ -56,7 +57,8 @@ class ColumnMap(Written):
 
     Besides the columns of the table (see `check`), ``columns`` may have ``full_name`` and
     ``full_name_kana``, which are split into family and given name, and ``refund``, a column
-    that marks rows whose value is to be subtracted.
+    that marks rows whose value is to be subtracted. Without a ``value``, ``quantity`` and
+    ``unit_price`` are kept, and `check` multiplies them.
 
     Attributes:
         table: The table.
@@ -144,6 +146,9 @@ class ColumnMap(Written):
         if strange:
             names = ", ".join(sorted(allowed))
             raise ValueError(f"{self.table} has no column {strange[0]!r}. Hint: one of {names}")
+        if len(alone := _FACTORS & {*self.columns, *self.constants}) == 1:
+            other = ", ".join(_FACTORS - alone)
+            raise ValueError(f"{', '.join(alone)} is without {other}. Hint: name both, or value")
         return self
 
     def require(self, headers: Sequence[str]) -> None:
@@ -209,10 +214,11 @@ class ColumnMap(Written):
             elif not isinstance(mine, str):
                 made[name] = _joined(rows, mine, PARTS[name][1] if name in PARTS else " ")
         made |= {name: [value] * len(rows) for name, value in self.constants.items()}
-        if "refund" in self.columns and "value" in self.columns:
-            value = made.get("value") or _joined(rows, _headers(self.columns["value"]), "")
+        amount = next((name for name in ("value", "quantity") if name in self.columns), None)
+        if "refund" in self.columns and amount:
+            value = made.get(amount) or _joined(rows, _headers(self.columns[amount]), "")
             marks = _joined(rows, _headers(self.columns["refund"]), "")
-            made["value"] = [*map(_subtracted, value, marks)]
+            made[amount] = [*map(_subtracted, value, marks)]
         return made
 
 
@@ -261,9 +267,11 @@ def _recognised(
     found: dict[str, Headers] = {}
     for name, ranks in aliases_of(table).items():
         free = [header for header in headers if header not in _flat(found.values())]
-        header = None if name in fixed else _best(name, free, plain, ranks)
+        settled = _settled(name, {*found, *fixed}, fixed)
+        header = None if settled else _best(name, free, plain, ranks)
         if header is not None:
             found[name] = header
+    _settle_value(found, fixed)
     if isinstance(day := found.get("time"), str):
         found["time"] = _with_clock(day, plain)
     for name in [name for name in PARTS if name in aliases_of(table)]:
@@ -273,6 +281,22 @@ def _recognised(
     for name in [name for name in _FULL_NAMES if {*_FULL_NAMES[name]} & {*found, *fixed}]:
         found.pop(name, None)
     return found
+
+
+def _settled(name: str, known: Collection[str], fixed: Collection[str]) -> bool:
+    """Return whether no header is sought for a column: it is given, or no value is to be found."""
+    other = "value" in known if name in _FACTORS else name == "value" and _FACTORS & {*fixed}
+    return name in fixed or bool(other)
+
+
+def _settle_value(found: dict[str, Headers], fixed: Collection[str]) -> None:
+    """Keep quantity and unit price only if both are known; a price alone is the value."""
+    if {*found, *fixed} >= _FACTORS:
+        return
+    found.pop("quantity", None)
+    price = found.pop("unit_price", None)
+    if price is not None and "value" not in {*found, *fixed}:
+        found["value"] = price
 
 
 def _best(

@@ -160,13 +160,14 @@ def profile(
         mapped, _ = read_frame(known.apply(rows.to_native()), table)
     except DataError as error:
         return TableProfile(table, len(rows), unknown=tuple(rows.columns), problems=(str(error),))
-    present = [column for column in schema.columns if column.name in mapped.columns]
     lacking = [c.name for c in schema.columns if c.needed and c.name not in mapped.columns]
     report, problems = _tried(mapped, table, formats) if not lacking else (None, ())
     return TableProfile(
         table=table,
         n_rows=len(rows),
-        found=tuple(_profiled(column, mapped, known, formats) for column in present),
+        found=tuple(
+            _profiled(column, mapped, known, formats) for column in schema.known(mapped.columns)
+        ),
         columns_map=known,
         unknown=known.unknown(rows.to_native()),
         lacking=tuple(lacking),

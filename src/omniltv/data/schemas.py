@@ -98,6 +98,7 @@ class TableSchema:
         columns: The columns, in the order in which faults are reported.
         key: The columns that identify a row; empty if there are none.
         repeats: Which rows of one id are valid if their contents differ: the first, or none.
+        factors: Columns whose product is the value of tables that have no ``value``.
 
     Examples:
         >>> SCHEMAS["records"].key, SCHEMAS["records"].repeats
@@ -107,9 +108,22 @@ class TableSchema:
     columns: tuple[TableColumn, ...]
     key: tuple[str, ...] = ()
     repeats: Literal["first", "none"] = "first"
+    factors: tuple[TableColumn, ...] = ()
+
+    def known(self, names: Sequence[str]) -> tuple[TableColumn, ...]:
+        """Return the columns that are read in a frame with these columns.
+
+        Examples:
+            >>> found = SCHEMAS["purchases"].known(["customer_id", "unit_price", "quantity"])
+            >>> [column.name for column in found]
+            ['customer_id', 'quantity', 'unit_price']
+        """
+        product = "value" not in names and all(factor.name in names for factor in self.factors)
+        found = (*self.columns, *(self.factors if product else ()))
+        return tuple(column for column in found if column.name in names)
 
     def present(self, names: Sequence[str], table: str) -> tuple[TableColumn, ...]:
-        """Return the columns of the schema that a frame has.
+        """Return the columns that are read in a frame, as `known` does.
 
         Raises:
             DataError: If a needed column is missing, or the name of an optional one seems
@@ -120,7 +134,7 @@ class TableSchema:
         for column in self.columns:
             if column.name not in names and (column.needed or _misspelt(column, [*others])):
                 raise _missing(column.name, names, others, table)
-        return tuple(column for column in self.columns if column.name in names)
+        return self.known(names)
 
 
 def schema_of(table: str) -> TableSchema:
@@ -225,6 +239,7 @@ _PERSON = (TableColumn("source", "label"), TableColumn("record_id", "id", may_mi
 _WHERE_WHEN = (TableColumn("channel", "label", needed=False), TableColumn("time", "time"))
 _VALUE = TableColumn("value", "number", needed=False)
 _REFUND = TableColumn("refund_of", "id", needed=False, may_miss=True)
+_FACTORS = (TableColumn("quantity", "number"), TableColumn("unit_price", "number"))
 
 SCHEMAS: dict[str, TableSchema] = {
     "transactions": TableSchema(
@@ -237,6 +252,7 @@ SCHEMAS: dict[str, TableSchema] = {
             _REFUND,
         ),
         key=("transaction_id",),
+        factors=_FACTORS,
     ),
     "purchases": TableSchema(
         (
@@ -247,6 +263,7 @@ SCHEMAS: dict[str, TableSchema] = {
             _REFUND,
         ),
         key=("transaction_id",),
+        factors=_FACTORS,
     ),
     "summaries": TableSchema(
         (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
@@ -288,6 +289,7 @@ def _weights(
     return sparse.csr_array(sparse.hstack(blocks))
 
 
+@logged("forecasts averaged")
 def _one_pass(
     rows: JoinedForecast, weights: sparse.csr_array
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -305,6 +307,7 @@ def _one_pass(
     return expected, draws
 
 
+@logged("uncertainty of the fit")
 def _through_the_fit(
     rows: JoinedForecast, draws: NDArray[np.float64], n_customers: int
 ) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Lift on an observed outcome: plain, adjusted, or by an estimator of your own."""
 
+from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.experiments._joined import ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
@@ -117,6 +118,7 @@ def lift(
     return study.result(read.column, estimator.name, rows, seen.notes())
 
 
+@logged("lift estimated")
 def _estimate(
     estimator: LiftEstimator, study: Study, group: ComparedGroup, arm: str, seen: ObservedOutcomes
 ) -> ArmMeans | None:

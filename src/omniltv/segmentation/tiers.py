@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
+from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
@@ -359,6 +360,7 @@ def _line(cut: Cut | None) -> float:
     return -inf if cut is None else cut.at(())
 
 
+@logged("tiers opened to customers")
 def _open_to(scheme: TierScheme, customers: CustomerTable) -> NDArray[np.bool_]:
     """Return which tiers each row may enter, lines on value aside: (n_rows, n_tiers)."""
     lines = {tier.name: _line(tier.value_at_least) for tier in scheme.tiers}
@@ -386,6 +388,7 @@ def _may_reach(
     return customers.draws.prob_at_least(line) >= chance.at_least
 
 
+@logged("tier probabilities")
 def _probabilities(
     open_to: NDArray[np.bool_], lines: NDArray[np.float64], draws: RowDraws
 ) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.identity import FIELDS, Spelling, normalise
@@ -35,7 +35,6 @@ _SPELLINGS = st.builds(
 )
 
 
-@settings(max_examples=300)
 @given(field=st.sampled_from(FIELDS), value=_ANYTHING, spelling=_SPELLINGS)
 def test_a_value_or_a_reason_and_always_the_same(
     field: str, value: object, spelling: Spelling

@@ -8,7 +8,7 @@ from typing import Literal
 
 from omniltv.data.spelling._words import day_names, month_names
 
-__all__ = ["DateForm", "date_form"]
+__all__ = ["DateForm", "Layout", "date_form"]
 
 type DateParts = Mapping[str, range]
 
@@ -58,6 +58,32 @@ _PACKED_CLOCK = r"\s*(?P<y>0000)(?P<m>00)(?P<d>00)(?P<H>00)(?P<M>00)(?P<S>00)?(?
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Where dates have their digits, and how these are read: forms that differ by words only.
+
+    Attributes:
+        kind: A date, or a number.
+        places: The parts and their places, as in `DateForm`.
+        era: Whether years are counted from an era.
+        halves: Whether the clock has twelve hours.
+        zoned: As in `DateForm`, and so are ``east`` and ``minutes``.
+    """
+
+    kind: Literal["date", "number"]
+    places: tuple[tuple[str, range], ...]
+    era: bool
+    halves: bool
+    zoned: bool
+    east: int
+    minutes: int
+
+    @property
+    def parts(self) -> dict[str, range]:
+        """Places of the digits by part."""
+        return dict(self.places)
+
+
+@dataclass(frozen=True, slots=True)
 class DateForm:
     """Where a shape of text has the parts of a date and time.
 
@@ -83,6 +109,21 @@ class DateForm:
     zoned: bool = False
     east: int = 0
     minutes: int = 0
+
+    @property
+    def layout(self) -> Layout | None:
+        """The layout of a date or number; None if the order of its parts is not known."""
+        if self.kind == "order":
+            return None
+        return Layout(
+            kind=self.kind,
+            places=tuple(self.parts.items()),
+            era=self.year != 0,
+            halves=self.half != "",
+            zoned=self.zoned,
+            east=self.east,
+            minutes=self.minutes,
+        )
 
 
 def date_form(shape: str, *, counted: bool = False) -> DateForm | None:

@@ -33,22 +33,25 @@ class FoundOrder:
     told: bool = False
 
     @classmethod
-    def of(cls, parts: Sequence[Integers], *, year_last: bool, given: str | None) -> "FoundOrder":
+    def of(
+        cls, parts: Sequence[Integers], rows: Integers, *, year_last: bool, given: str | None
+    ) -> "FoundOrder":
         """Return the order of dates: the only one that can read every readable row.
 
         Args:
-            parts: The three numbers of each date as written, each of shape (n_rows,).
+            parts: The three numbers of each date as written, each of shape (n_dates,).
+            rows: Number of rows with each date, of shape (n_dates,).
             year_last: Whether the third number is the year, since it has four digits.
             given: The order that the user gave.
         """
         orders = [order for order in ORDERS if not (year_last and order == "ymd")]
         reads = {order: possible(in_order(parts, order)) for order in orders}
         ways = np.sum(list(reads.values()), axis=0)
-        shown = {order: int((rows & (ways == 1)).sum()) for order, rows in reads.items()}
-        either = int((ways > 1).sum())
+        shown = {order: int(rows[can & (ways == 1)].sum()) for order, can in reads.items()}
+        either = int(rows[ways > 1].sum())
         if given in orders:
             return cls(given, shown, either, told=True)
-        able = [order for order, rows in reads.items() if bool(rows[ways > 0].all())]
+        able = [order for order, can in reads.items() if bool(can[ways > 0].all())]
         return cls(able[0] if len(able) == 1 and (ways > 0).any() else None, shown, either)
 
     def note(self, n_rows: int) -> str:

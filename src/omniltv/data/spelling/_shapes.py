@@ -7,7 +7,7 @@ few shapes, so a regular expression is matched once per shape.
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Codes, Flags, Integers, Objects
 from omniltv._options import checked
 
-__all__ = ["Digits", "Shapes", "folded", "number_at"]
+__all__ = ["Digits", "Shapes", "distinct_texts", "folded", "number_at"]
 
 type Digits = NDArray[np.uint8]
 """The digit at each character, a larger number at other characters."""
@@ -26,6 +26,7 @@ type _Keys = NDArray[np.uint64]
 
 _BLOCK = 4_096  # rows: what is worked on stays in the cache
 _STRETCH = 1 << 17  # rows: their digits fit into the second cache
+_SAMPLE, _REPEATED = 10_000, 0.5  # rows, and their share of distinct texts
 _END = "\x1f"
 _LAST = 0xFFFF
 _BASE = 0x9E3779B97F4A7C15
@@ -75,6 +76,21 @@ class Shapes:
             first=first.astype(np.int64),
             starts=np.concatenate([np.zeros(0, dtype=np.int64), *starts]),
             digits=np.concatenate([np.zeros(0, dtype=np.uint8), *(part for _, _, part in blocks)]),
+        )
+
+    def grouped(self, groups: Sequence[int]) -> "Shapes":
+        """Return shapes in groups, as if those of one group were one shape.
+
+        Args:
+            groups: For each shape, the number of its group, without gaps from 0.
+        """
+        lead = dict(zip(reversed(groups), reversed(range(len(groups))), strict=True))
+        shapes = [lead[group] for group in range(len(lead))]
+        return replace(
+            self,
+            texts=tuple(self.texts[shape] for shape in shapes),
+            codes=np.array([*groups, 0], dtype=np.int64)[self.codes],
+            first=self.first[shapes],
         )
 
     @cached_property
@@ -145,6 +161,24 @@ def number_at(digits: Digits, where: Sequence[int]) -> Integers:
         number *= 10
         number += digits[:, place]
     return number
+
+
+def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
+    """Return codes of texts and the distinct ones; None if too many differ to be worth it.
+
+    Examples:
+        >>> codes, texts = distinct_texts(np.array(["1/5", "1/6"] * 10_000, dtype=object))
+        >>> len(codes), texts.tolist()
+        (20000, ['1/5', '1/6'])
+    """
+    sample = texts[:: max(len(texts) // _SAMPLE, 1)].tolist()
+    if len(texts) < _SAMPLE or len({*sample}) > len(sample) * _REPEATED:
+        return None
+    parts = (texts[at : at + _STRETCH].tolist() for at in range(0, len(texts), _STRETCH))
+    if any("\0" in "".join(part) for part in parts):  # pandas compares up to the first NUL
+        return None
+    codes, distinct = pd.factorize(texts)
+    return codes.astype(np.int64, copy=False), distinct
 
 
 @checked

@@ -11,10 +11,10 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Flags, Floats, Integers, Objects
-from omniltv.data.spelling._date_forms import DateForm, date_form
+from omniltv._arrays import Codes, Flags, Floats, Integers, Objects
+from omniltv.data.spelling._date_forms import DateForm, Layout, date_form
 from omniltv.data.spelling._orders import ORDERS, FoundOrder, in_order, possible
-from omniltv.data.spelling._shapes import Digits, Shapes, number_at
+from omniltv.data.spelling._shapes import Digits, Shapes, distinct_texts, number_at
 from omniltv.data.spelling.formats import DateOrder
 from omniltv.data.text import is_blank
 
@@ -68,6 +68,16 @@ class Times:
     faults: Mapping[str, Flags] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def take(self, rows: Codes) -> "Times":
+        """Return the times at some positions, with the same notes."""
+        return Times(
+            times=self.times[rows],
+            zoned=self.zoned[rows],
+            missing=self.missing[rows],
+            faults={reason: flags[rows] for reason, flags in self.faults.items()},
+            notes=self.notes,
+        )
+
 
 def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
     """Return the times that texts stand for.
@@ -87,7 +97,16 @@ def read_times(texts: Objects, dates: DateOrder | None = None) -> Times:
         >>> found.notes
         ('day first (50 % of rows show it, 50 % of rows could be either)',)
     """
-    column = _DateColumn(Shapes.of(texts), dates)
+    repeated = distinct_texts(texts)
+    if repeated is None:
+        return _times(texts, np.ones(len(texts), dtype=np.int64), dates)
+    codes, distinct = repeated
+    return _times(distinct, np.bincount(codes), dates).take(codes)
+
+
+def _times(texts: Objects, rows: Integers, dates: DateOrder | None) -> Times:
+    """Return the times of texts, given the number of rows of each."""
+    column = _DateColumn(Shapes.of(texts), rows, dates)
     instants = column.instants
     missing = column.rows_of(lambda text, _: is_blank(text))
     none = instants == _NEVER
@@ -141,10 +160,12 @@ class _DateColumn:
 
     Attributes:
         shapes: The shapes of the texts.
+        rows: Number of rows with each text.
         dates: As for `read_times`.
     """
 
     shapes: Shapes
+    rows: Integers
     dates: DateOrder | None
 
     @cached_property
@@ -172,7 +193,8 @@ class _DateColumn:
         ]
         rows = self.shapes.each([form is not None for form in forms])
         parts = [self._numbers(forms, name)[rows] for name in "abc"]
-        return FoundOrder.of(parts, year_last=family.endswith("4"), given=self.dates)
+        last = family.endswith("4")
+        return FoundOrder.of(parts, self.rows[rows], year_last=last, given=self.dates)
 
     @cached_property
     def undecided(self) -> Flags:
@@ -185,10 +207,10 @@ class _DateColumn:
 
     def notes(self) -> tuple[str, ...]:
         """Return what was assumed."""
-        n_rows = len(self.shapes.codes)
+        n_rows = int(self.rows.sum())
         excel = self.of_kind("number") & (self.instants != _NEVER)
         orders = filter(None, (found.note(n_rows) for found in self._orders.values()))
-        return (*orders, *_excel_note(0 if self.dates in _TICKS else int(excel.sum())))
+        return (*orders, *_excel_note(0 if self.dates in _TICKS else int(self.rows[excel].sum())))
 
     def rows_of(self, has: Callable[[str, DateForm | None], bool]) -> Flags:
         """Return which rows have a text of some shape and form."""
@@ -210,13 +232,17 @@ class _DateColumn:
     def instants(self) -> Integers:
         """Times in microseconds since 1970, `_NEVER` if a row has none."""
         instants = np.full(len(self.shapes.codes), _NEVER, dtype=np.int64)
-        for shape, form in enumerate(self.forms):
-            if form is None or form.kind == "order":
+        layouts: dict[Layout | None, int] = {}
+        found = (form.layout if form else None for form in self.forms)
+        groups = [layouts.setdefault(layout, len(layouts)) for layout in found]
+        shapes, forms = self.shapes.grouped(groups), _Forms.of(self.forms)
+        for layout, group in layouts.items():
+            if layout is None:
                 continue
-            where = [max(part) for part in form.parts.values()]
-            for rows, digits in self.shapes.blocks(shape, where):
-                parts = _Parts(digits, form)
-                counts = form.kind == "number"
+            where = [max(part) for part in layout.parts.values()]
+            for rows, digits in shapes.blocks(group, where):
+                parts = _Parts(digits, layout, forms.take(self.shapes.codes[rows]))
+                counts = layout.kind == "number"
                 instants[rows] = parts.counted(self.dates) if counts else parts.instants()
         return instants
 
@@ -225,23 +251,50 @@ class _DateColumn:
 
 
 @dataclass(frozen=True, eq=False)
+class _Forms:
+    """What is added to the digits of dates: that of each form, or of each of some rows.
+
+    Attributes:
+        year: Added to the year.
+        month: Added to the month.
+        afternoon: Hours added to a clock of twelve hours.
+    """
+
+    year: Integers
+    month: Integers
+    afternoon: Integers
+
+    @classmethod
+    def of(cls, forms: Sequence[DateForm | None]) -> "_Forms":
+        """Return what the forms of a column add."""
+        added = [(f.year, f.month, 12 * (f.half == "pm")) if f else (0, 0, 0) for f in forms]
+        return cls(*np.array([*added, (0, 0, 0)], dtype=np.int64).T)
+
+    def take(self, forms: Codes) -> "_Forms":
+        """Return what is added in rows of some forms."""
+        return _Forms(self.year[forms], self.month[forms], self.afternoon[forms])
+
+
+@dataclass(frozen=True, eq=False)
 class _Parts:
-    """The parts of dates in some rows of one form."""
+    """The parts of dates in some rows of one layout."""
 
     digits: Digits
-    form: DateForm
+    layout: Layout
+    added: _Forms
 
     def instants(self) -> Integers:
         """Return times in microseconds since 1970, `_NEVER` if a row has none."""
-        instants = _midnights(self._year(), self._part("m") + self.form.month, self._part("d"))
+        month = self._part("m") + self.added.month
+        instants = _midnights(self._year(), month, self._part("d"))
         unread = instants == _NEVER
-        if "H" in self.form.parts:
+        if "H" in self.layout.parts:
             clock, known = self._clock()
             instants += clock
             unread |= ~known
-        if self.form.zoned:
+        if self.layout.zoned:
             written = self._part("OH") * 60 + self._part("OM")
-            instants -= (written * self.form.east + self.form.minutes) * _MINUTE
+            instants -= (written * self.layout.east + self.layout.minutes) * _MINUTE
         instants[unread] = _NEVER
         return instants
 
@@ -251,26 +304,26 @@ class _Parts:
 
     def _year(self) -> Integers:
         """Return the years, those of two digits in the century of POSIX."""
-        year = self._part("y") + self.form.year
-        if self.form.year or len(self.form.parts.get("y", "")) != 2:
+        year = self._part("y") + self.added.year
+        if self.layout.era or len(self.layout.parts.get("y", "")) != 2:
             return year
         return year + np.where(year >= _PIVOT, 1_900, 2_000)
 
     def _clock(self) -> tuple[Integers, Flags]:
         """Return the time of day in microseconds, and which rows have one that exists."""
         hour, minute, second = (self._part(name) for name in "HMS")
-        known = (minute < 60) & (second < 60) & (hour <= (12 if self.form.half else 24))
-        if self.form.half:
-            hour = hour % 12 + (12 if self.form.half == "pm" else 0)
+        known = (minute < 60) & (second < 60) & (hour <= (12 if self.layout.halves else 24))
+        if self.layout.halves:
+            hour = hour % 12 + self.added.afternoon
         clock = (hour * 60 + minute) * _MINUTE + second * _SECOND + self._fraction("f", 6)
         return clock, known & (clock <= _DAY)
 
     def _part(self, name: str) -> Integers:
-        return number_at(self.digits, self.form.parts.get(name, ()))
+        return number_at(self.digits, self.layout.parts.get(name, ()))
 
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
-        places = self.form.parts.get(name, range(0))[:digits]
+        places = self.layout.parts.get(name, range(0))[:digits]
         scale: int = 10 ** (digits - len(places))
         fraction: Integers = number_at(self.digits, places) * scale
         return fraction

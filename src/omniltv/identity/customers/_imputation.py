@@ -15,10 +15,10 @@ disconnect a cluster is not made, and neither is its reverse.
 # mypy: disable-error-code="untyped-decorator"
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
+from omniltv._compiled import compiled
 from omniltv.identity.linking._graph import UNSURE, components, neighbourhoods
 from omniltv.identity.linking.protocols import DECIDED, ScoredPairs
 from omniltv.identity.records.columns import MISSING
@@ -113,7 +113,7 @@ def _groups(left: Codes, right: Codes, weight: Weights, n: int) -> Groups:
     return np.cumsum([0, *np.concatenate(sizes)]), np.concatenate(members)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _walk(
     graph: Graph, groups: Groups, codes: Codes, first: Codes, k: int, burn_in: int, sweeps: int,
     rng: np.random.Generator,
@@ -141,7 +141,7 @@ def _walk(
     return result
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _step(
     graph: Graph, unit: Codes, codes: Codes, book: Book, desk: Desk, rng: np.random.Generator
 ) -> None:
@@ -170,7 +170,7 @@ def _step(
     _hold(codes, held, unit, label[unit], 1)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _hold(codes: Codes, held: NDArray[np.int64], unit: Codes, where: Codes, by: int) -> None:
     """Add to the number of records per cluster and unique source."""
     for place, record in enumerate(unit):
@@ -178,7 +178,7 @@ def _hold(codes: Codes, held: NDArray[np.int64], unit: Codes, where: Codes, by: 
             held[where[place], codes[record]] += by
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _look_around(
     graph: Graph, unit: Codes, home: int, label: Codes, gained: Weights, choice: Codes,
     met: Codes, tick: int,
@@ -205,7 +205,7 @@ def _look_around(
     return n, beside
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _in_one_piece(
     graph: Graph, begin: int, n: int, label: Codes, met: Codes, tick: int, stack: Codes
 ) -> bool:
@@ -228,7 +228,7 @@ def _in_one_piece(
     return found == n
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _pick(
     unit: Codes, codes: Codes, held: NDArray[np.int64], gained: Weights, choice: Codes,
     rng: np.random.Generator,

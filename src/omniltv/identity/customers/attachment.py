@@ -18,6 +18,7 @@ from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import RecordKey
 
 __all__ = [
+    "GUEST",
     "Attached",
     "attach",
     "attached",
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 
-_GUEST = "record_id: missing"
+GUEST = "record_id: missing"
+"""The reason of rows of guests, whose loss is expected."""
 _UNKNOWN = "record_id: not in the crosswalk"
 _CUSTOMER = ("source", "record_id", "customer_id")
 
@@ -195,7 +197,7 @@ def customers_of_rows(
     customer, reason = np.empty(len(keys), dtype=object), np.full(len(keys), "", dtype=object)
     customer[:] = [customer_of.get(key) for key in keys]
     for row in np.flatnonzero(pd.isna(customer)).tolist():
-        reason[row] = _UNKNOWN if keys[row][1] else _GUEST
+        reason[row] = _UNKNOWN if keys[row][1] else GUEST
     return customer, reason
 
 
@@ -219,8 +221,8 @@ def attached(
         given=entry_of("", len(table), value),
         kept=entry_of("", len(kept), None if value is None else value[kept]),
         rejected=kind.extend(table, unused_name(table.columns, "reason"), reason, ~known),
-        asides=entries_of(reason, value, expected=[_GUEST]),
-        lost=lost_labels(table, aside[reason[aside] != _GUEST], kept),
+        asides=entries_of(reason, value, expected=[GUEST]),
+        lost=lost_labels(table, aside[reason[aside] != GUEST], kept),
         ids=row_ids(table, aside),
     )
     return Attached(kind.extend(table, "customer_id", customer, known), report)

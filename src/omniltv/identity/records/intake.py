@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Objects
 from omniltv._frames import Eager, FrameKind, read_frame
+from omniltv._log import logged
 from omniltv.data.checking import Checked, examine
 from omniltv.data.report import IntakeReport, Tolerance, entry_of
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
@@ -109,6 +110,7 @@ class Intake[FrameT]:
         return self.report.given.rows
 
 
+@logged("records read")
 def read_records(
     records: IntoFrameT,
     *,
@@ -175,6 +177,7 @@ def rows_of(table: Eager, names: Iterable[str]) -> Rows:
     return Rows(source, record_id, {name: objects(table[name].to_list()) for name in names})
 
 
+@logged("records normalised")
 def normalise_records(
     rows: Rows, spelling: Spelling, known: Known | None = None
 ) -> tuple[Records, Mapping[str, int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._log import logged
 from omniltv.identity.records import normalise
 from omniltv.identity.records._copies import order_in_group
 from omniltv.identity.records.columns import MISSING, Column, Records, with_values
@@ -42,6 +43,7 @@ class Masked:
     rows: NDArray[np.int64] = field(repr=False)
 
 
+@logged("shared values masked")
 def mask_shared(records: Records, *, max_sharing: int) -> tuple[Records, tuple[Masked, ...]]:
     """Return records without the values that too many share, and with derived columns.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
+from omniltv._log import LOG, logged
 from omniltv._options import checked
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
@@ -181,23 +182,42 @@ def stitched(
     _check_sources(spec.unique_sources, intake)
     _check_model(spec)
     unique = unique_codes(normal.source, spec.unique_sources)
+    pairs, decided = _scored(normal, spec, told)
+    judged = decide(pairs, decided, len(normal))
+    clusters = _clustered(normal, spec, judged, unique)
+    state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
+    return _resolution(_Found(intake, state, clusters, decided), intake, before)
+
+
+@logged("pairs compared and scored")
+def _scored(
+    records: Records, spec: LinkSpec, told: dict[str, list[object]]
+) -> tuple[ScoredPairs, Decisions]:
+    """Return the scored pairs, and the decisions about the records."""
     pairs = engine_of(spec, told).link(
-        normal,
+        records,
         blockers=spec.blockers,
         comparisons=spec.comparisons,
         max_block=spec.max_block,
         seed=spec.seed,
         model=spec.model,
     )
-    decided = decisions_about(told, normal)
-    if spec.learn_from_decisions:
-        pairs = refined(pairs, decided)
-    judged = decide(pairs, decided, len(normal))
-    clusters = spec.clusterer.cluster(
-        judged, n_records=len(normal), links=spec.links(judged), unique=unique
+    LOG.debug("candidate pairs by rule: %s", dict(zip(*_pairs_by_rule(pairs), strict=True)))
+    decided = decisions_about(told, records)
+    return (refined(pairs, decided) if spec.learn_from_decisions else pairs), decided
+
+
+def _pairs_by_rule(pairs: ScoredPairs) -> tuple[Sequence[str], list[int]]:
+    return pairs.candidates.rules, pairs.candidates.proposed.sum(axis=0).tolist()
+
+
+@logged("pairs clustered")
+def _clustered(
+    records: Records, spec: LinkSpec, judged: ScoredPairs, unique: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    return spec.clusterer.cluster(
+        judged, n_records=len(records), links=spec.links(judged), unique=unique
     )
-    state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
-    return _resolution(_Found(intake, state, clusters, decided), intake, before)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,6 +252,7 @@ class _Found:
         return np.argsort(self.intake.rows.order, kind="stable")
 
 
+@logged("customers formed")
 def _resolution[FrameT](
     found: _Found, intake: Intake[FrameT], before: Before
 ) -> Resolution[FrameT]:

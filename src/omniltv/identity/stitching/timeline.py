@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from omniltv._frames import Eager, FrameKind, read_frame, unused_name
+from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv._options import checked
-from omniltv.data.checking import check
+from omniltv.data.checking import Checked, examine, readable_values
+from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.data.schemas import TableName
 from omniltv.errors import DataError
-from omniltv.identity.customers.attachment import customers_of, customers_of_rows
+from omniltv.identity.customers.attachment import GUEST, customers_of, customers_of_rows
 from omniltv.identity.records.columns import RecordKey
 
 __all__ = ["Timeline", "timeline"]
@@ -41,7 +42,7 @@ class Timeline[FrameT]:
             (the event or the kind of contact), ``channel``, ``source``, ``record_id``,
             ``value`` (of purchases, refunds below 0) and ``ref`` (id of the transaction, or
             of the staff).
-        rejected: By table, the rejected rows as given, with ``reason``.
+        reports: By table, rows and money in the events and set aside, by reason.
 
     Examples:
         >>> import pandas as pd
@@ -53,11 +54,16 @@ class Timeline[FrameT]:
     """
 
     events: FrameT
-    rejected: Mapping[str, FrameT]
+    reports: Mapping[str, IntakeReport[FrameT]]
     _rows: Mapping[str, tuple[int, int]]
     _customers: frozenset[str]
     _table: Eager
     _kind: FrameKind[FrameT]
+
+    @property
+    def rejected(self) -> dict[str, FrameT]:
+        """By table, the rejected rows as given, with ``reason``."""
+        return {name: report.rejected for name, report in self.reports.items()}
 
     def of(self, customer_id: str) -> FrameT:
         """Return the events of one customer, the earliest first.
@@ -75,9 +81,7 @@ class Timeline[FrameT]:
         return len(self._table)
 
     def __repr__(self) -> str:
-        aside = sum(
-            len(nw.from_native(cast("Any", f)).lazy().collect()) for f in self.rejected.values()
-        )
+        aside = sum(report.set_aside.rows for report in self.reports.values())
         return (
             f"Timeline({len(self):,} events of {len(self._rows):,} customers; {aside:,} rejected)"
         )
@@ -90,6 +94,7 @@ def timeline(
     transactions: IntoFrameT | None = None,
     behaviour: IntoFrameT | None = None,
     contacts: IntoFrameT | None = None,
+    tolerance: Tolerance | None = None,
 ) -> Timeline[IntoFrameT]:
     """Return purchases, behaviour and contacts of each customer, ordered by time.
 
@@ -99,8 +104,11 @@ def timeline(
             ``record_id``, ``channel``, ``time``, ``value``.
         behaviour: ``source``, ``record_id``, ``channel``, ``time``, ``event``.
         contacts: ``source``, ``record_id``, ``channel``, ``time``, ``kind``.
+        tolerance: How much of a table may be set aside before there is a warning or an error;
+            ``Tolerance()`` if None. Rows without a record id do not count.
 
     Raises:
+        IntakeError: If more is set aside than ``tolerance`` allows.
         DataError: If no table is given, a needed column is missing, the crosswalk has missing
             values or two rows for one record, or only some tables have times with a zone.
 
@@ -118,35 +126,35 @@ def timeline(
     given = {"transactions": transactions, "behaviour": behaviour, "contacts": contacts}
     customer_of = customers_of(crosswalk, "crosswalk")
     parts: dict[str, Eager] = {}
-    rejected: dict[str, IntoFrameT] = {}
+    reports: dict[str, IntakeReport[IntoFrameT]] = {}
     kinds: list[FrameKind[IntoFrameT]] = []
     for name, (label, columns) in _TABLES.items():
         frame = given[name]
         if frame is not None:
-            table, aside, kind = _attached(frame, name, customer_of)
-            parts[name], rejected[name] = _part(table, label, columns), aside
+            table, reports[name], kind = _attached(frame, name, customer_of)
+            reports[name].judge(tolerance)
+            parts[name] = _part(table, label, columns)
             kinds.append(kind)
     if not kinds:
         raise DataError("no table is given", hint="timeline(crosswalk, transactions=…)")
     _check_zones(parts)
     events = nw.concat([*parts.values()], how="vertical").sort("customer_id", "time", "kind")
     customers = frozenset(customer_of.values())
-    return Timeline(kinds[0].native(events), rejected, _rows(events), customers, events, kinds[0])
+    return Timeline(kinds[0].native(events), reports, _rows(events), customers, events, kinds[0])
 
 
 def _attached(
     frame: IntoFrameT, name: TableName, customer_of: Mapping[RecordKey, str]
-) -> tuple[Eager, IntoFrameT, FrameKind[IntoFrameT]]:
-    """Return the valid rows of a table with their customer, the rejected rows, and the kind."""
+) -> tuple[Eager, IntakeReport[IntoFrameT], FrameKind[IntoFrameT]]:
+    """Return the valid rows of a table with their customer, its report, and its kind."""
     rows, kind = read_frame(frame, name)
-    checked = check(rows.to_native(), name)
+    checked: Checked[Any] = examine(rows.to_native(), name)
     valid, valid_kind = read_frame(checked.valid, name)
     customer, why = customers_of_rows(valid, name, customer_of)
-    reason = checked.row_reasons.copy()
-    reason[reason == ""] = why
     known: Any = valid_kind.extend(valid, "customer_id", customer, why == "")
-    column = unused_name(rows.columns, "reason")
-    return read_frame(known, name)[0], kind.extend(rows, column, reason, reason != ""), kind
+    value = readable_values(valid)
+    report = checked.without(rows, kind, why, value=value, expected=[GUEST])
+    return read_frame(known, name)[0], report, kind
 
 
 def _part(table: Eager, label: str, columns: Mapping[str, str]) -> Eager:

@@ -13,7 +13,6 @@ can read the files, since they contain personal data.
 
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -22,9 +21,13 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 from uuid import uuid4
 
+from pydantic import BaseModel, ConfigDict
+
+from omniltv._files import flush
+from omniltv._log import LOG, logged
 from omniltv.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ _VERSION = re.compile(r"v(\d{8})")
 _UNFINISHED = re.compile(r"unfinished-(\d{8})-[0-9a-f]+")
 _HEADER, _MANIFEST = "model.json", "manifest.json"
 _TRIES = 5
+_MOST_GROWTH = 100  # bytes of a table per byte of its file; 1.5 to 3 in practice
+_SMALL = 2**20
+_MOST_MANIFEST = 2**16
 _OWNER_ONLY, _OWNER_FOLDER = 0o600, 0o700
 
 
@@ -77,6 +83,7 @@ def newest(folder: Path) -> int:
     return max((int(name[1:]) for name in names), default=0)
 
 
+@logged("store read")
 def read(folder: Path) -> Saved:
     """Return the newest version.
 
@@ -102,6 +109,7 @@ def read(folder: Path) -> Saved:
     raise StoreError(f"{folder} was replaced again and again while it was read")
 
 
+@logged("store written")
 def write(folder: Path, saved: Saved) -> None:
     """Write a version, completely or not at all, and remove the versions that it replaces.
 
@@ -118,19 +126,22 @@ def write(folder: Path, saved: Saved) -> None:
             lib.parquet.write_table(table, unfinished / f"{name}.parquet", compression="zstd")
         _write_manifest(unfinished, saved.version)
         for path in (*unfinished.iterdir(), unfinished):
-            _flush(path)
+            flush(path)
         if newest(folder) >= saved.version:
             raise StoreError(_MEANWHILE.format(folder))
         unfinished.rename(folder / _name(saved.version))
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        problem = _MEANWHILE if newest(folder) >= saved.version else "cannot write to {}"
-        raise StoreError(problem.format(folder)) from error
-    _flush(folder)
+        if newest(folder) >= saved.version:
+            raise StoreError(_MEANWHILE.format(folder)) from error
+        raise StoreError(_UNWRITABLE.format(folder, error.strerror)) from error
+    flush(folder)
+    flush(folder.parent)
     _tidy(folder, saved.version)
 
 
 _MEANWHILE = "{} was changed by another writer. Hint: open it again and repeat the change"
+_UNWRITABLE = "cannot write to {}: {}. Hint: name a folder that you can write, on a disk with space"
 _DAMAGED = "{} is damaged: {}. Hint: restore the folder from a backup"
 
 
@@ -143,28 +154,64 @@ def _read(path: Path, version: int) -> Saved:
     content = _checked_content(path, version)
     header = content.pop(_HEADER).decode("utf-8")
     tables = {
-        name.removesuffix(".parquet"): cast("pa.Table", lib.parquet.read_table(io.BytesIO(data)))
+        name.removesuffix(".parquet"): _table(lib, data, path.parent)
         for name, data in content.items()
     }
     return Saved(version, header, tables)
 
 
+def _table(lib: ModuleType, data: bytes, folder: Path) -> "pa.Table":
+    """Return a table; its text columns are dictionaries, so equal values take memory once.
+
+    Raises:
+        StoreError: If its footer states more rows or values than such a file can have.
+    """
+    footer = lib.parquet.read_metadata(io.BytesIO(data))
+    size = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
+    if footer.num_rows > len(data) or size > _MOST_GROWTH * len(data) + _SMALL:
+        raise StoreError(_DAMAGED.format(folder, "a table is larger than its file can be"))
+    texts = [field.name for field in footer.schema.to_arrow_schema() if field.type == lib.string()]
+    return cast("pa.Table", lib.parquet.read_table(io.BytesIO(data), read_dictionary=texts))
+
+
+class _FileFacts(BaseModel):
+    """What the manifest says of one file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        return cls(size=len(content), sha256=sha256(content).hexdigest())
+
+
+class _Manifest(BaseModel):
+    """The manifest of a version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: int
+    files: dict[str, _FileFacts]
+    sha256: str = ""
+
+    def checksum(self) -> str:
+        body = self.model_dump(exclude={"sha256"})
+        return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
 def _write_manifest(path: Path, version: int) -> None:
     """Write the sizes and checksums of the files of a version; only the owner can read them."""
-    files = {}
-    for file in sorted(path.iterdir()):
+    files = sorted(path.iterdir())
+    for file in files:
         file.chmod(_OWNER_ONLY)
-        data = file.read_bytes()
-        files[file.name] = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    facts = {file.name: _FileFacts.of(file.read_bytes()) for file in files}
+    body = _Manifest(version=version, files=facts)
     manifest = path / _MANIFEST
-    body = {"version": version, "files": files}
-    text = json.dumps(body | {"sha256": _checksum(body)}, indent=1)
+    text = body.model_copy(update={"sha256": body.checksum()}).model_dump_json(indent=1)
     manifest.write_text(text, encoding="utf-8")
     manifest.chmod(_OWNER_ONLY)
-
-
-def _checksum(body: Mapping[str, object]) -> str:
-    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _checked_content(path: Path, version: int) -> dict[str, bytes]:
@@ -174,29 +221,19 @@ def _checked_content(path: Path, version: int) -> dict[str, bytes]:
         FileNotFoundError: If a file is missing.
         StoreError: If a file differs from the manifest.
     """
-    manifest = json.loads((path / _MANIFEST).read_bytes())
-    checksum = manifest.pop("sha256")
-    if checksum != _checksum(manifest) or manifest["version"] != version:
+    with (path / _MANIFEST).open("rb") as file:
+        manifest = _Manifest.model_validate_json(file.read(_MOST_MANIFEST))
+    if manifest.sha256 != manifest.checksum() or manifest.version != version:
         raise StoreError(_DAMAGED.format(path.parent, f"{_MANIFEST} has another checksum"))
-    found = {}
-    for name, stated in manifest["files"].items():
-        file = path / Path(name).name
-        changed = file.stat().st_size != stated["bytes"]
-        found[name] = b"" if changed else file.read_bytes()
-        if changed or sha256(found[name]).hexdigest() != stated["sha256"]:
-            raise StoreError(_DAMAGED.format(path.parent, f"{name} has another checksum"))
-    return found
+    return {name: _checked(path / Path(name).name, facts) for name, facts in manifest.files.items()}
 
 
-def _flush(path: Path) -> None:
-    """Wait until a file, or the entries of a directory, are on disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open directories
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _checked(path: Path, facts: _FileFacts) -> bytes:
+    """Return the content of a file, which is read only if it has the right size."""
+    content = path.read_bytes() if path.stat().st_size == facts.size else b""
+    if _FileFacts.of(content) != facts:
+        raise StoreError(_DAMAGED.format(path.parents[1], f"{path.name} has another checksum"))
+    return content
 
 
 def remains(folder: Path, version: int) -> list[Path]:
@@ -212,4 +249,5 @@ def remains(folder: Path, version: int) -> list[Path]:
 def _tidy(folder: Path, version: int) -> None:
     """Remove older versions and remains, as far as permissions allow."""
     for entry in remains(folder, version):
+        LOG.debug("removed from the store: %s", entry.name)
         shutil.rmtree(entry, ignore_errors=True)

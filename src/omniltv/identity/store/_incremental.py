@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags
+from omniltv._log import logged
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about
@@ -109,6 +110,7 @@ class _Scene:
         return decide(self.pairs, self.decisions, len(self.records))
 
 
+@logged("store advanced")
 def advance(state: IdentityState, spec: LinkSpec, engine: LinkEngine, step: Step) -> Advance:
     """Return the state after the step; only affected customers are made again."""
     scene = _scene(state, spec, engine, step)

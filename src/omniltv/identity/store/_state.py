@@ -148,20 +148,29 @@ def restore(saved: Saved, spec: LinkSpec) -> IdentityState:
     try:
         header = _StateHeader.model_validate_json(saved.header)
     except ValidationError as error:
-        raise StoreError("model.json is damaged or of another format") from error
+        message = "model.json is damaged or of another format"
+        raise StoreError(f"{message}. Hint: restore the folder from a backup") from error
     if header.format != _FORMAT:
         message = f"the store has format {header.format}; this library reads {_FORMAT}"
         hint = "create it again: IdentityStore.create(folder, stitch(records, previous=crosswalk))"
         raise StoreError(f"{message}. Hint: {hint}")
     _check(header, spec)
+    try:
+        return _state(saved, header)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        message = f"the tables of the store do not fit together: {type(error).__name__}"
+        raise StoreError(f"{message}. Hint: restore the folder from a backup") from error
+
+
+def _state(saved: Saved, header: _StateHeader) -> IdentityState:
     records, customer = _records(saved.tables["records"])
     return IdentityState(
         version=saved.version,
         records=records,
         customer=customer,
         pairs=_pairs(saved.tables["pairs"], header),
-        decisions=saved.tables["decisions"].to_pydict(),
-        audit=saved.tables["audit"].to_pydict(),
+        decisions=_plain(saved.tables["decisions"]),
+        audit=_plain(saved.tables["audit"]),
         forgotten=frozenset(header.forgotten),
     )
 
@@ -239,9 +248,7 @@ def _used(column: Column) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
 
 
 def _records(table: "pa.Table") -> tuple[Records, NDArray[np.object_]]:
-    source, record_id, customer = (
-        np.array(table.column(name).to_pylist(), dtype=object) for name in _KEYS
-    )
+    source, record_id, customer = (_texts_of(table, name) for name in _KEYS)
     columns = {name: _column(table, name) for name in table.column_names if name not in _KEYS}
     for kind in ("written", "reading", "sound"):  # the two names share their distinct values
         names = [name for name in (f"family_{kind}", f"given_{kind}") if name in columns]
@@ -251,6 +258,21 @@ def _records(table: "pa.Table") -> tuple[Records, NDArray[np.object_]]:
             move = np.array([place[v] for v in columns[name].values.tolist()] + [MISSING])
             columns[name] = Column(move[columns[name].codes], np.array(values, dtype=object))
     return Records(source, record_id, columns), customer
+
+
+def _plain(table: "pa.Table") -> dict[str, list[object]]:
+    """Return a table as columns; equal texts are one object."""
+    texts = {field.name for field in table.schema if str(field.type).startswith("dictionary")}
+    return {
+        name: _texts_of(table, name).tolist() if name in texts else table.column(name).to_pylist()
+        for name in table.column_names
+    }
+
+
+def _texts_of(table: "pa.Table", name: str) -> NDArray[np.object_]:
+    column = _column(table, name)
+    values = np.array([*column.values.tolist(), None], dtype=object)
+    return values[column.codes]
 
 
 def _column(table: "pa.Table", name: str) -> Column:

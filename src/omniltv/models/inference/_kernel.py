@@ -13,10 +13,10 @@ kernel is compiled once, cached on disk, and is the same for every model.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from omniltv._arrays import Integers, Matrix, Vector
+from omniltv._compiled import compiled
 from omniltv.models.inference._expression_graph import Program
 
 __all__ = ["evaluate", "evaluate_many", "finish", "prepare", "run_states"]
@@ -24,7 +24,7 @@ __all__ = ["evaluate", "evaluate_many", "finish", "prepare", "run_states"]
 _BLOCK = 256
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _digamma(x: float) -> float:
     """Return the derivative of log-gamma, x > 0 (Abramowitz and Stegun 6.3.5, 6.3.18)."""
     below = 0.0
@@ -44,7 +44,7 @@ def _digamma(x: float) -> float:
     return math.log(x) - 0.5 / x - series - below
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _log(a: Vector, out: Vector, n: int) -> None:
     """Write logarithms to within an ulp, in a form that compilers vectorise.
 
@@ -77,7 +77,7 @@ def _log(a: Vector, out: Vector, n: int) -> None:
         out[i] = power * 0.6931471803691238 - ((half - small) - f)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _exp(a: Vector, out: Vector, n: int) -> None:
     """Write exponentials to within an ulp, in a form that compilers vectorise.
 
@@ -104,7 +104,7 @@ def _exp(a: Vector, out: Vector, n: int) -> None:
         bits[i] += np.int64(math.floor(a[i] * 1.4426950408889634 + 0.5)) << 52
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _log1p(a: Vector, out: Vector, n: int) -> None:
     """Write log(1 + x): the logarithm of the rounded sum, corrected for the rounding error."""
     sums = np.empty(n)
@@ -116,7 +116,7 @@ def _log1p(a: Vector, out: Vector, n: int) -> None:
             out[i] -= ((sums[i] - 1.0) - a[i]) / sums[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _binary(op: int, a: Vector, b: Vector, out: Vector, n: int) -> None:
     if op == 0:
         for i in range(n):
@@ -146,7 +146,7 @@ def _binary(op: int, a: Vector, b: Vector, out: Vector, n: int) -> None:
             out[i] = 1.0 if a[i] > b[i] else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _unary(op: int, a: Vector, out: Vector, n: int) -> None:
     if op == 4:
         for i in range(n):
@@ -165,7 +165,7 @@ def _unary(op: int, a: Vector, out: Vector, n: int) -> None:
             out[i] = 1.0 / (1.0 + math.exp(-a[i]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def forward(code: Integers, v: Matrix, n: int) -> None:
     """Run operations over the first n columns of the registers."""
     for k in range(code.shape[0]):
@@ -180,7 +180,7 @@ def forward(code: Integers, v: Matrix, n: int) -> None:
             _binary(op, v[code[k, 1]], v[code[k, 2]], out, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _binary_back(
     op: int, a: Vector, b: Vector, out: Vector, da: Vector, db: Vector, d: Vector, n: int
 ) -> None:
@@ -217,7 +217,7 @@ def _binary_back(
                 db[i] += d[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _unary_back(op: int, a: Vector, out: Vector, da: Vector, d: Vector, n: int) -> None:
     if op == 4:
         for i in range(n):
@@ -239,7 +239,7 @@ def _unary_back(op: int, a: Vector, out: Vector, da: Vector, d: Vector, n: int) 
             da[i] += d[i] * out[i] * (1.0 - out[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) -> None:
     for i in range(n):
         if condition[i] != 0.0:
@@ -248,7 +248,7 @@ def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) ->
             db[i] += d[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
     """Run operations backwards: the adjoint of each register, column by column."""
     for k in range(code.shape[0] - 1, -1, -1):
@@ -262,7 +262,7 @@ def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
             _binary_back(op, v[a], v[b], v[code[k, 4]], adjoint[a], adjoint[b], d, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None:
     """Fill the registers of pairs with constants, leaves and results of cells."""
     first = len(program.constants)
@@ -276,7 +276,7 @@ def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None
             v[first + k, i] = per_cell[program.coarse[k, 1], cell[i]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def prepare(
     cells: Program, pairs: Program, coordinates: Matrix, cell: Integers
 ) -> tuple[Matrix, Matrix]:
@@ -293,7 +293,7 @@ def prepare(
     return per_cell, per_pair
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _gather(
     states: Program,
     per_cell: Matrix,
@@ -318,7 +318,7 @@ def _gather(
                 v[first + k, i] = source[place[start + i]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _add_up(amount: Vector, place: Integers, target: Vector, start: int, n: int) -> None:
     """Add amounts to their places; runs of the same place are summed first."""
     if place[start] == place[start + n - 1]:
@@ -337,7 +337,7 @@ def _add_up(amount: Vector, place: Integers, target: Vector, start: int, n: int)
             run = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def _scatter(
     states: Program,
     adjoint: Matrix,
@@ -354,7 +354,7 @@ def _scatter(
         _add_up(adjoint[first + k], index[states.coarse[k, 0] - 1], target, start, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def run_states(
     states: Program,
     output: int,
@@ -391,7 +391,7 @@ def run_states(
     return value, cell_adjoint, pair_adjoint
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def finish(
     cells: Program,
     pairs: Program,
@@ -413,7 +413,7 @@ def finish(
     return cell_adjoint[first : first + n_coordinates].T.copy()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def evaluate(
     programs: tuple[Program, Program, Program],
     output: int,
@@ -433,7 +433,7 @@ def evaluate(
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True)
 def evaluate_many(
     programs: tuple[Program, Program, Program],
     output: int,

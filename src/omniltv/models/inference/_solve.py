@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._log import LOG, logged
 from omniltv.draws import cores
 from omniltv.errors import FitError
 from omniltv.models.inference._importance import Weighted, importance
@@ -62,9 +63,14 @@ def solve(problem: Problem, sampling: Sampling, *, seed: int, progress: bool) ->
         FitError: If the posterior has no mode.
     """
     run = _Run(sampling, seed, progress)
+    states = len(problem.cell)
+    LOG.debug(
+        "fit by %s on %d states, sample %s", sampling.method, states, problem.sample is not None
+    )
     found = _solve(problem, run)
     if found.diagnostics.likelihood_error <= _LARGEST_ERROR:
         return found
+    LOG.debug("the subsampled likelihood is too rough: all %d states are used", states)
     return _solve(replace(problem, sample=None), run)
 
 
@@ -84,6 +90,7 @@ def _solve(problem: Problem, run: _Run) -> FitResult:
         f"Laplace's k-hat is {weighted.khat:.2f}, above {_GOOD_KHAT}: "
         "the posterior was sampled by NUTS instead"
     )
+    LOG.debug(why)
     return replace(_by_nuts(problem, approximation, run), handed_over=why)
 
 
@@ -107,6 +114,7 @@ def _by_weights(
     return FitResult(found, replace(diagnostics, likelihood_error=error))
 
 
+@logged("posterior sampled")
 def _by_nuts(problem: Problem, approximation: Approximation, run: _Run) -> FitResult:
     from omniltv.models.inference import _nuts  # noqa: PLC0415 - brings in ArviZ, seconds to import
 
@@ -128,6 +136,7 @@ def _likelihood_error(approximation: Approximation, coefficients: NDArray[np.flo
     return likelihood.error(points, workers=cores())
 
 
+@logged("posterior approximated")
 def _approximate(problem: Problem) -> Approximation:
     """Return the approximation of the posterior, from a subsample of states if it suffices.
 
@@ -137,8 +146,8 @@ def _approximate(problem: Problem) -> Approximation:
     if problem.sample is not None:
         try:
             return _from_sample(problem, problem.sample)
-        except FitError:  # all states are used instead
-            pass
+        except FitError:
+            LOG.debug("the subsample of states has no good mode: all states are used")
     return approximate(problem.posterior, problem.start, workers=cores())
 
 
@@ -165,6 +174,7 @@ def _from_sample(problem: Problem, sample: StateSample) -> Approximation:
     raise FitError("the mode of the subsampled posterior is not that of the posterior")
 
 
+@logged("draws weighted")
 def _weigh(problem: Problem, approximation: Approximation, n: int, seed: int) -> Weighted:
     proposals = int(np.clip(_EXACT_STATES / len(problem.cell), n, 4 * n))
     with np.errstate(all="ignore"):

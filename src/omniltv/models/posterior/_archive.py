@@ -1,24 +1,28 @@
 """Fits as files: one archive of plain arrays and a JSON header, without pickle.
 
-The file is a NumPy archive (``.npz``). Its header contains the name and version of the
-model, the names of its coordinates and a checksum of the draws, so a fit cannot be loaded
-as another model. The file is written under a temporary name in the same folder and then
-renamed: a reader finds the old fit or the new one, never a part of one.
+The file is an uncompressed NumPy archive (``.npz``) that ends with the SHA-256 checksum of
+everything before it, so a fit whose file has changed is refused, and so is the fit of another
+model. Nothing in the file is larger than its part of the file, so reading needs no more memory
+than the file is long. The file is written atomically.
 """
 
-import os
+import io
+import math
+import re
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from omniltv._files import replace_file
+from omniltv._log import logged
 from omniltv.errors import StoreError
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
@@ -30,9 +34,22 @@ __all__ = ["SavedFit", "Settings", "damaged", "read_fit", "write_fit"]
 
 type Arrays = dict[str, NDArray[np.float64]]
 
-_FORMAT = 3
+_FORMAT = 4
 _HEADER = "header"
 _ARRAYS = ("coordinates", "mean", "spread", "new", "effects", "slopes")
+
+_DIGEST = 64  # characters of a checksum, at the end of the file
+_SEAL = re.compile(rb"omniltv ([0-9A-Za-z.+]{1,32}) fit ([0-9]{1,6}) ([0-9a-f]{64})")
+_LONGEST_SEAL = 128
+_MOST_BYTES = 2**32 - 1  # the most that this layout of an archive can hold
+_MOST_DIRECTORY = 4_096  # bytes of the directory of the archive
+_UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile, RuntimeError, struct.error)
+_DIRECTORY_END = struct.Struct("<4s4H2LH")
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(<f8|\|u1)', 'fortran_order': False, "
+    rb"'shape': \(([0-9, ]{1,100})\), \} *\n",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -73,16 +90,7 @@ class SavedFit:
     settings: Settings
 
 
-class _Origin(BaseModel):
-    """The fields that a header of any format has."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int
-    library: str
-
-
-class _FitHeader(_Origin):
+class _FitHeader(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     model: str
@@ -96,30 +104,24 @@ class _FitHeader(_Origin):
     unit: TimeUnit | None
     settings: Settings
     diagnostics: Diagnostics
-    checksum: str
 
 
+@logged("fit saved")
 def write_fit(saved: SavedFit, target: Path) -> None:
     """Write a fit to one file atomically; an existing file is replaced.
 
     Raises:
         StoreError: If the file cannot be written.
     """
-    arrays = _arrays(saved.draws)
-    header = np.frombuffer(_header(saved, arrays).model_dump_json().encode(), dtype=np.uint8)
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex}")
+    header = np.frombuffer(_header(saved).model_dump_json().encode(), dtype=np.uint8)
     try:
-        with unfinished.open("xb") as file:
-            np.savez_compressed(file, allow_pickle=False, **{_HEADER: header}, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
+        replace_file(target, _sealed({_HEADER: header, **_arrays(saved.draws)}))
     except OSError as error:
-        raise StoreError(f"cannot write the fit to {target}: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        message = f"cannot write the fit to {target}: {error.strerror}"
+        raise StoreError(f"{message}. Hint: name a file in a folder that you can write") from error
 
 
+@logged("fit read")
 def read_fit(path: Path) -> SavedFit:
     """Return the contents of a file.
 
@@ -152,10 +154,8 @@ def _arrays(draws: PosteriorDraws) -> Arrays:
     return {name: values for name, values in held.items() if values is not None}
 
 
-def _header(saved: SavedFit, arrays: Arrays) -> _FitHeader:
+def _header(saved: SavedFit) -> _FitHeader:
     return _FitHeader(
-        format=_FORMAT,
-        library=version("omniltv"),
         model=saved.model,
         model_version=saved.version,
         coordinates=saved.draws.names,
@@ -167,41 +167,100 @@ def _header(saved: SavedFit, arrays: Arrays) -> _FitHeader:
         unit=saved.unit,
         settings=saved.settings,
         diagnostics=saved.diagnostics,
-        checksum=_checksum(arrays),
     )
 
 
-def _checksum(arrays: Arrays) -> str:
-    digest = sha256()
-    for name, values in sorted(arrays.items()):
-        digest.update(f"{name} {values.dtype.str} {values.shape} ".encode())
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+def _sealed(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Return the content of an archive whose comment ends with the checksum of all before it."""
+    buffer = io.BytesIO()
+    seal = f"omniltv {version('omniltv')} fit {_FORMAT} ".encode()
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
+            archive.writestr(ZipInfo(f"{name}.npy"), member.getvalue())
+        archive.comment = seal + b"0" * _DIGEST
+    content = buffer.getvalue()[:-_DIGEST]
+    return content + sha256(content).hexdigest().encode()
 
 
 def _read(path: Path) -> tuple[_FitHeader, Arrays]:
     if not path.is_file():
-        raise StoreError(f"no saved fit at {path}")
+        raise StoreError(f"no saved fit at {path}. Hint: PurchaseFit.save(path) writes one")
     try:
-        with path.open("rb") as file:
-            header, arrays = _contents(np.load(file, allow_pickle=False), path)
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        content = _content(path)
+        arrays = _contents(content, path)
+        header = _FitHeader.model_validate_json(arrays.pop(_HEADER).tobytes())
+    except StoreError:
+        raise
+    except _UNREADABLE as error:
         raise damaged(path, f"{type(error).__name__} when it was read") from error
-    if _checksum(arrays) != header.checksum:
+    floats = {name: v.view(np.float64) for name, v in arrays.items() if v.dtype == np.float64}
+    if len(floats) < len(arrays) or "coordinates" not in floats:
+        raise damaged(path, "it has other arrays")
+    return header, floats
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a file whose end and checksum are right.
+
+    Raises:
+        StoreError: If they are not, or the file is of another format.
+        OSError: If the file cannot be read.
+    """
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise damaged(path, f"it has more than {_MOST_BYTES:,} bytes")
+    with path.open("rb") as file:
+        file.seek(max(0, size - _LONGEST_SEAL - _DIRECTORY_END.size))
+        stated = _checked_end(file.read(), path)
+        file.seek(0)
+        content = file.read(size)
+    if sha256(memoryview(content)[:-_DIGEST]).hexdigest().encode() != stated:
         raise damaged(path, "its checksum differs")
-    return header, arrays
+    return content
 
 
-def _contents(content: object, path: Path) -> tuple[_FitHeader, Arrays]:
-    if not isinstance(content, NpzFile):
-        raise damaged(path, "it is a single array")
-    header = _parse(content[_HEADER].tobytes(), path)
-    return header, {name: content[name] for name in content.files if name != _HEADER}
+def _checked_end(tail: bytes, path: Path) -> bytes:
+    """Return the checksum that the last bytes of a file state.
 
-
-def _parse(text: bytes, path: Path) -> _FitHeader:
-    origin = _Origin.model_validate_json(text)
-    if origin.format != _FORMAT:
-        message = f"{path} has format {origin.format}, written by omniltv {origin.library}"
+    Raises:
+        StoreError: If they are not the end of a saved fit of this format.
+    """
+    start = tail.rfind(b"omniltv ")
+    seal = _SEAL.fullmatch(tail[max(0, start) :])
+    if seal is None or start < _DIRECTORY_END.size:
+        raise damaged(path, "it ends otherwise than a saved fit")
+    library, found, stated = seal.groups()
+    if int(found) != _FORMAT:
+        message = f"{path} has format {int(found)}, written by omniltv {library.decode()}"
         raise StoreError(f"{message}; this one reads format {_FORMAT}. Hint: fit again and save")
-    return _FitHeader.model_validate_json(text)
+    directory = _DIRECTORY_END.unpack(tail[start - _DIRECTORY_END.size : start])
+    magic, size, length = directory[0], directory[5], directory[7]
+    if magic != b"PK\x05\x06" or size > _MOST_DIRECTORY or length != len(tail) - start:
+        raise damaged(path, "the directory of the archive is not one of a saved fit")
+    return stated
+
+
+def _contents(content: bytes, path: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of an archive by name."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        plain = all(m.compress_type == ZIP_STORED and not m.flag_bits & 1 for m in members)
+        names = {member.filename.removesuffix(".npy") for member in members}
+        known = names <= {_HEADER, *_ARRAYS} and len(names) == len(members)
+        if not (plain and known and sum(m.file_size for m in members) < len(content)):
+            raise damaged(path, "its members are not those of a saved fit")
+        return {m.filename.removesuffix(".npy"): _array(archive.read(m), path) for m in members}
+
+
+def _array(member: bytes, path: Path) -> NDArray[np.generic]:
+    """Return the array of a member, whose shape must be that of the bytes that follow."""
+    stated = _NPY.match(member)
+    if stated is None:
+        raise damaged(path, "a member is not an array of a saved fit")
+    shape = tuple(int(size) for size in stated[2].replace(b" ", b"").split(b",") if size)
+    dtype = np.dtype(stated[1].decode())
+    if math.prod(shape) * dtype.itemsize != len(member) - stated.end():
+        raise damaged(path, "the shape of an array differs from its size")
+    return np.frombuffer(member, dtype, offset=stated.end()).reshape(shape).copy()

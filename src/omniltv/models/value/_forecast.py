@@ -15,6 +15,7 @@ from numpy.polynomial.legendre import Legendre
 from numpy.typing import NDArray
 
 from omniltv._frames import first_rows
+from omniltv._log import logged
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
@@ -70,6 +71,7 @@ class States:
     spending_cells: Cells
 
     @classmethod
+    @logged("states found")
     def of(
         cls, history: PurchaseHistory, purchases: PurchaseFit, spend: SpendFit, unseen: Unseen
     ) -> "States":
