@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from omniltv.errors import DataError, UnitError
+from omniltv.errors import ConfigError, DataError
 from omniltv.units import Discount, Span, TimeUnit, days, months, weeks, years
 
 
@@ -17,13 +17,13 @@ def test_a_year_is_twelve_months_and_365_and_a_quarter_days() -> None:
 
 @pytest.mark.parametrize("amount", [-1.0, math.nan, math.inf])
 def test_a_span_is_finite_and_not_negative(amount: float) -> None:
-    with pytest.raises(UnitError, match="Hint"):
+    with pytest.raises(ConfigError, match="Hint"):
         Span(amount, TimeUnit.DAY)
 
 
 @pytest.mark.parametrize("rate", [-1.0, math.nan, math.inf])
 def test_a_discount_rate_is_above_minus_one(rate: float) -> None:
-    with pytest.raises(UnitError):
+    with pytest.raises(ConfigError):
         Discount(per_year=rate)
 
 

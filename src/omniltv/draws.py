@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from omniltv._log import logged
-from omniltv.errors import ConfigError, DataError
+from omniltv._options import Count, Level, Line, Natural, Share, checked
+from omniltv.errors import DataError
 
 __all__ = ["Draws", "DrawsSummary", "Evaluate", "RowDraws", "Totals", "cores"]
 
@@ -64,6 +65,7 @@ class DrawsSummary(NamedTuple):
     upper: NDArray[np.float64]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class RowDraws:
     """Posterior draws of a quantity for each row; rows are summarised one by one.
@@ -84,8 +86,8 @@ class RowDraws:
 
     evaluate: Evaluate
     index: NDArray[np.intp]
-    n_states: int
-    n_draws: int
+    n_states: Natural
+    n_draws: Count
     name: str = "value"
 
     @classmethod
@@ -141,11 +143,11 @@ class RowDraws:
         """Return the posterior standard deviation of each row, of shape (n_rows,)."""
         return self._reduce(lambda block: block.std(axis=1))
 
-    def quantile(self, probabilities: Sequence[float]) -> NDArray[np.float64]:
+    def quantile(self, probabilities: Sequence[Share]) -> NDArray[np.float64]:
         """Return posterior quantiles, of shape (n_rows, len(probabilities))."""
         return self._reduce(lambda block: np.quantile(block, probabilities, axis=1).T)
 
-    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+    def interval(self, level: Level = 0.9) -> NDArray[np.float64]:
         """Return the equal-tailed interval of each row, of shape (n_rows, 2).
 
         Raises:
@@ -153,7 +155,7 @@ class RowDraws:
         """
         return self.quantile(_tails(level))
 
-    def summary(self, level: float = 0.9) -> DrawsSummary:
+    def summary(self, level: Level = 0.9) -> DrawsSummary:
         """Return the mean and the equal-tailed interval of each row, in one pass.
 
         Draws are computed again at each call, so this takes hardly longer than `interval`
@@ -176,7 +178,7 @@ class RowDraws:
 
         return DrawsSummary(*self._reduce(both).T)
 
-    def prob_at_least(self, threshold: float) -> NDArray[np.float64]:
+    def prob_at_least(self, threshold: Line) -> NDArray[np.float64]:
         """Return the share of draws at or above a threshold, of shape (n_rows,)."""
         return self._reduce(lambda block: (block >= threshold).mean(axis=1))
 
@@ -243,13 +245,11 @@ def _in_memory[Kind: RowDraws](
     return kind.from_array(values, index=index, name=name)
 
 
-def _tails(level: float) -> tuple[float, float]:
-    if not 0 < level < 1:
-        raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
+def _tails(level: Level) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
-def _quantiles(block: NDArray[np.float64], levels: Sequence[float]) -> list[NDArray[np.float64]]:
+def _quantiles(block: NDArray[np.float64], levels: Sequence[Level]) -> list[NDArray[np.float64]]:
     """Return the same as `numpy.quantile` over axis 1, faster.
 
     Sorting is faster than partitioning at several positions, because it is vectorised.
@@ -269,6 +269,7 @@ def _quantiles(block: NDArray[np.float64], levels: Sequence[float]) -> list[NDAr
     return [np.where(nothing, np.nan, values) for values in found]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Draws(RowDraws):
     """Posterior draws of an amount; rows can be summed, draw by draw.
@@ -320,6 +321,7 @@ class Draws(RowDraws):
         return weight
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Totals:
     """Sums of draws per group.
@@ -352,7 +354,7 @@ class Totals:
         """Return the posterior mean of each group's total, of shape (n_groups,)."""
         return self.values.mean(axis=1)
 
-    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+    def interval(self, level: Level = 0.9) -> NDArray[np.float64]:
         """Return the equal-tailed interval of each group's total, of shape (n_groups, 2)."""
         tails = [(1 - level) / 2, (1 + level) / 2]
         return np.quantile(self.values, tails, axis=1).T

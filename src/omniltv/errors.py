@@ -23,7 +23,6 @@ __all__ = [
     "OmniltvWarning",
     "StoreError",
     "UnitError",
-    "expect",
 ]
 
 _SHOWN = 5
@@ -32,13 +31,32 @@ _SHOWN = 5
 class OmniltvError(Exception):
     """Base of every exception that omniltv raises on purpose.
 
+    Attributes:
+        column: The column at fault, or None.
+        rows: Ids of every row at fault, or row positions where rows have no id.
+        hint: The line to type, or the rule to follow, to mend it; empty if there is none.
+
     Examples:
         >>> try:
         ...     raise DataError("negative times", column="T", rows=["c7"], hint="T >= 0")
         ... except OmniltvError as error:
         ...     print(error)
+        ...     print(error.column, error.rows, error.count, error.hint)
         column 'T': negative times (1 row; first ids: c7). Hint: T >= 0
+        T ('c7',) 1 T >= 0
     """
+
+    column: str | None = None
+    rows: tuple[object, ...] = ()
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.hint = message.partition("Hint: ")[2]
+
+    @property
+    def count(self) -> int:
+        """Number of rows at fault; 0 if the error is not about rows."""
+        return len(self.rows)
 
 
 class DataError(OmniltvError, ValueError):
@@ -73,8 +91,8 @@ class DataError(OmniltvError, ValueError):
         self.problem = problem
         self.column = column
         self.rows = tuple(rows)
-        self.hint = hint
         super().__init__(_message(problem, column, self.rows, hint))
+        self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.problem, self.column, self.rows, self.hint)
@@ -122,7 +140,32 @@ class IntakeError(DataError):
 
 
 class ConfigError(OmniltvError, ValueError):
-    """An argument or a written configuration is not one that omniltv knows."""
+    """An argument or a written configuration is not one that omniltv knows.
+
+    Args:
+        message: What is wrong, and a hint.
+        parameter: Name of the parameter at fault, if there is one.
+        allowed: What the parameter accepts, in words.
+
+    Attributes:
+        parameter: As given.
+        allowed: As given.
+
+    Examples:
+        >>> from omniltv.units import weeks
+        >>> try:
+        ...     weeks("52")
+        ... except ConfigError as error:
+        ...     print(error.parameter, "|", error.allowed)
+        amount | a number of at least 0
+    """
+
+    def __init__(
+        self, message: str = "", *, parameter: str | None = None, allowed: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.allowed = allowed
 
 
 class UnitError(ConfigError):
@@ -163,23 +206,6 @@ class EvidenceWarning(OmniltvWarning):
 
 class FitWarning(OmniltvWarning):
     """A posterior was computed, but its diagnostics say not to trust it yet."""
-
-
-def expect(name: str, value: object, kind: type, hint: str) -> None:
-    """Raise ConfigError if an argument has the wrong type.
-
-    The message contains only the type of the value, since a value may hold personal data.
-
-    Examples:
-        >>> try:
-        ...     expect("horizon", 52, str, "weeks(52)")
-        ... except ConfigError as error:
-        ...     print(error)
-        horizon is a str, got int. Hint: weeks(52)
-    """
-    if not isinstance(value, kind):
-        got = type(value).__name__
-        raise ConfigError(f"{name} is a {kind.__name__}, got {got}. Hint: {hint}")
 
 
 def _message(problem: str, column: str | None, rows: tuple[object, ...], hint: str) -> str:

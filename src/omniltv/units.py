@@ -6,16 +6,20 @@ months can be combined safely.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite, log1p
+from math import log1p
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Gt
 from numpy.typing import ArrayLike, NDArray
 
+from omniltv._options import NotNegative, checked
 from omniltv.errors import UnitError
 
 __all__ = ["Discount", "Span", "TimeUnit", "days", "months", "weeks", "years"]
 
 _DAYS_PER_YEAR = 365.25
+_LONGEST = 10_000
 
 
 class TimeUnit(StrEnum):
@@ -51,40 +55,42 @@ _LENGTH = {
 }
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A length of time: a finite, non-negative amount of a unit.
+    """A length of time: a non-negative amount of a unit, of at most 10,000 years.
 
     Raises:
-        UnitError: If the amount is negative or not finite.
+        ConfigError: If the amount is not a number of at least 0.
+        UnitError: If the span is longer.
 
     Examples:
         >>> weeks(52).to(TimeUnit.DAY)
         364.0
     """
 
-    amount: float
+    amount: NotNegative
     unit: TimeUnit
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.amount) and self.amount >= 0):
-            message = (
-                f"a span of time is finite and not negative, got {self.amount}. Hint: weeks(52)"
-            )
-            raise UnitError(message)
+        object.__setattr__(self, "unit", TimeUnit(self.unit))
+        if self.amount * self.unit.in_days > _LONGEST * _DAYS_PER_YEAR:
+            problem = f"a span of time is at most {_LONGEST:,} years, got {self.amount:g}"
+            raise UnitError(f"{problem} {self.unit}s. Hint: weeks(52)")
 
     def to(self, unit: TimeUnit) -> float:
         """Return the length in another unit."""
-        if unit is self.unit:
+        if unit == self.unit:
             return float(self.amount)
-        return self.amount * self.unit.in_days / unit.in_days
+        return self.amount * self.unit.in_days / TimeUnit(unit).in_days
 
     def __str__(self) -> str:
         plural = "" if self.amount == 1 else "s"
         return f"{self.amount:g} {self.unit}{plural}"
 
 
-def days(amount: float) -> Span:
+@checked
+def days(amount: NotNegative) -> Span:
     """Return a span in days.
 
     Examples:
@@ -94,7 +100,8 @@ def days(amount: float) -> Span:
     return Span(amount, TimeUnit.DAY)
 
 
-def weeks(amount: float) -> Span:
+@checked
+def weeks(amount: NotNegative) -> Span:
     """Return a span in weeks.
 
     Examples:
@@ -104,7 +111,8 @@ def weeks(amount: float) -> Span:
     return Span(amount, TimeUnit.WEEK)
 
 
-def months(amount: float) -> Span:
+@checked
+def months(amount: NotNegative) -> Span:
     """Return a span in months (a month is a twelfth of 365.25 days).
 
     Examples:
@@ -114,7 +122,8 @@ def months(amount: float) -> Span:
     return Span(amount, TimeUnit.MONTH)
 
 
-def years(amount: float) -> Span:
+@checked
+def years(amount: NotNegative) -> Span:
     """Return a span in years (a year is 365.25 days).
 
     Examples:
@@ -124,6 +133,7 @@ def years(amount: float) -> Span:
     return Span(amount, TimeUnit.YEAR)
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
     """A discount rate: the effective rate per year.
@@ -132,23 +142,18 @@ class Discount:
     continuous rate is ``log(1 + per_year)`` per year.
 
     Raises:
-        UnitError: If the rate is not finite or not above -1.
+        ConfigError: If the rate is not a number above -1.
 
     Examples:
         >>> float(Discount(per_year=0.10).factor(1.0, TimeUnit.YEAR).round(4))
         0.9091
     """
 
-    per_year: float
-
-    def __post_init__(self) -> None:
-        if not (isfinite(self.per_year) and self.per_year > -1):
-            message = f"a yearly discount rate is finite and above -1, got {self.per_year}"
-            raise UnitError(f"{message}. Hint: Discount(per_year=0.10)")
+    per_year: Annotated[float, Gt(-1)]
 
     def rate(self, unit: TimeUnit) -> float:
         """Return the continuous discount rate per ``unit``."""
-        return log1p(self.per_year) * unit.in_days / _DAYS_PER_YEAR
+        return log1p(self.per_year) * TimeUnit(unit).in_days / _DAYS_PER_YEAR
 
     def factor(self, time: ArrayLike, unit: TimeUnit) -> NDArray[np.float64]:
         """Return the present value of 1 paid after ``time`` units, same shape as ``time``."""

@@ -94,7 +94,7 @@ def test_counts_per_channel_are_occasions(constructor: Constructor) -> None:
         ({"end": "2026-01-05T00:00+09:00"}, "without an offset"),
         ({"by": "store"}, "store"),
         ({"unit": "fortnight"}, "fortnight"),
-        ({"period": "hour"}, "day, week, month, year"),
+        ({"period": "hour"}, "'day', 'week', 'month' or 'year'"),
     ],
 )
 def test_a_history_that_nobody_can_count_is_an_error(arguments: dict[str, Any], words: str) -> None:

@@ -97,7 +97,7 @@ def test_a_tolerance_that_makes_no_sense_is_an_error(arguments: dict[str, Any]) 
 
 def test_a_tolerance_is_no_number() -> None:
     wrong: Any = 0.05
-    with pytest.raises(ConfigError, match=r"tolerance is a Tolerance, got float"):
+    with pytest.raises(ConfigError, match=r"tolerance is a Tolerance or None, got 0.05"):
         check(export(0), "purchases", tolerance=wrong)
 
 

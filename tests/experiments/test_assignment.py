@@ -85,7 +85,7 @@ def test_chance_in_a_stratum_of_one_is_still_the_share() -> None:
         ({"a": 1.0}, "at least two arms"),
         ({"a": 1.0, "b": 0.0}, "share above 0"),
         ({"a": 1.5, "b": -0.5}, "share above 0"),
-        ({"a": float("nan"), "b": 0.5}, "share above 0"),
+        ({"a": float("nan"), "b": 0.5}, "finite number"),
     ],
 )
 def test_bad_shares(arms: dict[str, float], message: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
-from pydantic import ValidationError
 
 from omniltv.errors import ConfigError, DataError
 from omniltv.identity import ProfileRules, Spelling, profiles
@@ -76,5 +75,5 @@ def test_errors_say_what_to_do() -> None:
         row(ProfileRules(otherwise="newest"))
     with pytest.raises(DataError, match="no such column"):
         row(ProfileRules(updated="changed_on"))
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError):
         ProfileRules.model_validate({"otherwise": "random"})

@@ -239,7 +239,7 @@ def test_bad_tables() -> None:
         scheme.assign(pd.DataFrame({"customer_id": [1.0, 2.0], "value": [1.0, 2.0]}))
     with pytest.raises(DataError, match="draws of 3 rows for 2 customers"):
         scheme.assign(customers([1.0, 2.0]), draws=RowDraws.from_array(np.ones((3, 2))))
-    with pytest.raises(ConfigError, match="at_least"):
+    with pytest.raises(ConfigError, match="chance is"):
         TierScheme.high_potential_general(chance=1.5)
 
 

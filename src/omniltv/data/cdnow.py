@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
 
 __all__ = ["load_cdnow"]
@@ -17,6 +18,7 @@ _URL = "https://www.brucehardie.com/datasets/CDNOW_master.zip"
 _SHA256 = "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef"
 
 
+@checked
 def load_cdnow(*, sample: bool = True) -> pd.DataFrame:
     """Return the CDNOW purchases of January 1997 to June 1998.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
 from omniltv._log import logged
+from omniltv._options import checked
 from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
 from omniltv.data._read import (
     Reading,
@@ -66,6 +67,7 @@ _HINTS = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Checked[FrameT]:
     """A checked table: every row is in one of two frames, in the given order.
@@ -168,6 +170,7 @@ class Checked[FrameT]:
         return self.report.line()
 
 
+@checked
 def check(
     frame: IntoFrameT,
     table: TableName = "transactions",

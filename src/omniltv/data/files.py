@@ -10,6 +10,7 @@ from zipfile import BadZipFile, ZipFile
 import narwhals as nw
 import pandas as pd
 
+from omniltv._options import Count, Natural, checked
 from omniltv.data._encodings import contains, delimiter_of, encoding_of
 from omniltv.errors import ConfigError, DataError
 
@@ -48,8 +49,8 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: int | None = None,
-    max_bytes: int = _MAX_BYTES,
+    skip_rows: Natural | None = None,
+    max_bytes: Count = _MAX_BYTES,
     backend: Literal["pandas"] = "pandas",
 ) -> pd.DataFrame: ...
 @overload
@@ -59,18 +60,19 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: int | None = None,
-    max_bytes: int = _MAX_BYTES,
+    skip_rows: Natural | None = None,
+    max_bytes: Count = _MAX_BYTES,
     backend: Literal["polars"],
 ) -> "pl.DataFrame": ...
+@checked
 def read_table(
     path: str | Path,
     *,
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: int | None = None,
-    max_bytes: int = _MAX_BYTES,
+    skip_rows: Natural | None = None,
+    max_bytes: Count = _MAX_BYTES,
     backend: FileBackend = "pandas",
 ) -> "pd.DataFrame | pl.DataFrame":
     r"""Return the table in a file; text stays text, so that ids keep their zeros.
@@ -120,7 +122,7 @@ def read_table(
     return table
 
 
-def _start_of(file: Path, max_bytes: int) -> bytes:
+def _start_of(file: Path, max_bytes: Count) -> bytes:
     """Return the first bytes of a file that exists, is not empty and not too large."""
     if not file.exists():
         raise DataError(f"there is no file {file}", hint=f"the folder is {file.resolve().parent}")
@@ -191,7 +193,7 @@ def _parquet(file: Path, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
 
 
 def _delimited(
-    file: Path, encoding: str | None, delimiter: str | None, skip_rows: int | None
+    file: Path, encoding: str | None, delimiter: str | None, skip_rows: Natural | None
 ) -> pd.DataFrame:
     found = encoding or encoding_of(file)
     try:

@@ -11,11 +11,12 @@ from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, as_numbers, collect, labels, numbers, read_ids
+from omniltv._options import Natural, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
 from omniltv.data.checking import Moment
 from omniltv.data.report import IntakeReport, Tolerance
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import DataError
 from omniltv.units import TimeUnit
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _ZERO_ONE = "code a label as 0/1 columns, one per value: (region == 'north').ast
 _STATISTICS = ("frequency", "recency", "T", "monetary_value")
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class PurchaseHistory:
     """Sufficient statistics of purchases, one row per customer or per customer and channel.
@@ -75,7 +77,7 @@ class PurchaseHistory:
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     start: datetime | None = None
     report: IntakeReport[object] | None = None
-    at_least: int = 0
+    at_least: Natural = 0
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -271,7 +273,7 @@ class PurchaseHistory:
         column = as_numbers(values, name, ids=self.customer_id, hint=_ZERO_ONE)
         return replace(self, covariates={**self.covariates, name: column})
 
-    def selected(self, *, at_least: int) -> "PurchaseHistory":
+    def selected(self, *, at_least: Natural) -> "PurchaseHistory":
         """Return the history marked as a sample: nobody with fewer repeat purchases is in it.
 
         `fit` then uses the likelihood given at least so many purchases, so that the posterior
@@ -291,8 +293,6 @@ class PurchaseHistory:
             >>> repeaters.selected(at_least=1).at_least
             1
         """
-        if at_least < 0:
-            raise ConfigError(f"at_least is 0 or more, got {at_least}. Hint: at_least=1")
         few = self.frequency < at_least
         if few.any():
             problem = f"customers with fewer than {at_least} repeat purchases in a selected sample"
@@ -343,6 +343,7 @@ class PurchaseHistory:
         return DistinctStates(states, np.bincount(index, minlength=len(states)), index)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class DistinctStates:
     """The distinct states of a history, their counts, and the state of each row.

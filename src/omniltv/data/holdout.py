@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.units import Span
 
 __all__ = ["CalibrationHoldout"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class CalibrationHoldout:
     """A history until a split, and the purchases of its rows after the split.

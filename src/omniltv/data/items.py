@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._frames import Tabular
+from omniltv._options import checked
 
 __all__ = ["OrderItems"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class OrderItems(Tabular):
     """One row per row of the table whose value is in a purchase of the log.

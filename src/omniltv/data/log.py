@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, check_ids, positions, repeated
+from omniltv._options import Share, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._counting import (
     By,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["By", "PurchaseLog", "UnitName"]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class PurchaseLog[FrameT]:
     """Valid purchases, and the rejected rows with the reason for each.
@@ -298,14 +300,14 @@ class PurchaseLog[FrameT]:
             items=None if self.items is None else self.items.of_purchases(mask),
         )
 
-    def with_margin(self, margin: float | Mapping[str, float]) -> "PurchaseLog[FrameT]":
+    def with_margin(self, margin: Share | Mapping[str, Share]) -> "PurchaseLog[FrameT]":
         """Return the log with each value multiplied by the margin of its channel.
 
         Args:
             margin: Margin as a share of the value: one number, or one per channel.
 
         Raises:
-            ConfigError: If a margin is negative or not finite.
+            ConfigError: If a margin is not a number from 0 to 1.
             DataError: If a channel of the log has no margin.
 
         Examples:
@@ -318,9 +320,6 @@ class PurchaseLog[FrameT]:
             [2.5, 10.0]
         """
         shares = margin if isinstance(margin, Mapping) else dict.fromkeys(self.channels, margin)
-        bad = [share for share in shares.values() if not (np.isfinite(share) and share >= 0)]
-        if bad:
-            raise ConfigError(f"a margin is finite and not negative, got {bad[0]}. Hint: 0.3")
         lacking = [name for name in self.channels if name not in shares]
         if lacking:
             hint = f'margin={{"{lacking[0]}": 0.3, ...}}'

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from omniltv._config import Written, validate
 from omniltv._frames import Eager, FrameKind, missing_column, read_frame
+from omniltv._options import checked
 from omniltv.data._aliases import CLOCKS, PARTS, aliases_of, plain_header, plain_headers
 from omniltv.data._names import split_names
 from omniltv.data.schemas import TableName, schema_of
@@ -50,6 +51,7 @@ _RETURNED = frozenset(
 _NEGATIVE = ("-", "−", "▲", "△", "(", "（")  # noqa: RUF001 - signs of a negative amount
 
 
+@checked
 class ColumnMap(Written):
     """Which headers of an export are which columns of a table.
 

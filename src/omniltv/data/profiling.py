@@ -9,6 +9,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, Tabular, read_frame
+from omniltv._options import checked
 from omniltv.data._read import Reading, read
 from omniltv.data.checking import examine
 from omniltv.data.mapping import ColumnMap
@@ -62,6 +63,7 @@ class ColumnProfile:
         return ((self.missing, "missing"), (self.unread, "not read"))
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class TableProfile(Tabular):
     """What is in a table, before anything is done with it; print it.
@@ -113,6 +115,7 @@ class TableProfile(Tabular):
         return "\n".join([*lines, *([repr(self.report)] if self.report else [])])
 
 
+@checked
 def profile(
     frame: IntoFrame,
     table: TableName = "transactions",

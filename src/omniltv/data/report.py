@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Tabular
-from omniltv.errors import ConfigError, IntakeError, IntakeWarning, expect
+from omniltv._options import Natural, Share, checked
+from omniltv.errors import ConfigError, IntakeError, IntakeWarning
 
 __all__ = [
     "IntakeEntry",
@@ -32,6 +33,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 _SHOWN = 3
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How much of a table may be set aside before there is a warning, or an error.
@@ -56,9 +58,9 @@ class Tolerance:
         Tolerance(warn_above=1.0, stop_above=1.0, min_rows=10)
     """
 
-    warn_above: float = 0.05
-    stop_above: float = 0.5
-    min_rows: int = 10
+    warn_above: Share = 0.05
+    stop_above: Share = 0.5
+    min_rows: Natural = 10
 
     def __post_init__(self) -> None:
         for name in ("warn_above", "stop_above"):
@@ -119,6 +121,7 @@ class IntakeEntry:
         return name if colon and name.isidentifier() else None
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class IntakeReport[FrameT](Tabular):
     """What happened to the rows and the money of a table.
@@ -197,7 +200,6 @@ class IntakeReport[FrameT](Tabular):
             ('warn', 'stop')
         """
         limit = Tolerance() if tolerance is None else tolerance
-        expect("tolerance", limit, Tolerance, "Tolerance(stop_above=0.2)")
         share = max(self.share_of_rows, self.share_of_value)
         if self.given.rows < limit.min_rows or limit.accepts_all:
             return "ok"

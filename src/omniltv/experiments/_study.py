@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._frames import collect, labels, numbers, read_ids
-from omniltv.errors import ConfigError, DataError, DataWarning
+from omniltv.errors import DataError, DataWarning
 from omniltv.experiments.assignment import BEFORE, Assignment
 from omniltv.experiments.checks import Balance
 from omniltv.experiments.estimators import ArmMeans, ArmSample
@@ -47,8 +47,6 @@ class Study:
     ) -> "Study":
         """Return the study, or raise what is wrong with its arguments."""
         assignment.known_arm(control)
-        if not 0 < level < 1:
-            raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
         if baseline is None:
             nothing = np.empty((len(assignment), 0))
             return cls(assignment, control, level, {}, nothing, None, ())

@@ -24,6 +24,7 @@ from omniltv._frames import (
     read_ids,
     repeated,
 )
+from omniltv._options import checked
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.checks import Balance, SampleRatio
@@ -37,6 +38,7 @@ _OTHERS = "customer_id: not one of the customers"
 BEFORE = "the baseline table"
 
 
+@checked
 def assign(
     customers: IntoTable | Iterable[object],
     *,
@@ -94,6 +96,7 @@ def assign(
     return Assignment(ids, arm, stratum=stratum, shares=shares, start=start)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Assignment(Tabular):
     """The arm of each customer; created by `assign` or `from_frame`.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._frames import Tabular
+from omniltv._options import checked
 
 __all__ = ["Balance", "SampleRatio"]
 
@@ -16,6 +17,7 @@ _ALARM = 0.001
 _MIN_EXPECTED = 5.0
 
 
+@checked
 @dataclass(frozen=True)
 class SampleRatio:
     """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
@@ -90,6 +92,7 @@ def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float])
     return float(test.pvalue)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Balance(Tabular):
     """Differences between the arms before the treatment.

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
+
 __all__ = ["ArmMeans", "ArmSample", "Cuped", "Difference", "LiftEstimator"]
 
 
@@ -75,6 +77,7 @@ class LiftEstimator(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True)
 class Difference:
     """The difference of the arms' means, with Welch's interval.
@@ -104,6 +107,7 @@ class Difference:
         return _adjusted_means(treated, control, n_covariates=0)
 
 
+@checked
 @dataclass(frozen=True)
 class Cuped:
     """The difference of means adjusted by covariates from before the treatment (CUPED).

@@ -6,6 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws
 from omniltv.errors import ConfigError, DataError
@@ -94,6 +95,7 @@ class FittedValue(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Forecast:
     """What a fit expects of each customer beyond the window.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from omniltv._log import logged
+from omniltv._options import Level, checked
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
@@ -25,6 +26,7 @@ __all__ = ["ltv_lift"]
 _ADJUSTED = Cuped()
 
 
+@checked
 def ltv_lift(
     assignment: Assignment,
     *,
@@ -34,7 +36,7 @@ def ltv_lift(
     forecast: Forecast | None = None,
     baseline: Baseline | None = None,
     estimator: LiftEstimator = _ADJUSTED,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the lift on lifetime value per customer: observed in the window, forecast beyond.
 

@@ -1,6 +1,7 @@
 """Lift on an observed outcome: plain, adjusted, or by an estimator of your own."""
 
 from omniltv._log import logged
+from omniltv._options import Level, checked
 from omniltv.experiments._joined import ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Study
 from omniltv.experiments.assignment import Assignment
@@ -11,13 +12,14 @@ from omniltv.experiments.tables import Baseline, IntoOutcome, as_outcome
 __all__ = ["cuped", "difference", "lift"]
 
 
+@checked
 def difference(
     outcome: IntoOutcome,
     assignment: Assignment,
     *,
     control: str,
     baseline: Baseline | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the difference of the arms' means, with Welch intervals; see `lift`.
 
@@ -34,13 +36,14 @@ def difference(
     )
 
 
+@checked
 def cuped(
     outcome: IntoOutcome,
     assignment: Assignment,
     *,
     control: str,
     baseline: Baseline,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the difference adjusted by the covariates of the baseline (CUPED); see `lift`.
 
@@ -64,6 +67,7 @@ def cuped(
     )
 
 
+@checked
 def lift(
     outcome: IntoOutcome,
     assignment: Assignment,
@@ -71,7 +75,7 @@ def lift(
     estimator: LiftEstimator,
     control: str,
     baseline: Baseline | None = None,
-    level: float = 0.95,
+    level: Level = 0.95,
 ) -> Lift:
     """Return the effect of each arm relative to the control, by any estimator.
 

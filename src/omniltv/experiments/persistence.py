@@ -6,12 +6,14 @@ from typing import Self
 
 import numpy as np
 
+from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.units import Span, TimeUnit
 
 __all__ = ["Persistence"]
 
 
+@checked
 @dataclass(frozen=True)
 class Persistence:
     """The assumption about the effect after the window, which no data can check.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._frames import Tabular
+from omniltv._options import Level, checked
 from omniltv.errors import ConfigError
 from omniltv.experiments.checks import Balance, SampleRatio
 
@@ -60,6 +61,7 @@ class LiftRow(NamedTuple):
     control_n: int
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Lift(Tabular):
     """The effects of a treatment, with checks and notes.
@@ -87,7 +89,7 @@ class Lift(Tabular):
     outcome: str
     estimator: str
     control: str
-    level: float
+    level: Level
     rows: tuple[LiftRow, ...]
     srm: SampleRatio | None = None
     balance: Balance | None = None

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from omniltv._frames import Eager, IntoTable, Table, collect
+from omniltv._options import checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
@@ -20,6 +21,7 @@ type IntoOutcome = IntoTable | PurchaseHistory | Outcome
 """An outcome, or a table that is one with the default options."""
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The column of a table that the arms are compared in.
@@ -83,6 +85,7 @@ def as_outcome(outcome: IntoOutcome) -> Outcome:
     return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Baseline:
     """What was known of the customers before the treatment.

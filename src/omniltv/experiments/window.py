@@ -1,6 +1,7 @@
 """The window of an experiment as a history in which every assigned customer has a row."""
 
 from omniltv._frames import check_ids, positions
+from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import By, PurchaseLog, UnitName
@@ -10,6 +11,7 @@ from omniltv.experiments.assignment import Assignment, refuse_unassigned
 __all__ = ["window_history"]
 
 
+@checked
 def window_history[FrameT](
     log: PurchaseLog[FrameT],
     assignment: Assignment,

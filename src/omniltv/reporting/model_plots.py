@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from omniltv._frames import Tabular, require
+from omniltv._options import Few, Level, checked
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
 _MODEL, _BAND, _ACTUAL = "#1f3d5c", "#3b6ea5", "#c0392b"
 
 
+@checked
 def plot_tracking(
     tracking: Tabular,
     *,
@@ -87,6 +89,7 @@ def plot_tracking(
     return _with_legend(axes)
 
 
+@checked
 def plot_frequency_histogram(
     histogram: Tabular, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -121,6 +124,7 @@ def plot_frequency_histogram(
     return _with_legend(axes)
 
 
+@checked
 def plot_conditional_expectation(
     table: Tabular, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -159,6 +163,7 @@ def plot_conditional_expectation(
     return _with_legend(axes)
 
 
+@checked
 def plot_matrix(
     matrix: Tabular, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
@@ -196,11 +201,12 @@ def plot_matrix(
     return axes
 
 
+@checked
 def plot_pit(
     pit: ArrayLike,
     *,
-    bins: int = 20,
-    level: float = 0.95,
+    bins: Few = 20,
+    level: Level = 0.95,
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -231,8 +237,6 @@ def plot_pit(
     u = np.sort(np.asarray(pit, dtype=np.float64).ravel())
     if not len(u) or not ((u >= 0) & (u <= 1)).all():
         raise DataError("a PIT has values, all between 0 and 1", column="pit")
-    if bins < 1 or not 0 < level < 1:
-        raise ConfigError(f"bins is at least 1, level between 0 and 1: {bins}, {level}")
     n = len(u)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     low, high = np.asarray(stats.binom.ppf(tails, n, 1 / bins)) * bins / n
@@ -249,6 +253,7 @@ def plot_pit(
     return axes
 
 
+@checked
 def plot_ranking(
     captured: ArrayLike,
     *,
@@ -289,6 +294,7 @@ def plot_ranking(
     return _with_legend(axes)
 
 
+@checked
 def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Return axes with stated probabilities and observed frequencies.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from omniltv._options import Level, checked
 from omniltv.draws import Totals
 from omniltv.errors import ConfigError, DataError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_intervals", "plot_totals"]
 
 
+@checked
 def plot_intervals(
     labels: Sequence[str],
     mean: ArrayLike,
@@ -67,10 +69,11 @@ def plot_intervals(
     return axes
 
 
+@checked
 def plot_totals(
     totals: Totals,
     *,
-    level: float = 0.9,
+    level: Level = 0.9,
     truth: ArrayLike | None = None,
     title: str = "",
     ax: "Axes | None" = None,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from functools import reduce
-from typing import Annotated, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -12,8 +12,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
-from omniltv._config import Written, YamlMixin, validate
+from omniltv._config import Written, YamlMixin, root_init, validate
 from omniltv._frames import collect, require
+from omniltv._options import checked
 from omniltv.errors import DataError
 
 __all__ = ["AllOf", "AnyOf", "ColumnComparison", "Condition", "Not", "Operator"]
@@ -35,6 +36,7 @@ _COMPARE: dict[str, Callable[[nw.Expr, Scalar], nw.Expr]] = {
 _PAIR = 2
 
 
+@checked
 class ColumnComparison(Written):
     """Compares a column with a value, a list of values (``in``) or two ends (``between``).
 
@@ -97,6 +99,7 @@ class ColumnComparison(Written):
         return _COMPARE[self.op](column, values[0])
 
 
+@checked
 class AllOf(Written):
     """True if all its conditions are.
 
@@ -121,6 +124,7 @@ class AllOf(Written):
         return reduce(lambda x, y: x & y, [part.expr(schema) for part in self.all_of])
 
 
+@checked
 class AnyOf(Written):
     """True if at least one of its conditions is.
 
@@ -145,6 +149,7 @@ class AnyOf(Written):
         return reduce(lambda x, y: x | y, [part.expr(schema) for part in self.any_of])
 
 
+@checked
 class Not(Written):
     """True exactly if its condition is not.
 
@@ -188,6 +193,7 @@ type _Node = Annotated[
 ]
 
 
+@checked
 class Condition(RootModel[_Node], YamlMixin):
     """A condition on customers, as data that can be stored, compared and compiled.
 
@@ -221,6 +227,9 @@ class Condition(RootModel[_Node], YamlMixin):
     """
 
     model_config = ConfigDict(frozen=True)
+
+    if not TYPE_CHECKING:  # pydantic's own signature is what a type checker should see
+        __init__ = root_init
 
     @classmethod
     def where(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._frames import Table, Tabular
+from omniltv._options import Natural, checked
 
 if TYPE_CHECKING:
     from omniltv.segmentation.tiers import TierScheme
@@ -25,6 +26,7 @@ _SHOWN = (
 )
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Tiering(Tabular):
     """The tier of each customer; created by `TierScheme.assign`.
@@ -87,7 +89,7 @@ class Tiering(Tabular):
         """
         return {**self._own(), **{k: v for k, v in self.details.items() if k not in self._own()}}
 
-    def first(self, n: int) -> Table:
+    def first(self, n: Natural) -> Table:
         """Return the ``n`` customers to attend to first (接客優先度), best place first.
 
         Customers are sorted by tier, then by expected value from high to low, then by their
@@ -145,6 +147,7 @@ class Tiering(Tabular):
         return np.bincount(self.code, minlength=len(self.names))
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbabilisticTiering(Tiering):
     """The tier of each customer, and how probable each tier is.

@@ -1,16 +1,17 @@
 """Tier schemes: lines on value, probabilities, conditions and rules, in order."""
 
 from collections.abc import Sequence
-from math import floor, inf
+from math import floor, inf, isnan
 from typing import Annotated, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
 from omniltv._log import logged
+from omniltv._options import Level, checked
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError
@@ -22,6 +23,14 @@ from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
 __all__ = ["Cut", "ReachProbability", "Tier", "TierScheme"]
 
 
+def _no_nan(amount: float) -> float:
+    """Return an amount that may be infinite: a line that no one reaches."""
+    if isnan(amount):
+        raise ValueError("the amount is not a number")
+    return amount
+
+
+@checked
 class Cut(Written):
     """A line on a column: an amount, or the amount that at most a share of customers reaches.
 
@@ -39,7 +48,7 @@ class Cut(Written):
     """
 
     share: Annotated[float, Field(gt=0, le=1)] | None = None
-    amount: float | None = None
+    amount: Annotated[float, Field(allow_inf_nan=True), AfterValidator(_no_nan)] | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -117,6 +126,7 @@ class Tier(Written):
         return self == Tier(name=self.name)
 
 
+@checked
 class TierScheme(Written):
     """Ordered tiers; a customer gets the first one whose requirements are met.
 
@@ -165,7 +175,7 @@ class TierScheme(Written):
         *,
         high: Cut | None = None,
         low_realised: Cut | None = None,
-        chance: float = 0.1,
+        chance: Level = 0.1,
         value: str = "value",
         realised: str = "realised_value",
         upper: str | None = None,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from omniltv._options import checked
 from omniltv.data.refunds import Orders, RefundMatches, RefundRule
 
 __all__ = ["check_refund_rule", "random_orders"]
@@ -13,6 +14,7 @@ _ROUNDS = 50
 _CENT = 1e-6
 
 
+@checked
 def check_refund_rule(rule: RefundRule, orders: Iterable[Orders] | None = None) -> None:
     """Raise AssertionError if a rule for refunds breaks a law.
 

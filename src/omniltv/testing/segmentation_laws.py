@@ -5,6 +5,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, collect
+from omniltv._options import checked
 from omniltv.segmentation import TierRule
 
 __all__ = ["check_tier_rule"]
@@ -12,6 +13,7 @@ __all__ = ["check_tier_rule"]
 _ALONE = 20
 
 
+@checked
 def check_tier_rule(rule: TierRule, customers: IntoFrame) -> None:
     """Raise AssertionError if a rule breaks a law on a table of customers.
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omniltv._options import checked
 from omniltv.data.refunds.protocol import CENT, Orders, RefundMatches
 
 __all__ = ["ByReference"]
 
 
+@checked
 @dataclass(frozen=True)
 class ByReference:
     """A refund reduces the purchase that it names in ``refund_of``.

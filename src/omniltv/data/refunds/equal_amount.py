@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.data.refunds.protocol import Orders, RefundMatches
-from omniltv.errors import expect
 from omniltv.units import Span, days
 
 __all__ = ["EqualAmount"]
@@ -15,6 +15,7 @@ __all__ = ["EqualAmount"]
 _DECIMALS = 4
 
 
+@checked
 @dataclass(frozen=True)
 class EqualAmount:
     """A refund cancels the latest earlier purchase of the customer that is worth as much.
@@ -41,9 +42,6 @@ class EqualAmount:
     """
 
     within: Span = days(90)  # noqa: RUF009 - frozen
-
-    def __post_init__(self) -> None:
-        expect("within", self.within, Span, "days(90)")
 
     @property
     def name(self) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from omniltv._options import checked
 from omniltv.data.refunds.protocol import CENT, Orders, RefundMatches
 
 __all__ = ["LargestEarlier"]
 
 
+@checked
 @dataclass(frozen=True)
 class LargestEarlier:
     """A refund without a reference reduces the largest earlier purchases of the customer.

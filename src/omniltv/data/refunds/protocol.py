@@ -6,12 +6,15 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
+
 __all__ = ["CENT", "Orders", "RefundMatches", "RefundRule"]
 
 CENT = 1e-9
 """Relative difference below which two amounts are equal."""
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Orders:
     """Purchases and refunds by position, with what is left of each.
@@ -42,6 +45,7 @@ class Orders:
     names: NDArray[np.bool_]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class RefundMatches:
     """Amounts of refunds and the purchases that they reduce. A refund is matched in full.

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from omniltv._config import Config
+from omniltv._options import NotNegative, Positive, Share, checked
 from omniltv.units import Span, TimeUnit, weeks
 
 __all__ = ["FIELDS", "ChannelConfig", "Dirt", "RetailerConfig", "TreatmentEffect"]
-
-type Share = Annotated[float, Field(ge=0, le=1)]
-type Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-type NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 FIELDS = (
     "family_name",
@@ -80,11 +78,7 @@ _CALL = {
 }
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ChannelConfig(_Config):
+class ChannelConfig(Config):
     """One channel: the purchases of its people, and its customer list.
 
     Attributes:
@@ -143,7 +137,8 @@ class ChannelConfig(_Config):
         return self
 
 
-class Dirt(_Config):
+@checked
+class Dirt(Config):
     """Errors in the customer lists: probabilities per record at `level` 1.
 
     Attributes:
@@ -184,7 +179,7 @@ class Dirt(_Config):
         return min(rate * self.level, 0.95)
 
 
-class TreatmentEffect(_Config):
+class TreatmentEffect(Config):
     """The effect of a treatment on the latent parameters of treated people.
 
     Attributes:
@@ -261,7 +256,7 @@ _CHANNELS = (
 )
 
 
-class RetailerConfig(_Config):
+class RetailerConfig(Config):
     """A retailer: channels, window, people and dirt.
 
     Attributes:

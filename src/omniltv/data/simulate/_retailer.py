@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._arrays import Floats
+from omniltv._options import Many, Seed, checked
 from omniltv.data.simulate._build import (
     draw_acquisition,
     draw_latent,
@@ -31,6 +32,7 @@ _HALF_A_YEAR = weeks(26)
 _KEY = ["source", "record_id"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Retailer:
     """A simulated omnichannel retailer: the data of its systems, and the truth.
@@ -72,7 +74,7 @@ class Retailer:
         treated: pd.DataFrame | None = None,
         *,
         span: Span = _HALF_A_YEAR,
-        seed: int,
+        seed: Seed,
         effect: TreatmentEffect | None = None,
     ) -> "FollowUp":
         """Return what happens after the end, given the treated records.
@@ -121,6 +123,7 @@ class Retailer:
         )
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class FollowUp:
     """The data after the end of observation, and the true effect of a treatment.
@@ -228,8 +231,9 @@ class FollowUp:
         return groups
 
 
+@checked
 def simulate_retailer(
-    n_people: int = 5_000, *, seed: int, config: RetailerConfig | None = None
+    n_people: Many = 5_000, *, seed: Seed, config: RetailerConfig | None = None
 ) -> Retailer:
     """Return a simulated omnichannel retailer and the truth behind its data.
 
@@ -249,8 +253,6 @@ def simulate_retailer(
         >>> retailer.truth.people["acquisition_channel"].value_counts().to_dict()
         {'store': 148, 'ec': 40, 'app': 10, 'call': 2}
     """
-    if n_people < 1:
-        raise ConfigError(f"a retailer has people, got n_people={n_people}. Hint: 5_000")
     config = RetailerConfig() if config is None else config
     lists, how, when, what = np.random.default_rng(seed).spawn(4)
     acquisition = draw_acquisition(config, n_people, how)
@@ -298,7 +300,7 @@ def _futures(
     begin: int,
     days: int,
     effect: TreatmentEffect,
-    seed: int,
+    seed: Seed,
 ) -> tuple[_Outcome, _Outcome]:
     """Return the future in which nobody is treated, and that in which everybody is.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Floats
+from omniltv._options import checked
 from omniltv.data.simulate._config import RetailerConfig, TreatmentEffect
 from omniltv.data.simulate._purchases import Latent, Schedule, expected_purchases
 from omniltv.units import Discount, Span, TimeUnit
@@ -13,6 +14,7 @@ from omniltv.units import Discount, Span, TimeUnit
 __all__ = ["Truth", "schedule_of"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Truth:
     """The truth behind the data of a simulated retailer.

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
+from omniltv._options import checked
 
 __all__ = ["Block", "Shapes", "distinct_texts", "folded"]
 
@@ -33,6 +34,7 @@ _DASHES = dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’′
 _NO_DIGIT = 255
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Shapes:
     """The shape of each text of a column, and the digits of all texts.
@@ -199,6 +201,7 @@ def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
     return codes.astype(np.int64, copy=False), distinct
 
 
+@checked
 def folded(text: str) -> str:
     """Return the shape of a text.
 

@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, read_frame, require, unused_name
+from omniltv._options import checked
 from omniltv.data.checking import lost_labels, readable_values, row_ids
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of
 from omniltv.errors import DataError
@@ -35,6 +36,7 @@ _UNKNOWN = "record_id: not in the crosswalk"
 _CUSTOMER = ("source", "record_id", "customer_id")
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Attached[FrameT]:
     """Transactions with the customer they belong to.
@@ -63,6 +65,7 @@ class Attached[FrameT]:
         return f"Attached({self.report.line()})"
 
 
+@checked
 def attach(
     transactions: IntoFrameT, crosswalk: IntoFrame, *, tolerance: Tolerance | None = None
 ) -> Attached[IntoFrameT]:

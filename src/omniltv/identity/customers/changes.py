@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv._frames import read_frame
+from omniltv._options import checked
 from omniltv.identity.customers.attachment import customers_of
 from omniltv.identity.records.columns import RecordKey
 
@@ -15,6 +16,7 @@ __all__ = ["changes_between", "crosswalk_changes"]
 _COLUMNS = ("source", "record_id", "before", "after", "change")
 
 
+@checked
 def crosswalk_changes(before: IntoFrame, after: IntoFrameT) -> IntoFrameT:
     """Return one row per record whose customer changed, with the kind of change.
 

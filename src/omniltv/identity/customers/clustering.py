@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.protocols import DECIDED, ScoredPairs
 from omniltv.identity.records._codes import joint
@@ -17,6 +18,7 @@ __all__ = ["BestFirstClusterer"]
 _CLIP = 20.0
 
 
+@checked
 @dataclass(frozen=True)
 class BestFirstClusterer:
     """Joins the most probable pairs first and rejects joins that contradict the evidence.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._arrays import Codes, Flags
+from omniltv._options import Count, Seed, checked
 from omniltv.identity.linking.protocols import (
     Blocker,
     Candidates,
@@ -22,6 +23,7 @@ __all__ = ["CopiesApart"]
 _KEPT = 2  # of a group of equal records
 
 
+@checked
 @dataclass(frozen=True)
 class CopiesApart:
     """Leaves all but two of a group of equal records out of another engine.
@@ -55,8 +57,8 @@ class CopiesApart:
         *,
         blockers: tuple[Blocker, ...],
         comparisons: tuple[Comparison, ...],
-        max_block: int,
-        seed: int,
+        max_block: Count,
+        seed: Seed,
         model: LinkModel | None = None,
         new: Flags | None = None,
     ) -> ScoredPairs:

@@ -23,6 +23,7 @@ from recordlinkage.compare import Date, Geographic, Numeric
 from sklearn.exceptions import NotFittedError
 
 from omniltv._arrays import Codes, Flags, Floats, Levels
+from omniltv._options import Count, Natural, Seed, Share, checked
 from omniltv.errors import ConfigError
 from omniltv.identity.linking._columns_read import own_columns
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared, level_counts
@@ -84,6 +85,7 @@ class _Classifier(Protocol):
     def prob(self, comparison_vectors: pd.DataFrame) -> "pd.Series[float]": ...
 
 
+@checked
 @dataclass(frozen=True)
 class RecordLinkageBlocker:
     """Proposes the pairs of a recordlinkage indexer, such as ``SortedNeighbourhood``.
@@ -113,7 +115,7 @@ class RecordLinkageBlocker:
     columns: tuple[str, ...]
     decides: tuple[str, ...] = ()
 
-    def propose(self, records: Records, *, max_block: int, new: Flags | None = None) -> Proposal:
+    def propose(self, records: Records, *, max_block: Count, new: Flags | None = None) -> Proposal:
         """Return the pairs of the indexer."""
         left, right = self._pairs(records)
         partners = np.bincount(np.concatenate([left, right]), minlength=len(records))
@@ -138,6 +140,7 @@ class RecordLinkageBlocker:
         return left[left < right], right[left < right]
 
 
+@checked
 @dataclass(frozen=True)
 class RecordLinkageComparison:
     """Grades pairs by the similarity that a recordlinkage comparer gives, such as ``String``.
@@ -171,9 +174,9 @@ class RecordLinkageComparison:
     name: str
     comparer: BaseCompareFeature
     at: tuple[float, ...]
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.01
+    coincidence: Share = 0.01
     read: _Read | None = None
 
     def __post_init__(self) -> None:
@@ -239,6 +242,7 @@ class RecordLinkageComparison:
         return result
 
 
+@checked
 @dataclass(frozen=True)
 class RecordLinkageEngine:
     """Scores pairs with a trained recordlinkage classifier, such as ``ECMClassifier``.
@@ -281,7 +285,7 @@ class RecordLinkageEngine:
         blockers: tuple[Blocker, ...] = DEFAULT_BLOCKERS,
         comparisons: tuple[Comparison, ...] = DEFAULT_COMPARISONS,
         compare: Compare | None = None,
-        max_block: int = 50,
+        max_block: Count = 50,
     ) -> Self:
         """Return the engine with a copy of a classifier, trained on the pairs of some lists.
 
@@ -317,8 +321,8 @@ class RecordLinkageEngine:
         *,
         blockers: tuple[Blocker, ...],
         comparisons: tuple[Comparison, ...],
-        max_block: int,
-        seed: int,  # noqa: ARG002 - as in the Protocol: nothing is drawn
+        max_block: Count,
+        seed: Seed,  # noqa: ARG002 - as in the Protocol: nothing is drawn
         model: LinkModel | None = None,
         new: NDArray[np.bool_] | None = None,
     ) -> ScoredPairs:
@@ -391,6 +395,7 @@ class RecordLinkageEngine:
         return np.asarray(np.log2(p) - np.log2(1 - p), dtype=np.float64)
 
 
+@checked
 def load_febrl(number: int) -> pd.DataFrame:
     """Return a FEBRL list of made-up Australians, with the true person of each record.
 

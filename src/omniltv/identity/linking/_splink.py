@@ -32,6 +32,7 @@ from splink.blocking_rule_library import And, CustomRule
 from splink.internals.exceptions import SplinkException
 
 from omniltv._arrays import Codes, Levels
+from omniltv._options import Count, Seed, checked
 from omniltv.errors import ConfigError, LinkError
 from omniltv.identity.linking._chance import SampledComparisons, sampled
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared
@@ -72,6 +73,7 @@ _BY_CHARACTER = f"""
 """
 
 
+@checked
 @dataclass(frozen=True)
 class SplinkEngine:
     """Links records with Splink 5 on an embedded DuckDB and unsupervised Fellegi-Sunter scores.
@@ -115,8 +117,8 @@ class SplinkEngine:
         *,
         blockers: tuple[Blocker, ...],
         comparisons: tuple[Comparison, ...],
-        max_block: int,
-        seed: int,
+        max_block: Count,
+        seed: Seed,
         model: LinkModel | None = None,
         new: NDArray[np.bool_] | None = None,
     ) -> ScoredPairs:
@@ -235,7 +237,7 @@ def _candidates(
     records: Records,
     blockers: Sequence[Blocker],
     *,
-    max_block: int,
+    max_block: Count,
     new: NDArray[np.bool_] | None,
 ) -> Candidates:
     """Return the pairs of all rules: key rules run in the database, others in Python."""

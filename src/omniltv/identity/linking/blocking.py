@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import Count, checked
 from omniltv.identity.linking.protocols import Blocker, Candidates, Proposal
 from omniltv.identity.records._codes import joint
 from omniltv.identity.records.columns import MISSING, Column, Records
@@ -16,6 +17,7 @@ __all__ = ["DEFAULT_BLOCKERS", "KeyBlocker", "candidates", "pairs_within", "unit
 _NONE = np.empty(0, dtype=np.int64)
 
 
+@checked
 @dataclass(frozen=True)
 class KeyBlocker:
     """Proposes pairs of records with equal values in some columns.
@@ -40,7 +42,7 @@ class KeyBlocker:
     decides: tuple[str, ...] = ()
 
     def propose(
-        self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
+        self, records: Records, *, max_block: Count, new: NDArray[np.bool_] | None = None
     ) -> Proposal:
         """Return all pairs within the blocks of at most ``max_block`` records."""
         small, oversized = self.blocks(records, max_block=max_block, new=new)
@@ -50,7 +52,7 @@ class KeyBlocker:
         return Proposal(left, right, oversized)
 
     def blocks(
-        self, records: Records, *, max_block: int, new: NDArray[np.bool_] | None = None
+        self, records: Records, *, max_block: Count, new: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
         """Return the number of each record's block, and the records of blocks too large to pair.
 
@@ -76,7 +78,7 @@ def candidates(
     records: Records,
     blockers: Sequence[Blocker],
     *,
-    max_block: int,
+    max_block: Count,
     new: NDArray[np.bool_] | None = None,
 ) -> Candidates:
     """Return the union of all rules' pairs, and which rule proposed which pair.

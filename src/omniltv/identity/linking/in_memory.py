@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import Count, Seed, checked
 from omniltv.identity.linking._chance import SampledComparisons, sampled
 from omniltv.identity.linking._comparison_vectors import compared
 from omniltv.identity.linking.blocking import candidates
@@ -15,6 +16,7 @@ from omniltv.identity.records.columns import Records
 __all__ = ["InMemoryEngine"]
 
 
+@checked
 @dataclass(frozen=True)
 class InMemoryEngine:
     """Links records in memory, with unsupervised Fellegi-Sunter scores.
@@ -33,8 +35,8 @@ class InMemoryEngine:
         *,
         blockers: tuple[Blocker, ...],
         comparisons: tuple[Comparison, ...],
-        max_block: int,
-        seed: int,
+        max_block: Count,
+        seed: Seed,
         model: LinkModel | None = None,
         new: NDArray[np.bool_] | None = None,
     ) -> ScoredPairs:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Floats
+from omniltv._options import Count, Seed, checked
 from omniltv.identity.records._codes import MISSING
 from omniltv.identity.records.columns import Column, Records
 
@@ -42,6 +43,7 @@ DECIDED = 1_000_000.0
 """Bits of evidence of a manual decision, for or against."""
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Pairs:
     """Pairs of records as input of a comparison: the codes of some columns, left and right.
@@ -170,6 +172,7 @@ class Pairs:
         return result
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Proposal:
     """The pairs one blocker proposes.
@@ -193,6 +196,7 @@ class Proposal:
         return len(self.left)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates:
     """All proposed pairs, each once, with the rules that proposed it.
@@ -220,6 +224,7 @@ class Candidates:
         return len(self.left)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class LinkModel:
     """The parameters that an engine estimates from records and scores later records with.
@@ -267,6 +272,7 @@ def _nobody() -> Codes:
     return np.empty(0, dtype=np.int64)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoredPairs:
     """Candidate pairs with the evidence that they are one person.
@@ -336,7 +342,7 @@ class Blocker(Protocol):
         """Comparisons whose levels determine whether the rule proposes a pair."""
         ...
 
-    def propose(self, records: Records, *, max_block: int, new: Flags | None = None) -> Proposal:
+    def propose(self, records: Records, *, max_block: Count, new: Flags | None = None) -> Proposal:
         """Return the pairs; a block of more than ``max_block`` records is listed instead.
 
         Args:
@@ -456,8 +462,8 @@ class LinkEngine(Protocol):
         *,
         blockers: tuple[Blocker, ...],
         comparisons: tuple[Comparison, ...],
-        max_block: int,
-        seed: int,
+        max_block: Count,
+        seed: Seed,
         model: LinkModel | None = None,
         new: Flags | None = None,
     ) -> ScoredPairs:

@@ -88,7 +88,7 @@ def learn(
         >>> from omniltv.identity.linking.blocking import KeyBlocker, candidates
         >>> from omniltv.identity.linking.comparisons import ValueComparison
         >>> from omniltv.identity.records.columns import Column
-        >>> columns = {name: Column.of("abcdefghijklmnoabcde") for name in ("name", "phone")}
+        >>> columns = {name: Column.of(list("abcdefghijklmnoabcde")) for name in ("name", "phone")}
         >>> numbers = np.arange(20).astype(str).astype(object)
         >>> records = Records(np.full(20, "ec", dtype=object), numbers, columns)
         >>> name = ValueComparison("name", "name", coincidence=0.001)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags
+from omniltv._options import checked
 from omniltv.identity.records._codes import MISSING
 
 __all__ = ["equal_groups", "order_in_group"]
@@ -13,6 +14,7 @@ __all__ = ["equal_groups", "order_in_group"]
 _FEW = 3  # records; two copies are compared like any other pair
 
 
+@checked
 def equal_groups(columns: Iterable[Codes], among: Flags) -> Codes:
     """Return the number of the group of equal records that each record is in.
 
@@ -40,6 +42,7 @@ def equal_groups(columns: Iterable[Codes], among: Flags) -> Codes:
     return result
 
 
+@checked
 def order_in_group(group: Codes, last: Flags) -> Codes:
     """Return the place of each record in its group, from 0; others take turns with the last.
 

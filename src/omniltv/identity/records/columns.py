@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Objects
+from omniltv._options import checked
 from omniltv.identity.records._codes import MISSING, factorized
 from omniltv.identity.records._copies import equal_groups
 
@@ -22,6 +23,7 @@ _FULL_NAME = (("family_written", "family_reading"), ("given_written", "given_rea
 _CONTACTS = ("phone", "email", "card_number", "birth_date", "address", "postcode")
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Column:
     """One field of all records as codes into its distinct values.
@@ -100,6 +102,7 @@ class Column:
         return f"Column({len(self.codes):,} records, {len(self.values):,} distinct values)"
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Records:
     """Normalised source records, sorted by (source, record_id).

@@ -12,6 +12,7 @@ from rapidfuzz.distance import OSA
 
 from omniltv._arrays import Codes
 from omniltv._frames import Eager
+from omniltv._options import checked
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import ColumnWarning, ConfigError
 from omniltv.identity.records import normalise
@@ -53,6 +54,7 @@ _NEAR = 2  # edits between a misspelt name and the field
 _SHORTEST = 5  # characters of a field whose misspellings are recognised
 
 
+@checked
 @dataclass(frozen=True)
 class OwnColumn:
     """A column of your own, for comparisons and blockers that read it by its name.

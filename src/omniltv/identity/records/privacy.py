@@ -8,6 +8,7 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from omniltv._frames import read_frame, require
+from omniltv._options import checked
 from omniltv.data.checking import refuse_nested
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS
 from omniltv.errors import ConfigError, DataError
@@ -23,6 +24,7 @@ _SHORTEST_KEY = 16
 _BYTES = 16
 
 
+@checked
 def pseudonymise(
     records: IntoFrameT,
     *,

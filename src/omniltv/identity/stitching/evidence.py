@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv.errors import ConfigError, DataError
+from omniltv._options import checked
+from omniltv.errors import DataError
 from omniltv.identity.customers._households import households_of
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.linking._refinement import informative
@@ -21,6 +22,7 @@ __all__ = ["Evidence", "LinkedRecords", "link_columns", "rules_of"]
 _REVIEWED = ("source_a", "record_id_a", "source_b", "record_id_b", "probability")
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The evidence on whether two records are one customer. Holds no personal values.
@@ -133,8 +135,6 @@ class LinkedRecords:
         Raises:
             ConfigError: If ``n`` is below 1.
         """
-        if n < 1:
-            raise ConfigError(f"n is at least 1, got {n}. Hint: review(50)")
         rows = informative(self.judged, n)
         every = np.ones(len(rows), dtype=np.bool_)
         columns = link_columns(self.records, self.judged, rows, every)
@@ -152,8 +152,6 @@ class LinkedRecords:
         Raises:
             ConfigError: If the threshold is not between 0 and 1.
         """
-        if not 0 < threshold < 1:
-            raise ConfigError(f"threshold is between 0 and 1, got {threshold}. Hint: 0.5")
         customer = Column.of(self.customer)
         labels = households_of(
             self.judged, customer.codes, clusterer=self.clusterer, threshold=threshold

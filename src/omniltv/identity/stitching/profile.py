@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from omniltv._config import Config
 from omniltv._frames import Eager, read_frame, require
+from omniltv._options import checked
 from omniltv.data.report import Tolerance
 from omniltv.data.schemas import FIELDS
 from omniltv.errors import ConfigError, DataError
@@ -30,7 +32,7 @@ type Survivor = Literal["newest", "trusted", "complete", "frequent"]
 type _Ranks = NDArray[np.float64]
 
 
-class ProfileRules(BaseModel):
+class ProfileRules(Config):
     """Rules for the record of a customer that each field is taken from.
 
     Ties are broken by the other rules in the order trusted, newest, frequent, complete, and
@@ -50,8 +52,6 @@ class ProfileRules(BaseModel):
         'frequent'
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     otherwise: Survivor = "frequent"
     fields: Mapping[str, Survivor] = Field(default_factory=dict)
     trusted: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class ProfileRules(BaseModel):
     spelling: Spelling = Spelling()
 
 
+@checked
 def profiles(
     crosswalk: IntoFrame,
     records: IntoFrameT,

@@ -10,13 +10,15 @@ from scipy.sparse import coo_array
 
 from omniltv._arrays import Places
 from omniltv._frames import Table, Tabular
-from omniltv.errors import ConfigError, DataError
+from omniltv._options import Few, checked
+from omniltv.errors import DataError
 from omniltv.identity.customers.attachment import customers_of, ids_of
 from omniltv.identity.stitching.resolution import Resolution
 
 __all__ = ["LinkageQuality", "Reliability", "linkage_quality", "reliability"]
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class LinkageQuality:
     """Pairwise and B-cubed scores of a crosswalk.
@@ -62,6 +64,7 @@ class LinkageQuality:
         )
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Reliability(Tabular):
     """Stated probabilities and observed frequencies, in bins of equal width.
@@ -83,7 +86,7 @@ class Reliability(Tabular):
     seen: NDArray[np.float64]
 
     @classmethod
-    def of(cls, probability: ArrayLike, same: ArrayLike, *, bins: int = 10) -> "Reliability":
+    def of(cls, probability: ArrayLike, same: ArrayLike, *, bins: Few = 10) -> "Reliability":
         """Return the reliability of the probabilities of any pairs.
 
         Args:
@@ -107,8 +110,6 @@ class Reliability(Tabular):
             raise DataError(problem, column="same", hint="one entry a pair, and at least one pair")
         if not ((stated >= 0) & (stated <= 1)).all():
             raise DataError("probabilities are between 0 and 1", column="probability")
-        if bins < 1:
-            raise ConfigError(f"bins is at least 1, got {bins}. Hint: bins=10")
         place, code = np.unique(
             np.minimum((stated * bins).astype(np.int64), bins - 1), return_inverse=True
         )
@@ -138,12 +139,13 @@ class Reliability(Tabular):
         return repr(Table(self.columns()))
 
 
+@checked
 def reliability[FrameT](
     found: Resolution[FrameT],
     truth: IntoFrame,
     *,
     id_column: str = "person_id",
-    bins: int = 10,
+    bins: Few = 10,
 ) -> Reliability:
     """Return how well the match probabilities of compared pairs are calibrated.
 
@@ -181,6 +183,7 @@ def reliability[FrameT](
     return Reliability.of(pairs.probability[both], (code[left] == code[right])[both], bins=bins)
 
 
+@checked
 def linkage_quality(
     crosswalk: IntoFrame, truth: IntoFrame, *, id_column: str = "person_id"
 ) -> LinkageQuality:

@@ -10,8 +10,8 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import FrameKind
+from omniltv._options import Count, Few, Level, Seed, checked
 from omniltv.data.report import IntakeReport, Tolerance
-from omniltv.errors import ConfigError
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
 from omniltv.identity.linking.protocols import LinkModel, ScoredPairs
@@ -33,6 +33,7 @@ _NUMBERS = {"probability": nw.Float64}
 _HOUSEHOLD = ("customer_id", "household_id")
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class ResolutionSummary:
     """The counts and expected accuracy of a resolution.
@@ -137,6 +138,7 @@ class LinkageState:
     unique: NDArray[np.int64]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Resolution[FrameT]:
     """The customers found by `stitch`: one id per person.
@@ -224,7 +226,7 @@ class Resolution[FrameT]:
         """
         return self._linked.why(a, b)
 
-    def review(self, n: int) -> FrameT:
+    def review(self, n: Count) -> FrameT:
         """Return the pairs that are most useful to review, the most uncertain first.
 
         Add a column ``same`` by hand to make the table one of decisions. With
@@ -248,7 +250,7 @@ class Resolution[FrameT]:
         """
         return self._kind.build(self._linked.review(n), _NUMBERS)
 
-    def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> FrameT:
+    def households(self, *, threshold: Level = 0.5, previous: IntoFrame | None = None) -> FrameT:
         """Return the household of each customer, from shared phone, address and family name.
 
         The evidence that two customers share a household is the mean evidence that their
@@ -295,7 +297,7 @@ class Resolution[FrameT]:
         found.report.judge(tolerance)
         return found
 
-    def draws(self, k: int, *, seed: int) -> tuple[FrameT, ...]:
+    def draws(self, k: Few, *, seed: Seed) -> tuple[FrameT, ...]:
         """Return random crosswalks drawn from the match probabilities.
 
         Two records that are one person with probability 0.7 are one customer in about 70 of
@@ -320,8 +322,6 @@ class Resolution[FrameT]:
             >>> len(customers) > 1  # the number of customers is uncertain
             True
         """
-        if k < 1:
-            raise ConfigError(f"k is at least 1, got {k}. Hint: draws(20, seed=1)")
         from omniltv.identity.customers._imputation import (  # noqa: PLC0415 - takes a second to load
             draw_partitions,
         )

@@ -7,8 +7,10 @@ from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from omniltv._config import Config
+from omniltv._options import checked
 from omniltv.errors import ColumnWarning, ConfigError, EvidenceWarning
 from omniltv.identity.customers.clustering import BestFirstClusterer
 from omniltv.identity.linking._columns_read import dependent, own_columns
@@ -30,7 +32,8 @@ from omniltv.identity.records.own_columns import PACKAGE, OwnColumn
 __all__ = ["LinkSpec", "unique_codes"]
 
 
-class LinkSpec(BaseModel):
+@checked
+class LinkSpec(Config):
     """Settings of `stitch`.
 
     Attributes:
@@ -65,7 +68,7 @@ class LinkSpec(BaseModel):
         0.7
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
     family_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.92

@@ -12,6 +12,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._log import LOG, logged
+from omniltv._options import checked
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError
 from omniltv.identity.customers._cohesion import cohesion
@@ -56,6 +57,7 @@ _NUMBERS: dict[str, type[nw.dtypes.DType]] = {
 }
 
 
+@checked
 def stitch(
     records: IntoFrameT,
     *,

@@ -9,6 +9,7 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv._frames import Eager, FrameKind, read_frame
+from omniltv._options import checked
 from omniltv.data.checking import Checked, examine, readable_values
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.data.schemas import TableName
@@ -31,6 +32,7 @@ _TABLES = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Timeline[FrameT]:
     """The events of customers, ordered by customer and time.
@@ -85,6 +87,7 @@ class Timeline[FrameT]:
         )
 
 
+@checked
 def timeline(
     crosswalk: IntoFrame,
     *,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._frames import Eager, FrameKind, unused_name
+from omniltv._options import checked
 
 __all__ = ["RejectedRows", "StoreUpdate", "rejected_rows"]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class StoreUpdate[FrameT]:
     """The changes made by an update of the store. All frames are of the kind given.

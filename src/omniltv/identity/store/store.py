@@ -14,6 +14,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Table, read_frame
+from omniltv._options import Count, Level, Share, checked
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError, StoreError
 from omniltv.identity.customers.attachment import Attached, attached, ids_of, keys_of
@@ -53,6 +54,7 @@ __all__ = ["IdentityStore"]
 _TYPES: Mapping[str, nw.dtypes.DType] = {"run": nw.Int64(), "time": nw.Datetime("us", "UTC")}
 
 
+@checked
 class IdentityStore:
     """Records, customers, evidence and decisions in a folder of Parquet and JSON files.
 
@@ -175,7 +177,7 @@ class IdentityStore:
         kept = linked.customer[found.left[rows]] == linked.customer[found.right[rows]]
         return _table(link_columns(linked.records, linked.judged, rows, kept))
 
-    def review(self, n: int) -> Table:
+    def review(self, n: Count) -> Table:
         """Return the pairs that are most useful to review, as `Resolution.review`.
 
         Args:
@@ -186,7 +188,7 @@ class IdentityStore:
         """
         return _table(self._linked.review(n))
 
-    def households(self, *, threshold: float = 0.5, previous: IntoFrame | None = None) -> Table:
+    def households(self, *, threshold: Level = 0.5, previous: IntoFrame | None = None) -> Table:
         """Return the household of each customer, as `Resolution.households`.
 
         Args:
@@ -230,7 +232,7 @@ class IdentityStore:
         *,
         gone: IntoFrame | None = None,
         empty: EmptyCells = "keep",
-        most_gone: float = MOST_GONE,
+        most_gone: Share = MOST_GONE,
     ) -> StoreUpdate[IntoFrameT]:
         """Link new and changed records, remove deleted ones, and keep the others.
 
@@ -363,7 +365,7 @@ class IdentityStore:
         return self._report(rejected_rows(kind, table, [""] * len(table)), changes, counts, [])
 
     def rebuild(
-        self, records: IntoFrameT, *, most_gone: float = MOST_GONE
+        self, records: IntoFrameT, *, most_gone: Share = MOST_GONE
     ) -> Resolution[IntoFrameT]:
         """Run `stitch` on all records again, keeping ids and decisions, and store the result.
 

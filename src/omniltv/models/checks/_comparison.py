@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import Level, Many, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError, DataError
@@ -23,6 +24,7 @@ _SAME = 1e-9
 _FEWEST = 100  # draws needed to fit the tail
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Loo:
     """Leave-one-out predictive densities of the rows of a fit; made by `loo`.
@@ -66,6 +68,7 @@ class Loo:
         return f"Loo({told}, {self.bad:.1%} bad k-hat)"
 
 
+@checked
 def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     """Return leave-one-out predictive densities by Pareto-smoothed importance sampling.
 
@@ -111,6 +114,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     return Loo(values, khat, moved)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class FitComparison(Shown):
     """A comparison of fits, the best first; made by `compare`.
@@ -138,13 +142,14 @@ class FitComparison(Shown):
         return {"fit": np.array(self.names), **self.table}
 
 
+@checked
 def compare(
     fits: Mapping[str, PurchaseFit],
     history: PurchaseHistory | CalibrationHoldout,
     *,
-    seed: int,
-    draws: int = 500,
-    levels: Sequence[float] = LEVELS,
+    seed: Seed,
+    draws: Many = 500,
+    levels: Sequence[Level] = LEVELS,
 ) -> FitComparison:
     """Return how well several fits of one history predict, the best first.
 
@@ -214,9 +219,9 @@ def _of_holdout(
     fit: PurchaseFit,
     holdout: CalibrationHoldout,
     *,
-    seed: int,
+    seed: Seed,
     draws: int,
-    levels: Sequence[float],
+    levels: Sequence[Level],
 ) -> dict[str, float]:
     futures = simulate_futures(fit, holdout, seed=seed, draws=draws)
     covered = cover_of(futures, tuple(levels), seed)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._frames import Table
+from omniltv._options import Level, Many, Seed, checked
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import Totals
 from omniltv.errors import ConfigError
@@ -31,6 +32,7 @@ __all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
 _PIT_BINS = 20
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Coverage(Shown):
     """How often holdouts lie within predictive intervals; made by `coverage`.
@@ -57,11 +59,11 @@ class Coverage(Shown):
     predicted: Mapping[str, Totals]
     actual: Mapping[str, Floats]
 
-    def share(self, level: float, *, quantity: str = "purchases") -> float:
+    def share(self, level: Level, *, quantity: str = "purchases") -> float:
         """Return the share of rows within their central predictive interval of a level."""
         return _held(self.pit[quantity], level)
 
-    def share_of_totals(self, level: float, *, quantity: str = "purchases") -> float:
+    def share_of_totals(self, level: Level, *, quantity: str = "purchases") -> float:
         """Return the share of groups whose total is within its central predictive interval."""
         return _held(self.pit_of_totals[quantity], level)
 
@@ -90,7 +92,7 @@ class Coverage(Shown):
             {"quantity": np.array(list(self.pit)), **dict(zip(names, values, strict=True))}
         )
 
-    def totals(self, level: float = 0.9) -> Table:
+    def totals(self, level: Level = 0.9) -> Table:
         """Return totals per group with their predictive intervals, and whether they are inside.
 
         The interval of a small count covers more than its level, because it includes its
@@ -114,15 +116,16 @@ class Coverage(Shown):
         return Table({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
 
 
+@checked
 def coverage(
     fit: PurchaseFit,
     holdout: CalibrationHoldout,
     *,
-    seed: int,
+    seed: Seed,
     spend: SpendFit | None = None,
-    levels: Sequence[float] = LEVELS,
+    levels: Sequence[Level] = LEVELS,
     by: str | None = None,
-    draws: int = 500,
+    draws: Many = 500,
 ) -> Coverage:
     """Return how often holdouts lie within predictive intervals.
 
@@ -200,7 +203,7 @@ def simulate_futures(
     fit: PurchaseFit,
     holdout: CalibrationHoldout,
     *,
-    seed: int,
+    seed: Seed,
     draws: int,
     spend: SpendFit | None = None,
     by: str | None = None,
@@ -247,7 +250,7 @@ def _add(futures: Futures, rows: slice, found: Mapping[str, Floats]) -> None:
 
 
 def _futures(
-    fit: PurchaseFit, spend: SpendFit | None, holdout: CalibrationHoldout, *, seed: int, draws: int
+    fit: PurchaseFit, spend: SpendFit | None, holdout: CalibrationHoldout, *, seed: Seed, draws: int
 ) -> Iterator[tuple[slice, Mapping[str, Floats]]]:
     """Yield rows and their futures by quantity, of shape (rows, draws)."""
     history, picked = holdout.calibration, evenly(draws, fit.n_draws)
@@ -271,7 +274,7 @@ def _futures(
         yield rows, found
 
 
-def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage:
+def cover_of(futures: Futures, levels: tuple[float, ...], seed: Seed) -> Coverage:
     """Return the position of the actual values among simulated futures, by row and group."""
     of_rows, of_groups = (
         np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, part))) for part in (0, 1)
@@ -288,7 +291,7 @@ def cover_of(futures: Futures, levels: tuple[float, ...], seed: int) -> Coverage
     return Coverage(levels, pit, pit_of_totals, predicted, actual)
 
 
-def _held(u: Floats, level: float) -> float:
+def _held(u: Floats, level: Level) -> float:
     """Return the share of transforms within the central interval of a level."""
     low, high = tails(level)
     return float(np.mean((u >= low) & (u <= high)))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Tabular
+from omniltv._options import Few, Level, Many, Natural, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError
@@ -39,6 +40,7 @@ __all__ = [
 _ROUNDS = 1_000
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class FrequencyHistogram(Shown):
     """Numbers of customers with 0, 1, 2 … repeat purchases; made by `frequency_histogram`.
@@ -58,7 +60,7 @@ class FrequencyHistogram(Shown):
 
     actual: Integers
     predicted: Integers
-    level: float = 0.9
+    level: Level = 0.9
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per number of repeat purchases."""
@@ -73,14 +75,15 @@ class FrequencyHistogram(Shown):
         }
 
 
+@checked
 def frequency_histogram(
     fit: PurchaseFit,
     history: PurchaseHistory,
     *,
-    seed: int,
-    most: int = 7,
-    draws: int = 500,
-    level: float = 0.9,
+    seed: Seed,
+    most: Few = 7,
+    draws: Many = 500,
+    level: Level = 0.9,
 ) -> FrequencyHistogram:
     """Return the actual and predicted numbers of customers with 0, 1, 2 … repeat purchases.
 
@@ -110,8 +113,6 @@ def frequency_histogram(
         np.int64(200)
     """
     check_unit(fit, history)
-    if most < 1:
-        raise ConfigError(f"most is at least 1, got {most}. Hint: most=7")
     cells, picked = fit.cells(history), evenly(draws, fit.n_draws)
     counts = np.zeros((most + 1, draws), dtype=np.int64)
     for rows, rng in chunks(len(history), seed):
@@ -125,7 +126,7 @@ def frequency_histogram(
 
 
 def _simulated(
-    fit: PurchaseFit, parameters: Parameters, T: Floats, at_least: int, rng: np.random.Generator
+    fit: PurchaseFit, parameters: Parameters, T: Floats, at_least: Natural, rng: np.random.Generator
 ) -> Integers:
     """Return simulated repeat purchases, each at least so many.
 
@@ -142,6 +143,7 @@ def _simulated(
     return np.asarray(np.maximum(x, at_least), dtype=np.int64)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ConditionalExpectation(Shown):
     """Holdout purchases given the calibration; made by `conditional_expectation`.
@@ -167,7 +169,7 @@ class ConditionalExpectation(Shown):
     size: Integers
     actual: Floats
     expected: Floats
-    level: float = 0.9
+    level: Level = 0.9
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per group."""
@@ -182,13 +184,14 @@ class ConditionalExpectation(Shown):
         }
 
 
+@checked
 def conditional_expectation(
     fit: PurchaseFit,
     holdout: CalibrationHoldout,
     *,
     by: Literal["frequency", "recency"] = "frequency",
-    most: int = 7,
-    level: float = 0.9,
+    most: Few = 7,
+    level: Level = 0.9,
 ) -> ConditionalExpectation:
     """Return expected and actual mean holdout purchases, by calibration frequency or recency.
 
@@ -247,6 +250,7 @@ def _recencies(history: PurchaseHistory, classes: int) -> tuple[Integers, list[s
     return codes.astype(np.int64), ["none", *named]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class FrequencyRecencyMatrix(Tabular):
     """A forecast for each frequency and recency; NaN for impossible pairs.
@@ -293,6 +297,7 @@ class FrequencyRecencyMatrix(Tabular):
         }
 
 
+@checked
 def prob_alive_matrix(
     fit: PurchaseFit,
     *,
@@ -300,7 +305,7 @@ def prob_alive_matrix(
     group: str = "",
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
-    level: float = 0.9,
+    level: Level = 0.9,
 ) -> FrequencyRecencyMatrix:
     """Return P(alive) for each frequency and recency of customers observed for ``T``.
 
@@ -331,6 +336,7 @@ def prob_alive_matrix(
     return grid.matrix("P(alive)", draws.mean(), draws.interval(level))
 
 
+@checked
 def expected_purchases_matrix(
     fit: PurchaseFit,
     horizon: Span,
@@ -339,7 +345,7 @@ def expected_purchases_matrix(
     group: str = "",
     frequency: ArrayLike | None = None,
     recency: ArrayLike | None = None,
-    level: float = 0.9,
+    level: Level = 0.9,
 ) -> FrequencyRecencyMatrix:
     """Return expected purchases within a horizon for each frequency and recency.
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from omniltv._options import Many, Seed, checked
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import RowDraws
 from omniltv.models.checks._coverage import Futures, simulate_futures
@@ -23,6 +24,7 @@ _TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
 _TINY = 1e-300
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class LogScore:
     """The log predictive probability of a holdout; made by `holdout_log_score`.
@@ -55,8 +57,9 @@ class LogScore:
         return f"LogScore({self.total:,.1f} ± {self.error:,.1f}, {len(self.values):,} rows{how})"
 
 
+@checked
 def holdout_log_score(
-    fit: PurchaseFit, holdout: CalibrationHoldout, *, seed: int, draws: int = 2000
+    fit: PurchaseFit, holdout: CalibrationHoldout, *, seed: Seed, draws: Many = 2000
 ) -> LogScore:
     """Return the log predictive probability of each row's holdout purchases.
 

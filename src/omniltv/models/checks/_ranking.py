@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.models.checks._shared import Floats, Shown
 
 __all__ = ["Ranking", "ranking"]
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranking(Shown):
     """How well values rank customers; made by `ranking`.
@@ -47,6 +49,7 @@ class Ranking(Shown):
         }
 
 
+@checked
 def ranking(values: ArrayLike, actual: ArrayLike) -> Ranking:
     """Return how well predicted values rank customers by their actual values.
 

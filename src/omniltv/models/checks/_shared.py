@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Floats, Integers
 from omniltv._frames import Table, Tabular
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.errors import DataError, UnitError
 from omniltv.models.posterior._interpolate import Cells
 from omniltv.models.posterior.fits import PurchaseFit
 
@@ -60,15 +60,11 @@ def codes_of(history: PurchaseHistory, by: str | None) -> tuple[NDArray[np.intp]
 
 def tails(level: float) -> tuple[float, float]:
     """Return the probabilities at the ends of a central interval."""
-    if not 0 < level < 1:
-        raise ConfigError(f"a level is between 0 and 1, got {level}. Hint: 0.9")
     return (1 - level) / 2, (1 + level) / 2
 
 
 def evenly(draws: int, n_draws: int) -> NDArray[np.intp]:
     """Return evenly spaced posterior draws, with repetitions if there are too few."""
-    if draws < 1:
-        raise ConfigError(f"draws is at least 1, got {draws}. Hint: draws=500")
     return (np.arange(draws) * n_draws // draws).astype(np.intp)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from omniltv._frames import positions
+from omniltv._options import Level, Many, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import PurchaseLog
 from omniltv.errors import ConfigError, DataError
@@ -33,6 +34,7 @@ type Period = Literal["day", "week", "month", "year"]
 _FREQUENCY = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}  # weeks end on Sunday
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Tracking(Shown):
     """Expected and actual repeat purchases by calendar time; made by `tracking`.
@@ -61,7 +63,7 @@ class Tracking(Shown):
     calibration: NDArray[np.bool_]
     actual: Integers
     expected: Floats
-    level: float = 0.9
+    level: Level = 0.9
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per group and step: purchases in the step, and cumulative."""
@@ -87,6 +89,7 @@ class Tracking(Shown):
         return table
 
 
+@checked
 def tracking(
     fit: PurchaseFit,
     history: PurchaseHistory,
@@ -96,7 +99,7 @@ def tracking(
     by: str | None = None,
     step: Span | None = None,
     period: TimeUnit | Period = TimeUnit.DAY,
-    draws: int = 500,
+    draws: Many = 500,
 ) -> Tracking:
     """Return expected and actual repeat purchases by calendar time, before and after the split.
 

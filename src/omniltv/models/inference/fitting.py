@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 from warnings import warn
 
+from omniltv._options import Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import PurchaseLog
-from omniltv.errors import FitWarning, expect
-from omniltv.models.inference.sampling import Method, Sampling, whole_number
+from omniltv.errors import ConfigError, FitWarning
+from omniltv.models.inference.sampling import Method, Sampling
 from omniltv.models.posterior._kinds import AnyFit, AnyModel, Kind, Parts, kind_of
 from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
@@ -31,7 +32,7 @@ def fit(
     model: PurchaseModel,
     history: PurchaseHistory,
     *,
-    seed: int,
+    seed: Seed,
     pooling: Pooling = ...,
     method: Method | Sampling = ...,
     covariates: Mapping[str, Sequence[str]] | None = ...,
@@ -43,7 +44,7 @@ def fit(
     model: SpendModel,
     history: PurchaseHistory,
     *,
-    seed: int,
+    seed: Seed,
     pooling: Pooling = ...,
     method: Method | Sampling = ...,
     covariates: Mapping[str, Sequence[str]] | None = ...,
@@ -55,18 +56,19 @@ def fit(
     model: ChannelModel,
     history: PurchaseLog[object],
     *,
-    seed: int,
+    seed: Seed,
     pooling: Pooling = ...,
     method: Method | Sampling = ...,
     covariates: Mapping[str, Sequence[str]] | None = ...,
     priors: Mapping[str, Prior] | None = ...,
     progress: bool = ...,
 ) -> ChannelMixFit: ...
+@checked
 def fit(
     model: AnyModel,
     history: Data,
     *,
-    seed: int,
+    seed: Seed,
     pooling: Pooling = _COMPLETE,
     method: Method | Sampling = "nuts",
     covariates: Mapping[str, Sequence[str]] | None = None,
@@ -130,9 +132,8 @@ def fit(
         >>> fit(BgNbd(), history, seed=1, method=Sampling("laplace", draws=250))
         PurchaseFit(bg_nbd, complete pooling, 500 draws)
     """
-    whole_number("seed", seed, 0)
     sampling = method if isinstance(method, Sampling) else Sampling(method)
-    kind = _checked(model, history, pooling)
+    kind = _kind(model, history)
     observed = kind.observe(model, history)
     from omniltv.models.inference import _problem, _solve  # noqa: PLC0415 - compiled, slow to import
 
@@ -149,6 +150,7 @@ def fit(
     return replace(result, diagnostics=diagnostics)
 
 
+@checked
 def to_pymc(
     model: AnyModel,
     history: Data,
@@ -181,7 +183,7 @@ def to_pymc(
         >>> [variable.name for variable in to_pymc(BgNbd(), history).free_RVs]
         ['log_rate', 'log_shape', 'logit_dropout', 'log_concentration']
     """
-    kind = _checked(model, history, pooling)
+    kind = _kind(model, history)
     observed = kind.observe(model, history)
     from omniltv.models.inference import _problem, _pymc  # noqa: PLC0415 - brings in PyMC, seconds to import
 
@@ -190,13 +192,15 @@ def to_pymc(
     return _pymc.pymc_model(problem, priors or {})
 
 
-def _checked(model: AnyModel, history: Data, pooling: Pooling) -> Kind:
+def _kind(model: AnyModel, history: Data) -> Kind:
     """Return the kind of a model.
 
     Raises:
-        ConfigError: If it is not a model, or an argument has the wrong type.
+        ConfigError: If it is not a model, or is fitted to something else.
     """
     kind = kind_of(model)
-    expect("history", history, kind.data, kind.hint)
-    expect("pooling", pooling, Pooling, 'Pooling.partial("channel")')
+    if not isinstance(history, kind.data):
+        got = type(history).__name__
+        problem = f"history is a {kind.data.__name__}, got a {got}"
+        raise ConfigError(f"{problem}. Hint: {kind.hint}", parameter="history")
     return kind

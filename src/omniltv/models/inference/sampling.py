@@ -1,21 +1,24 @@
 """`Sampling`: a method of inference with its numbers of draws, warm-up draws and chains."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-import numpy as np
+from annotated_types import Interval
 
-from omniltv.errors import ConfigError
+from omniltv._options import checked
 
 __all__ = ["METHODS", "Method", "Sampling"]
 
 type Method = Literal["nuts", "laplace", "map"]
 """How the posterior is computed."""
 
+type _Draws = Annotated[int, Interval(ge=10, le=1_000_000)]
+
 METHODS: tuple[Method, ...] = ("nuts", "laplace", "map")
 """The methods of `fit`."""
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """A method of inference, and the number of draws.
@@ -38,19 +41,6 @@ class Sampling:
     """
 
     method: Method = "nuts"
-    draws: int = 1000
-    warmup: int = 400
-    chains: int = 2
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            message = f"no such method: {self.method!r}. Hint: one of {', '.join(METHODS)}"
-            raise ConfigError(message)
-        for name, least in (("draws", 10), ("warmup", 10), ("chains", 1)):
-            whole_number(name, getattr(self, name), least)
-
-
-def whole_number(name: str, value: object, least: int) -> None:
-    """Raise ConfigError if an argument is not a whole number, or is too small."""
-    if not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}")
+    draws: _Draws = 1000
+    warmup: _Draws = 400
+    chains: Annotated[int, Interval(ge=1, le=1000)] = 2

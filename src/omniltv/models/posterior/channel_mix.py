@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from omniltv._options import checked
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import Draws
-from omniltv.errors import ConfigError, DataError, expect
+from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior._archive import Settings
 from omniltv.models.posterior._choices import Choices, Habits
 from omniltv.models.posterior._interpolate import Cells
@@ -22,6 +23,7 @@ __all__ = ["ChannelMixFit"]
 _ROWS = 4_096
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ChannelMixFit(Fit[ChannelModel]):
     """The posterior of a channel model; made by `fit_channel_mix`, `fit` or `load_fit`.
@@ -146,7 +148,6 @@ class ChannelMixFit(Fit[ChannelModel]):
         return total
 
     def _choices(self, log: PurchaseLog[object]) -> Choices:
-        expect("log", log, PurchaseLog, "PurchaseLog.from_frame(frame)")
         return Choices.of(log, self.channels)
 
     def _habits(self, log: PurchaseLog[object], customer_id: ArrayLike | None) -> Habits:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from warnings import warn
 
+from omniltv._options import checked
 from omniltv.errors import DataWarning, FitWarning
 
 __all__ = ["Diagnostics"]
@@ -14,6 +15,7 @@ _MIN_BFMI = 0.3
 _MAX_DIVERGENT = 0.001
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
     """Diagnostics of a posterior (Vehtari et al. 2021, Bayesian Analysis 16(2)).

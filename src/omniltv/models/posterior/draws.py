@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
+
 __all__ = ["PosteriorDraws"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class PosteriorDraws:
     """Posterior draws of the coordinates of each group.

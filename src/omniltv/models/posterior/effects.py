@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.models.posterior._groups import Grouped
 
 __all__ = ["Effect"]
 
 
+@checked
 @dataclass(frozen=True)
 class Effect:
     """The effect of a covariate on a coordinate: slope times (value - centre) / scale.

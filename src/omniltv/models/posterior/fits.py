@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import Level, checked
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
-from omniltv.errors import ConfigError, DataError, UnitError, expect
+from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models.posterior._archive import SavedFit, Settings, write_fit
 from omniltv.models.posterior._groups import Grouped, group_labels, term_labels
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
@@ -62,6 +63,7 @@ class CustomerRows(Grouped, Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ProbAlive(RowDraws):
     """Posterior draws of P(alive), which cannot be summed over customers.
@@ -164,7 +166,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         coordinates = {"group": list(self.groups)}
         return xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coordinates)})
 
-    def summary(self, *, level: float = 0.9) -> "pd.DataFrame":
+    def summary(self, *, level: Level = 0.9) -> "pd.DataFrame":
         """Return mean, sd and equal-tailed interval of each reported parameter and group.
 
         Raises:
@@ -172,8 +174,6 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         """
         import pandas as pd  # noqa: PLC0415 - slow to import
 
-        if not 0 < level < 1:
-            raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
         names = list(self.parameters)
         draws = np.concatenate(list(self.parameters.values()), axis=1)
         lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -280,6 +280,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         return None
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class PurchaseFit(Fit[PurchaseModel]):
     """The posterior of a purchase model; made by `fit` or `load_fit`.
@@ -313,7 +314,6 @@ class PurchaseFit(Fit[PurchaseModel]):
             DataError: If a group was not seen.
             ConfigError: If the horizon is not a Span.
         """
-        expect("horizon", horizon, Span, f"{self.unit}s(26)")
         distinct, cells = self._states(history, unseen)
         length = np.asarray(horizon.to(self.unit))
 
@@ -361,6 +361,7 @@ class PurchaseFit(Fit[PurchaseModel]):
         return self._distinct(history, unseen, spend=False)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class SpendFit(Fit[SpendModel]):
     """The posterior of a spend model; made by `fit` or `load_fit`.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from omniltv._options import checked
 from omniltv.errors import ConfigError
 
 __all__ = ["JOIN", "Pooling", "PoolingKind"]
@@ -22,6 +23,7 @@ class PoolingKind(StrEnum):
     PARTIAL = "partial"
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Pooling:
     """How the groups of one or several columns share information in a fit.

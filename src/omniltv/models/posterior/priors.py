@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from omniltv._arrays import Vector
+from omniltv._options import Finite, Positive, checked_init
 from omniltv.errors import ConfigError
 
 __all__ = ["Exponential", "Flat", "HalfNormal", "LogNormal", "Normal", "Prior", "StudentT"]
@@ -64,6 +65,7 @@ class Flat:
         raise ConfigError("a flat prior has no draws. Hint: Normal(mu, sigma)")
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class Normal:
     """A normal distribution.
@@ -73,11 +75,8 @@ class Normal:
         array([-1.])
     """
 
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _positive("sigma", self.sigma)
+    mu: Finite
+    sigma: Positive
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density up to a constant."""
@@ -92,6 +91,7 @@ class Normal:
         return rng.normal(self.mu, self.sigma, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class StudentT:
     """Student's t distribution: like the normal distribution, with heavier tails.
@@ -101,13 +101,9 @@ class StudentT:
         array([-0.  , -1.25])
     """
 
-    nu: float
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _positive("nu", self.nu)
-        _positive("sigma", self.sigma)
+    nu: Positive
+    mu: Finite
+    sigma: Positive
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density up to a constant."""
@@ -124,6 +120,7 @@ class StudentT:
         return self.mu + self.sigma * rng.standard_t(self.nu, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class LogNormal:
     """A log-normal distribution, for standard deviations between groups.
@@ -133,11 +130,8 @@ class LogNormal:
         array([-0.])
     """
 
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _positive("sigma", self.sigma)
+    mu: Finite
+    sigma: Positive
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density up to a constant; value > 0."""
@@ -153,6 +147,7 @@ class LogNormal:
         return rng.lognormal(self.mu, self.sigma, size)
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class HalfNormal:
     """A half-normal distribution, for standard deviations between groups.
@@ -162,10 +157,7 @@ class HalfNormal:
         array([-1.])
     """
 
-    sigma: float
-
-    def __post_init__(self) -> None:
-        _positive("sigma", self.sigma)
+    sigma: Positive
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density up to a constant; value > 0."""
@@ -180,6 +172,7 @@ class HalfNormal:
         return np.abs(rng.normal(0, self.sigma, size))
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class Exponential:
     """An exponential distribution, for standard deviations between groups.
@@ -189,10 +182,7 @@ class Exponential:
         array([-2.])
     """
 
-    lam: float
-
-    def __post_init__(self) -> None:
-        _positive("lam", self.lam)
+    lam: Positive
 
     def logp(self, value: Vector) -> Vector:
         """Return the log density up to a constant; value > 0."""
@@ -205,8 +195,3 @@ class Exponential:
     def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:
         """Return draws."""
         return rng.exponential(1 / self.lam, size)
-
-
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ConfigError(f"{name} of a prior is a number above 0, got {value!r}")

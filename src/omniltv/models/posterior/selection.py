@@ -15,6 +15,7 @@ from scipy import stats
 
 from omniltv._arrays import Matrix, Vector
 from omniltv._frames import Table, Tabular
+from omniltv._options import Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior.fits import PurchaseFit
 from omniltv.models.processes._selection import prob_fewer
@@ -33,6 +34,7 @@ _TIMES = 10  # as many equal rows as expected, or one in so many of the expected
 _SHARE = 0.01
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One comparison of the history with what is expected.
@@ -58,6 +60,7 @@ class Finding:
     sentence: str
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection(Tabular):
     """Whether customers look selected or duplicated; made by `selection`.
@@ -87,7 +90,8 @@ class Selection(Tabular):
         return repr(Table(self.columns()))
 
 
-def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: int) -> Selection:
+@checked
+def selection(fit: PurchaseFit, history: PurchaseHistory, *, seed: Seed) -> Selection:
     """Return whether the customers of a fit look selected or duplicated.
 
     Three numbers of customers are compared with what is expected:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import overload
 
+from omniltv._options import checked
 from omniltv.errors import StoreError
 from omniltv.models.posterior._archive import SavedFit, damaged, read_fit
 from omniltv.models.posterior._kinds import AnyFit, AnyModel, Parts, kind_of
@@ -26,6 +27,7 @@ def load_fit(path: str | Path, *, model: PurchaseModel) -> PurchaseFit: ...
 def load_fit(path: str | Path, *, model: SpendModel) -> SpendFit: ...
 @overload
 def load_fit(path: str | Path, *, model: ChannelModel) -> ChannelMixFit: ...
+@checked
 def load_fit(path: str | Path, *, model: AnyModel | None = None) -> AnyFit:
     """Return a saved fit. Neither loading nor forecasting imports the sampler.
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from omniltv._options import checked_init
 from omniltv.errors import ConfigError
 from omniltv.models.processes._beta_dropout import (
     COORDINATES,
@@ -45,6 +46,7 @@ _NARROWEST, _WIDEST = 16, 4_096  # terms of the series at once
 _CUSTOMERS = 2**11
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class CnbdK:
     """The (M)BG/CNBD-k model of repeat purchases, with reported parameters r, alpha, a, b.

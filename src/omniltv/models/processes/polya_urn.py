@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked_init
 from omniltv.errors import ConfigError
 from omniltv.models.processes.protocols import (
     Array,
@@ -27,6 +28,7 @@ from omniltv.units import Span
 __all__ = ["PolyaUrn"]
 
 
+@checked_init
 @dataclass(frozen=True, slots=True)
 class PolyaUrn:
     """The Pólya urn of channels, with reported parameters kappa and ``share[channel]``.

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.units import Span
 
 __all__ = [
@@ -83,6 +84,7 @@ class ArrayNamespace(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Coordinate:
     """An unconstrained coordinate that is sampled, with its default prior.

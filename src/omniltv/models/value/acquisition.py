@@ -14,12 +14,12 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from omniltv._frames import Backend, Table
+from omniltv._options import Level, Margin, NotNegative, checked
 from omniltv.errors import ConfigError
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, SpendState
 from omniltv.models.value._forecast import discounting
 from omniltv.models.value.lifetime_value import (
-    check_amounts,
     check_terms,
     lacking,
     paid_yearly,
@@ -50,6 +50,7 @@ _UNTIL = chebyshev.chebval(2 * _FINE - 1, chebyshev.chebint(_COEFFICIENTS, lbnd=
 """Integration of the polynomial from 0 to the fine points, of shape (fine, nodes)."""
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class AcquisitionValue:
     """The value of a new customer per group; made by `acquisition_value`.
@@ -110,7 +111,7 @@ class AcquisitionValue:
         """
         return np.isfinite(self.payback).mean(axis=1)
 
-    def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
+    def columns(self, level: Level = 0.9) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of `to_frame` by name, each of shape (n_groups,).
 
         Raises:
@@ -126,14 +127,14 @@ class AcquisitionValue:
 
     @overload
     def to_frame(
-        self, backend: Literal["pandas"] = "pandas", *, level: float = 0.9
+        self, backend: Literal["pandas"] = "pandas", *, level: Level = 0.9
     ) -> "pd.DataFrame": ...
     @overload
-    def to_frame(self, backend: Literal["polars"], *, level: float = 0.9) -> "pl.DataFrame": ...
+    def to_frame(self, backend: Literal["polars"], *, level: Level = 0.9) -> "pl.DataFrame": ...
     @overload
-    def to_frame(self, backend: Literal["pyarrow"], *, level: float = 0.9) -> "pa.Table": ...
+    def to_frame(self, backend: Literal["pyarrow"], *, level: Level = 0.9) -> "pa.Table": ...
     def to_frame(
-        self, backend: Backend = "pandas", *, level: float = 0.9
+        self, backend: Backend = "pandas", *, level: Level = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
         """Return one row per group, as a frame of the requested backend.
 
@@ -144,15 +145,16 @@ class AcquisitionValue:
         return Table(self.columns(level)).to_frame(backend)
 
 
+@checked
 def acquisition_value(
     purchases: PurchaseFit,
     spend: SpendFit,
     *,
     horizon: Span | None,
     discount: Discount,
-    margin: float | Mapping[str, float] = 1.0,
-    acquisition_cost: float | Mapping[str, float],
-    retention_cost: float | Mapping[str, float] = 0.0,
+    margin: Margin | Mapping[str, Margin] = 1.0,
+    acquisition_cost: NotNegative | Mapping[str, NotNegative],
+    retention_cost: NotNegative | Mapping[str, NotNegative] = 0.0,
 ) -> AcquisitionValue:
     """Return the value of a new customer of each group of the purchase fit.
 
@@ -191,7 +193,7 @@ def acquisition_value(
         >>> won.labels, bool(won.ratio.mean() > 1), won.prob_payback.tolist()
         (('all',), True, [1.0])
     """
-    check_terms(purchases, spend, horizon, discount)
+    check_terms(purchases, spend)
     unit, rate = purchases.unit, discount.rate(purchases.unit)
     until = remaining_life(discount, unit, left=_NEVER_MATTERS) if horizon is None else horizon
     labels = tuple(label or "all" for label in purchases.groups)
@@ -363,7 +365,6 @@ def _of_groups(
     labels: tuple[str, ...], amount: float | Mapping[str, float], name: str
 ) -> NDArray[np.float64]:
     """Return the amount of each group, of shape (n_groups,)."""
-    check_amounts(amount, name)
     if not isinstance(amount, Mapping):
         return np.full(len(labels), float(amount))
     missing = [label for label in labels if label not in amount]
@@ -394,12 +395,10 @@ def _matched(purchases: PurchaseFit, spend: SpendFit) -> list[int]:
     return [spend.groups.index(label) for label in purchases.groups]
 
 
-def _quantiles(draws: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+def _quantiles(draws: NDArray[np.float64], level: Level) -> NDArray[np.float64]:
     """Return median, lower and upper end, of shape (3, n_groups).
 
     They are not interpolated between draws, because some draws are infinite.
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"the level of an interval is between 0 and 1, got {level}")
     tails = [0.5, (1 - level) / 2, (1 + level) / 2]
     return np.quantile(draws, tails, axis=1, method="inverted_cdf")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from omniltv._options import Seed, checked
 from omniltv.data.log import PurchaseLog
-from omniltv.errors import ConfigError, expect
+from omniltv.errors import ConfigError
 from omniltv.models.inference.fitting import fit
 from omniltv.models.inference.sampling import Method, Sampling
 from omniltv.models.posterior._choices import ACQUISITION, Choices
@@ -20,10 +21,11 @@ _HALF_LIVES = (days(1460), days(730), days(365), days(182), days(91), days(45))
 _CLEARLY = 4.0  # log score; by chance the best of six half-lives gains two or three
 
 
+@checked
 def fit_channel_mix(
     log: PurchaseLog[object],
     *,
-    seed: int,
+    seed: Seed,
     half_life: Span | Literal["estimate"] | None = "estimate",
     pooling: Pooling | None = None,
     method: Method | Sampling = "laplace",
@@ -70,7 +72,6 @@ def fit_channel_mix(
         >>> bool(mix.shares(log, ["b"])[0, mix.channels.index("store")] > 0.6)
         True
     """
-    expect("log", log, PurchaseLog, "PurchaseLog.from_frame(frame)")
     pooled = _pooling(log) if pooling is None else pooling
     best = _half_life(log, pooled, seed) if half_life == "estimate" else half_life
     return fit(
@@ -89,14 +90,14 @@ def _pooling(log: PurchaseLog[object]) -> Pooling:
     return Pooling.partial(ACQUISITION) if several else Pooling.complete()
 
 
-def _half_life(log: PurchaseLog[object], pooling: Pooling, seed: int) -> Span | None:
+def _half_life(log: PurchaseLog[object], pooling: Pooling, seed: Seed) -> Span | None:
     """Return the half-life that predicts best; None unless it is clearly better."""
     scores = {life: _score(log, pooling, life, seed) for life in _HALF_LIVES}
     best = max(scores, key=scores.__getitem__)
     return best if scores[best] > _score(log, pooling, None, seed) + _CLEARLY else None
 
 
-def _score(log: PurchaseLog[object], pooling: Pooling, half_life: Span | None, seed: int) -> float:
+def _score(log: PurchaseLog[object], pooling: Pooling, half_life: Span | None, seed: Seed) -> float:
     """Return the log score of the channels of all purchases, predicted at the mode."""
     try:
         found = fit(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Places
 from omniltv._frames import collect, first_rows, positions, read_ids, repeated
+from omniltv._options import Level, checked
 from omniltv.draws import RowDraws, Totals
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior.fits import ProbAlive
@@ -28,6 +29,7 @@ __all__ = ["ImputedValue", "imputed_value"]
 _NOBODY = -1
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ImputedValue(ValuePerRow[RowDraws]):
     """The lifetime value of customers with uncertain identity; made by `imputed_value`.
@@ -99,11 +101,12 @@ class ImputedValue(ValuePerRow[RowDraws]):
         shares = [_share_between(block, len(self.imputations)) for _, block in self.draws.blocks()]
         return np.concatenate([*shares, np.empty(0)])[self.draws.index]
 
-    def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
+    def columns(self, level: Level = 0.9) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of `to_frame` by name, including ``identity_share``."""
         return {**super().columns(level), "identity_share": self.identity_share()}
 
 
+@checked
 def imputed_value(
     values: Sequence[LifetimeValue], crosswalks: Sequence[IntoFrame], *, of: IntoFrame
 ) -> ImputedValue:

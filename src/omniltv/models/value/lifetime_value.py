@@ -9,16 +9,16 @@ individual purchases.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table
+from omniltv._options import Level, Margin, NotNegative, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
-from omniltv.errors import ConfigError, DataError, UnitError, expect
+from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.value._forecast import States, ValueForecast
 from omniltv.models.value._streams import RowNames
@@ -34,6 +34,7 @@ __all__ = ["LifetimeValue", "ValuePerRow", "lifetime_value"]
 _CHANNEL_COLUMNS = ("channel", "acquisition_channel")
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ValuePerRow[Amount: RowDraws]:
     """Draws of the margin of each row, and a table of them.
@@ -79,7 +80,7 @@ class ValuePerRow[Amount: RowDraws]:
         """Return the expected discounted margin of each row, of shape (n_rows,)."""
         return self.draws.mean()
 
-    def interval(self, level: float = 0.9) -> NDArray[np.float64]:
+    def interval(self, level: Level = 0.9) -> NDArray[np.float64]:
         """Return the interval of the expected margin, of shape (n_rows, 2).
 
         It contains the uncertainty of the mean over customers with this history. The margin of
@@ -87,7 +88,7 @@ class ValuePerRow[Amount: RowDraws]:
         """
         return self.draws.interval(level)
 
-    def predictive_interval(self, level: float = 0.9) -> NDArray[np.float64]:
+    def predictive_interval(self, level: Level = 0.9) -> NDArray[np.float64]:
         """Return the interval of the actual margin of each row, of shape (n_rows, 2).
 
         It is equal-tailed: at most (1 - level) / 2 of the futures are beyond each end. Many
@@ -96,7 +97,7 @@ class ValuePerRow[Amount: RowDraws]:
         """
         return self.predictive.interval(level)
 
-    def columns(self, level: float = 0.9) -> Mapping[str, NDArray[np.generic]]:
+    def columns(self, level: Level = 0.9) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of `to_frame` by name, each of shape (n_rows,)."""
         value, future = self.draws.summary(level), self.predictive_interval(level)
         return {
@@ -113,14 +114,14 @@ class ValuePerRow[Amount: RowDraws]:
 
     @overload
     def to_frame(
-        self, backend: Literal["pandas"] = "pandas", *, level: float = 0.9
+        self, backend: Literal["pandas"] = "pandas", *, level: Level = 0.9
     ) -> "pd.DataFrame": ...
     @overload
-    def to_frame(self, backend: Literal["polars"], *, level: float = 0.9) -> "pl.DataFrame": ...
+    def to_frame(self, backend: Literal["polars"], *, level: Level = 0.9) -> "pl.DataFrame": ...
     @overload
-    def to_frame(self, backend: Literal["pyarrow"], *, level: float = 0.9) -> "pa.Table": ...
+    def to_frame(self, backend: Literal["pyarrow"], *, level: Level = 0.9) -> "pa.Table": ...
     def to_frame(
-        self, backend: Backend = "pandas", *, level: float = 0.9
+        self, backend: Backend = "pandas", *, level: Level = 0.9
     ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
         """Return one row per row of the history, as a frame of the requested backend.
 
@@ -131,6 +132,7 @@ class ValuePerRow[Amount: RowDraws]:
         return Table(self.columns(level)).to_frame(backend)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class LifetimeValue(ValuePerRow[Draws]):
     """The lifetime value of each row of a history; made by `lifetime_value`.
@@ -209,6 +211,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         )
 
 
+@checked
 def lifetime_value(
     purchases: PurchaseFit,
     spend: SpendFit,
@@ -216,9 +219,9 @@ def lifetime_value(
     *,
     horizon: Span | None,
     discount: Discount,
-    margin: float | Mapping[str, float] = 1.0,
-    retention_cost: float | Mapping[str, float] = 0.0,
-    seed: int,
+    margin: Margin | Mapping[str, Margin] = 1.0,
+    retention_cost: NotNegative | Mapping[str, NotNegative] = 0.0,
+    seed: Seed,
     unseen: Unseen = "error",
 ) -> LifetimeValue:
     """Return the discounted margin of each row within the horizon.
@@ -267,8 +270,7 @@ def lifetime_value(
         >>> value.to_frame()[["customer_id", "value", "prob_alive"]].shape
         (2, 3)
     """
-    check_terms(purchases, spend, horizon, discount)
-    expect("history", history, PurchaseHistory, 'log.history(unit="week")')
+    check_terms(purchases, spend)
     if history.unit is not purchases.unit:
         message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
         raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
@@ -297,15 +299,8 @@ def lifetime_value(
     )
 
 
-def check_terms(
-    purchases: PurchaseFit, spend: SpendFit, horizon: Span | None, discount: Discount
-) -> None:
-    """Raise ConfigError if an argument has the wrong type, or the numbers of draws differ."""
-    expect("purchases", purchases, PurchaseFit, "fit(BgNbd(), history, seed=1)")
-    expect("spend", spend, SpendFit, "fit(GammaGamma(), history, seed=1)")
-    expect("discount", discount, Discount, "Discount(per_year=0.10)")
-    if horizon is not None:
-        expect("horizon", horizon, Span, "weeks(52), or None for the whole remaining life")
+def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
+    """Raise ConfigError if the numbers of draws differ."""
     if purchases.n_draws != spend.n_draws:
         counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
         message = f"purchases and spend have {counts} draws, but are paired draw by draw"
@@ -343,15 +338,6 @@ def paid_yearly(horizon: Span | None, discount: Discount) -> float:
     return float(-np.expm1(-rate * length) / rate) if rate else length
 
 
-def check_amounts(amount: float | Mapping[str, float], name: str) -> None:
-    """Raise ConfigError if a margin or cost is not finite, or a cost is below 0."""
-    amounts = list(amount.values()) if isinstance(amount, Mapping) else [amount]
-    lowest, example = (0.0, 5.0) if name.endswith("cost") else (-np.inf, 0.3)
-    if not all(isfinite(one) and one >= lowest for one in amounts):
-        allowed = "a finite number" + (", not below 0" if name.endswith("cost") else "")
-        raise ConfigError(f"a {name.replace('_', ' ')} is {allowed}. Hint: {name}={example}")
-
-
 def _per_row(
     history: PurchaseHistory, amount: float | Mapping[str, float], name: str
 ) -> NDArray[np.float64]:
@@ -361,7 +347,6 @@ def _per_row(
         ConfigError: If an amount is invalid.
         DataError: If a channel has no amount.
     """
-    check_amounts(amount, name)
     if not isinstance(amount, Mapping):
         return np.full(len(history), float(amount))
     column = _channel_column(history, name)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from omniltv._options import checked
 from omniltv.models.processes._selection import Selected, prob_fewer
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState
@@ -264,6 +265,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
 """The laws of purchase models; `laws_of` omits those that do not apply to discrete time."""
 
 
+@checked
 def laws_of(model: PurchaseModel) -> tuple[Callable[[PurchaseModel], None], ...]:
     """Return the laws of a purchase model; that of the time unit needs continuous time.
 
@@ -275,6 +277,7 @@ def laws_of(model: PurchaseModel) -> tuple[Callable[[PurchaseModel], None], ...]
     return tuple(law for law in PURCHASE_LAWS if not (model.discrete and law is check_time_scale))
 
 
+@checked
 def check_purchase_model(model: PurchaseModel) -> None:
     """Check a purchase model against all laws that apply to it.
 

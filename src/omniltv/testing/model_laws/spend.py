@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._options import checked
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import Parameters, SpendModel, SpendState
 from omniltv.testing.model_laws._shared import (
@@ -166,6 +167,7 @@ SPEND_LAWS: tuple[Callable[[SpendModel], None], ...] = (
 """The laws of a spend model."""
 
 
+@checked
 def check_spend_model(model: SpendModel) -> None:
     """Check a spend model against all laws.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Floats, Levels
+from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking.comparisons._grading import check_order, first_level, numbers
 from omniltv.identity.linking.comparisons.numbers import as_number
 from omniltv.identity.linking.protocols import Pairs
@@ -15,6 +16,7 @@ __all__ = ["CoordinateComparison"]
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
 
 
+@checked
 @dataclass(frozen=True)
 class CoordinateComparison:
     """Grades two places by their distance over the surface of the earth, by the haversine formula.
@@ -46,9 +48,9 @@ class CoordinateComparison:
     latitude: str = "latitude"
     longitude: str = "longitude"
     within_km: tuple[float, ...] = (0.1, 1.0, 10.0)
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = True
-    coincidence: float = 1e-4
+    coincidence: Share = 1e-4
 
     def __post_init__(self) -> None:
         check_order(self.name, self.within_km, increasing=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from omniltv._arrays import Levels
+from omniltv._options import Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import Scores, first_level, pairwise
 from omniltv.identity.linking.protocols import Comparison, Pairs
@@ -26,6 +27,7 @@ _SAME_STREET = 0.9
 _ROOM = " #"  # what stands before the room in a normalised address
 
 
+@checked
 @dataclass(frozen=True)
 class ValueComparison:
     """Grades one field as same, one slip apart (optional), or different.
@@ -48,7 +50,7 @@ class ValueComparison:
     name: str
     column: str
     shared: bool = False
-    coincidence: float = 0.0
+    coincidence: Share = 0.0
     slips: bool = False
     agreement = 1
 
@@ -85,6 +87,7 @@ class ValueComparison:
         return (same, f"{_sql.slip(self.column)} AND NOT {_numbered_sql(self.column)}", known)
 
 
+@checked
 @dataclass(frozen=True)
 class NameComparison:
     """Grades a name by its characters, reading and sound, also if the name fields are swapped.
@@ -178,6 +181,7 @@ class NameComparison:
         )
 
 
+@checked
 @dataclass(frozen=True)
 class BirthDateComparison:
     """Grades birth dates (YYYY-MM-DD): same, one slip or day and month swapped, different.
@@ -218,6 +222,7 @@ class BirthDateComparison:
         return (_sql.same(self.column), near, _sql.known(self.column))
 
 
+@checked
 @dataclass(frozen=True)
 class AddressComparison:
     """Grades two addresses: same home, other room of the house, alike, same postcode, elsewhere.

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Levels
+from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import check_order, first_level, numbers
 from omniltv.identity.linking.protocols import Pairs
@@ -14,6 +15,7 @@ from omniltv.identity.records import normalise
 __all__ = ["DateComparison"]
 
 
+@checked
 @dataclass(frozen=True)
 class DateComparison:
     """Grades two dates: same, day and month swapped, within some days, or different.
@@ -42,9 +44,9 @@ class DateComparison:
     name: str
     column: str
     within_days: tuple[int, ...] = (1, 31)
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.001
+    coincidence: Share = 0.001
 
     def __post_init__(self) -> None:
         check_order(self.name, self.within_days, increasing=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Levels
+from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import (
     ROUNDING,
@@ -22,6 +23,7 @@ __all__ = ["NumberComparison", "as_number"]
 _SEPARATED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
+@checked
 @dataclass(frozen=True)
 class NumberComparison:
     """Grades two numbers: same, within each of some differences, or different.
@@ -53,9 +55,9 @@ class NumberComparison:
     column: str
     within: tuple[float, ...]
     relative: bool = False
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.01
+    coincidence: Share = 0.01
 
     def __post_init__(self) -> None:
         check_order(self.name, self.within, increasing=True)

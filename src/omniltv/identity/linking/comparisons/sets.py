@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._arrays import Levels
+from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking.comparisons._grading import (
     Scores,
     check_order,
@@ -23,6 +24,7 @@ _BETWEEN = "\x1f"  # a control character, which normalised text does not contain
 _SEPARATORS = re.compile(r"[,;|、\n]")
 
 
+@checked
 @dataclass(frozen=True)
 class SetComparison:
     """Grades two sets by the Jaccard index: shared elements as a share of all elements.
@@ -50,9 +52,9 @@ class SetComparison:
     name: str
     column: str
     at: tuple[float, ...] = (0.5,)
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.01
+    coincidence: Share = 0.01
 
     def __post_init__(self) -> None:
         check_order(self.name, self.at, increasing=False)

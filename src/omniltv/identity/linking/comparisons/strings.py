@@ -6,6 +6,7 @@ from typing import Literal
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from omniltv._arrays import Levels
+from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import (
     Scores,
@@ -19,6 +20,7 @@ from omniltv.identity.linking.protocols import Pairs
 __all__ = ["StringComparison"]
 
 
+@checked
 @dataclass(frozen=True)
 class StringComparison:
     """Grades two texts: same, similar by Jaro-Winkler or by edits, or different.
@@ -52,9 +54,9 @@ class StringComparison:
     column: str
     at: tuple[float, ...] = (0.95, 0.88)
     method: Literal["jaro_winkler", "damerau_levenshtein"] = "jaro_winkler"
-    agreement: int = 1
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.01
+    coincidence: Share = 0.01
 
     def __post_init__(self) -> None:
         check_order(self.name, self.at, increasing=self._by_edits)

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from omniltv._arrays import Levels
-from omniltv.errors import ConfigError
+from omniltv._options import Count, Natural, Share, checked
 from omniltv.identity.linking.comparisons._grading import Scores, check_order, cosine, graded
 from omniltv.identity.linking.protocols import Pairs
 
 __all__ = ["TextComparison"]
 
 
+@checked
 @dataclass(frozen=True)
 class TextComparison:
     """Grades two texts by the cosine similarity of their words, or of their q-grams.
@@ -43,14 +44,12 @@ class TextComparison:
     column: str
     at: tuple[float, ...] = (0.8, 0.5)
     tokens: Literal["words", "qgrams"] = "qgrams"
-    q: int = 3
-    agreement: int = 1
+    q: Count = 3
+    agreement: Natural = 1
     shared: bool = False
-    coincidence: float = 0.01
+    coincidence: Share = 0.01
 
     def __post_init__(self) -> None:
-        if self.q < 1:
-            raise ConfigError(f"q of {self.name!r} must be at least 1, got {self.q}. Hint: q=3")
         check_order(self.name, self.at, increasing=False)
 
     @property

@@ -4,6 +4,7 @@
 
 import re
 
+from omniltv._options import checked
 from omniltv.identity.records.normalise._numbers import KANJI_DIGITS, kanji_number
 from omniltv.identity.records.normalise._street import street_address
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, fold, one_digit_only, read
@@ -107,6 +108,7 @@ def read_address(value: object) -> Read:
     return read(value, _address)
 
 
+@checked
 def house(place: str) -> str | None:
     """Return the address of the house, without the room.
 

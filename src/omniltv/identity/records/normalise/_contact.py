@@ -5,6 +5,7 @@
 import re
 from functools import partial
 
+from omniltv._options import checked
 from omniltv.identity.records.normalise._placeholders import is_placeholder
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, one_digit_only, read
@@ -25,6 +26,7 @@ _NOT_DIGIT = re.compile(r"\D")
 _USUAL = Spelling()
 
 
+@checked
 def email(value: object, spelling: Spelling = _USUAL) -> str | None:
     """Return an e-mail address in one spelling; unusual old addresses are kept.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 
+from omniltv._options import checked
 from omniltv.identity.records.normalise._numbers import KANJI_DIGITS, kanji_number
 from omniltv.identity.records.normalise._spelling import DayOrder, Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, read
@@ -62,6 +63,7 @@ _LAST_SHOWA = 64  # a year of two digits up to this may be one of Showa
 _THIS_CENTURY = 30  # above it, a year of two digits beside the name of a month is of 1900
 
 
+@checked
 def birth_date(value: object, spelling: Spelling | None = None) -> str | None:
     """Return a birth date as YYYY-MM-DD, None if it is none, a placeholder or unclear.
 

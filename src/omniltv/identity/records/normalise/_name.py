@@ -4,6 +4,7 @@ import re
 
 import jaconv
 
+from omniltv._options import checked
 from omniltv.identity.records.normalise._organisation import with_short_form
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, fold, plain, read
 
@@ -106,6 +107,7 @@ def spoken_form(folded: str) -> str | None:
     return None if _OTHER_SCRIPT.search(folded) else _letters(folded) or None
 
 
+@checked
 def sound(spoken: str) -> str | None:
     """Return what a reading sounds like: long vowels are short, and Hepburn is Kunrei.
 

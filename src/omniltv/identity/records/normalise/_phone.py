@@ -5,6 +5,7 @@
 import re
 from functools import partial
 
+from omniltv._options import checked
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, one_digit_only, read
 
@@ -30,6 +31,7 @@ _MOST_NUMBERS = 10  # of one cell
 _USUAL = Spelling()
 
 
+@checked
 def phone(value: object, spelling: Spelling = _USUAL) -> str | None:
     """Return a telephone number as +81… (or another country), None if it is not one.
 

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from omniltv._config import Config
 
 __all__ = ["DayOrder", "Spelling"]
 
@@ -10,7 +12,7 @@ type DayOrder = Literal["day first", "month first", "inferred"]
 """Which of day and month stands first in a date whose year stands last."""
 
 
-class Spelling(BaseModel):
+class Spelling(Config):
     """How telephone numbers, e-mail addresses and dates are read.
 
     Attributes:
@@ -26,8 +28,6 @@ class Spelling(BaseModel):
         >>> Spelling(phone_region="US").drop_tags
         False
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "JP"
     drop_tags: bool = False

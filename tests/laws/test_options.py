@@ -1,0 +1,427 @@
+"""Every option of every public function is checked: our own error, or a documented meaning.
+
+The functions are those of the packages: every function, method and constructor in their
+``__all__``. Each parameter but frames is given None, NaN, a wrong type, a wrong word, a negative
+and a huge value. What the gate refuses never reaches the function. What it accepts is run in
+full, by `CALLS`: a function that accepts such a value and is not in the table fails the law.
+"""
+# ruff: noqa: ARG005 - every call in the table takes the same two arguments
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+
+from omniltv._options import options_of
+from omniltv.data import PurchaseHistory, PurchaseLog, check, read_table, simulate_retailer
+from omniltv.data.simulate import Dirt
+from omniltv.draws import RowDraws
+from omniltv.errors import ConfigError, OmniltvError
+from omniltv.experiments import (
+    Assignment,
+    Baseline,
+    Difference,
+    Forecast,
+    Persistence,
+    assign,
+    cuped,
+    difference,
+    lift,
+    ltv_lift,
+    window_history,
+)
+from omniltv.identity import (
+    InMemoryEngine,
+    linkage_quality,
+    reliability,
+    stitch,
+    timeline,
+)
+from omniltv.identity.linking import KeyBlocker
+from omniltv.identity.records.normalise import house, sound
+from omniltv.identity.store import IdentityStore
+from omniltv.models import (
+    BgNbd,
+    CnbdK,
+    Pooling,
+    acquisition_value,
+    fit,
+    fit_channel_mix,
+    lifetime_value,
+    load_fit,
+)
+from omniltv.models.checks import (
+    compare,
+    coverage,
+    expected_purchases_matrix,
+    frequency_histogram,
+    holdout_log_score,
+    prob_alive_matrix,
+    selection,
+    tracking,
+)
+from omniltv.models.posterior import priors
+from omniltv.reporting.model_plots import plot_matrix, plot_tracking
+from omniltv.segmentation import Condition, Cut, TierScheme
+from omniltv.testing.value_laws import invented
+from omniltv.units import Discount, Span, days, months, weeks, years
+
+PACKAGE = Path(cast("str", import_module("omniltv").__file__)).parent
+WRONG: tuple[object, ...] = (None, math.nan, object(), "no such word", -1, 10**18)
+FORMULAS = {"ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "SpendModel"}
+# Functions that read one value, of whatever type: they are called once for every distinct value.
+OF_ONE_VALUE = {
+    "address", "card_number", "gender", "key", "plain", "postcode", "reading", "text",
+    "written", "written_name",
+}  # fmt: skip
+
+
+def packages() -> Iterator[str]:
+    """Yield the names of the public packages, and of the modules at the root."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        at_root = len(parts) == 1 and parts[0] != "__init__"
+        at_root |= parts[0] == "reporting"
+        if (at_root or parts[-1] == "__init__") and not any(
+            part.startswith("_") and part != "__init__" for part in parts
+        ):
+            yield ".".join(("omniltv", *(part for part in parts if part != "__init__")))
+
+
+@cache
+def things() -> Mapping[str, object]:
+    """Return the public classes and functions by their full name, each once."""
+    found = {}
+    for package in packages():
+        module = import_module(package)
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if (inspect.isclass(thing) or inspect.isroutine(thing)) and thing.__module__.startswith(
+                "omniltv"
+            ):
+                found[f"{thing.__module__}.{thing.__qualname__}"] = thing
+    return found
+
+
+def is_of_values(kind: type) -> bool:
+    """Return whether a class is a Protocol, an error, an enumeration or a plain tuple."""
+    protocol = getattr(kind, "_is_protocol", False)
+    return protocol or issubclass(kind, (Exception, Enum, tuple))
+
+
+def formulas() -> set[str]:
+    """Return the names of the methods of models and priors: formulas on arrays."""
+    names: set[str] = set()
+    for thing in things().values():
+        if inspect.isclass(thing) and thing.__name__ in FORMULAS:
+            names |= set(cast("Any", thing).__protocol_attrs__)
+    return names
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A function, method or constructor.
+
+    Attributes:
+        name: Its full name.
+        function: The function; it takes ``self`` first if it is a method.
+        owner: The class of a method, None if there is none or it needs no instance.
+        build: The class that a constructor makes.
+    """
+
+    name: str
+    function: Callable[..., object]
+    owner: type | None = None
+    build: type | None = None
+
+
+@cache
+def callees() -> tuple[Callee, ...]:
+    """Return every public function, method and constructor, but for formulas."""
+    found: list[Callee] = []
+    for name, thing in things().items():
+        if not inspect.isclass(thing):
+            if thing.__name__ not in OF_ONE_VALUE:  # type: ignore[attr-defined]
+                found.append(Callee(name, cast("Callable[..., object]", thing)))
+        elif not is_of_values(thing):
+            found += list(_methods(name, thing))
+    return tuple(callee for callee in found if parameters(callee.function))
+
+
+def _methods(name: str, kind: type) -> Iterator[Callee]:
+    maths = formulas() if {"loglik", "logp"} & set(dir(kind)) or "gammaln" in dir(kind) else set()
+    if "__init__" in vars(kind) and not issubclass(kind, BaseModel):
+        yield Callee(name, cast("Any", kind).__init__, build=kind)
+    for part, value in vars(kind).items():
+        if part.startswith("_") or part in maths:
+            continue
+        if isinstance(value, (classmethod, staticmethod)):
+            yield Callee(f"{name}.{part}", getattr(kind, part))
+        elif inspect.isfunction(value):
+            yield Callee(f"{name}.{part}", value, owner=kind)
+
+
+def parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
+    """Return the parameters of a function without ``self``."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if p.name not in {"self", "cls"} and p.kind not in several
+    ]
+
+
+def accepted(callee: Callee) -> list[tuple[str, object]]:
+    """Return the parameters and wrong values that the annotations accept.
+
+    A None that is the default, and any text of a title, have a documented meaning.
+    """
+    options = options_of(callee.function)
+    return [
+        (p.name, value)
+        for p in parameters(callee.function)
+        if p.name in options and p.name not in {"title", "xlabel"}
+        for value in WRONG
+        if options[p.name].accepts(value) and not (value is None and p.default is None)
+    ]
+
+
+def test_every_public_function_goes_through_the_gate() -> None:
+    """A wrong value is refused by name, before anything else is looked at."""
+    tries = []
+    for callee in callees():
+        options = options_of(callee.function)
+        for name, option in options.items():
+            for value in (one for one in WRONG if not option.accepts(one)):
+                with pytest.raises(ConfigError) as caught:
+                    callee.function(**{name: value})
+                assert caught.value.parameter == name, callee.name
+                assert caught.value.hint, callee.name
+                assert "object at 0x" not in str(caught.value)
+                tries.append((callee.name, name))
+    assert len(callees()) >= 320
+    assert len(set(tries)) >= 950
+    assert len(tries) >= 5000
+
+
+# What is not checked by the gate: frames (by `read_frame`), and what may be anything.
+ELSEWHERE = (
+    "Native", "IntoFrameT", "FrameT", "<class 'object'>", "IntoTable", "IntoOutcome", "Eager",
+    "Axes", "TierScheme", "Model", "DatabaseAPI",
+)  # fmt: skip
+
+
+def test_every_other_parameter_is_a_frame_or_may_be_anything() -> None:
+    unchecked = {
+        str(parameter.annotation)
+        for callee in callees()
+        for parameter in parameters(callee.function)
+        if parameter.name not in options_of(callee.function)
+    }
+    assert [kind for kind in unchecked if not any(word in kind for word in ELSEWHERE)] == []
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Return small valid values to call the functions with."""
+    folder = tmp_path_factory.mktemp("options")
+    retailer = simulate_retailer(40, seed=3)
+    found = stitch(retailer.records)
+    log = PurchaseLog.from_frame(found.attach(retailer.transactions).valid, timezone="Asia/Tokyo")
+    fake = invented(BgNbd(), Pooling.complete(), customers=6, draws=4)
+    worth = lifetime_value(
+        fake.purchases, fake.spend, fake.history, horizon=weeks(4), seed=1,
+        discount=Discount(per_year=0.1), margin=0.3,
+    )  # fmt: skip
+    ids = [f"c{number}" for number in range(6)]
+    arms = pd.DataFrame({"customer_id": ids, "arm": ["a", "b"] * 3, "value": np.arange(6.0)})
+    (folder / "table.csv").write_text("a,b\n1,2\n")
+    return SimpleNamespace(
+        retailer=retailer, follow_up=retailer.follow_up(seed=1), found=found, log=log, worth=worth,
+        purchases=fake.purchases, spend=fake.spend, history=fake.history, arms=arms, folder=folder,
+        assignment=Assignment.from_frame(arms, shares={"a": 0.5, "b": 0.5}),
+        csv=folder / "table.csv", terms={"discount": Discount(per_year=0.1)},
+        store=IdentityStore.create(folder / "store", found),
+        split=log.split(at=str(log.time[len(log.time) // 2])[:10], unit="week"),
+        records=found._linked.records, judged=found._linked.judged,
+    )  # fmt: skip
+
+
+type Call = Callable[[SimpleNamespace, dict[str, Any]], object]
+
+FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
+                      "last_purchase": ["2026-01-05"], "orders": [1]})  # fmt: skip
+ARMS = {"a": 0.5, "b": 0.5}
+
+CALLS: Mapping[str, Call] = {
+    "Assignment.from_frame": lambda w, x: Assignment.from_frame(w.arms, **x),
+    "Assignment.balance": lambda w, x: w.assignment.balance(w.arms, columns=["value"], **x),
+    "Assignment.known_arm": lambda w, x: w.assignment.known_arm(**x),
+    "Condition.where": lambda w, x: Condition.where(
+        **{"column": "value", "op": "ge", "value": 1} | x
+    ).mask(w.arms),
+    "PurchaseHistory.from_summaries": lambda w, x: PurchaseHistory.from_summaries(FRAME, **x),
+    "PurchaseHistory.with_group": lambda w, x: w.history.with_group(values=["a"] * 6, **x),
+    "PurchaseHistory.with_covariate": lambda w, x: w.history.with_covariate(values=[1] * 6, **x),
+    "PurchaseHistory.selected": lambda w, x: w.history.selected(**x),
+    "PurchaseLog.from_frame": lambda w, x: PurchaseLog.from_frame(w.log.to_frame(), **x),
+    "PurchaseLog.before": lambda w, x: w.log.before(**x),
+    "PurchaseLog.since": lambda w, x: w.log.since(**x),
+    "PurchaseLog.realised_value": lambda w, x: w.log.realised_value(w.log.customer_id, **x),
+    "PurchaseLog.history": lambda w, x: w.log.history(unit="week", **x),
+    "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
+    "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
+        **{"low_realised": Cut(amount=1.0)} | x
+    ).assign(w.worth, w.log),
+    "assign": lambda w, x: assign(w.arms, ARMS, **{"salt": "spring"} | x),
+    "check": lambda w, x: check(w.retailer.transactions, **x),
+    "cuped": lambda w, x: cuped(
+        w.arms, w.assignment, baseline=Baseline(w.arms, covariates="value"), **x
+    ),
+    "difference": lambda w, x: difference(w.arms, w.assignment, **x),
+    "lift": lambda w, x: lift(w.arms, w.assignment, estimator=Difference(), **x),
+    "ltv_lift": lambda w, x: ltv_lift(
+        w.assignment, observed=w.arms, persistence=Persistence.none(), **x
+    ),
+    "days": lambda w, x: days(**x),
+    "weeks": lambda w, x: weeks(**x),
+    "months": lambda w, x: months(**x),
+    "years": lambda w, x: years(**x),
+    "fit": lambda w, x: fit(BgNbd(), w.history, method="map", **x),
+    "lifetime_value": lambda w, x: lifetime_value(
+        w.purchases, w.spend, w.history, **w.terms | {"horizon": weeks(4), "seed": 1} | x
+    ),
+    "acquisition_value": lambda w, x: acquisition_value(
+        w.purchases, w.spend, **w.terms | {"horizon": weeks(4), "acquisition_cost": 1.0} | x
+    ),
+    "fit_channel_mix": lambda w, x: fit_channel_mix(
+        w.log, **{"seed": 1, "half_life": None, "method": "map"} | x
+    ),
+    "load_fit": lambda w, x: load_fit(**x),
+    "Retailer.follow_up": lambda w, x: w.retailer.follow_up(**x),
+    "FollowUp.expected_value": lambda w, x: w.follow_up.expected_value(weeks(1), treated=True, **x),
+    "FollowUp.true_lift": lambda w, x: w.follow_up.true_lift(weeks(1), **x),
+    "Truth.true_value": lambda w, x: w.retailer.truth.true_value(weeks(1), **x),
+    "simulate_retailer": lambda w, x: simulate_retailer(5, **x),
+    "Dirt.rate": lambda w, x: Dirt().rate(**x),
+    "read_table": lambda w, x: read_table(**{"path": w.csv} | x),
+    "RowDraws.from_array": lambda w, x: RowDraws.from_array([[1.0]], **x),
+    "RowDraws.prob_at_least": lambda w, x: w.worth.draws.prob_at_least(**x),
+    "Forecast.of": lambda w, x: Forecast.of(w.worth, **x),
+    "Forecast.of_purchases": lambda w, x: Forecast.of_purchases(
+        w.purchases, w.history, span=weeks(4), **x
+    ),
+    "Lift.overall": lambda w, x: difference(w.arms, w.assignment, control="a").overall(**x),
+    "window_history": lambda w, x: window_history(
+        w.log, assign(w.log.customer_id, ARMS, salt="s"), **x
+    ),
+    "IdentityStore.create": lambda w, x: IdentityStore.create(w.folder / str(x["folder"]), w.found),
+    "IdentityStore": lambda w, x: IdentityStore(w.folder / str(x["folder"])),
+    "IdentityStore.review": lambda w, x: w.store.review(**x),
+    "Resolution.review": lambda w, x: w.found.review(**x),
+    "Resolution.draws": lambda w, x: w.found.draws(1, **x),
+    "Timeline.of": lambda w, x: timeline(w.found.crosswalk, w.retailer.transactions).of(**x),
+    "linkage_quality": lambda w, x: linkage_quality(
+        w.found.crosswalk, w.retailer.truth.records, **x
+    ),
+    "reliability": lambda w, x: reliability(w.found, w.retailer.truth.records, **x),
+    "InMemoryEngine.link": lambda w, x: InMemoryEngine().link(
+        w.records,
+        (KeyBlocker("phone", ("phone",)),),
+        w.found._state.spec.comparisons,
+        **{"max_block": 50, "seed": 1} | x,
+    ),
+    "KeyBlocker.propose": lambda w, x: KeyBlocker("phone", ("phone",)).propose(w.records, **x),
+    "KeyBlocker.blocks": lambda w, x: list(KeyBlocker("phone", ("phone",)).blocks(w.records, **x)),
+    "house": lambda w, x: house(**x),
+    "sound": lambda w, x: sound(**x),
+    "ImputedValue.total": lambda w, x: w.worth.total(**x),
+    "LifetimeValue.total": lambda w, x: w.worth.total(**x),
+    "LifetimeValue.predictive_total": lambda w, x: w.worth.predictive_total(**x),
+    "Coverage.share": lambda w, x: coverage(w.purchases, w.split, seed=1).share(0.5, **x),
+    "Coverage.share_of_totals": lambda w, x: coverage(w.purchases, w.split, seed=1).share_of_totals(
+        0.5, **x
+    ),
+    "coverage": lambda w, x: coverage(w.purchases, w.split, **{"seed": 1} | x),
+    "compare": lambda w, x: compare({"bg": w.purchases}, w.history, **x),
+    "expected_purchases_matrix": lambda w, x: expected_purchases_matrix(
+        w.purchases, weeks(4), weeks(9), **x
+    ),
+    "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, weeks(9), **x),
+    "frequency_histogram": lambda w, x: frequency_histogram(w.purchases, w.history, **x),
+    "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
+    "selection": lambda w, x: selection(w.purchases, w.history, **x),
+    "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, w.log, **x),
+    "plot_tracking": lambda w, x: plot_tracking(
+        tracking(w.purchases, w.split.calibration, w.log), **x
+    ),
+    "plot_matrix": lambda w, x: plot_matrix(prob_alive_matrix(w.purchases, weeks(9)), **x),
+    "Tiering.first": lambda w, x: (
+        TierScheme.high_potential_general().assign(w.worth, w.log).first(**x)
+    ),
+    "Discount": lambda w, x: Discount(**x),
+    "Span": lambda w, x: Span(unit="week", **x),
+    "Exponential": lambda w, x: priors.Exponential(**x),
+    "HalfNormal": lambda w, x: priors.HalfNormal(**x),
+    "LogNormal": lambda w, x: priors.LogNormal(**{"mu": 0.0, "sigma": 1.0} | x),
+    "Normal": lambda w, x: priors.Normal(**{"mu": 0.0, "sigma": 1.0} | x),
+    "StudentT": lambda w, x: priors.StudentT(**{"nu": 3.0, "mu": 0.0, "sigma": 1.0} | x),
+    "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
+}
+
+# Classes whose constructors take what they are told: results (NaN says that a figure is unknown),
+# parts of the linker that are called with columns of its own, and names of columns that are looked
+# up when a frame is read.
+TOLD = frozenset({
+    "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
+    "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
+    "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
+    "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
+    "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
+    "KeyBlocker", "Lift", "LinkageQuality", "NameComparison", "NumberComparison", "Outcome",
+    "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
+    "Pairs.known", "Pairs.near", "ProbAlive", "PurchaseHistory", "PurchaseLog",
+    "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
+    "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
+    "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SplinkEngine",
+    "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile", "TextComparison",
+    "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "folded", "load_febrl",
+})  # fmt: skip
+
+
+def test_every_accepted_value_has_a_meaning_or_is_our_own_error(here: SimpleNamespace) -> None:
+    tries, foreign = [], []
+    for callee in callees():
+        name = callee.name.removeprefix(f"{callee.function.__module__}.")
+        for parameter, value in accepted(callee) if name not in TOLD else []:
+            assert name in CALLS, f"{name} accepts {value!r} for {parameter}: add a call of it"
+            tries.append((name, parameter))
+            foreign += failure(name, here, {parameter: value})
+    assert foreign == []
+    assert len(tries) >= 120
+    assert len({name for name, _ in tries}) >= 60
+
+
+def failure(name: str, here: SimpleNamespace, options: dict[str, Any]) -> list[str]:
+    """Call a function; an answer and our own error are right, another error is not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            CALLS[name](here, options)
+        except OmniltvError:
+            return []
+        except Exception as error:  # noqa: BLE001 - this is what is looked for
+            return [f"{name}({options!r}) raises {error!r}"]
+    return []
