@@ -102,3 +102,13 @@ def test_totals_print_their_means_and_intervals() -> None:
     totals = Draws.from_array([[1000.0, 3000.0], [2.0, 4.0]]).total(["ec", "store"])
     said = "ec 2,000 [1,100, 2,900]; store 3 [2.1, 3.9]"
     assert repr(totals) == f"Totals(value, mean and 90 % interval: {said})"
+
+
+def test_totals_of_very_many_groups_are_those_of_few() -> None:
+    rng = np.random.default_rng(8)
+    draws = Draws.from_array(rng.normal(size=(300, 40)), index=rng.integers(0, 300, 900))
+    by, weights = np.arange(900) % 450, rng.uniform(size=900)
+    many = draws.total(by=by, weights=weights)
+    rows = draws.to_array() * weights[:, None]
+    for label, values in zip(many.labels, many.values, strict=True):
+        np.testing.assert_allclose(values, rows[by == int(label)].sum(axis=0), rtol=1e-12)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import FunctionType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ from omniltv._log import logged
 from omniltv._options import Count, Level, Line, Natural, Share, checked
 from omniltv.errors import DataError
 
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
 __all__ = ["Draws", "DrawsSummary", "Evaluate", "RowDraws", "Totals", "cores"]
 
 type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
@@ -27,6 +30,7 @@ type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 
 _BLOCK_VALUES = 250_000  # values of a block; it fits in the processor's cache
 _FEWEST = 64  # states of a block
+_MANY_GROUPS = 100  # from here on, most weights of states in groups are zero
 _NEAR = 8  # largest gap between states that are computed together
 
 
@@ -295,13 +299,25 @@ class Draws(RowDraws):
         """
         codes, labels = self._groups(by)
         weight = self._weights(weights)
-        cells = np.zeros((self.n_states, len(labels)))
-        np.add.at(cells, (self.index, codes), weight)
         values = np.zeros((len(labels), self.n_draws))
+        shares = self._shares(codes, weight, len(labels))
         for states, block in self.blocks():
-            values += cells[states].T @ block
+            values += shares(states) @ block
         size = np.bincount(codes, weights=weight, minlength=len(labels))
         return Totals(labels=labels, values=values, size=size, name=self.name)
+
+    def _shares(
+        self, codes: NDArray[np.intp], weight: NDArray[np.float64], n: int
+    ) -> "Callable[[slice], NDArray[np.float64] | csc_array]":
+        """Return the weight of some states in each group, as a matrix (groups, states)."""
+        if n > _MANY_GROUPS:
+            from scipy.sparse import csc_array  # noqa: PLC0415 - takes time to import
+
+            sparse = csc_array((weight, (codes, self.index)), shape=(n, self.n_states))
+            return lambda states: sparse[:, states]
+        cells = np.zeros((self.n_states, n))
+        np.add.at(cells, (self.index, codes), weight)
+        return lambda states: cells[states].T
 
     def _groups(self, by: ArrayLike | None) -> tuple[NDArray[np.intp], tuple[str, ...]]:
         if by is None:
