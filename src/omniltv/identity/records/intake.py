@@ -35,7 +35,6 @@ __all__ = [
     "normal_values",
     "normalise_records",
     "read_records",
-    "reader_of",
     "rows_of",
 ]
 
