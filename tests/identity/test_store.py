@@ -10,7 +10,7 @@ import pytest
 
 from omniltv.data import Tolerance, simulate_retailer
 from omniltv.errors import ConfigError, DataError, IntakeError, StoreError
-from omniltv.identity import IdentityStore, LinkSpec, Spelling, stitch
+from omniltv.identity import IdentityStore, LinkSpec, OwnColumn, Spelling, stitch
 
 PEOPLE = pd.DataFrame(
     [
@@ -299,6 +299,17 @@ def test_an_update_says_what_was_not_read_and_stops_above_the_tolerance(
     done = store.update(last)
     assert done.unread == {"birth_date: not a date": 1}
     assert done.summary().endswith("values not read: 1 birth_date: not a date")
+
+
+def test_a_store_knows_how_own_columns_were_normalised(tmp_path: Path) -> None:
+    lists = PEOPLE.assign(line_id="U12 ")
+    made = LinkSpec(columns=(OwnColumn("line_id", normalise=str.strip),))
+    IdentityStore.create(tmp_path / "ids", stitch(lists, spec=made))
+    assert IdentityStore(tmp_path / "ids", spec=made).run == 1
+    other = LinkSpec(columns=(OwnColumn("line_id", normalise=str.upper),))
+    for spec in (other, LinkSpec()):
+        with pytest.raises(ConfigError, match="other own_columns"):
+            IdentityStore(tmp_path / "ids", spec=spec)
 
 
 def test_errors_name_the_records(store: IdentityStore, tmp_path: Path) -> None:
