@@ -10,8 +10,8 @@ import pytest
 from tests.identity.values._lists import lists, values
 
 from omniltv.identity import LinkSpec, Spelling, normalise, stitch
-from omniltv.identity.records._reading import reader_of
 from omniltv.identity.records.intake import read_records
+from omniltv.identity.records.reading import reader_of
 
 
 @pytest.mark.parametrize(
