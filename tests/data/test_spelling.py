@@ -299,3 +299,18 @@ def test_rows_in_are_rows_kept_and_set_aside(
     assert len(checked.valid) + len(checked.rejected) == len(frame)
     assert all(checked.rejected["reason"])
     assert checked.valid["value"].notna().all()
+
+
+@pytest.mark.parametrize("odd", ["", "2025-01-05\0x"])
+def test_texts_that_repeat_are_read_as_each_by_itself(odd: str) -> None:
+    """A NUL, up to which pandas compares, does not make two texts one."""
+    few = ["05/01/2025", "25/01/2025", "5 Jan 2025 9:05 PM", "R7.1.5", "45662", "?", "2025-01-05"]
+    once = read_times(np.array([*few, odd], dtype=object))
+    often = read_times(np.array([*few, odd] * 3_000, dtype=object))
+    assert often.times.astype(str).tolist() == once.times.astype(str).tolist() * 3_000
+    assert often.missing.tolist() == once.missing.tolist() * 3_000
+    assert {why: rows.sum() for why, rows in often.faults.items()} == {
+        why: rows.sum() * 3_000 for why, rows in once.faults.items()
+    }
+    assert often.notes[0] == once.notes[0]
+    assert (once.notes[1], often.notes[1]) == ("Excel days in 1 row", "Excel days in 3,000 rows")

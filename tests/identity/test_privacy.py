@@ -17,6 +17,7 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.identity import (
     IdentityStore,
     LinkSpec,
+    OwnColumn,
     Spelling,
     linkage_quality,
     pseudonymise,
@@ -92,6 +93,21 @@ def test_no_plain_value_is_left() -> None:
     assert plain.isdisjoint(content)
     values = hashed[[*NORMAL_COLUMNS]].to_numpy().ravel()
     assert {len(value) for value in values if isinstance(value, str)} == {22}
+
+
+def test_own_columns_are_pseudonyms_of_their_normal_form() -> None:
+    own = [OwnColumn("line_id"), OwnColumn("shoe")]
+    ours = pd.DataFrame({"source": "ec", "record_id": ["1", "2"], "line_id": [" U12 ", None]})
+    theirs = pd.DataFrame({"source": ["pos"], "record_id": ["9"], "line_id": ["u12"]})
+    found, other = (pseudonymise(side, key=KEY, own=own) for side in (ours, theirs))
+    assert found["line_id"].iloc[0] == other["line_id"].iloc[0]
+    assert "u12" not in found["line_id"].iloc[0].lower()
+    assert found["line_id"].isna().tolist() == [False, True]
+    assert found["shoe"].isna().all()
+    mails = ours.assign(email="a@b.jp", line_id="a@b.jp")
+    both = pseudonymise(mails, key=KEY, own=own).iloc[0]
+    assert isinstance(both["email"], str)
+    assert both["line_id"] != both["email"], "each column is a domain of its own"
 
 
 def test_only_the_fields_asked_for_are_kept() -> None:

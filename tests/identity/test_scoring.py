@@ -26,7 +26,7 @@ RULES = (
 KEPT = {"given_reading": 0.8, "family_reading": 0.9, "birth_date": 0.95}
 
 
-def test_what_every_rule_decides_is_learnt_from_the_other_rules() -> None:
+def test_b1_what_every_rule_decides_is_learnt_from_the_other_rules() -> None:
     """No rule leaves two comparisons open, and selection by a rule biases none."""
     people, twice = 20_000, 4_000
     model = _learnt(_listed_twice(people, twice))
@@ -43,7 +43,7 @@ def test_what_every_rule_decides_is_learnt_from_the_other_rules() -> None:
     assert matches == pytest.approx(twice, rel=sigmas(10) / np.sqrt(twice) + 0.02)
 
 
-def test_levels_that_do_not_occur_have_no_probability_but_keep_their_ratio() -> None:
+def test_b2_levels_that_do_not_occur_have_no_probability_but_keep_their_ratio() -> None:
     world = simulate_retailer(500, seed=4).records.drop(columns=["family_name", "given_name"])
     model = stitch(world).model
     for table in (model.m, model.household, model.u):

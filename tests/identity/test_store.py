@@ -8,9 +8,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from omniltv.data import simulate_retailer
-from omniltv.errors import ConfigError, DataError, StoreError
-from omniltv.identity import IdentityStore, LinkSpec, Spelling, stitch
+from omniltv.data import Tolerance, simulate_retailer
+from omniltv.errors import ConfigError, DataError, IntakeError, StoreError
+from omniltv.identity import IdentityStore, LinkSpec, OwnColumn, Spelling, stitch
 
 PEOPLE = pd.DataFrame(
     [
@@ -278,6 +278,38 @@ def test_bad_rows_of_an_update_come_back(store: IdentityStore) -> None:
     found = store.update(bad)
     assert found.rejected["reason"].tolist() == ["record_id: missing"]
     assert "1 record_id: missing" in found.summary()
+
+
+def test_an_update_says_what_was_not_read_and_stops_above_the_tolerance(
+    store: IdentityStore,
+) -> None:
+    rows = 20
+    ids = [f"n{row}" for row in range(rows)]
+    fresh = pd.DataFrame({"source": "app", "record_id": ids, "phone": "03-1111-2222"})
+    fresh["birth_date"] = ["soon", *["1980-01-02"] * (rows - 1)]
+    fresh.loc[:1, "record_id"] = None
+    with pytest.raises(IntakeError, match="2 of 20 rows set aside"):
+        store.update(fresh, tolerance=Tolerance(stop_above=0.08))
+    run = store.run
+    done = store.update(fresh, tolerance=Tolerance(warn_above=0.2))
+    assert store.run == run + 1
+    assert done.unread == {}
+    assert "values not read" not in done.summary()
+    last = fresh.iloc[2:3].assign(record_id="m1", birth_date="soon")
+    done = store.update(last)
+    assert done.unread == {"birth_date: not a date": 1}
+    assert done.summary().endswith("values not read: 1 birth_date: not a date")
+
+
+def test_a_store_knows_how_own_columns_were_normalised(tmp_path: Path) -> None:
+    lists = PEOPLE.assign(line_id="U12 ")
+    made = LinkSpec(columns=(OwnColumn("line_id", normalise=str.strip),))
+    IdentityStore.create(tmp_path / "ids", stitch(lists, spec=made))
+    assert IdentityStore(tmp_path / "ids", spec=made).run == 1
+    other = LinkSpec(columns=(OwnColumn("line_id", normalise=str.upper),))
+    for spec in (other, LinkSpec()):
+        with pytest.raises(ConfigError, match="other own_columns"):
+            IdentityStore(tmp_path / "ids", spec=spec)
 
 
 def test_errors_name_the_records(store: IdentityStore, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_all_customers_raise_no_alarm(model: PurchaseModel, truth: dict[str, flo
 
 
 @pytest.mark.parametrize(("model", "truth"), WORLDS, ids=[m.name for m, _ in WORLDS])
-def test_case_a11_two_orders_or_more_within_the_last_year(
+def test_a11_two_orders_or_more_within_the_last_year(
     model: PurchaseModel, truth: dict[str, float]
 ) -> None:
     """The expected numbers are in the hundreds, and no customer is among them."""

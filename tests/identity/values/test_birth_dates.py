@@ -10,7 +10,8 @@ import pytest
 from tests.identity.values._lists import lists, values
 
 from omniltv.identity import LinkSpec, Spelling, normalise, stitch
-from omniltv.identity.records.intake import read_records, reader_of
+from omniltv.identity.records.intake import read_records
+from omniltv.identity.records.reading import reader_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,9 @@ from omniltv.identity.records.intake import read_records, reader_of
         "Wednesday, January 2nd, 1980",
         "1980-Jan-02",
         "02JAN1980",
+        "2. Januar 1980",
+        "2 janv. 1980",
+        "2-ene-1980",
         "2-Jan-80",
         "29222",
         29222,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniltv.identity import FIELDS, Spelling, normalise
-from omniltv.identity.records.intake import reader_of
+from omniltv.identity.records.reading import reader_of
 
 _LETTERS = st.text(
     "0123456789０１一二三十百千〇-−ー/.,'’@+#()㈱株式会社番地丁目号のノ町条 　abxyz"

@@ -6,7 +6,7 @@ import pytest
 from tests.identity.values._lists import values
 
 from omniltv.identity import Spelling, normalise
-from omniltv.identity.records.intake import reader_of
+from omniltv.identity.records.reading import reader_of
 
 _NOTHING = [
     "#N/A",

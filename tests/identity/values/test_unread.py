@@ -8,7 +8,7 @@ import pytest
 from tests.identity.values._lists import lists
 
 from omniltv.identity import FIELDS, Spelling, normalise, stitch
-from omniltv.identity.records.intake import reader_of
+from omniltv.identity.records.reading import reader_of
 
 
 def test_b14_what_could_not_be_read_is_counted_by_field_and_reason() -> None:

@@ -14,10 +14,8 @@ from omniltv.models import (
     PurchaseFit,
     fit,
 )
-from omniltv.models.checks import (
-    tracking,
-)
-from omniltv.units import days
+from omniltv.models.checks import compare, tracking
+from omniltv.units import days, weeks
 
 
 def test_tracking_adds_up_what_each_customer_is_expected_to_do(
@@ -95,6 +93,21 @@ def test_tracking_with_covariates_is_that_of_each_customer(
     np.testing.assert_allclose(tracked.expected[0, at_end], each.sum(axis=0), rtol=1e-10)
 
 
+def test_a16_a_history_in_another_unit_is_one_class_of_error(
+    log: PurchaseLog[pd.DataFrame], dated_fit: PurchaseFit
+) -> None:
+    daily = log.history(by="acquisition_channel", end="2026-07-05")
+    asked = (
+        lambda: tracking(dated_fit, daily, log=log),
+        lambda: compare({"a": dated_fit}, daily, seed=1),
+        lambda: dated_fit.prob_alive(daily),
+        lambda: dated_fit.expected_purchases(daily, horizon=weeks(1)),
+    )
+    for ask in asked:
+        with pytest.raises(UnitError, match="in days"):
+            ask()
+
+
 def test_tracking_refuses_what_does_not_belong_together(
     log: PurchaseLog[pd.DataFrame], dated: PurchaseHistory, dated_fit: PurchaseFit
 ) -> None:
@@ -111,5 +124,3 @@ def test_tracking_refuses_what_does_not_belong_together(
         tracking(dated_fit, dated, log=log, until="2025-01-01")
     with pytest.raises(ConfigError, match="draws"):
         tracking(dated_fit, dated, log=log, draws=0)
-    with pytest.raises(UnitError, match="in days"):
-        tracking(dated_fit, log.history(by="acquisition_channel", end="2026-07-05"), log=log)

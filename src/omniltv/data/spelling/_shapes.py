@@ -191,8 +191,10 @@ def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
         (20000, ['1/5', '1/6'])
     """
     sample = texts[:: max(len(texts) // _SAMPLE, 1)].tolist()
-    equal = len(sample) - len({*sample})
-    if len(texts) < _SAMPLE or equal * len(texts) < _REPEATED * len(sample) ** 2 / 2:
+    seen = len({*sample})
+    equal = len(sample) - seen
+    estimate = seen if equal > seen else len(sample) ** 2 / (2 * max(equal, 1))
+    if len(texts) < _SAMPLE or estimate * _REPEATED > len(texts):
         return None
     parts = (texts[at : at + _STRETCH].tolist() for at in range(0, len(texts), _STRETCH))
     if any("\0" in "".join(part) for part in parts):  # pandas compares up to the first NUL

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from omniltv._arrays import Objects
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import factorized, joint, mapped, objects
-from omniltv.identity.records._reading import ReadColumn, read_values
 from omniltv.identity.records.columns import MISSING, Column
 from omniltv.identity.records.normalise._name import spoken_form, written_form
 from omniltv.identity.records.normalise._organisation import is_organisation
 from omniltv.identity.records.normalise._placeholders import is_name_or_placeholder
 from omniltv.identity.records.normalise._text import PLACEHOLDER, read_plain
+from omniltv.identity.records.reading import ReadColumn, read_values
 
 __all__ = ["Known", "full_sound", "names_of", "read_names", "sounds_of"]
 

@@ -20,7 +20,6 @@ from omniltv.errors import DataError
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import in_order, mapped, objects
 from omniltv.identity.records._names import Known, names_of, read_names
-from omniltv.identity.records._reading import counted, read_fields, read_values, reader_of
 from omniltv.identity.records.columns import RecordKey, Records, columns_of
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.own_columns import (
@@ -29,6 +28,7 @@ from omniltv.identity.records.own_columns import (
     warn_of_columns,
     with_own_columns,
 )
+from omniltv.identity.records.reading import counted, read_fields, read_values, reader_of
 
 __all__ = [
     "Intake",
@@ -36,7 +36,6 @@ __all__ = [
     "normal_values",
     "normalise_records",
     "read_records",
-    "reader_of",
     "rows_of",
 ]
 

@@ -83,6 +83,19 @@ class OwnColumn:
             message = f"{self.name!r} is or begins like the name of a known column"
             raise ConfigError(f"{message}. Hint: give your column another name")
 
+    @property
+    def rule(self) -> str:
+        """Name of the function that normalises, which a store compares; lambdas are all alike.
+
+        Examples:
+            >>> OwnColumn("line_id").rule, OwnColumn("line_id", normalise=str.strip).rule
+            ('omniltv.identity.records.normalise._text.plain', 'str.strip')
+        """
+        function = self.normalise
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        module = getattr(function, "__module__", None)
+        return f"{module}.{name}" if module else name
+
 
 def own_values(
     table: Eager, columns: Sequence[OwnColumn]

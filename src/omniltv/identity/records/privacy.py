@@ -17,6 +17,7 @@ from omniltv.identity.records.columns import MISSING, Column
 from omniltv.identity.records.intake import Rows, normalise_records, rows_of
 from omniltv.identity.records.masking import without_values
 from omniltv.identity.records.normalise import Spelling
+from omniltv.identity.records.own_columns import OwnColumn, own_values, with_own_columns
 
 __all__ = ["pseudonymise"]
 
@@ -31,6 +32,7 @@ def pseudonymise(
     key: bytes,
     fields: Sequence[str] = FIELDS,
     spelling: Spelling | None = None,
+    own: Sequence[OwnColumn] = (),
 ) -> IntoFrameT:
     """Return a customer list whose personal values are normalised and then hashed with a key.
 
@@ -45,9 +47,11 @@ def pseudonymise(
         key: At least 16 secret bytes, such as ``secrets.token_bytes(32)``.
         fields: The personal columns to keep; other columns are removed.
         spelling: How telephone numbers and e-mail addresses are read; the same for all parties.
+        own: Columns of your own to keep as pseudonyms, the same for all parties.
 
     Returns:
-        ``source`` and ``record_id`` as text, and `NORMAL_COLUMNS`: every row, in order.
+        ``source`` and ``record_id`` as text, `NORMAL_COLUMNS`, and own columns: every row, in
+        order.
 
     Raises:
         ConfigError: If the key is not bytes or is too short, or a field is unknown.
@@ -68,18 +72,19 @@ def pseudonymise(
     table, kind = read_frame(records, "records")
     require(table.columns, ["source", "record_id"], "records")
     names = [name for name in fields if name in table.columns]
-    if not names:
+    if not names and not own:
         raise DataError("no personal column", hint=f"add at least one of {', '.join(fields)}")
     refuse_nested(table, ("source", "record_id", *names))
     rows, n = rows_of(table, names), len(table)
     nothing, number = np.full(n, "", dtype=object), objects(f"{row:012d}" for row in range(n))
     every = Rows(nothing, number, rows.raw)
     normal, _ = normalise_records(every, spelling or Spelling())
-    columns = without_values(normal, {}).columns
+    known = with_own_columns(without_values(normal, {}), own_values(table, own), every.order)
     keys = {"source": rows.source, "record_id": rows.record_id}
     data: dict[str, Sequence[object]] = {name: values.tolist() for name, values in keys.items()}
-    for name in NORMAL_COLUMNS:
-        data[name] = _hashed(columns[name], name, key) if name in columns else [None] * n
+    for name in (*NORMAL_COLUMNS, *(column.name for column in own)):
+        column = known.columns.get(name)
+        data[name] = [None] * n if column is None else _hashed(column, name, key)
     return kind.build(data)
 
 

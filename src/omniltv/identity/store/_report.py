@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class StoreUpdate[FrameT]:
             in the store now, in the order given.
         changes: The rows added to the audit.
         rejected: The rejected rows as given, with ``reason``.
+        unread: Number of given values that could not be read, by ``field: reason``.
 
     Examples:
         >>> import tempfile
@@ -43,24 +44,30 @@ class StoreUpdate[FrameT]:
     rejected: FrameT
     _counts: Mapping[str, int]
     _rejected: Mapping[str, int]
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """Return the number of changes by kind, and of rejected rows by reason."""
-        counts = "; ".join(f"{n:,} {change}" for change, n in self._counts.items()) or "none"
-        aside = "; ".join(f"{n:,} {reason}" for reason, n in self._rejected.items()) or "none"
-        return f"run {self.run}: changes: {counts}; rejected rows: {aside}"
+        """Return the number of changes by kind, of rejected rows, and of values not read."""
+        said = f"changes: {_said(self._counts)}; rejected rows: {_said(self._rejected)}"
+        unread = f"; values not read: {_said(self.unread)}" if self.unread else ""
+        return f"run {self.run}: {said}{unread}"
 
     def __repr__(self) -> str:
         return f"StoreUpdate({self.summary()})"
 
 
+def _said(counts: Mapping[str, int]) -> str:
+    return "; ".join(f"{n:,} {what}" for what, n in counts.items()) or "none"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class RejectedRows[FrameT]:
-    """The rejected rows of an update, with their reasons, and the kind of frame to report in."""
+    """The rejected rows and unread values of an update, and the kind of frame to report in."""
 
     kind: FrameKind[FrameT]
     rejected: FrameT
     reasons: Mapping[str, int]
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 def rejected_rows[FrameT](

@@ -223,6 +223,7 @@ def _settings(spec: LinkSpec) -> dict[str, float | int | str | tuple[str, ...]]:
         "max_sharing": spec.max_sharing,
         "learn_from_decisions": spec.learn_from_decisions,
         "normalised": spec.normalised,
+        "own_columns": tuple(f"{own.name}: {own.rule}" for own in spec.own_columns),
         **spec.spelling.model_dump(),
     }
 

@@ -233,6 +233,7 @@ class IdentityStore:
         gone: IntoFrame | None = None,
         empty: EmptyCells = "keep",
         most_gone: Share = MOST_GONE,
+        tolerance: Tolerance | None = None,
     ) -> StoreUpdate[IntoFrameT]:
         """Link new and changed records, remove deleted ones, and keep the others.
 
@@ -248,8 +249,12 @@ class IdentityStore:
             empty: Whether empty cells of known records ``"keep"`` or ``"clear"`` the stored
                 values.
             most_gone: Largest share of the stored records that may be removed.
+            tolerance: How many rows may be rejected before there is a warning or an error;
+                ``Tolerance()`` if None.
 
         Raises:
+            IntakeError: If more rows are rejected than ``tolerance`` allows; the store stays
+                as it is.
             DataError: If a column is missing, no value of a column can be read, a deleted
                 record is unknown or is also given in ``records``, or more records than
                 ``most_gone`` would be removed.
@@ -266,6 +271,7 @@ class IdentityStore:
             normalised=self._spec.normalised,
             spelling=self._spec.spelling,
             known=known,
+            tolerance=tolerance,
             own=self._spec.own_columns,
         )
         added = without_values(added, masked_values(self._state.records))
@@ -285,7 +291,7 @@ class IdentityStore:
             another=another,
         )
         counts, changes = self._advance(step)
-        report = RejectedRows(intake.kind, intake.rejected, intake.reasons)
+        report = RejectedRows(intake.kind, intake.rejected, intake.reasons, intake.unread)
         return self._report(report, changes, counts, intake.rows.keys())
 
     def decide(self, decisions: IntoFrameT) -> StoreUpdate[IntoFrameT]:
@@ -467,6 +473,7 @@ class IdentityStore:
             rejected=report.rejected,
             _counts=counts,
             _rejected=report.reasons,
+            unread=report.unread,
         )
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from omniltv._options import checked
+from omniltv.data.spelling import month_names
 from omniltv.identity.records.normalise._numbers import KANJI_DIGITS, kanji_number
 from omniltv.identity.records.normalise._spelling import DayOrder, Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, read
@@ -22,10 +23,7 @@ _YEAR_ONLY = Read(None, "day or month missing")
 # First year less one, and last year, of each era.
 _ERAS = {"明": (1867, 45), "大": (1911, 15), "昭": (1925, 64), "平": (1988, 31), "令": (2018, 99)}
 _ERAS |= dict(zip("mtshr", _ERAS.values(), strict=True))
-_MONTHS = {name: k for k, name in enumerate(
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
-)}  # fmt: skip
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?"
+_MONTH = r"(?P<month>[^\W\d_]+)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _REST = r"(?:[\st(日生].*)?"  # a time, a weekday, 生
@@ -67,11 +65,11 @@ _THIS_CENTURY = 30  # above it, a year of two digits beside the name of a month 
 def birth_date(value: object, spelling: Spelling | None = None) -> str | None:
     """Return a birth date as YYYY-MM-DD, None if it is none, a placeholder or unclear.
 
-    Read are: dates with the year first, packed (19800102), in Japanese eras, with an English
-    month, with the year last if the order of day and month is clear, a year of two digits from
-    65 that stands first, and serial numbers of Excel (1900 date system). The order of day and
-    month is clear if one of them is above 12, if dots separate them, which means day first, or
-    if ``spelling.date_order`` says it.
+    Read are: dates with the year first, packed (19800102), in Japanese eras, with the name of a
+    month in one of 12 languages, with the year last if the order of day and month is clear, a
+    year of two digits from 65 that stands first, and serial numbers of Excel (1900 date
+    system). The order of day and month is clear if one of them is above 12, if dots separate
+    them, which means day first, or if ``spelling.date_order`` says it.
 
     Examples:
         >>> {birth_date(d) for d in ("1980-01-02", "S55.1.2", "昭和55年1月2日", "02-Jan-1980")}
@@ -135,7 +133,8 @@ def _in_era(written: str) -> Read | None:
 
 
 def _with_name(written: str) -> Read | None:
-    match = next(filter(None, (form.fullmatch(written) for form in _NAMED)), None)
+    found = filter(None, (form.fullmatch(written) for form in _NAMED))
+    match = next((match for match in found if match["month"] in month_names()), None)
     if match is None:
         return None
     year = int(match["year"])
@@ -143,7 +142,7 @@ def _with_name(written: str) -> Read | None:
         if year < _THIS_CENTURY:
             return _TWO_DIGITS
         year += 1900
-    return _day(year, _MONTHS[match["month"]], int(match["day"]))
+    return _day(year, month_names()[match["month"]], int(match["day"]))
 
 
 def _ambiguous(written: str, order: DayOrder) -> Read:

@@ -43,6 +43,11 @@ class ReadColumn:
         codes: Number of the distinct raw value of each record; `MISSING` if the cell is empty.
         found: Normalised value of each distinct raw value, None if there is none.
         reasons: Why a distinct raw value was not read, or not all of it, by its number.
+
+    Examples:
+        >>> column = ReadColumn(np.array([0, 1, 0]), np.array(["a", None], object), {1: "not a b"})
+        >>> column.values.tolist(), dict(column.unread)
+        (['a', None, 'a'], {'not a b': 1})
     """
 
     codes: Codes
@@ -72,7 +77,12 @@ class ReadColumn:
 
 
 def read_values(function: Reader, values: Iterable[object]) -> ReadColumn:
-    """Return values as a function reads them; it is called once per distinct value."""
+    """Return values as a function reads them; it is called once per distinct value.
+
+    Examples:
+        >>> read_values(reader_of("gender", Spelling()), ["女", "female", "女"]).values.tolist()
+        ['f', 'f', 'f']
+    """
     codes, distinct = factorized(values)
     found, reasons = np.empty(len(distinct), dtype=object), {}
     for number, value in enumerate(distinct.tolist()):
@@ -91,6 +101,12 @@ def read_fields(
         raw: The raw columns.
         source: Source of each record; the order of day and month is found for each source.
         spelling: How values are read.
+
+    Examples:
+        >>> raw = {"birth_date": np.array(["25/12/1980", "01/02/1980"], dtype=object)}
+        >>> cells = read_fields(raw, np.array(["ec", "ec"], dtype=object), Spelling())
+        >>> cells["birth_date"].values.tolist()
+        ['1980-12-25', '1980-02-01']
     """
     cells = {
         name: read_values(reader_of(name, spelling), raw[name])
@@ -116,7 +132,13 @@ def reader_of(name: str, spelling: Spelling) -> Reader:
 
 
 def counted(cells: Mapping[str, ReadColumn]) -> Counter[str]:
-    """Return the number of values that were not read, by field and reason."""
+    """Return the number of values that were not read, by field and reason.
+
+    Examples:
+        >>> cells = {"birth_date": read_values(reader_of("birth_date", Spelling()), ["soon", None])}
+        >>> dict(counted(cells))
+        {'birth_date: not a date': 1}
+    """
     return Counter(
         {
             f"{name}: {reason}": n
