@@ -285,7 +285,7 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **{"low_realised": Cut(amount=1.0)} | x
     ).assign(w.worth, w.log),
-    "assign": lambda w, x: assign(w.arms, ARMS, **{"salt": "spring"} | x),
+    "assign": lambda w, x: assign(w.arms, arms=ARMS, **{"salt": "spring"} | x),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
         w.arms, w.assignment, baseline=Baseline(w.arms, covariates="value"), **x
@@ -325,7 +325,7 @@ CALLS: Mapping[str, Call] = {
     ),
     "Lift.overall": lambda w, x: difference(w.arms, w.assignment, control="a").overall(**x),
     "window_history": lambda w, x: window_history(
-        w.log, assign(w.log.customer_id, ARMS, salt="s"), **x
+        w.log, assign(w.log.customer_id, arms=ARMS, salt="s"), **x
     ),
     "IdentityStore.create": lambda w, x: IdentityStore.create(w.folder / str(x["folder"]), w.found),
     "IdentityStore": lambda w, x: IdentityStore(w.folder / str(x["folder"])),
