@@ -268,6 +268,5 @@ def test_common_types_are_right_or_our_own_error() -> None:
 @pytest.mark.slow
 def test_every_type_in_every_function_is_right_or_our_own_error() -> None:
     count = checked(FUNCTIONS)
-    print(dict(count))
     assert count["right"] >= 450
     assert count["own error"] >= 300

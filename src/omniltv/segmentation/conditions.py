@@ -89,11 +89,12 @@ class ColumnComparison(Written):
             return missing
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         literals = [_literal(self.column, dtype, self.op, value) for value in values]
-        return ~missing & self._compared(_comparable(self.column, dtype), literals)
+        column = _comparable(self.column, dtype)
+        if self.op == "in":
+            return ~missing & _is_in(column, dtype, literals)
+        return ~missing & self._compared(column, literals)
 
     def _compared(self, column: nw.Expr, values: list[Scalar]) -> nw.Expr:
-        if self.op == "in":
-            return column.is_in(values)
         if self.op == "between":
             return (column >= values[0]) & (column <= values[1])
         return _COMPARE[self.op](column, values[0])
@@ -337,6 +338,13 @@ def _missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
 def _comparable(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
     categories = isinstance(dtype, (nw.Categorical, nw.Enum))
     return nw.col(column).cast(nw.String) if categories else nw.col(column)
+
+
+def _is_in(column: nw.Expr, dtype: nw.dtypes.DType, values: list[Scalar]) -> nw.Expr:
+    whole = dtype.is_integer() and all(isinstance(value, int) for value in values)
+    if whole or not dtype.is_numeric():
+        return column.is_in(values)
+    return column.cast(nw.Float64).is_in([float(cast("float", value)) for value in values])
 
 
 def _literal(column: str, dtype: nw.dtypes.DType, op: str, value: Scalar | None) -> Scalar:
