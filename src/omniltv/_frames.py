@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import count
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload, runtime_checkable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
 import numpy as np
@@ -31,6 +34,7 @@ __all__ = [
     "SupportsToFrame",
     "Table",
     "Tabular",
+    "as_labels",
     "as_numbers",
     "check_ids",
     "collect",
@@ -38,9 +42,11 @@ __all__ = [
     "labels",
     "missing_column",
     "numbers",
+    "open_frame",
     "positions",
     "read_frame",
     "read_ids",
+    "refuse_unknown",
     "repeated",
     "require",
     "unused_name",
@@ -50,6 +56,7 @@ type Backend = Literal["pandas", "polars", "pyarrow"]
 """The kinds of frame that a result can be turned into."""
 
 _LONG = 2**63
+_LONGEST = 256
 
 type Eager = nw.DataFrame[Any]
 """A frame in memory, whatever its kind."""
@@ -190,7 +197,7 @@ def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrame
         >>> type(kind.native(rows))
         <class 'pandas.core.frame.DataFrame'>
     """
-    wrapped = _wrapped(frame, what)
+    wrapped = open_frame(frame, what)
     lazy = wrapped if isinstance(wrapped, nw.LazyFrame) else None
     eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
     names: Sequence[object] = eager.columns
@@ -199,13 +206,76 @@ def read_frame(frame: IntoFrameT, what: str) -> tuple[Eager, FrameKind[IntoFrame
         hint = "frame.columns = [str(name) for name in frame.columns]"
         problem = f"the name of a column of {what} is not text"
         raise DataError(problem, column=str(unnamed[0]), hint=hint)
+    eager = _known_types(eager)
     if lazy is None:
         return eager, FrameKind(eager.implementation)
     session = getattr(lazy.to_native(), "sparkSession", None)
     return eager, FrameKind(eager.implementation, lazy.implementation, session)
 
 
-def _wrapped(frame: object, what: str) -> Eager | nw.LazyFrame[Any]:
+def _known_types(rows: Eager) -> Eager:
+    """Return a pandas frame with the columns that Narwhals misreads in a type that it knows.
+
+    Times in a zone that it does not know are in UTC, the same instants. Sparse columns are
+    dense, and numbers have the byte order of the machine.
+    """
+    if not rows.implementation.is_pandas():
+        return rows
+    frame = cast("pd.DataFrame", rows.to_native())
+    odd = [name for name, dtype in zip(frame.columns, frame.dtypes, strict=True) if _odd(dtype)]
+    known = {name: _known_type(frame[name]) for name in odd}
+    return nw.from_native(frame.assign(**known), eager_only=True) if known else rows
+
+
+def _odd(dtype: object) -> bool:
+    """Return whether Narwhals misreads a pandas type."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return not _is_zone(str(dtype.tz)) or _misread(dtype)
+    if isinstance(dtype, np.dtype):
+        return not dtype.isnative
+    return isinstance(dtype, pd.SparseDtype)
+
+
+@cache
+def _misread(dtype: pd.DatetimeTZDtype) -> bool:
+    empty = pd.Series([], dtype=dtype)
+    return bool(nw.from_native(empty, series_only=True).dtype == nw.Unknown)
+
+
+def _known_type(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    if isinstance(column.dtype, pd.SparseDtype):
+        return column.sparse.to_dense()
+    if isinstance(column.dtype, np.dtype):
+        return column.astype(column.dtype.newbyteorder("="))
+    return column.dt.tz_convert("UTC")
+
+
+@cache
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return False
+    return True
+
+
+def refuse_unknown(rows: Eager, columns: Iterable[str], what: str) -> None:
+    """Raise DataError if a column has values of a type that cannot be compared.
+
+    A column without any value has no type, and is not refused.
+    """
+    for name in columns:
+        if name in rows.columns and rows.schema[name] == nw.Unknown:
+            column = rows[name]
+            bad = np.flatnonzero(~np.asarray(column.is_null().to_list(), dtype=bool))
+            if len(bad):
+                problem = f"{what} has values of a type that cannot be compared"
+                hint = "convert the column to numbers, text or times"
+                raise DataError(problem, column=name, rows=bad.tolist(), hint=hint)
+
+
+def open_frame(frame: object, what: str) -> Eager | nw.LazyFrame[Any]:
+    """Return any frame as Narwhals sees it; a lazy frame stays lazy; see `read_frame`."""
     try:
         return cast("Eager | nw.LazyFrame[Any]", nw.from_native(cast("Any", frame)))
     except TypeError as error:
@@ -284,9 +354,9 @@ def read_ids(frame: Eager, column: str, what: str) -> NDArray[np.object_]:
 
 def check_ids(values: Sequence[object], column: str) -> NDArray[np.object_]:
     """Return ids as an array of objects, of shape (n,); see `read_ids`."""
-    ids = np.empty(len(values), dtype=object)
-    ids[:] = values
-    missing = np.flatnonzero(pd.isna(ids))
+    ids = np.fromiter(values, dtype=object, count=len(values))
+    _refuse_kinds(ids, column, "ids")
+    missing = np.flatnonzero(pd.isna(ids) | _blank(ids))
     if len(missing):
         hint = "remove or repair these rows (row positions shown)"
         raise DataError("missing ids", column=column, rows=missing.tolist(), hint=hint)
@@ -294,7 +364,42 @@ def check_ids(values: Sequence[object], column: str) -> NDArray[np.object_]:
     if floats:
         hint = "read the column as text or as whole numbers"
         raise DataError("ids are floats", column=column, rows=floats, hint=hint)
+    return _whole_ids(ids, column) if Decimal in set(map(type, ids)) else ids
+
+
+def _blank(ids: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Return which ids are blank texts."""
+    try:
+        if all(map(str.strip, ids)):
+            return np.zeros(len(ids), dtype=np.bool_)
+    except TypeError:  # not only texts
+        pass
+    return np.array([isinstance(value, str) and not value.strip() for value in ids], dtype=np.bool_)
+
+
+def _whole_ids(ids: NDArray[np.object_], column: str) -> NDArray[np.object_]:
+    """Return ids with decimals as whole numbers: 1.00 and 1 are one id."""
+    exact = [row for row, value in enumerate(ids) if isinstance(value, Decimal)]
+    parts = [row for row in exact if ids[row] != ids[row].to_integral_value()]
+    if parts:
+        hint = "read the column as text or as whole numbers"
+        raise DataError("ids are not whole numbers", column=column, rows=parts, hint=hint)
+    ids[exact] = [int(ids[row]) for row in exact]
     return ids
+
+
+_STRANGE = (bytes, complex, list, dict, set, timedelta, np.ndarray, pd.Period, pd.Interval)
+"""Types that name nobody."""
+
+
+def _refuse_kinds(values: NDArray[np.object_], column: str, what: str) -> None:
+    """Raise DataError if values are of a type that is no name: lists, bytes, spans of time."""
+    strange = {kind for kind in set(map(type, values)) if issubclass(kind, _STRANGE)}
+    if strange - {type(pd.NaT)}:
+        rows = [row for row, value in enumerate(values) if type(value) in strange]
+        kind = type(values[rows[0]]).__name__
+        hint = "convert the column to text"
+        raise DataError(f"{what} are of type {kind}", column=column, rows=rows, hint=hint)
 
 
 def repeated(ids: NDArray[np.object_]) -> list[object]:
@@ -331,6 +436,10 @@ def numbers(
     """
     require(frame.columns, [column], what)
     series = frame[column]
+    if series.dtype == nw.Object:  # such as Decimal
+        given = np.fromiter(series.to_list(), dtype=object)
+        known = as_numbers(given, column, ids=ids, hint="convert it to numbers")
+        series = nw.new_series(column, known, nw.Float64, backend=frame.implementation)
     if not (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         hint = f"the type is {series.dtype}; convert it to numbers, or to 0/1 columns"
         raise DataError("not a column of numbers", column=column, hint=hint)
@@ -384,13 +493,51 @@ def labels(frame: Eager, column: str, what: str, *, ids: NDArray[np.object_]) ->
         DataError: If the column is absent or a label is missing.
     """
     require(frame.columns, [column], what)
-    values = np.empty(len(frame), dtype=object)
-    values[:] = frame[column].to_list()
-    missing = np.asarray(pd.isna(values), dtype=bool)
-    if missing.any():
-        hint = "fill in a label, such as 'unknown'"
-        raise DataError("missing labels", column=column, rows=list(ids[missing]), hint=hint)
-    return values.astype(np.str_)
+    return as_labels(frame[column].to_list(), column, ids=ids)
+
+
+def as_labels(
+    values: ArrayLike, column: str, *, ids: Sequence[object] | NDArray[np.object_]
+) -> NDArray[np.str_]:
+    """Return labels as text, of shape (n_rows,).
+
+    Raises:
+        DataError: If a label is missing, or longer than 256 characters: an array of texts
+            takes the space of the longest for every row.
+
+    Examples:
+        >>> as_labels(["a", 1], "group", ids=["x", "y"]).tolist()
+        ['a', '1']
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        return values
+    given = np.fromiter(cast("Sequence[object]", values), dtype=object)
+    _refuse_kinds(given, column, "labels")
+    texts = {value: _label(value) for value in dict.fromkeys(given.tolist())}
+    problems = (
+        ("missing labels", lambda text: not text.strip(), "fill in a label, such as 'unknown'"),
+        (
+            f"labels longer than {_LONGEST} characters",
+            lambda text: len(text) > _LONGEST,
+            "shorten the labels",
+        ),
+    )
+    for problem, is_bad, hint in problems:
+        bad = {value for value, text in texts.items() if is_bad(text)}
+        if bad:
+            named = ids if len(ids) == len(given) else range(len(given))
+            rows = [named[row] for row, value in enumerate(given) if value in bad]
+            raise DataError(problem, column=column, rows=rows, hint=hint)
+    return np.array([texts[value] for value in given], dtype=np.str_)
+
+
+def _label(value: object) -> str:
+    """Return a value as a label; empty if it is missing. 1, 1.0 and 1.00 are one label."""
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN and NaT
+        return ""
+    if isinstance(value, (float, Decimal, np.floating)) and value == value // 1:
+        return str(int(value))
+    return str(value)
 
 
 class Tabular(ABC):

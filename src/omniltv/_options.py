@@ -36,6 +36,7 @@ __all__ = [
     "Count",
     "Few",
     "Finite",
+    "Header",
     "Level",
     "Line",
     "Many",
@@ -58,6 +59,9 @@ type Natural = Annotated[int, Ge(0)]
 
 type Many = Annotated[int, Interval(ge=1, le=10_000_000)]
 """A number of things that are held in memory."""
+
+type Header = Annotated[int, Interval(ge=0, le=10_000)]
+"""A number of lines at the top of a file."""
 
 type Finite = Annotated[float, Interval(gt=-inf, lt=inf)]
 """A finite number, also in a constructor."""

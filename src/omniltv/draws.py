@@ -106,11 +106,15 @@ class RowDraws:
             name: Name of the quantity.
 
         Raises:
-            DataError: If ``values`` is not two-dimensional.
+            DataError: If ``values`` are not numbers, are missing, or are not two-dimensional.
         """
-        array = np.asarray(values, dtype=np.float64)
+        array = _numbers(values, name)
         if array.ndim != 2:
             raise DataError(f"draws have shape (rows, draws), got {array.shape}", column=name)
+        lacking = np.flatnonzero(np.isnan(array).any(axis=1))
+        if len(lacking):
+            hint = "leave out these rows (row positions shown)"
+            raise DataError("missing draws", column=name, rows=lacking.tolist(), hint=hint)
         rows = np.arange(len(array)) if index is None else np.asarray(index)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
@@ -247,6 +251,14 @@ def _in_memory[Kind: RowDraws](
     kind: type[Kind], values: NDArray[np.float64], index: NDArray[np.intp], name: str
 ) -> Kind:
     return kind.from_array(values, index=index, name=name)
+
+
+def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        hint = "draws.astype(float) shows the value at fault"
+        raise DataError("draws are not numbers", column=name, hint=hint) from error
 
 
 def _tails(level: Level) -> tuple[float, float]:

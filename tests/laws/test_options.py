@@ -285,7 +285,7 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **{"low_realised": Cut(amount=1.0)} | x
     ).assign(w.worth, w.log),
-    "assign": lambda w, x: assign(w.arms, ARMS, **{"salt": "spring"} | x),
+    "assign": lambda w, x: assign(w.arms, arms=ARMS, **{"salt": "spring"} | x),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
         w.arms, w.assignment, baseline=Baseline(w.arms, covariates="value"), **x
@@ -325,22 +325,24 @@ CALLS: Mapping[str, Call] = {
     ),
     "Lift.overall": lambda w, x: difference(w.arms, w.assignment, control="a").overall(**x),
     "window_history": lambda w, x: window_history(
-        w.log, assign(w.log.customer_id, ARMS, salt="s"), **x
+        w.log, assign(w.log.customer_id, arms=ARMS, salt="s"), **x
     ),
     "IdentityStore.create": lambda w, x: IdentityStore.create(w.folder / str(x["folder"]), w.found),
     "IdentityStore": lambda w, x: IdentityStore(w.folder / str(x["folder"])),
     "IdentityStore.review": lambda w, x: w.store.review(**x),
     "Resolution.review": lambda w, x: w.found.review(**x),
     "Resolution.draws": lambda w, x: w.found.draws(1, **x),
-    "Timeline.of": lambda w, x: timeline(w.found.crosswalk, w.retailer.transactions).of(**x),
+    "Timeline.of": lambda w, x: timeline(
+        w.found.crosswalk, transactions=w.retailer.transactions
+    ).of(**x),
     "linkage_quality": lambda w, x: linkage_quality(
         w.found.crosswalk, w.retailer.truth.records, **x
     ),
     "reliability": lambda w, x: reliability(w.found, w.retailer.truth.records, **x),
     "InMemoryEngine.link": lambda w, x: InMemoryEngine().link(
         w.records,
-        (KeyBlocker("phone", ("phone",)),),
-        w.found._state.spec.comparisons,
+        blockers=(KeyBlocker("phone", ("phone",)),),
+        comparisons=w.found._state.spec.comparisons,
         **{"max_block": 50, "seed": 1} | x,
     ),
     "KeyBlocker.propose": lambda w, x: KeyBlocker("phone", ("phone",)).propose(w.records, **x),
@@ -357,17 +359,17 @@ CALLS: Mapping[str, Call] = {
     "coverage": lambda w, x: coverage(w.purchases, w.split, **{"seed": 1} | x),
     "compare": lambda w, x: compare({"bg": w.purchases}, w.history, **x),
     "expected_purchases_matrix": lambda w, x: expected_purchases_matrix(
-        w.purchases, weeks(4), weeks(9), **x
+        w.purchases, weeks(4), T=weeks(9), **x
     ),
-    "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, weeks(9), **x),
+    "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, T=weeks(9), **x),
     "frequency_histogram": lambda w, x: frequency_histogram(w.purchases, w.history, **x),
     "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
     "selection": lambda w, x: selection(w.purchases, w.history, **x),
-    "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, w.log, **x),
+    "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, log=w.log, **x),
     "plot_tracking": lambda w, x: plot_tracking(
-        tracking(w.purchases, w.split.calibration, w.log), **x
+        tracking(w.purchases, w.split.calibration, log=w.log), **x
     ),
-    "plot_matrix": lambda w, x: plot_matrix(prob_alive_matrix(w.purchases, weeks(9)), **x),
+    "plot_matrix": lambda w, x: plot_matrix(prob_alive_matrix(w.purchases, T=weeks(9)), **x),
     "Tiering.first": lambda w, x: (
         TierScheme.high_potential_general().assign(w.worth, w.log).first(**x)
     ),
@@ -409,7 +411,7 @@ def test_every_accepted_value_has_a_meaning_or_is_our_own_error(here: SimpleName
             assert name in CALLS, f"{name} accepts {value!r} for {parameter}: add a call of it"
             tries.append((name, parameter))
             foreign += failure(name, here, {parameter: value})
-    assert foreign == []
+    assert not foreign, "\n".join(foreign)
     assert len(tries) >= 120
     assert len({name for name, _ in tries}) >= 60
 

@@ -41,8 +41,9 @@ class Coded:
     def of(cls, table: Eager, column: str, rows: NDArray[np.intp]) -> "Coded":
         """Return a column of some rows; ``"all"`` if the table does not have it."""
         given = table[column].to_list() if column in table.columns else ["all"] * len(table)
-        code, labels = pd.factorize(np.array([*given, None], dtype=object)[:-1][rows])
-        return cls(code.astype(np.intp), np.asarray(labels, dtype=object))
+        chosen = np.array([*given, None], dtype=object)[np.append(rows, -1)]
+        code, labels = pd.factorize(chosen)  # among texts only, it compares up to the first NUL
+        return cls(code[:-1].astype(np.intp), np.asarray(labels, dtype=object))
 
     def sorted(self) -> "Coded":
         """Return the column with its labels in order of their text."""

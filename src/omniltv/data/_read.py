@@ -308,7 +308,7 @@ class _Values:
         is_text, exact = self.are(str), self.are(Decimal)
         missing = np.array(pd.isna(_where(self.raw, ~exact)), dtype=bool)
         missing[exact] = [value.is_nan() for value in self.raw[exact]]
-        codes, texts = pd.factorize(self.raw[is_text])
+        codes, texts = _codes(self.raw[is_text])
         missing[is_text] = np.array([*map(is_blank, texts), False])[codes]
         return missing
 

@@ -10,7 +10,7 @@ from zipfile import BadZipFile, ZipFile
 import narwhals as nw
 import pandas as pd
 
-from omniltv._options import Count, Natural, checked
+from omniltv._options import Count, Header, checked
 from omniltv.data._encodings import contains, delimiter_of, encoding_of
 from omniltv.errors import ConfigError, DataError
 
@@ -49,7 +49,7 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: Natural | None = None,
+    skip_rows: Header | None = None,
     max_bytes: Count = _MAX_BYTES,
     backend: Literal["pandas"] = "pandas",
 ) -> pd.DataFrame: ...
@@ -60,7 +60,7 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: Natural | None = None,
+    skip_rows: Header | None = None,
     max_bytes: Count = _MAX_BYTES,
     backend: Literal["polars"],
 ) -> "pl.DataFrame": ...
@@ -71,7 +71,7 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: int | str = 0,
-    skip_rows: Natural | None = None,
+    skip_rows: Header | None = None,
     max_bytes: Count = _MAX_BYTES,
     backend: FileBackend = "pandas",
 ) -> "pd.DataFrame | pl.DataFrame":
@@ -193,7 +193,7 @@ def _parquet(file: Path, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
 
 
 def _delimited(
-    file: Path, encoding: str | None, delimiter: str | None, skip_rows: Natural | None
+    file: Path, encoding: str | None, delimiter: str | None, skip_rows: Header | None
 ) -> pd.DataFrame:
     found = encoding or encoding_of(file)
     try:

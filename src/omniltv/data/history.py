@@ -10,7 +10,17 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import Backend, Table, as_numbers, collect, labels, numbers, read_ids
+from omniltv._frames import (
+    Backend,
+    Table,
+    as_labels,
+    as_numbers,
+    collect,
+    first_rows,
+    labels,
+    numbers,
+    read_ids,
+)
 from omniltv._options import Natural, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
@@ -86,7 +96,7 @@ class PurchaseHistory:
         columns["frequency"] = _whole(self.frequency, "frequency", ids)
         for name in ("recency", "T", "monetary_value"):
             columns[name] = as_numbers(getattr(self, name), name, ids=ids, hint=_NUMBERS)
-        groups = {name: np.asarray(values).astype(str) for name, values in self.groups.items()}
+        groups = {name: as_labels(values, name, ids=ids) for name, values in self.groups.items()}
         counts = {name: _whole(values, name, ids) for name, values in self.counts.items()}
         known = {name: _finite(values, name, ids) for name, values in self.covariates.items()}
         columns |= {"groups": groups, "counts": counts, "covariates": known}
@@ -253,7 +263,9 @@ class PurchaseHistory:
             >>> history.with_group("arm", ["control", "treated"])
             PurchaseHistory(2 rows by arm, 2 repeat purchases, in weeks)
         """
-        return replace(self, groups={**self.groups, name: np.asarray(values).astype(str)})
+        return replace(
+            self, groups={**self.groups, name: as_labels(values, name, ids=self.customer_id)}
+        )
 
     def with_covariate(self, name: str, values: ArrayLike) -> "PurchaseHistory":
         """Return the history with one more covariate: one number per row, none missing.
@@ -419,6 +431,7 @@ def _check_rows(history: PurchaseHistory) -> None:
         ("recency", (x == 0) & (recency != 0), "a recency without a repeat purchase"),
         ("recency", (x > 0) & (recency == 0), "repeat purchases at the time of the first"),
         ("monetary_value", np.isinf(history.monetary_value), "infinite values"),
+        ("monetary_value", (x > 0) & (history.monetary_value < 0), "negative mean values"),
     )
     for column, bad, problem in problems:
         if bad.any():
@@ -432,7 +445,7 @@ def _check_ids(history: PurchaseHistory) -> None:
     if missing.any():
         rows = np.flatnonzero(missing).tolist()
         raise DataError("missing ids", column="customer_id", rows=rows)
-    key = pd.factorize(history.customer_id)[0].astype(np.int64)
+    key = first_rows(history.customer_id)[0].astype(np.int64)
     for values in history.groups.values():
         codes = np.unique(values, return_inverse=True)[1]
         key = np.unique(key * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]

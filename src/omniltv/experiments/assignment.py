@@ -395,14 +395,17 @@ def _customers(
         return ids, None
     names = [strata] if isinstance(strata, str) else list(strata)
     columns = [labels(table, name, "customers", ids=ids) for name in names]
-    joined = [" / ".join(row) for row in zip(*columns, strict=True)]
+    if len(columns) == 1:
+        return ids, columns[0]
+    parts = [[label.replace("/", "//") for label in column.tolist()] for column in columns]
+    joined = [" / ".join(row) for row in zip(*parts, strict=True)]
     return ids, np.asarray(joined, dtype=np.str_)
 
 
 def _bare_ids(
     customers: object, customer_id: str, strata: str | Sequence[str] | None
 ) -> NDArray[np.object_]:
-    if isinstance(customers, (str, bytes)) or not isinstance(customers, Iterable):
+    if isinstance(customers, (str, bytes, Mapping)) or not isinstance(customers, Iterable):
         kind = type(customers).__name__
         raise DataError(f"customers are a frame or a list of ids, got {kind}", column=customer_id)
     if strata is not None:

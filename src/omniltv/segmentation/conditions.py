@@ -1,6 +1,6 @@
 """Conditions on customers, in Python or YAML, compiled to dataframe expressions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from functools import reduce
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
 from omniltv._config import Written, YamlMixin, root_init, validate
-from omniltv._frames import collect, require
+from omniltv._frames import collect, open_frame, read_frame, refuse_unknown, require
 from omniltv._options import checked
 from omniltv.errors import DataError
 
@@ -83,17 +83,18 @@ class ColumnComparison(Written):
         require(list(schema), [self.column], "the frame")
         dtype = schema[self.column]
         missing = _missing(self.column, dtype)
-        if dtype == nw.Unknown:  # only nulls, which satisfy no comparison
-            return missing if self.op == "is_missing" else ~missing
+        if dtype == nw.Unknown:  # satisfies no comparison
+            return missing if self.op == "is_missing" else missing & ~missing
         if self.op == "is_missing":
             return missing
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         literals = [_literal(self.column, dtype, self.op, value) for value in values]
-        return ~missing & self._compared(_comparable(self.column, dtype), literals)
+        column = _comparable(self.column, dtype)
+        if self.op == "in":
+            return ~missing & _is_in(column, dtype, literals)
+        return ~missing & self._compared(column, literals)
 
     def _compared(self, column: nw.Expr, values: list[Scalar]) -> nw.Expr:
-        if self.op == "in":
-            return reduce(lambda left, right: left | right, [column == value for value in values])
         if self.op == "between":
             return (column >= values[0]) & (column <= values[1])
         return _COMPARE[self.op](column, values[0])
@@ -258,6 +259,11 @@ class Condition(RootModel[_Node], YamlMixin):
     def __invert__(self) -> "Condition":
         return Condition(Not(not_=self))
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that the condition reads."""
+        return frozenset(_columns(self))
+
     def expr(self, schema: Schema) -> nw.Expr:
         """Return the condition as a Narwhals expression, true or false and never null.
 
@@ -288,6 +294,7 @@ class Condition(RootModel[_Node], YamlMixin):
             [False, True]
         """
         table = collect(frame, "the frame")
+        refuse_unknown(table, self.columns, "the frame")
         answer = table.select(holds=self.expr(table.schema))["holds"]
         return np.asarray(answer.to_list(), dtype=np.bool_)
 
@@ -303,8 +310,24 @@ class Condition(RootModel[_Node], YamlMixin):
                age
             1   35
         """
-        table = nw.from_native(cast("IntoFrame", frame))
-        return cast("IntoFrameT", table.filter(self.expr(table.collect_schema())).to_native())
+        opened = open_frame(frame, "the frame")
+        if isinstance(opened, nw.LazyFrame):
+            kept = opened.filter(self.expr(opened.collect_schema()))
+            return cast("IntoFrameT", kept.to_native())
+        table, kind = read_frame(frame, "the frame")
+        refuse_unknown(table, self.columns, "the frame")
+        return kind.native(table.filter(self.expr(table.schema)))
+
+
+def _columns(condition: Condition) -> Iterator[str]:
+    node = condition.root
+    if isinstance(node, ColumnComparison):
+        yield node.column
+        return
+    parts = (node.not_,) if isinstance(node, Not) else ()
+    parts = node.all_of if isinstance(node, AllOf) else parts
+    for part in node.any_of if isinstance(node, AnyOf) else parts:
+        yield from _columns(part)
 
 
 def _missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
@@ -315,6 +338,13 @@ def _missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
 def _comparable(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
     categories = isinstance(dtype, (nw.Categorical, nw.Enum))
     return nw.col(column).cast(nw.String) if categories else nw.col(column)
+
+
+def _is_in(column: nw.Expr, dtype: nw.dtypes.DType, values: list[Scalar]) -> nw.Expr:
+    whole = dtype.is_integer() and all(isinstance(value, int) for value in values)
+    if whole or not dtype.is_numeric():
+        return column.is_in(values)
+    return column.cast(nw.Float64).is_in([float(cast("float", value)) for value in values])
 
 
 def _literal(column: str, dtype: nw.dtypes.DType, op: str, value: Scalar | None) -> Scalar:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from omniltv._config import Config
 from omniltv._options import NotNegative, Positive, Share, checked
+from omniltv.errors import ConfigError
 from omniltv.units import Span, TimeUnit, weeks
 
 __all__ = ["FIELDS", "ChannelConfig", "Dirt", "RetailerConfig", "TreatmentEffect"]
@@ -175,6 +176,10 @@ class Dirt(Config):
 
     def rate(self, name: str) -> float:
         """Return the probability of one kind of error at this level, at most 0.95."""
+        if name not in type(self).model_fields:
+            raise ConfigError(
+                f"no such error: {name!r}. Hint: one of {', '.join(self.model_dump())}"
+            )
         rate: float = getattr(self, name)
         return min(rate * self.level, 0.95)
 

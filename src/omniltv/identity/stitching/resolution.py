@@ -10,7 +10,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import FrameKind
-from omniltv._options import Count, Few, Level, Seed, checked
+from omniltv._options import Few, Level, Seed, checked
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
@@ -226,7 +226,7 @@ class Resolution[FrameT]:
         """
         return self._linked.why(a, b)
 
-    def review(self, n: Count) -> FrameT:
+    def review(self, n: Few) -> FrameT:
         """Return the pairs that are most useful to review, the most uncertain first.
 
         Add a column ``same`` by hand to make the table one of decisions. With

@@ -14,7 +14,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
 from omniltv._frames import Table, read_frame
-from omniltv._options import Count, Level, Share, checked
+from omniltv._options import Few, Level, Share, checked
 from omniltv.data.report import Tolerance
 from omniltv.errors import ConfigError, StoreError
 from omniltv.identity.customers.attachment import Attached, attached, ids_of, keys_of
@@ -177,7 +177,7 @@ class IdentityStore:
         kept = linked.customer[found.left[rows]] == linked.customer[found.right[rows]]
         return _table(link_columns(linked.records, linked.judged, rows, kept))
 
-    def review(self, n: Count) -> Table:
+    def review(self, n: Few) -> Table:
         """Return the pairs that are most useful to review, as `Resolution.review`.
 
         Args:

@@ -61,11 +61,11 @@ class Coverage(Shown):
 
     def share(self, level: Level, *, quantity: str = "purchases") -> float:
         """Return the share of rows within their central predictive interval of a level."""
-        return _held(self.pit[quantity], level)
+        return _held(_quantity(self.pit, quantity), level)
 
     def share_of_totals(self, level: Level, *, quantity: str = "purchases") -> float:
         """Return the share of groups whose total is within its central predictive interval."""
-        return _held(self.pit_of_totals[quantity], level)
+        return _held(_quantity(self.pit_of_totals, quantity), level)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return one row per quantity and level, with the standard error of the share."""
@@ -289,6 +289,14 @@ def cover_of(futures: Futures, levels: tuple[float, ...], seed: Seed) -> Coverag
         predicted[name] = Totals(futures.labels, totals, futures.size, name)
         actual[name] = total
     return Coverage(levels, pit, pit_of_totals, predicted, actual)
+
+
+def _quantity(pits: Mapping[str, Floats], name: str) -> Floats:
+    if name not in pits:
+        have = ", ".join(pits)
+        problem = f"nothing is called {name!r}"
+        raise ConfigError(f"{problem}. Hint: one of {have}", parameter="quantity", allowed=have)
+    return pits[name]
 
 
 def _held(u: Floats, level: Level) -> float:

@@ -194,7 +194,7 @@ class _Calendar:
         birth = np.full(len(history), np.iinfo(np.int64).max)
         np.minimum.at(birth, row, period)
         ends = birth + np.round(history.T * (history.unit.in_days / grain.in_days)).astype(np.int64)
-        last = period.max() if until is None else _numbers([pd.Timestamp(until)], grain)[0]
+        last = period.max() if until is None else _numbers([_moment(until)], grain)[0]
         repeat = period > birth[row]
         found = np.bincount(row[repeat & (period <= ends[row])], minlength=len(history))
         wrong = (ends != ends[0]) | (found != history.frequency)

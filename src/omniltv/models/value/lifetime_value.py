@@ -274,6 +274,7 @@ def lifetime_value(
     if history.unit is not purchases.unit:
         message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
         raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
+    _require_values(history)
     margins = _per_row(history, margin, "margin")
     costs = _per_row(history, retention_cost, "retention_cost")
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
@@ -305,6 +306,15 @@ def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
         counts = f"{purchases.n_draws:,} and {spend.n_draws:,}"
         message = f"purchases and spend have {counts} draws, but are paired draw by draw"
         raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
+
+
+def _require_values(history: PurchaseHistory) -> None:
+    """Raise DataError if customers with repeat purchases have no mean value."""
+    bad = (history.frequency > 0) & np.isnan(history.monetary_value)
+    if bad.any():
+        hint = "PurchaseHistory.from_frame reads it from the column monetary_value"
+        rows = history.customer_id[bad].tolist()
+        raise DataError("missing mean values", column="monetary_value", rows=rows, hint=hint)
 
 
 def remaining_life(discount: Discount, unit: TimeUnit, *, left: float = 1e-3) -> Span:
