@@ -37,7 +37,7 @@ class RegimeCustomers(Written):
     """
 
     name: Literal["regimes"] = "regimes"
-    rate: AboveZero = 0.25
+    rate: AboveZero = 0.5
     spread: Annotated[float, Field(ge=0, le=3)] = 0.8
     quiet: Fraction = 0.08
     busy_weeks: AboveZero = 10.0
