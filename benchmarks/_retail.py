@@ -92,9 +92,10 @@ def _december(transactions: pd.DataFrame) -> float:
     """Return sales of a December relative to the twelve months around it (July to June)."""
     month = transactions["time"].dt.tz_localize(None).dt.to_period("M")
     sales = transactions.groupby(month)["value"].sum()
-    december = sales.index[sales.index.month == 12][-1]
-    around = sales.loc[december - 5 : december + 6]
-    return float(sales[december] / around.mean())
+    months = pd.PeriodIndex(sales.index)
+    last = int(np.flatnonzero(months.month == 12)[-1])
+    around = sales.to_numpy()[last - 5 : last + 7]
+    return float(around[5] / around.mean())
 
 
 def _returned(transactions: pd.DataFrame) -> dict[str, float]:

@@ -123,6 +123,7 @@ def test_the_effect_begins_the_day_after_the_exposure() -> None:
 
 def test_responses_are_as_likely_as_the_truth_says() -> None:
     world = started(config(Treatment(name="t")), 2_000)
+    world.step(world.truth.people[["customer_id"]].assign(treatment="t", channel="ec"))  # tires
     chance = world.truth.responses("ec", hour=20)
     plan = chance[["customer_id"]].assign(treatment="t", channel="ec", hour=20)
     made = world.step(plan).contacts.set_index("customer_id").loc[chance["customer_id"]]

@@ -154,7 +154,8 @@ def test_a_plan_names_only_what_there_is(column: str, value: object) -> None:
     plan = pd.DataFrame({"customer_id": world.truth.people["customer_id"], "treatment": "t"})
     plan = plan.assign(channel="ec", day=0, hour=9.5)
     world.step(plan)
-    plan[column] = [value if row == 3 else known for row, known in enumerate(plan[column])]
+    entries = [value if row == 3 else known for row, known in enumerate(plan[column])]
+    plan[column] = pd.Series(entries, dtype=object)
     with pytest.raises(DataError) as error:
         world.step(plan)
     assert error.value.column == column

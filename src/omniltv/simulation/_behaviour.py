@@ -71,7 +71,7 @@ def join(parts: list[Events]) -> Events:
 
 
 def _events(person: Places, channel: Places, kind: int, second: Vector | Codes) -> Events:
-    whole = np.clip(second, 0, 86_399).astype(np.int64)
+    whole = np.minimum(np.maximum(second, 0), 86_399).astype(np.int64)
     return Events(person, channel, np.full(len(person), kind), whole)
 
 

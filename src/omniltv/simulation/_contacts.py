@@ -100,6 +100,7 @@ def contact(
     person, channel, of = planned.person, planned.channel, people.channels
     if not len(person):
         return _NOTHING
+    turn = _rank(person)  # contacts of a person on one day have numbers of their own
     stage = np.where(state.consent[channel, person], _SENT, 0)
     limited = _over_capacity(config, people, planned, stage == _SENT, used)
     stage = np.where(limited, 1, stage)
@@ -108,14 +109,14 @@ def contact(
         (_OPENED, open_chance(config, people, state, person, channel, planned.hour), "opened"),
         (_ANSWERED, of["answered"][channel], "answered"),
     ):
-        lucky = _rolled(dice, purpose, state.day, person) < chance
+        lucky = dice.pick(purpose, state.day, person, turn) < chance
         stage = np.where((stage == reached - 1) & lucky, reached, stage)
     sent = stage >= _SENT
     extra = np.array([treatment.cost for treatment in config.treatments])[planned.treatment]
-    opened, reply = _moments(planned, state.day, dice)
+    opened, reply = _moments(planned, state.day, turn, dice)
     numbers = state.contacts + np.arange(len(person))
     state.contacts += len(person)
-    _tire(config, state, person, channel, stage, dice)
+    _tire(config, state, planned, stage, dice.pick("opt out", state.day, person, turn))
     _expose(config, people, state, planned, stage)
     replied = np.flatnonzero(stage == _ANSWERED)
     state.answered[person[replied]] = state.day
@@ -139,11 +140,6 @@ def open_chance(
     odds = people.liking[channel, person] - rules.hour * away
     chance: Vector = special.expit(odds - rules.fatigue * state.fatigue[person])
     return chance
-
-
-def _rolled(dice: Dice, purpose: str, day: int, person: Places) -> Vector:
-    """Return a number per contact; several contacts of a person on one day have their own."""
-    return dice.pick(purpose, day, person, _rank(person))
 
 
 def _rank(key: Integers) -> Integers:
@@ -183,29 +179,24 @@ def within_limit(place: Places, size: float, limit: float, used: Vector) -> Flag
     return served
 
 
-def _moments(planned: Planned, day: int, dice: Dice) -> tuple[Codes, Codes]:
+def _moments(planned: Planned, day: int, turn: Integers, dice: Dice) -> tuple[Codes, Codes]:
     """Return the seconds of the day of opening and of answering."""
     sent = planned.hour * 3600
-    wait = -np.log1p(-_rolled(dice, "open delay", day, planned.person)) * 5400
-    reply = -np.log1p(-_rolled(dice, "answer delay", day, planned.person)) * 1800
+    wait = -np.log1p(-dice.pick("open delay", day, planned.person, turn)) * 5400
+    reply = -np.log1p(-dice.pick("answer delay", day, planned.person, turn)) * 1800
     last = 86_399
     opened = np.minimum(sent + wait, last).astype(np.int64)
     return opened, np.minimum(opened + reply, last).astype(np.int64)
 
 
 def _tire(
-    config: WorldConfig,
-    state: WorldState,
-    person: Places,
-    channel: Places,
-    stage: Codes,
-    dice: Dice,
+    config: WorldConfig, state: WorldState, planned: Planned, stage: Codes, dice: Vector
 ) -> None:
     """Add recent contacts, and withdraw consent of some who have many."""
+    person, channel = planned.person, planned.channel
     reached = stage >= _DELIVERED
     np.add.at(state.fatigue, person[reached], 1.0)
-    risk = config.contacts.opt_out * state.fatigue[person]
-    out = reached & (_rolled(dice, "opt out", state.day, person) < risk)
+    out = reached & (dice < config.contacts.opt_out * state.fatigue[person])
     state.consent[channel[out], person[out]] = False
 
 

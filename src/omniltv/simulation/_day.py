@@ -101,8 +101,9 @@ def live_day(
     used = np.zeros(config.stores + len(config.channels))
     answered = _enquiries(config, people, events, used)
     credited = _credit(config, state, sales, number)
-    state.fatigue = state.fatigue * np.exp(-1 / config.contacts.rest)
     contacts = contact(config, people, state, planned, used, dice)
+    state.fatigue = state.fatigue * np.exp(-1 / config.contacts.rest)
+    sales = sales._replace(activity=np.empty(0))  # large, and needed no more
     money = np.where(sales.returned | (number < 0), 0.0, sales.value)
     np.add.at(state.money, sales.person, money)
     state.bought[sales.person[number >= 0]] = day

@@ -56,6 +56,8 @@ class Dice:
             rows: Position of the person of each row.
             turn: Number of the pick for this purpose on this day; one, or one per row.
         """
+        if not len(rows):
+            return np.empty(0)
         if purpose not in self._places:
             self._places[purpose] = int.from_bytes(digest(purpose)[:8], "little")
         if day not in self._seeds:

@@ -65,8 +65,11 @@ def _find(known: "pd.Index[str]", held: Flags, ids: Objects) -> Places:
 
 
 def _places(plan: pd.DataFrame, column: str, known: Objects) -> Places:
-    found = pd.Index(known).get_indexer(pd.Index(plan[column]))
-    return _known(found.astype(np.intp), plan, column)
+    """Return the position of each label among the known ones."""
+    codes, labels = pd.factorize(plan[column])
+    place = {name: k for k, name in enumerate(known.tolist())}
+    found = np.array([*(place.get(label, -1) for label in labels), -1], dtype=np.intp)
+    return _known(found[codes], plan, column)
 
 
 def _known(found: Places, plan: pd.DataFrame, column: str) -> Places:

@@ -56,6 +56,8 @@ class Pending:
 
     def plus(self, other: "Pending") -> "Pending":
         """Return these and others."""
+        if not len(other.due):
+            return self
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Pending(*(np.concatenate(pair) for pair in pairs))
 

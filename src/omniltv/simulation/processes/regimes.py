@@ -37,14 +37,14 @@ class RegimeCustomers(Written):
     """
 
     name: Literal["regimes"] = "regimes"
-    rate: AboveZero = 0.25
-    spread: Annotated[float, Field(ge=0, le=3)] = 0.8
-    quiet: Fraction = 0.08
-    busy_weeks: AboveZero = 10.0
-    quiet_weeks: AboveZero = 22.0
-    gone: Fraction = 0.15
-    gone_quiet: Fraction = 0.3
-    pace: Annotated[float, Field(ge=0, le=2)] = 0.5
+    rate: AboveZero = 0.8
+    spread: Annotated[float, Field(ge=0, le=3)] = 0.5
+    quiet: Fraction = 0.02
+    busy_weeks: AboveZero = 5.0
+    quiet_weeks: AboveZero = 30.0
+    gone: Fraction = 0.02
+    gone_quiet: Fraction = 0.05
+    pace: Annotated[float, Field(ge=0, le=2)] = 0.2
 
     def traits(self, uniform: Uniforms) -> PersonColumns:
         """Return the rate per busy day, and the pace of regimes."""
