@@ -294,8 +294,8 @@ def lifetime_value(
         seed=seed,
     )
     quantities = forecast.per_row()
-    named = (history.customer_id, dict(history.groups), ahead)
-    return LifetimeValue(*named, *quantities, history=history, _forecast=forecast)
+    ids, groups = history.customer_id, dict(history.groups)
+    return LifetimeValue(ids, groups, ahead, *quantities, history=history, _forecast=forecast)
 
 
 def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
