@@ -73,10 +73,14 @@ def _init(self: BaseModel, /, **data: object) -> None:
         BaseModel.__init__(self, **data)
 
 
-def _model_validate(cls: type[BaseModel], *args: Any, **options: Any) -> BaseModel:  # noqa: ANN401
+_PLAIN: Any = vars(BaseModel)["model_validate"].__func__
+"""Pydantic's own `model_validate`, as a function of the class."""
+
+
+def _model_validate(cls: type[BaseModel], *args: Any, **options: Any) -> Any:  # noqa: ANN401
     """Return the model from data, with errors of this package."""
     with _as_ours(cls):
-        return super(_Model, cls).model_validate(*args, **options)
+        return _PLAIN(cls, *args, **options)
 
 
 # Pydantic calls an `__init__` of one's own also for models inside of models, unless it has this

@@ -242,12 +242,12 @@ def _misread(dtype: pd.DatetimeTZDtype) -> bool:
     return bool(nw.from_native(empty, series_only=True).dtype == nw.Unknown)
 
 
-def _known_type(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def _known_type(column: Any) -> "pd.Series[Any]":  # noqa: ANN401 - pandas' types lack .sparse
     if isinstance(column.dtype, pd.SparseDtype):
-        return column.sparse.to_dense()
+        return cast("pd.Series[Any]", column.sparse.to_dense())
     if isinstance(column.dtype, np.dtype):
-        return column.astype(column.dtype.newbyteorder("="))
-    return column.dt.tz_convert("UTC")
+        return cast("pd.Series[Any]", column.astype(column.dtype.newbyteorder("=")))
+    return cast("pd.Series[Any]", column.dt.tz_convert("UTC"))
 
 
 @cache
@@ -514,16 +514,13 @@ def as_labels(
     given = np.fromiter(cast("Sequence[object]", values), dtype=object)
     _refuse_kinds(given, column, "labels")
     texts = {value: _label(value) for value in dict.fromkeys(given.tolist())}
+    empty = {value for value, text in texts.items() if not text.strip()}
+    long = {value for value, text in texts.items() if len(text) > _LONGEST}
     problems = (
-        ("missing labels", lambda text: not text.strip(), "fill in a label, such as 'unknown'"),
-        (
-            f"labels longer than {_LONGEST} characters",
-            lambda text: len(text) > _LONGEST,
-            "shorten the labels",
-        ),
+        ("missing labels", empty, "fill in a label, such as 'unknown'"),
+        (f"labels longer than {_LONGEST} characters", long, "shorten the labels"),
     )
-    for problem, is_bad, hint in problems:
-        bad = {value for value, text in texts.items() if is_bad(text)}
+    for problem, bad, hint in problems:
         if bad:
             named = ids if len(ids) == len(given) else range(len(given))
             rows = [named[row] for row, value in enumerate(given) if value in bad]

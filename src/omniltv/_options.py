@@ -228,7 +228,7 @@ def options_of(function: Callable[..., object]) -> Mapping[str, Option]:
     """
     inner = inspect.unwrap(function)
     names = vars(sys.modules[inner.__module__])
-    reader = _Reader(nan=inner.__name__ == "__init__")
+    reader = _AnnotationReader(nan=inner.__name__ == "__init__")
     found: dict[str, Option] = {}
     for parameter in inspect.signature(inner).parameters.values():
         several = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
@@ -278,7 +278,7 @@ def _shown(value: object, *, plain: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _AnnotationReader:
     """Reads annotations as what they accept.
 
     Attributes:
@@ -514,7 +514,7 @@ def _or(words: Sequence[str]) -> str:
 def _bounded(parts: tuple[object, ...]) -> Option:
     """Return what a type with bounds accepts."""
     bounds = [bound for part in parts[1:] for bound in _bounds(part)]
-    base = _Reader(nan=any(isinf(limit) for _, limit in bounds)).read(parts[0])
+    base = _AnnotationReader(nan=any(isinf(limit) for _, limit in bounds)).read(parts[0])
     tests = tuple(starmap(_within, bounds))
 
     def accepts(value: object) -> bool:

@@ -139,7 +139,7 @@ def test_e13_ids_that_differ_behind_a_nul_are_two() -> None:
     [
         lambda: LinkSpec(threshold=2),
         lambda: LinkSpec().model_copy(update={"max_block": 0}),
-        lambda: Cut(),
+        Cut,
         lambda: Tier(name=cast("str", 3)),
         lambda: TierScheme(tiers=()),
         lambda: ProfileRules(otherwise=cast("Any", "oldest")),

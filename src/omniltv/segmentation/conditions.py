@@ -324,10 +324,14 @@ def _columns(condition: Condition) -> Iterator[str]:
     if isinstance(node, ColumnComparison):
         yield node.column
         return
-    parts = (node.not_,) if isinstance(node, Not) else ()
-    parts = node.all_of if isinstance(node, AllOf) else parts
-    for part in node.any_of if isinstance(node, AnyOf) else parts:
+    for part in _parts(node):
         yield from _columns(part)
+
+
+def _parts(node: AllOf | AnyOf | Not) -> tuple[Condition, ...]:
+    if isinstance(node, Not):
+        return (node.not_,)
+    return node.all_of if isinstance(node, AllOf) else node.any_of
 
 
 def _missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:

@@ -162,6 +162,14 @@ def _refuse_selected(history: PurchaseHistory) -> None:
         raise ConfigError(f"{message} cannot be tracked from their first purchases. Hint: {hint}")
 
 
+def _moment(until: str | np.datetime64 | pd.Timestamp) -> pd.Timestamp:
+    try:
+        return pd.Timestamp(until)
+    except (TypeError, ValueError) as error:
+        problem = f"until is not a moment, got {until!r}"
+        raise ConfigError(f'{problem}. Hint: until="2026-01-31"', parameter="until") from error
+
+
 @dataclass(frozen=True, eq=False)
 class _Calendar:
     """Repeat purchases of the rows of a history in numbered calendar periods.

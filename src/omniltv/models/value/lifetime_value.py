@@ -276,11 +276,11 @@ def lifetime_value(
         raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
     _require_values(history)
     margins = _per_row(history, margin, "margin")
-    costs = _per_row(history, retention_cost, "retention_cost")
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
     states = States.of(history, purchases, spend, unseen)
     of_states = np.empty((2, len(states.states)))
-    of_states[:, states.index] = margins, costs * paid_yearly(horizon, discount)
+    costs = _per_row(history, retention_cost, "retention_cost") * paid_yearly(horizon, discount)
+    of_states[:, states.index] = margins, costs
     forecast = ValueForecast(
         purchases=purchases,
         spend=spend,
@@ -294,10 +294,8 @@ def lifetime_value(
         seed=seed,
     )
     quantities = forecast.per_row()
-    groups = dict(history.groups)
-    return LifetimeValue(
-        history.customer_id, groups, ahead, *quantities, history=history, _forecast=forecast
-    )
+    ids, groups = history.customer_id, dict(history.groups)
+    return LifetimeValue(ids, groups, ahead, *quantities, history=history, _forecast=forecast)
 
 
 def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:

@@ -44,10 +44,10 @@ class TextComparison:
     column: str
     at: tuple[float, ...] = (0.8, 0.5)
     tokens: Literal["words", "qgrams"] = "qgrams"
-    q: Count = 3
     agreement: Natural = 1
     shared: bool = False
     coincidence: Share = 0.01
+    q: Count = 3
 
     def __post_init__(self) -> None:
         check_order(self.name, self.at, increasing=False)
