@@ -40,7 +40,7 @@ def logged[**Arguments, Result](
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @wraps(function)
-        def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        def _call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             if not LOG.isEnabledFor(logging.INFO):
                 return function(*args, **kwargs)
             start = time.perf_counter()
@@ -53,7 +53,7 @@ def logged[**Arguments, Result](
             LOG.log(level, "%s: %s%s%.1f s", step, given, made, seconds)
             return result
 
-        return wrapper
+        return _call
 
     return decorate
 

@@ -15,8 +15,8 @@ from omniltv.errors import ConfigError
 
 __all__ = ["Document", "read_yaml", "write_yaml"]
 
-type Step = Hashable
-type Route = tuple[Step, ...]
+type KeyOrPlace = Hashable
+type Route = tuple[KeyOrPlace, ...]
 """The keys and positions that lead from the top of a document to a value."""
 
 MOST_BYTES = 256 * 1024
@@ -202,7 +202,7 @@ class _Reader:
         return _together(tuple(item.data for item in items), items)
 
     def _mapping(self, route: Route, depth: int) -> _Value:
-        data: dict[Step, object] = {}
+        data: dict[KeyOrPlace, object] = {}
         items: list[_Value] = []
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, ScalarEvent):
