@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from numba import njit
@@ -30,7 +30,8 @@ def compiled(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba has no types
         compiler = njit(nogil=nogil, error_model="numpy")(function)
         try:
-            compiler._cache = _ForgivingCache(function)  # noqa: SLF001 - as its enable_caching()
+            cache = _ForgivingCache(function)  # where its own enable_caching() has another one
+            compiler._cache = cache  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
         except RuntimeError:  # no folder can be written
             _say_no_cache()
         return compiler
@@ -49,7 +50,7 @@ class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # Numba has no type
             LOG.info("compiled code cannot be read or written: %s", type(error).__name__)
 
 
-@cache
+@lru_cache(1)
 def _say_no_cache() -> None:
     LOG.info(_NO_CACHE)
 

@@ -32,7 +32,7 @@ type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
 
-type _Kind = Literal["_of_rows", "_of_customers"]
+type _Per = Literal["_of_rows", "_of_customers"]
 
 _PURCHASES_AT_ONCE = 2_000_000  # of a row; beyond that, it affects the result of a seed
 _SOME_DRAWS = 8
@@ -115,7 +115,7 @@ class _Lazy:
     """A function of a forecast by name, which other processes can receive."""
 
     forecast: "ValueForecast"
-    kind: _Kind
+    kind: _Per
     quantity: str
 
     def __call__(self, states: slice, draws: slice) -> NDArray[np.float64]:
@@ -194,7 +194,7 @@ class ValueForecast:
         )
 
     def _quantities(
-        self, kind: _Kind, index: "_Functions[NDArray[np.intp]]", size: "_Functions[int]"
+        self, kind: _Per, index: "_Functions[NDArray[np.intp]]", size: "_Functions[int]"
     ) -> Quantities:
         made = _Functions(*(_Lazy(self, kind, name) for name in _Functions._fields))
         n = self.n_draws
