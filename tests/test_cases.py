@@ -25,7 +25,8 @@ def test_every_case_is_a_test_by_its_number() -> None:
 
 
 def test_bad_inputs_are_named_and_at_least_130() -> None:
-    tables = [f"table: {bad.name}" for bad in (*REFUSED, *SET_ASIDE, *LOGGED)]
+    tables = [f"table: {bad.name}" for bad in REFUSED]
+    tables += [f"table: {bad.name}" for bad in (*SET_ASIDE, *LOGGED)]
     lists = [f"list: {name}" for name in (*(odd.name for odd in ODD), *REFUSED_LISTS)]
     names = [*tables, *lists, *(f"file: {name}" for name in BAD)]
     assert len(set(names)) == len(names) >= 130

@@ -303,10 +303,10 @@ def test_an_update_says_what_was_not_read_and_stops_above_the_tolerance(
 
 def test_a_store_knows_how_own_columns_were_normalised(tmp_path: Path) -> None:
     lists = PEOPLE.assign(line_id="U12 ")
-    made = LinkSpec(columns=(OwnColumn("line_id", normalise=str.strip),))
+    made = LinkSpec(columns=(OwnColumn("line_id", normalise=repr),))
     IdentityStore.create(tmp_path / "ids", stitch(lists, spec=made))
     assert IdentityStore(tmp_path / "ids", spec=made).run == 1
-    other = LinkSpec(columns=(OwnColumn("line_id", normalise=str.upper),))
+    other = LinkSpec(columns=(OwnColumn("line_id", normalise=ascii),))
     for spec in (other, LinkSpec()):
         with pytest.raises(ConfigError, match="other own_columns"):
             IdentityStore(tmp_path / "ids", spec=spec)

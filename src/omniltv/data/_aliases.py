@@ -129,7 +129,7 @@ _WHEN_ONLY: Mapping[str, Ranks] = {name: _SALE[name] for name in ("channel", "ti
 _BY_TABLE: Mapping[str, Mapping[str, Ranks]] = {
     "transactions": {
         **_SALE, **_PERSON, "customer_id": (),
-        "record_id": (*_PERSON["record_id"][:2], _MAIL, _PERSON["record_id"][2]),
+        "record_id": (*_PERSON["record_id"][:2], _MAIL, *_PERSON["record_id"][2:]),
     },
     "purchases": _SALE,
     "records": {**_PERSON, **_NAMES},
