@@ -201,7 +201,7 @@ class ColumnWarning(DataWarning):
 
 
 class EvidenceWarning(OmniltvWarning):
-    """Two comparisons read the same values, so their evidence counts twice."""
+    """The evidence is counted twice, or does not tell people apart, or was not learnt."""
 
 
 class FitWarning(OmniltvWarning):

@@ -70,8 +70,8 @@ def test_b17_an_own_column_improves_a_list_that_it_identifies() -> None:
     lists["line_id"] = "U" + lists["person_id"].astype(str)
     found = stitch(lists.drop(columns="person_id"), spec=SPEC)
     both = found.crosswalk.merge(truth[["source", "record_id", "person_id"]])
-    assert found.summary().customers == pytest.approx(truth["person_id"].nunique(), rel=0.04)
-    assert both.groupby("person_id")["customer_id"].nunique().mean() < 1.05
+    assert found.summary().customers == pytest.approx(truth["person_id"].nunique(), rel=0.01)
+    assert both.groupby("person_id")["customer_id"].nunique().mean() < 1.02
 
 
 def test_b17_the_normaliser_is_declared_or_that_of_the_comparison() -> None:

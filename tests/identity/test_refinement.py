@@ -90,7 +90,7 @@ def test_what_is_decided_is_not_asked_again(
 
 def test_few_pairs_are_all_asked_and_none_is_an_error() -> None:
     lists = pd.DataFrame(
-        {"source": "ec", "record_id": ["a", "b"], "phone": ["090-1234-5678", "090-1234-5678"]}
+        {"source": "ec", "record_id": ["a", "b"], "given_name": "Ann", "phone": "090-1234-5678"}
     )
     assert len(stitch(lists).review(10)) == 1
     assert len(stitch(lists.iloc[:1]).review(10)) == 0

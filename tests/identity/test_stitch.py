@@ -305,7 +305,8 @@ def test_a8_a_list_of_ids_only_makes_every_id_a_customer_and_says_so() -> None:
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_a12_ids_that_are_whole_numbers_come_back_as_whole_numbers(frame: Any) -> None:
-    lists = frame({"source": ["ec", "pos"], "record_id": [7, 8], "phone": ["09012345678"] * 2})
+    both = {"given_name": ["Ann"] * 2, "phone": ["09012345678"] * 2}
+    lists = frame({"source": ["ec", "pos"], "record_id": [7, 8]} | both)
     bought = frame({"source": ["ec", "pos", "pos"], "record_id": ["7", "8", "9"]})
     found = stitch(lists)
     assert found.crosswalk["record_id"].to_list() == [7, 8]

@@ -63,7 +63,7 @@ def test_anyone_can_read_the_folder(store: IdentityStore, tmp_path: Path) -> Non
     assert records["phone"].astype(str).tolist()[2] == "+81399991111"
     assert records["customer_id"].nunique() == 2
     model = json.loads((version / "model.json").read_text())
-    assert model["settings"]["threshold"] == 0.7
+    assert model["settings"]["threshold"] == 0.6
     pairs = pd.read_parquet(version / "pairs.parquet")
     assert {"left", "right", "rules", "bits_phone", "grade_phone"} <= set(pairs.columns)
     assert store.run == 1
@@ -95,7 +95,7 @@ def test_an_update_equals_the_full_run_where_nothing_was_learnt_anew(tmp_path: P
     sides = ["customer_id_x", "customer_id_y"]
     same = set(both.groupby(sides[0])["record_id"].agg(frozenset))
     same &= set(both.groupby(sides[1])["record_id"].agg(frozenset))
-    assert len(same) > 0.94 * both[sides[0]].nunique(), "the model of the full run differs"
+    assert len(same) > 0.97 * both[sides[0]].nunique(), "the model of the full run differs"
 
 
 def test_an_update_ties_no_old_records_that_nothing_new_ties(tmp_path: Path) -> None:
@@ -141,11 +141,7 @@ def test_the_same_records_again_change_nothing(store: IdentityStore) -> None:
 
 def test_a_changed_record_is_linked_anew(store: IdentityStore) -> None:
     moved = by_id("E1").assign(
-        family_name="鈴木",
-        given_name="一郎",
-        phone="06-1111-2222",
-        birth_date="1971-07-07",
-        email=None,
+        family_name="鈴木", phone="06-1111-2222", birth_date="1971-07-07", email=None
     )
     found = store.update(moved)
     assert customer(store, "E1") != customer(store, "S1")

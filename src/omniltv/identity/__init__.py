@@ -16,7 +16,9 @@ from omniltv.identity.linking.comparisons import (
     DateComparison,
     NameComparison,
     NumberComparison,
+    PhoneComparison,
     SetComparison,
+    SharedUseComparison,
     StringComparison,
     TextComparison,
     ValueComparison,
@@ -48,7 +50,7 @@ from omniltv.identity.stitching.quality import (
     linkage_quality,
     reliability,
 )
-from omniltv.identity.stitching.resolution import Resolution, ResolutionSummary
+from omniltv.identity.stitching.resolution import Learnt, Resolution, ResolutionSummary
 from omniltv.identity.stitching.spec import LinkSpec
 from omniltv.identity.stitching.stitch import stitch
 from omniltv.identity.stitching.timeline import Timeline, timeline
@@ -81,6 +83,7 @@ __all__ = [
     "IdentityStore",
     "InMemoryEngine",
     "KeyBlocker",
+    "Learnt",
     "LinkEngine",
     "LinkModel",
     "LinkSpec",
@@ -90,6 +93,7 @@ __all__ = [
     "NumberComparison",
     "OwnColumn",
     "Pairs",
+    "PhoneComparison",
     "ProfileRules",
     "Proposal",
     "RecordLinkageBlocker",
@@ -101,6 +105,7 @@ __all__ = [
     "ResolutionSummary",
     "ScoredPairs",
     "SetComparison",
+    "SharedUseComparison",
     "Spelling",
     "SplinkEngine",
     "SqlComparison",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from omniltv.data.schemas import NORMAL_COLUMNS
+from omniltv.identity.linking.comparisons import SharedUseComparison
 from omniltv.identity.linking.protocols import Blocker, Comparison, NormalisingComparison
 from omniltv.identity.records.masking import origin_of
 from omniltv.identity.records.own_columns import OwnColumn
@@ -43,8 +44,10 @@ def dependent(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str]]:
 
     Two comparisons are dependent if the first column that they read is the same, or if one
     reads only columns of the other. A column that is made of another one counts as that one.
+    Comparisons by other records are left out.
     """
-    read = [(c.name, [origin_of(name) for name in c.columns]) for c in comparisons]
+    own = [c for c in comparisons if not isinstance(c, SharedUseComparison)]
+    read = [(c.name, [origin_of(name) for name in c.columns]) for c in own]
     for k, (name, columns) in enumerate(read):
         for other, others in read[:k]:
             contained = {*columns} < {*others} or {*others} < {*columns}

@@ -73,15 +73,16 @@ def spread_levels(
 ) -> Floats:
     """Return level probabilities: agreement, the levels between, and the rest for the last.
 
-    A level that is not reachable has a tiny probability; its share goes to its neighbours.
+    A level that is not reachable has a tiny probability; its share goes to its neighbours, that
+    of all levels between to agreement.
     """
     n, k = len(comparison.levels), comparison.agreement
     possible = np.ones(n, dtype=np.bool_) if reachable is None else reachable
     halves = np.exp2(-np.arange(n, dtype=np.float64))
     first, inner = _share(halves[:k], possible[:k]), _share(np.ones(n - k - 1), possible[k:-1])
     middle = between if possible[k:-1].any() else between * _NEVER
-    rest = 1 - agree - middle if n - k > 1 else 1 - agree
-    level = np.concatenate([agree * first, middle * inner, [rest]])
+    rest = 1 - agree - between if n - k > 1 else 1 - agree
+    level = np.concatenate([(1 - rest - middle * (n - k > 1)) * first, middle * inner, [rest]])
     return np.asarray(level / level.sum(), dtype=np.float64)
 
 

@@ -20,14 +20,23 @@ from omniltv.identity.linking._comparison_vectors import level_counts, spread_le
 from omniltv.identity.linking._coverage import RuleCoverage
 from omniltv.identity.linking._dependence import Dependence, log_ratio
 from omniltv.identity.linking.protocols import Comparison
+from omniltv.identity.records.columns import MISSING
 
-__all__ = ["Classes", "Counted", "Exposure", "expect", "log_likelihood", "starting"]
+__all__ = [
+    "Classes",
+    "Counted",
+    "Exposure",
+    "expect",
+    "log_likelihood",
+    "personal",
+    "starting",
+]
 
 _PRIOR_PAIRS = 10.0
 _DIFFERING = 3.0  # differing pairs that the prior of m weighs
 _POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
 _DEFAULT = 20.0  # pairs that the default weighs beside it
-_ATTRIBUTE, _IDENTIFIER = (0.85, 0.1), (0.6, 0.1)  # agreement, and the levels between
+_ATTRIBUTE, _IDENTIFIER = (0.87, 0.1), (0.6, 0.1)  # agreement, and the levels between
 _KIN_PAIRS = 400.0
 _TWINS, _NAMESAKES = 0.02, 0.003  # of the pairs of one household
 _TELLING = 0.1
@@ -94,13 +103,10 @@ def starting(
     reachable: Sequence[NDArray[np.bool_]],
 ) -> Classes:
     """Return the starting values, which are kept if there are no data."""
-    m = tuple(
-        spread_levels(c, *(_ATTRIBUTE if c.coincidence else _IDENTIFIER), reachable[k])
-        for k, c in enumerate(comparisons)
-    )
+    m = tuple(spread_levels(c, *_usual(c), reachable[k]) for k, c in enumerate(comparisons))
     shared = [spread_levels(c, 0.6, 0.05, reachable[k]) for k, c in enumerate(comparisons)]
     h = tuple(
-        shared[k] if not _personal(c) else _kin(c, m[k], u[k]) for k, c in enumerate(comparisons)
+        shared[k] if not personal(c) else _kin(c, m[k], u[k]) for k, c in enumerate(comparisons)
     )
     return Classes(m, h, tuple(u))
 
@@ -121,7 +127,7 @@ def expect(
         if found.change < _CONVERGED:
             break
         found = em.after(found.classes, found.factor)
-    return Fitted(found.classes, found.factor, em.evidence(found))
+    return Fitted(found.classes, found.factor, em.evidence(found), em.seen(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +138,13 @@ class Fitted:
         classes: The level probabilities.
         factor: Factors on the shares of matches and of household pairs.
         evidence: Log posterior with a penalty for parameters (BIC), to compare models.
+        seen: Expected number of counted pairs of one person with both values, by comparison.
     """
 
     classes: Classes
     factor: Floats
     evidence: float
+    seen: tuple[float, ...]
 
 
 def log_likelihood(levels: Levels, classes: Classes, comparisons: Sequence[Comparison]) -> Floats:
@@ -266,7 +274,7 @@ class _Prior:
         ]
         h, u = [], before.u
         for k, c in enumerate(comparisons):
-            if _personal(c):
+            if personal(c):
                 # Names in families are learnt; how many twins there are, few lists could show.
                 learnt = household[k] * any(c.frequency)
                 h.append(_mean(_KIN_PAIRS * _kin(c, m[k], u[k]) + learnt))
@@ -320,6 +328,11 @@ class _Em:
         change = max(float(np.abs(np.log(new / factor)).max()), _largest_change(updated, classes))
         return _Round(updated, new, expected, change)
 
+    def seen(self, found: _Round) -> tuple[float, ...]:
+        """Return the expected number of counted pairs of one person, by comparison."""
+        known = self.counted.levels != MISSING
+        return tuple((found.expected.weight[:, 0] @ known).tolist())
+
     def evidence(self, found: _Round) -> float:
         """Return the log posterior with a penalty for parameters (BIC)."""
         pairs = self.exposure.pairs.sum(axis=0)
@@ -335,7 +348,7 @@ class _Em:
             for c, levels, count in zip(
                 self.comparisons, self.prior.reachable, household, strict=True
             )
-            if not _personal(c) and count.sum() > 0
+            if not personal(c) and count.sum() > 0
         )
         return evidence - 0.5 * free * float(np.log(max(self.counted.count.sum(), 1.0)))
 
@@ -384,22 +397,35 @@ def _pooled(
     result = []
     for k, c in enumerate(comparisons):
         others = weight * (kind == kind[k]) * (np.arange(len(counts)) != k)
-        default = np.array(_ATTRIBUTE if c.coincidence else _IDENTIFIER)
+        default = np.array(_usual(c))
         mean = (_DEFAULT * default + others @ rates) / (_DEFAULT + others.sum())
         result.append((float(mean[0]), float(mean[1])))
     return result
 
 
-def _personal(comparison: Comparison) -> bool:
+def personal(comparison: Comparison) -> bool:
+    """Return whether people of one household have different values, such as given names."""
     return not comparison.shared and comparison.coincidence < _TELLING
+
+
+def _usual(comparison: Comparison) -> tuple[float, float]:
+    """Return how often one person agrees, and is at the levels between, before looking.
+
+    Contacts change, and a shared field that says little about strangers says little here.
+    """
+    changing = comparison.coincidence == 0
+    changing |= comparison.shared and comparison.coincidence >= _TELLING
+    return _IDENTIFIER if changing else _ATTRIBUTE
 
 
 def _kin(comparison: Comparison, m: Floats, u: Floats) -> Floats:
     """Return the levels of two people of one household in a personal field.
 
     They agree by chance, except for twins (birth date) and for parents and children of one name,
-    who agree as one person does.
+    who agree as one person does. Identifiers are always their own.
     """
+    if comparison.coincidence == 0:
+        return u
     share = _NAMESAKES if any(comparison.frequency) else _TWINS
     return (1 - share) * u + share * m
 

@@ -26,6 +26,8 @@ class KeyBlocker:
         name: Name of the rule.
         columns: The columns; a record without a value in one of them is in no block.
         decides: Comparisons that are decided by agreement in these columns.
+        most_pairs: A rule with more pairs proposes none of them, for loose rules that only small
+            lists can afford. No limit if None.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
@@ -40,6 +42,7 @@ class KeyBlocker:
     name: str
     columns: tuple[str, ...]
     decides: tuple[str, ...] = ()
+    most_pairs: int | None = None
 
     def propose(
         self, records: Records, *, max_block: Count, new: NDArray[np.bool_] | None = None
@@ -65,6 +68,8 @@ class KeyBlocker:
             Shape (n_records,), `MISSING` if there is none; and the large blocks, largest first.
         """
         block = _blocks(records, self.columns)
+        if self._unaffordable(block, max_block):
+            return np.full_like(block, MISSING), ()
         if new is not None:
             block = np.where(np.isin(block, block[new]), block, MISSING)
         size = np.bincount(block[block != MISSING], minlength=1)
@@ -72,6 +77,12 @@ class KeyBlocker:
         oversized = Column(block, np.empty(0, dtype=object)).rows_of(large)
         small = np.where(np.isin(block, large), MISSING, block)
         return small, tuple(sorted(oversized, key=len, reverse=True))
+
+    def _unaffordable(self, block: NDArray[np.int64], max_block: int) -> bool:
+        """Return whether the blocks have more pairs than the rule may propose."""
+        size = np.bincount(block[block != MISSING], minlength=1)
+        size = size[size <= max_block]
+        return self.most_pairs is not None and int(size @ (size - 1)) > 2 * self.most_pairs
 
 
 def candidates(
@@ -149,6 +160,7 @@ def _blocks(records: Records, columns: Sequence[str]) -> NDArray[np.int64]:
 
 
 _NAMES = ("family_name", "given_name")
+_LOOSE = 1_000_000  # pairs that a loose rule may propose: they take a few seconds
 DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("card", ("card_number",), ("card_number",)),
     KeyBlocker("email", ("email",), ("email",)),
@@ -166,5 +178,7 @@ DEFAULT_BLOCKERS: tuple[Blocker, ...] = (
     KeyBlocker("postcode+family", ("postcode", "family_sound"), ("address", "family_name")),
     KeyBlocker("mailbox+given", ("mailbox", "given_sound"), ("email", "given_name")),
     KeyBlocker("phone tail+given", ("phone_tail", "given_sound"), ("phone", "given_name")),
+    KeyBlocker("birth date", ("birth_date",), ("birth_date",), _LOOSE),
+    KeyBlocker("postcode", ("postcode",), most_pairs=_LOOSE),
 )
 """The default rules of `stitch`."""

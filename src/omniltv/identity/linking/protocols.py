@@ -39,6 +39,8 @@ __all__ = [
 
 _ROUNDING = 1e-3  # similarities are computed in single precision
 
+_FEW_PAIRS = 10.0  # as many as the default of m weighs, at least
+
 DECIDED = 1_000_000.0
 """Bits of evidence of a manual decision, for or against."""
 
@@ -240,6 +242,8 @@ class LinkModel:
         factors: Weight of each kind of evidence by name; 1 if it is not given.
         together: How much likelier each level of a comparison is among unrelated people who
             agree in another comparison, by the names of the two; 1 if it is not given.
+        seen: Expected number of pairs of one person that ``m`` was estimated from, by comparison;
+            empty if the model comes from a store.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -257,6 +261,24 @@ class LinkModel:
     household_share: Floats
     factors: Mapping[str, float] = field(default_factory=dict)
     together: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    seen: Mapping[str, float] = field(default_factory=dict)
+
+    def standard_error(self, comparison: str) -> float:
+        """Return the standard error of the share of a person's pairs that do not differ.
+
+        NaN if there were too few pairs, so that ``m`` is mostly its default.
+
+        Examples:
+            >>> m, none = {"name": np.array([0.9, 0.1])}, np.zeros((1, 1))
+            >>> model = LinkModel(m, m, m, (), none, none, seen={"name": 100.0})
+            >>> round(model.standard_error("name"), 3)  # sqrt(0.9 * 0.1 / 100)
+            0.03
+        """
+        n = self.seen.get(comparison, 0.0)
+        if n < _FEW_PAIRS:
+            return float("nan")
+        differing = float(self.m[comparison][-1])
+        return float(np.sqrt(differing * (1 - differing) / n))
 
     def matches(self, source: NDArray[np.object_]) -> float:
         """Return the expected number of pairs of one person among records of these sources."""

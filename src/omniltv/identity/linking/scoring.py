@@ -38,6 +38,7 @@ from omniltv.identity.linking._estimation import (
     Exposure,
     expect,
     log_likelihood,
+    personal,
     starting,
 )
 from omniltv.identity.linking._refinement import reweighted
@@ -50,7 +51,7 @@ from omniltv.identity.linking.protocols import (
 )
 from omniltv.identity.records.columns import MISSING, Records
 
-__all__ = ["learn", "score"]
+__all__ = ["learn", "nameless", "score"]
 
 
 _PRIOR_DUPLICATES = 0.05  # matches per record that are expected before looking
@@ -61,6 +62,7 @@ _MOST_SHARE = 0.4  # of the pairs of two sources that may be one person, or one 
 _NONE = 1e-9  # share of household pairs relative to matches if there are no households
 _DOUBT = 10.0  # log odds by which a list has to speak against households
 _FEW = 50  # pairs, too few to show that there are no households
+_ALONE = 3.0  # odds that a contact in common is of one person, on a list without personal fields
 _ROUNDS = 4
 _SHARE_ROUNDS = 20
 
@@ -113,7 +115,8 @@ def learn(
         found, vectors, rules, blind=chance.at_random[0], u=u, n_records=len(records)
     )
     learner = _Learner.of(code.astype(np.int64), cells, found, vectors, chance, coverage)
-    state = learner.chosen(starting(comparisons, u, reachable), reachable)
+    start = starting(comparisons, u, reachable)
+    state = learner.chosen(start, reachable, families=not nameless(records, comparisons))
     for _ in range(_ROUNDS - 1):
         unrelated = learner.unrelated(state)
         u = strangers(chance, len(records), unrelated)
@@ -129,7 +132,16 @@ def learn(
     dependent: dict[str, dict[str, Floats]] = {}
     for (k, on), ratio in classes.together.items():
         dependent.setdefault(names[k], {})[names[on]] = ratio
-    return LinkModel(m, h, u_by_name, tuple(sources.tolist()), match, household, together=dependent)
+    return LinkModel(
+        m,
+        h,
+        u_by_name,
+        tuple(sources.tolist()),
+        match,
+        household,
+        together=dependent,
+        seen=dict(zip(names, state.seen, strict=True)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,19 +196,31 @@ class _Learner:
             masks=known[first],
         )
 
-    def chosen(self, classes: Classes, reachable: Sequence[NDArray[np.bool_]]) -> "_State":
-        """Return the first estimates, without households if the list shows that there are none."""
+    def chosen(
+        self, classes: Classes, reachable: Sequence[NDArray[np.bool_]], *, families: bool
+    ) -> "_State":
+        """Return the first estimates, without households if the list shows that there are none.
+
+        Args:
+            classes: Starting values.
+            reachable: Levels that occur.
+            families: Whether the list can tell the people of a household apart.
+        """
         n, possible = len(self.cells.size), max(float(self.cells.possible.sum()), 1.0)
         records = max(float(self.cells.size.sum()), 1.0)
         share = min(_PRIOR_DUPLICATES * records / possible, _MOST_SHARE)
         match = np.full((n + 1, n + 1), share)
         models = [
-            self.step(
-                _State(classes, match, match * (1.0 if families else _NONE), families), reachable
-            )
-            for families in ((True, False) if self.count.sum() >= _FEW else (True,))
+            self.step(_State(classes, match, match * (1.0 if many else _NONE), many), reachable)
+            for many in self._models(families)
         ]
         return max(models, key=lambda state: state.evidence + _DOUBT * state.families)
+
+    def _models(self, families: bool) -> tuple[bool, ...]:
+        """Return whether to try a model with households, and one without."""
+        if not families:
+            return (False,)
+        return (True, False) if self.count.sum() >= _FEW else (True,)
 
     def step(self, state: "_State", reachable: Sequence[NDArray[np.bool_]]) -> "_State":
         """Return better estimates of the level probabilities and of the shares."""
@@ -232,7 +256,9 @@ class _Learner:
                 (state.match, state.household), fitted.factor.tolist(), strict=True
             )
         )
-        return _State(fitted.classes, match, household, state.families, fitted.evidence)
+        return _State(
+            fitted.classes, match, household, state.families, fitted.evidence, fitted.seen
+        )
 
     def unrelated(self, state: "_State") -> Floats:
         """Return the probability that each sampled pair is of unrelated people."""
@@ -335,6 +361,7 @@ class _State:
     household: Floats
     families: bool
     evidence: float = 0.0
+    seen: tuple[float, ...] = ()
 
     def given(self, u: tuple[Floats, ...], together: Dependence) -> "_State":
         """Return the estimates with another u and other dependences."""
@@ -422,7 +449,31 @@ def _evidence(
             household += less + np.log2(1 + beside * np.exp2(-common))
     # odds = M / (H + 1) with M and H relative to strangers: the household costs log2(1 + H).
     bits["household"] = -np.logaddexp2(0.0, household)
+    if nameless(records, vectors.comparisons):
+        bits["no name"] = _without_names(vectors, sum(bits.values(), np.zeros(len(found))))
     return bits
+
+
+def nameless(records: Records, comparisons: Sequence[Comparison]) -> bool:
+    """Return whether no field distinguishes the people of a household.
+
+    Examples:
+        >>> from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
+        >>> from omniltv.identity.records.columns import Column
+        >>> records = Records(np.array(["ec"]), np.array(["a"]), {"phone": Column.of(["1"])})
+        >>> nameless(records, DEFAULT_COMPARISONS)
+        True
+    """
+    read = {name for c in comparisons if personal(c) for name in c.columns}
+    return not read & {*records.columns}
+
+
+def _without_names(vectors: ComparisonVectors, weight: Floats) -> Floats:
+    """Return bits that bound the odds: a contact in common is mostly, a house seldom one person."""
+    identifier = np.array([c.coincidence == 0 for c in vectors.comparisons])
+    contact = (vectors.agree() & identifier).any(axis=1)
+    most = np.where(contact, np.log2(_ALONE), -np.log2(_ALONE))
+    return np.asarray(-np.logaddexp2(0.0, weight - most))
 
 
 def _prior_of(records: Records, found: Candidates, model: LinkModel) -> tuple[Floats, Floats]:

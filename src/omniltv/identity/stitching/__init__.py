@@ -13,6 +13,7 @@ from omniltv.identity.stitching.quality import (
     reliability,
 )
 from omniltv.identity.stitching.resolution import (
+    Learnt,
     Resolution,
     ResolutionSummary,
 )
@@ -29,6 +30,7 @@ from omniltv.identity.stitching.timeline import (
 
 __all__ = [
     "Evidence",
+    "Learnt",
     "LinkSpec",
     "LinkageQuality",
     "ProfileRules",

@@ -35,6 +35,26 @@ _HOUSEHOLD = ("customer_id", "household_id")
 
 @checked
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """A share that was estimated without labels.
+
+    Attributes:
+        share: The share.
+        error: Its standard error.
+
+    Examples:
+        >>> print(Learnt(0.95, 0.012))
+        0.950 ± 0.012
+    """
+
+    share: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.share:.3f} ± {self.error:.3f}"
+
+
+@dataclass(frozen=True, slots=True)
 class ResolutionSummary:
     """The counts and expected accuracy of a resolution.
 
@@ -56,6 +76,9 @@ class ResolutionSummary:
             customer; pairs that no rule proposed are not counted. A conservative estimate.
         masked: Number of masked values by column.
         oversized: Number of blocks too large to pair, by rule.
+        agreement: How often two records of one person do not differ, by comparison.
+        defaults: Comparisons with values for which this share is mostly the default, because too
+            few pairs show it. Probabilities that rest on them are uncertain.
 
     Examples:
         >>> from omniltv.data import simulate_retailer
@@ -80,8 +103,11 @@ class ResolutionSummary:
     recall: float
     masked: Mapping[str, int]
     oversized: Mapping[str, int]
+    agreement: Mapping[str, Learnt]
+    defaults: tuple[str, ...]
 
     def __str__(self) -> str:
+        learnt = ", ".join(f"{name} {value}" for name, value in self.agreement.items())
         rules = ", ".join(f"{name} {n:,}" for name, n in self.links_by_rule.items()) or "none"
         sizes = ", ".join(f"{n:,} of {size:,}" for size, n in self.sizes.items()) or "none"
         return (
@@ -95,7 +121,9 @@ class ResolutionSummary:
             f"rejected rows: {_counted(self.rejected)}\n"
             f"values not read: {_counted(self.unread)}\n"
             f"values shared by too many and masked: {_counted(self.masked)}\n"
-            f"blocks too large to pair: {_counted(self.oversized)}"
+            f"blocks too large to pair: {_counted(self.oversized)}\n"
+            f"agreement of one person: {learnt or 'none learnt'}\n"
+            f"not learnt, because too few pairs show it: {', '.join(self.defaults) or 'none'}"
         )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from warnings import warn
 
 import narwhals as nw
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from omniltv._log import LOG, logged
 from omniltv._options import checked
 from omniltv.data.report import Tolerance
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, EvidenceWarning
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
@@ -27,13 +28,16 @@ from omniltv.identity.linking.decisions import (
     read_decisions,
     separated,
 )
-from omniltv.identity.linking.protocols import LinkEngine, ScoredPairs
+from omniltv.identity.linking.protocols import LinkEngine, LinkModel, ScoredPairs
+from omniltv.identity.linking.scoring import nameless
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, read_records
 from omniltv.identity.records.masking import Masked, mask_shared
+from omniltv.identity.records.own_columns import PACKAGE
 from omniltv.identity.stitching.evidence import link_columns
 from omniltv.identity.stitching.resolution import (
+    Learnt,
     LinkageState,
     Resolution,
     ResolutionSummary,
@@ -97,7 +101,8 @@ def stitch(
     Warns:
         ColumnWarning: If no column is personal, an unknown column looks like a field, or an own
             column has no usable value.
-        EvidenceWarning: If two comparisons read the same values.
+        EvidenceWarning: If two comparisons read the same values, or records without a given name
+            and birth date are linked by a shared contact alone.
 
     Examples:
         >>> import pandas as pd
@@ -184,6 +189,7 @@ def stitched(
     unique = unique_codes(normal.source, spec.unique_sources)
     pairs, decided = _scored(normal, spec, told)
     judged = decide(pairs, decided, len(normal))
+    _warn_of_names(spec, normal, judged)
     clusters = _clustered(normal, spec, judged, unique)
     state = LinkageState(spec, normal, masked, pairs, judged, told, unique)
     return _resolution(_Found(intake, state, clusters, decided), intake, before)
@@ -369,6 +375,7 @@ def _summary(
     compared = right_pairs + float(pairs.probability[~joined].sum())
     matches = max(compared, pairs.model.matches(found.records.source))
     oversized = {rule: len(large) for rule, large in pairs.candidates.oversized.items() if large}
+    agreement, defaults = _learnt(pairs.model, found)
     return ResolutionSummary(
         rows=found.intake.n_rows,
         records=len(found.records),
@@ -385,7 +392,34 @@ def _summary(
         recall=float(right_pairs / matches) if matches else 1.0,
         masked=Counter(value.column for value in found.state.masked),
         oversized=oversized,
+        agreement=agreement,
+        defaults=defaults,
     )
+
+
+def _learnt(model: LinkModel, found: _Found) -> tuple[dict[str, Learnt], tuple[str, ...]]:
+    """Return the agreement of one person by comparison, and the comparisons that show none."""
+    have = {*found.records.columns}
+    names = [c.name for c in found.state.spec.comparisons if model.seen and have & {*c.columns}]
+    error = {name: model.standard_error(name) for name in names}
+    agreement = {
+        name: Learnt(1 - float(model.m[name][-1]), value)
+        for name, value in error.items()
+        if not np.isnan(value)
+    }
+    return agreement, tuple(name for name in names if name not in agreement)
+
+
+def _warn_of_names(spec: LinkSpec, records: Records, pairs: ScoredPairs) -> None:
+    """Warn if records are linked although no field distinguishes the people of a household."""
+    n = np.count_nonzero(spec.links(pairs)) if nameless(records, spec.comparisons) else 0
+    if n:
+        message = (
+            f"{n:,} links rest on a shared contact alone: the records have no given name and no "
+            "birth date, so one contact counts as one person, and families are merged"
+        )
+        hint = "add a given name or a birth date, or LinkSpec(threshold=0.8) to link no such pair"
+        warn(f"{message}. Hint: {hint}", EvidenceWarning, skip_file_prefixes=(PACKAGE,))
 
 
 def _check_sources(sources: Sequence[str], intake: Intake[object]) -> None:

@@ -347,7 +347,12 @@ def _together(old: ScoredPairs, fresh: ScoredPairs) -> ScoredPairs:
     return ScoredPairs(
         candidates=candidates,
         probability=np.concatenate([old.probability, fresh.probability]),
-        bits={name: np.concatenate([old.bits[name], fresh.bits[name]]) for name in fresh.bits},
+        bits={
+            name: np.concatenate(
+                [part.bits.get(name, np.zeros(len(part.probability))) for part in (old, fresh)]
+            )
+            for name in dict.fromkeys((*old.bits, *fresh.bits))
+        },
         grades={
             name: np.concatenate([old.grades[name], fresh.grades[name]]) for name in fresh.grades
         },

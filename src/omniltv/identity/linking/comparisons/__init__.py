@@ -10,7 +10,9 @@ from omniltv.identity.linking.comparisons.customer_fields import (
 )
 from omniltv.identity.linking.comparisons.dates import DateComparison
 from omniltv.identity.linking.comparisons.numbers import NumberComparison
+from omniltv.identity.linking.comparisons.phones import PhoneComparison
 from omniltv.identity.linking.comparisons.sets import SetComparison
+from omniltv.identity.linking.comparisons.sharing import SharedUseComparison
 from omniltv.identity.linking.comparisons.strings import StringComparison
 from omniltv.identity.linking.comparisons.texts import TextComparison
 
@@ -22,7 +24,9 @@ __all__ = [
     "DateComparison",
     "NameComparison",
     "NumberComparison",
+    "PhoneComparison",
     "SetComparison",
+    "SharedUseComparison",
     "StringComparison",
     "TextComparison",
     "ValueComparison",

@@ -6,6 +6,7 @@ from itertools import pairwise as adjacent
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rapidfuzz.distance import OSA
 from rapidfuzz.process import cpdist
 from scipy.sparse import csr_array
 
@@ -24,6 +25,7 @@ __all__ = [
     "numbers",
     "pairwise",
     "shared_tokens",
+    "slips",
     "steps",
 ]
 
@@ -67,6 +69,11 @@ def pairwise(
     """Return the score of each pair of texts."""
     scores = cpdist(left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32, workers=-1)
     return np.asarray(scores, dtype=np.float32)
+
+
+def slips(left: list[str], right: list[str]) -> Scores:
+    """Return the number of edits between two texts, 2 if it is more than one."""
+    return pairwise(left, right, OSA.distance, cutoff=1)
 
 
 def numbers(

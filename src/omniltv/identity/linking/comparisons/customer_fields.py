@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import JaroWinkler
 
 from omniltv._arrays import Levels
 from omniltv._options import Share, checked
 from omniltv.identity.linking import _sql
-from omniltv.identity.linking.comparisons._grading import Scores, first_level, pairwise
+from omniltv.identity.linking.comparisons._grading import Scores, first_level, pairwise, slips
+from omniltv.identity.linking.comparisons.phones import PhoneComparison
+from omniltv.identity.linking.comparisons.sharing import SharedUseComparison
 from omniltv.identity.linking.protocols import Comparison, Pairs
 
 __all__ = [
@@ -225,20 +227,22 @@ class BirthDateComparison:
 @checked
 @dataclass(frozen=True)
 class AddressComparison:
-    """Grades two addresses: same home, other room of the house, alike, same postcode, elsewhere.
+    """Grades two addresses, from the same home to elsewhere.
 
-    A room that only one of the addresses names does not count as another room.
+    A room that only one of the addresses names does not count as another room. ``same house
+    elsewhere`` and ``alike elsewhere`` have other postcodes: a slip, or the same street in
+    another town.
 
     Examples:
         >>> from omniltv.identity.linking.protocols import Column
-        >>> homes = Column.of(["a1-2 #101", "a1-2", "a1-2 #202", None])
+        >>> homes = Column.of(["a1-2 #101", "a1-2", "a1-2 #202", None, "a1-2"])
         >>> columns = {
         ...     "address": homes,
-        ...     "house": Column.of(["a1-2", "a1-2", "a1-2", None]),
-        ...     "postcode": Column.of(["1", "1", "1", "1"]),
+        ...     "house": Column.of(["a1-2", "a1-2", "a1-2", None, "a1-2"]),
+        ...     "postcode": Column.of(["1", "1", "1", "1", "2"]),
         ... }
-        >>> AddressComparison().grade(Pairs.of(columns, [0, 0, 0], [1, 2, 3])).tolist()
-        [0, 1, 3]
+        >>> AddressComparison().grade(Pairs.of(columns, [0, 0, 0, 0], [1, 2, 3, 4])).tolist()
+        [0, 1, 5, 2]
     """
 
     name: str = "address"
@@ -248,13 +252,25 @@ class AddressComparison:
     shared = True
     coincidence = 1e-4
     agreement = 1
-    levels = ("same house", "other room", "alike", "same postcode", "elsewhere")
-    frequency = (None, None, None, None, None)
+    levels = (
+        "same house",
+        "other room",
+        "same house elsewhere",
+        "alike",
+        "alike elsewhere",
+        "same postcode",
+        "elsewhere",
+    )
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
         return (self.house, self.address, self.postcode)
+
+    @property
+    def frequency(self) -> tuple[str | None, ...]:
+        """A house with many records, such as a block of flats, is weaker evidence."""
+        return (self.house, self.house, self.house, None, None, None, None)
 
     def grade(self, pairs: Pairs) -> Levels:
         """Return the level of each pair, shape (n_pairs,)."""
@@ -263,8 +279,11 @@ class AddressComparison:
         other = apart & (pairs.apply(self.address, _other_rooms, apart) > 0)
         perhaps = pairs.alike(self.house, ~same, at_least=_SAME_STREET)
         alike = pairs.apply(self.house, _likeness, perhaps) >= _SAME_STREET
+        here = pairs.equal(self.postcode)
+        there = pairs.known(self.postcode) & ~here
         known = pairs.known(self.house) | pairs.known(self.postcode)
-        return first_level([same & ~other, other, alike, pairs.equal(self.postcode), known])
+        home = same & ~there
+        return first_level([home & ~other, home, same, alike & ~there, alike, here, known])
 
     @property
     def sql(self) -> tuple[str, ...]:
@@ -274,10 +293,19 @@ class AddressComparison:
             for side in (_sql.left, _sql.right)
         ]
         other = f"({' AND '.join(rooms)} AND NOT {_sql.same(self.address)})"
-        same = _sql.same(self.house)
-        known = f"{_sql.known(self.house)} OR {_sql.known(self.postcode)}"
+        same, here = _sql.same(self.house), _sql.same(self.postcode)
+        near = f"({here} OR NOT ({_sql.known(self.postcode)}))"
         alike = _sql.alike(self.house, _SAME_STREET)
-        return (f"({same} AND NOT {other})", same, alike, _sql.same(self.postcode), known)
+        known = f"{_sql.known(self.house)} OR {_sql.known(self.postcode)}"
+        return (
+            f"({same} AND {near} AND NOT {other})",
+            f"({same} AND {near})",
+            same,
+            f"({alike} AND {near})",
+            alike,
+            here,
+            known,
+        )
 
 
 def _other_rooms(left: list[str], right: list[str]) -> Scores:
@@ -290,18 +318,13 @@ def _likeness(left: list[str], right: list[str]) -> Scores:
     return pairwise(left, right, JaroWinkler.normalized_similarity)
 
 
-def _slips(left: list[str], right: list[str]) -> Scores:
-    """Return the number of edits between two texts, 2 if it is more than one."""
-    return pairwise(left, right, OSA.distance, cutoff=1)
-
-
 def _identifier_slips(left: list[str], right: list[str]) -> Scores:
     """Return edits between two identifiers; taro1@ and taro2@ are different, not a slip."""
-    slips = _slips(left, right)
-    for row in np.flatnonzero(slips <= 1).tolist():
+    found = slips(left, right)
+    for row in np.flatnonzero(found <= 1).tolist():
         if "@" in left[row] and _unnumbered(left[row]) == _unnumbered(right[row]):
-            slips[row] = np.inf
-    return slips
+            found[row] = np.inf
+    return found
 
 
 def _numbered_sql(column: str) -> str:
@@ -320,13 +343,13 @@ def _unnumbered(value: str) -> str:
 def _one_character_of_three(left: list[str], right: list[str]) -> Scores:
     """Return 1 if one kanji differs in a name of three or more, else 0."""
     longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
-    return ((longest >= 3) & (_slips(left, right) <= 1)).astype(np.float32)
+    return ((longest >= 3) & (slips(left, right) <= 1)).astype(np.float32)
 
 
 def _date_slips(left: list[str], right: list[str]) -> Scores:
     """Return edits between two dates, 1 if day and month are swapped."""
     swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
-    return np.where(swapped, np.float32(1), _slips(left, right))
+    return np.where(swapped, np.float32(1), slips(left, right))
 
 
 _FAMILY = ("family_written", "family_reading", "family_sound")
@@ -335,10 +358,11 @@ DEFAULT_COMPARISONS: tuple[Comparison, ...] = (
     NameComparison("given_name", *_GIVEN, swapped=_FAMILY),
     NameComparison("family_name", *_FAMILY, swapped=_GIVEN, shared=True),
     BirthDateComparison(),
-    ValueComparison("phone", "phone", shared=True, slips=True),
+    PhoneComparison(),
     ValueComparison("email", "email", shared=True, slips=True),
     ValueComparison("card_number", "card_number", shared=True, slips=True),
     AddressComparison(),
     ValueComparison("gender", "gender", coincidence=0.5),
+    SharedUseComparison(),
 )
 """The default comparisons of `stitch`."""

@@ -9,7 +9,7 @@ from omniltv.identity.records.normalise._address import address, house, postcode
 from omniltv.identity.records.normalise._contact import card_number, email
 from omniltv.identity.records.normalise._date import birth_date
 from omniltv.identity.records.normalise._name import gender, reading, sound, written_name
-from omniltv.identity.records.normalise._phone import phone
+from omniltv.identity.records.normalise._phone import is_fixed_line, phone
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import key, plain, text, written
 from omniltv.identity.records.normalise._variants import KANJI_VARIANTS
@@ -23,6 +23,7 @@ __all__ = [
     "email",
     "gender",
     "house",
+    "is_fixed_line",
     "key",
     "phone",
     "plain",

@@ -9,7 +9,7 @@ from omniltv._options import checked
 from omniltv.identity.records.normalise._spelling import Spelling
 from omniltv.identity.records.normalise._text import PLACEHOLDER, Read, one_digit_only, read
 
-__all__ = ["phone", "read_phone"]
+__all__ = ["is_fixed_line", "phone", "read_phone"]
 
 _DIGITS = re.compile(r"\D")
 _PLAIN = re.compile(r"[\d\s()+./-]*")
@@ -25,6 +25,7 @@ _FILLED = 6  # equal digits at the end
 _EXTENSION = re.compile(r"[\s(,;]*(?:内線|extension|extn?|ext|x|;ext=|#)[\s.:=]*\d{1,7}\)?\s*$")
 _LABEL = re.compile(r"[^\d\s()+./-]+")
 _MOBILE = re.compile(r"\+81[789]0\d{8}$")
+_FIXED = re.compile(r"\+81(?![5789]0)")
 _LONGEST_NUMBER = 15  # digits, ITU-T E.164
 _SHORTEST_NUMBER = 7
 _MOST_NUMBERS = 10  # of one cell
@@ -51,6 +52,28 @@ def phone(value: object, spelling: Spelling = _USUAL) -> str | None:
         (None, '+12127365000')
     """
     return read_phone(value, spelling).value
+
+
+def is_fixed_line(number: str) -> bool:
+    """Return whether a number as of `phone` is surely of a fixed line.
+
+    Examples:
+        >>> [is_fixed_line(n) for n in ("+81312345678", "+819012345678", "+442079460000", "x1")]
+        [True, False, True, False]
+        >>> is_fixed_line("+12127365000")  # the plan of the US does not tell
+        False
+    """
+    if number.startswith("+81"):
+        return bool(_FIXED.match(number))
+    if not number.startswith("+"):
+        return False
+    import phonenumbers  # noqa: PLC0415 - heavy, and few numbers need it
+
+    try:
+        kind = phonenumbers.number_type(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(kind == phonenumbers.PhoneNumberType.FIXED_LINE)
 
 
 def read_phone(value: object, spelling: Spelling) -> Read:
