@@ -363,7 +363,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case("lifetime_value", "distinct states", _scored, 1_000),
     Case("Draws.total", "three groups", lambda n: _totals(n, 3), 50_000),
-    Case("Draws.total", "every row a group", lambda n: _totals(n, n), 2_000),
+    Case("Draws.total", "every row a group", lambda n: _totals(n, n), 20_000),
     Case(
         "assign",
         "ordinary",
