@@ -80,7 +80,10 @@ from omniltv.units import Discount, Span, days, months, weeks, years
 
 PACKAGE = Path(cast("str", import_module("omniltv").__file__)).parent
 WRONG: tuple[object, ...] = (None, math.nan, object(), "no such word", -1, 10**18)
-FORMULAS = {"ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "SpendModel"}
+FORMULAS = {
+    "ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "PurchaseProcess",
+    "SpendModel",
+}  # fmt: skip
 # Functions that read one value, of whatever type: they are called once for every distinct value.
 OF_ONE_VALUE = {
     "address", "card_number", "gender", "key", "plain", "postcode", "reading", "text",
@@ -161,7 +164,11 @@ def callees() -> tuple[Callee, ...]:
 
 
 def _methods(name: str, kind: type) -> Iterator[Callee]:
-    maths = formulas() if {"loglik", "logp"} & set(dir(kind)) or "gammaln" in dir(kind) else set()
+    maths = (
+        formulas()
+        if {"loglik", "logp", "traits"} & set(dir(kind)) or "gammaln" in dir(kind)
+        else set()
+    )
     if "__init__" in vars(kind) and not issubclass(kind, BaseModel):
         yield Callee(name, cast("Any", kind).__init__, build=kind)
     for part, value in vars(kind).items():
@@ -392,7 +399,8 @@ TOLD = frozenset({
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
     "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
-    "KeyBlocker", "Lift", "LinkageQuality", "NameComparison", "NumberComparison", "Outcome",
+    "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
+    "NameComparison", "NumberComparison", "Outcome",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
     "Pairs.known", "Pairs.near", "ProbAlive", "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",

@@ -185,7 +185,7 @@ def test_settings_are_checked() -> None:
         Treatment(name="t", pull_forward=0.5)
     with pytest.raises(ValueError, match="no process"):
         WorldConfig.model_validate({"process": "magic"})
-    with pytest.raises(ConfigError, match="has people"):
+    with pytest.raises(ConfigError, match="people is a whole number"):
         World(people=0, seed=1)
     with pytest.raises(ConfigError, match="day or longer"):
         World(people=5, seed=1).run(days(0.5))

@@ -9,6 +9,7 @@ from scipy import special
 
 from omniltv._arrays import Vector
 from omniltv._config import Written
+from omniltv._options import checked
 from omniltv.simulation._limits import AboveZero
 from omniltv.simulation._scales import normal, standardised
 from omniltv.simulation.processes.protocol import Uniforms
@@ -18,6 +19,7 @@ __all__ = ["Baskets"]
 type _Correlation = Annotated[float, Field(gt=-1, lt=1)]
 
 
+@checked
 class Baskets(Written):
     """Values of purchases, before treatments.
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from omniltv._arrays import Vector
 from omniltv._config import Written
+from omniltv._options import checked
 from omniltv.simulation._limits import AboveZero, FromZero
 
 __all__ = ["Calendar", "SingleEvent"]
@@ -36,6 +37,7 @@ class SingleEvent(Written):
     factor: FromZero
 
 
+@checked
 class Calendar(Written):
     """Factors on the purchase rate by day.
 

@@ -1,5 +1,6 @@
 """Worlds that look like retail: apparel, cosmetics, grocery and a small shop."""
 
+from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.simulation.baskets import Baskets
 from omniltv.simulation.calendar import Calendar
@@ -171,6 +172,7 @@ PRESETS = {
 """The presets by name."""
 
 
+@checked
 def preset(name: str) -> WorldConfig:
     """Return the configuration of a preset.
 

@@ -8,6 +8,7 @@ from scipy import special
 
 from omniltv._arrays import Vector
 from omniltv._config import Written
+from omniltv._options import checked
 from omniltv.simulation._dice import Dice
 from omniltv.simulation._limits import Fraction
 from omniltv.simulation._people import People
@@ -20,6 +21,7 @@ __all__ = ["TargetingRule"]
 _MONTH = 30.0
 
 
+@checked
 class TargetingRule(Written):
     """Who gets a treatment: a logistic rule, or whole stores.
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from omniltv._arrays import Integers, Vector
 from omniltv._config import Written
+from omniltv._options import checked
 from omniltv.simulation._limits import AboveZero, FromZero, WholeNumber
 
 __all__ = ["TIERS", "Interaction", "Treatment"]
@@ -17,6 +18,7 @@ TIERS = ("high", "potential", "general")
 """Latent tiers: the best 20 %, the next 30 % and the rest by purchase rate times mean value."""
 
 
+@checked
 class Treatment(Written):
     """A treatment and its effect on a person, which begins the day after the exposure.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Objects, Vector
+from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.simulation._contacts import open_chance
 from omniltv.simulation._day import Premise, only_purchases
@@ -20,6 +21,7 @@ from omniltv.units import Span, TimeUnit
 __all__ = ["Measure", "WorldTruth", "whole_days"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class WorldTruth:
     """What no table of a world shows, as of its present day.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Integers, Vector
+from omniltv._options import Many, Seed, checked
 from omniltv.errors import ConfigError
 from omniltv.simulation._contacts import Planned
 from omniltv.simulation._day import Premise, live_day
@@ -30,6 +31,7 @@ type Policy = pd.DataFrame | Callable[["World"], pd.DataFrame | None] | None
 """A plan for the first period, a function that returns the plan of each, or no contacts."""
 
 
+@checked
 class World:
     """A simulated retailer that reacts to contacts, one period at a time.
 
@@ -58,10 +60,8 @@ class World:
     """
 
     def __init__(
-        self, config: WorldConfig | None = None, *, people: int = 2_000, seed: int
+        self, config: WorldConfig | None = None, *, people: Many = 2_000, seed: Seed
     ) -> None:
-        if people < 1:
-            raise ConfigError(f"a world has people, got people={people}. Hint: 2_000")
         config = WorldConfig() if config is None else config
         dice = Dice(seed, people)
         drawn = draw_people(config, dice)
@@ -140,7 +140,7 @@ class World:
         """
         return self._live(whole_days(span), read_plan(None, self._names))
 
-    def fork(self, *, seed: int | None = None) -> "World":
+    def fork(self, *, seed: Seed | None = None) -> "World":
         """Return an independent copy, which has the same future unless it gets another seed.
 
         Args:

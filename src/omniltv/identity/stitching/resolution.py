@@ -54,6 +54,7 @@ class Learnt:
         return f"{self.share:.3f} ± {self.error:.3f}"
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class ResolutionSummary:
     """The counts and expected accuracy of a resolution.

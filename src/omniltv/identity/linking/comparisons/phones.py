@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._arrays import Levels
+from omniltv._options import checked
 from omniltv.identity.linking.comparisons._grading import Scores, first_level, slips
 from omniltv.identity.linking.protocols import Pairs
 from omniltv.identity.records.normalise import is_fixed_line
@@ -12,6 +13,7 @@ from omniltv.identity.records.normalise import is_fixed_line
 __all__ = ["PhoneComparison"]
 
 
+@checked
 @dataclass(frozen=True)
 class PhoneComparison:
     """Grades telephone numbers: same, same fixed line, one slip apart, different.
