@@ -33,7 +33,7 @@ type Answer = Callable[[Any], object]
 type Form = Callable[[list[int]], Any]
 
 
-def times(zone: str | None = None) -> pd.Series:  # type: ignore[type-arg]
+def times(zone: str | None = None) -> "pd.Series[pd.Timestamp]":
     return pd.Series(pd.to_datetime(DAYS)).dt.tz_localize(zone)
 
 
@@ -55,15 +55,15 @@ NUMBER_FORMS: Mapping[str, Form] = {
     "non-contiguous": lambda v: np.repeat(v, 2)[::2],
     "nullable": lambda v: pd.array(v, dtype="Int64"),
     "nullable float": lambda v: pd.array(v, dtype="Float64"),
-    "arrow": lambda v: pd.array(v, dtype=pd.ArrowDtype(pa.int64())),
-    "arrow decimal": lambda v: pd.array(
-        [Decimal(x) for x in v], dtype=pd.ArrowDtype(pa.decimal128(10, 2))
+    "arrow": lambda v: pd.Series(v, dtype=pd.ArrowDtype(pa.int64())).array,
+    "arrow decimal": lambda v: (
+        pd.Series([Decimal(x) for x in v], dtype=pd.ArrowDtype(pa.decimal128(10, 2))).array
     ),
     "Decimal": lambda v: [Decimal(x) for x in v],
     "object": lambda v: np.array(v, dtype=object),
     "text": lambda v: [str(x) for x in v],
     "string": lambda v: pd.array([str(x) for x in v], dtype="string"),
-    "arrow text": lambda v: pd.array([str(x) for x in v], dtype=pd.ArrowDtype(pa.string())),
+    "arrow text": lambda v: pd.Series([str(x) for x in v], dtype=pd.ArrowDtype(pa.string())).array,
     "categorical": lambda v: pd.Categorical([str(x) for x in v]),
     "categorical numbers": pd.Categorical,
     "bytes": lambda v: [str(x).encode() for x in v],

@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from functools import cache
 from importlib import import_module
@@ -75,8 +76,9 @@ from omniltv.models.checks import (
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Cut, TierScheme
+from omniltv.simulation import Calendar, World, preset
 from omniltv.testing.value_laws import invented
-from omniltv.units import Discount, Span, days, months, weeks, years
+from omniltv.units import Discount, Span, TimeUnit, days, months, weeks, years
 
 PACKAGE = Path(cast("str", import_module("omniltv").__file__)).parent
 WRONG: tuple[object, ...] = (None, math.nan, object(), "no such word", -1, 10**18)
@@ -86,8 +88,8 @@ FORMULAS = {
 }  # fmt: skip
 # Functions that read one value, of whatever type: they are called once for every distinct value.
 OF_ONE_VALUE = {
-    "address", "card_number", "gender", "key", "plain", "postcode", "reading", "text",
-    "written", "written_name",
+    "address", "card_number", "gender", "is_fixed_line", "key", "plain", "postcode", "reading",
+    "text", "written", "written_name",
 }  # fmt: skip
 
 
@@ -259,7 +261,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         retailer=retailer, follow_up=retailer.follow_up(seed=1), found=found, log=log, worth=worth,
         purchases=fake.purchases, spend=fake.spend, history=fake.history, arms=arms, folder=folder,
         assignment=Assignment.from_frame(arms, shares={"a": 0.5, "b": 0.5}),
-        csv=folder / "table.csv", terms={"discount": Discount(per_year=0.1)},
+        csv=folder / "table.csv", world=World(people=5, seed=1),
+        terms={"discount": Discount(per_year=0.1)},
         store=IdentityStore.create(folder / "store", found),
         split=log.split(at=str(log.time[len(log.time) // 2])[:10], unit="week"),
         records=found._linked.records, judged=found._linked.judged,
@@ -272,12 +275,17 @@ FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
                       "last_purchase": ["2026-01-05"], "orders": [1]})  # fmt: skip
 ARMS = {"a": 0.5, "b": 0.5}
 
+
+def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return options | other
+
+
 CALLS: Mapping[str, Call] = {
     "Assignment.from_frame": lambda w, x: Assignment.from_frame(w.arms, **x),
     "Assignment.balance": lambda w, x: w.assignment.balance(w.arms, columns=["value"], **x),
     "Assignment.known_arm": lambda w, x: w.assignment.known_arm(**x),
     "Condition.where": lambda w, x: Condition.where(
-        **{"column": "value", "op": "ge", "value": 1} | x
+        **_with({"column": "value", "op": "ge", "value": 1}, x)
     ).mask(w.arms),
     "PurchaseHistory.from_summaries": lambda w, x: PurchaseHistory.from_summaries(FRAME, **x),
     "PurchaseHistory.with_group": lambda w, x: w.history.with_group(values=["a"] * 6, **x),
@@ -290,9 +298,9 @@ CALLS: Mapping[str, Call] = {
     "PurchaseLog.history": lambda w, x: w.log.history(unit="week", **x),
     "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
-        **{"low_realised": Cut(amount=1.0)} | x
+        **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),
-    "assign": lambda w, x: assign(w.arms, arms=ARMS, **{"salt": "spring"} | x),
+    "assign": lambda w, x: assign(w.arms, arms=ARMS, **_with({"salt": "spring"}, x)),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
         w.arms, w.assignment, baseline=Baseline(w.arms, covariates="value"), **x
@@ -314,7 +322,7 @@ CALLS: Mapping[str, Call] = {
         w.purchases, w.spend, **w.terms | {"horizon": weeks(4), "acquisition_cost": 1.0} | x
     ),
     "fit_channel_mix": lambda w, x: fit_channel_mix(
-        w.log, **{"seed": 1, "half_life": None, "method": "map"} | x
+        w.log, **_with({"seed": 1, "half_life": None, "method": "map"}, x)
     ),
     "load_fit": lambda w, x: load_fit(**x),
     "Retailer.follow_up": lambda w, x: w.retailer.follow_up(**x),
@@ -323,7 +331,7 @@ CALLS: Mapping[str, Call] = {
     "Truth.true_value": lambda w, x: w.retailer.truth.true_value(weeks(1), **x),
     "simulate_retailer": lambda w, x: simulate_retailer(5, **x),
     "Dirt.rate": lambda w, x: Dirt().rate(**x),
-    "read_table": lambda w, x: read_table(**{"path": w.csv} | x),
+    "read_table": lambda w, x: read_table(**_with({"path": w.csv}, x)),
     "RowDraws.from_array": lambda w, x: RowDraws.from_array([[1.0]], **x),
     "RowDraws.prob_at_least": lambda w, x: w.worth.draws.prob_at_least(**x),
     "Forecast.of": lambda w, x: Forecast.of(w.worth, **x),
@@ -350,7 +358,7 @@ CALLS: Mapping[str, Call] = {
         w.records,
         blockers=(KeyBlocker("phone", ("phone",)),),
         comparisons=w.found._state.spec.comparisons,
-        **{"max_block": 50, "seed": 1} | x,
+        **_with({"max_block": 50, "seed": 1}, x),
     ),
     "KeyBlocker.propose": lambda w, x: KeyBlocker("phone", ("phone",)).propose(w.records, **x),
     "KeyBlocker.blocks": lambda w, x: list(KeyBlocker("phone", ("phone",)).blocks(w.records, **x)),
@@ -363,7 +371,7 @@ CALLS: Mapping[str, Call] = {
     "Coverage.share_of_totals": lambda w, x: coverage(w.purchases, w.split, seed=1).share_of_totals(
         0.5, **x
     ),
-    "coverage": lambda w, x: coverage(w.purchases, w.split, **{"seed": 1} | x),
+    "coverage": lambda w, x: coverage(w.purchases, w.split, **_with({"seed": 1}, x)),
     "compare": lambda w, x: compare({"bg": w.purchases}, w.history, **x),
     "expected_purchases_matrix": lambda w, x: expected_purchases_matrix(
         w.purchases, weeks(4), T=weeks(9), **x
@@ -380,13 +388,23 @@ CALLS: Mapping[str, Call] = {
     "Tiering.first": lambda w, x: (
         TierScheme.high_potential_general().assign(w.worth, w.log).first(**x)
     ),
+    "Calendar.factors": lambda w, x: Calendar().factors(
+        **_with({"start": date(2026, 1, 5), "first": 0, "days": 7}, x)
+    ),
+    "World": lambda w, x: World(people=5, **x),
+    "World.fork": lambda w, x: w.world.fork(**x),
+    "World.counterfactual": lambda w, x: w.world.counterfactual(
+        **_with({"plan_a": None, "plan_b": None, "span": weeks(1)}, x)
+    ),
+    "WorldTruth.responses": lambda w, x: w.world.truth.responses(**_with({"channel": "ec"}, x)),
+    "preset": lambda w, x: preset(**x),
     "Discount": lambda w, x: Discount(**x),
-    "Span": lambda w, x: Span(unit="week", **x),
+    "Span": lambda w, x: Span(unit=TimeUnit.WEEK, **x),
     "Exponential": lambda w, x: priors.Exponential(**x),
     "HalfNormal": lambda w, x: priors.HalfNormal(**x),
-    "LogNormal": lambda w, x: priors.LogNormal(**{"mu": 0.0, "sigma": 1.0} | x),
-    "Normal": lambda w, x: priors.Normal(**{"mu": 0.0, "sigma": 1.0} | x),
-    "StudentT": lambda w, x: priors.StudentT(**{"nu": 3.0, "mu": 0.0, "sigma": 1.0} | x),
+    "LogNormal": lambda w, x: priors.LogNormal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
+    "Normal": lambda w, x: priors.Normal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
+    "StudentT": lambda w, x: priors.StudentT(**_with({"nu": 3.0, "mu": 0.0, "sigma": 1.0}, x)),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }
 
@@ -402,12 +420,13 @@ TOLD = frozenset({
     "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
     "NameComparison", "NumberComparison", "Outcome",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
-    "Pairs.known", "Pairs.near", "ProbAlive", "PurchaseHistory", "PurchaseLog",
+    "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
-    "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SplinkEngine",
-    "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile", "TextComparison",
-    "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "folded", "load_febrl",
+    "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SharedUseComparison",
+    "SplinkEngine", "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile",
+    "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep", "folded",
+    "load_febrl",
 })  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+from annotated_types import Interval
 from pydantic import Field
 
-__all__ = ["AboveZero", "Fraction", "FromZero", "Spread", "WholeNumber"]
+__all__ = ["AboveZero", "DayNumber", "Fraction", "FromZero", "Hour", "Spread", "WholeNumber"]
 
 type AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
@@ -20,3 +21,9 @@ type Spread = Annotated[float, Field(ge=0, le=3)]
 
 type WholeNumber = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
+
+type DayNumber = Annotated[int, Interval(ge=0, le=10_000_000)]
+"""Days since the first day of a world."""
+
+type Hour = Annotated[float, Interval(ge=0, lt=24)]
+"""An hour of the day."""

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Objects, Places, Vector
+from omniltv._options import checked
 from omniltv.simulation._contacts import STAGES
 from omniltv.simulation._day import Day, Premise
 from omniltv.simulation._state import EVENTS
@@ -81,6 +82,7 @@ def _texts(prefix: str, numbers: Places) -> Objects:
     return letters.view(f"U{len(prefix) + _DIGITS}")[:, 0].astype(object)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class WorldStep:
     """What the channels report of some days. Tables are pandas frames, ordered by time.

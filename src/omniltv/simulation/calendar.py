@@ -8,8 +8,8 @@ from pydantic import Field
 
 from omniltv._arrays import Vector
 from omniltv._config import Written
-from omniltv._options import checked
-from omniltv.simulation._limits import AboveZero, FromZero
+from omniltv._options import Many, checked
+from omniltv.simulation._limits import AboveZero, DayNumber, FromZero
 
 __all__ = ["Calendar", "SingleEvent"]
 
@@ -58,7 +58,7 @@ class Calendar(Written):
     trend: AboveZero = 1.0
     events: tuple[SingleEvent, ...] = ()
 
-    def factors(self, start: date, first: int, days: int) -> Vector:
+    def factors(self, start: date, first: DayNumber, days: Many) -> Vector:
         """Return the factor of each day, of shape (days,).
 
         Args:

@@ -13,6 +13,7 @@ from omniltv.simulation._contacts import open_chance
 from omniltv.simulation._day import Premise, only_purchases
 from omniltv.simulation._demand import seasons
 from omniltv.simulation._forecast import Measure, expected_outcome
+from omniltv.simulation._limits import Hour
 from omniltv.simulation._state import WorldState
 from omniltv.simulation._tables import Names
 from omniltv.simulation.treatments import TIERS
@@ -95,7 +96,7 @@ class WorldTruth:
             columns[treatment.name] = self._outcome(k, days, kind, of)
         return pd.DataFrame(columns)
 
-    def responses(self, channel: str, *, hour: float = 10.0) -> pd.DataFrame:
+    def responses(self, channel: str, *, hour: Hour = 10.0) -> pd.DataFrame:
         """Return each person's chance of delivery, opening and answer of a contact today.
 
         Args:

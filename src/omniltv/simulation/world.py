@@ -234,6 +234,7 @@ class World:
         return WorldStep(days, self._names, lived)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
     """What two plans bring in one world.

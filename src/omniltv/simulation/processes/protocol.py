@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from omniltv._arrays import Flags, Matrix, Vector
+from omniltv._options import checked
 
 __all__ = ["Outlook", "PersonColumns", "PurchaseProcess", "Today", "Uniforms", "alive_chain"]
 
@@ -108,6 +109,7 @@ class PurchaseProcess(Protocol):
         ...
 
 
+@checked
 def alive_chain(
     outlook: Outlook, alive: Vector, chance: Matrix, lost: Matrix, lost_at_first: Matrix
 ) -> Matrix:

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from omniltv._arrays import Codes, Levels
+from omniltv._options import checked
 from omniltv.identity.linking.comparisons._grading import first_level
 from omniltv.identity.linking.protocols import Pairs
 from omniltv.identity.records.columns import MISSING, Column
@@ -15,6 +16,7 @@ __all__ = ["SharedUseComparison"]
 _SEVERAL = 2
 
 
+@checked
 @dataclass(frozen=True)
 class SharedUseComparison:
     """Grades pairs that share a contact by the given names of other records with this contact.
