@@ -62,7 +62,9 @@ def test_e20_errors_cross_with_their_rows(pool: ProcessPoolExecutor) -> None:
 
 
 def test_e20_results_of_every_room_can_be_sent(value: LifetimeValue, tmp_path: Path) -> None:
-    lists = pd.DataFrame({"source": ["a", "b"], "record_id": ["1", "2"], "email": "a@b.example"})
+    lists = pd.DataFrame(
+        {"source": ["a", "b"], "record_id": ["1", "2"], "given_name": "Ann", "email": "a@b.example"}
+    )
     found = stitch(lists)
     customers = value.per_customer()
     scheme = TierScheme(tiers=(Tier(name="a", value_at_least=Cut(share=0.5)), Tier(name="b")))

@@ -155,6 +155,6 @@ class Discount:
         """Return the continuous discount rate per ``unit``."""
         return log1p(self.per_year) * TimeUnit(unit).in_days / _DAYS_PER_YEAR
 
-    def factor(self, time: ArrayLike, unit: TimeUnit) -> NDArray[np.float64]:
+    def factor(self, time: ArrayLike | float, unit: TimeUnit) -> NDArray[np.float64]:
         """Return the present value of 1 paid after ``time`` units, same shape as ``time``."""
         return np.exp(-self.rate(unit) * np.asarray(time, dtype=np.float64))

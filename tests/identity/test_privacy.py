@@ -118,7 +118,7 @@ def test_only_the_fields_asked_for_are_kept() -> None:
 
 @pytest.mark.parametrize("key", [b"short", "a text of more than sixteen characters", None])
 def test_a_key_that_is_none_is_refused_and_not_shown(key: Any) -> None:
-    with pytest.raises(ConfigError, match="at least 16 bytes") as caught:
+    with pytest.raises(ConfigError, match=r"key is bytes|at least 16 bytes") as caught:
         pseudonymise(PEOPLE, key=key)
     assert str(key) not in str(caught.value)
 

@@ -108,7 +108,7 @@ def test_what_is_no_probability_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=match):
         Reliability.of(probability, same)
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="from 1 to 100,000"):
         Reliability.of([0.5], [True], bins=0)
 
 

@@ -94,5 +94,5 @@ def test_few_pairs_are_all_asked_and_none_is_an_error() -> None:
     )
     assert len(stitch(lists).review(10)) == 1
     assert len(stitch(lists.iloc[:1]).review(10)) == 0
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="n is a whole number from 1"):
         stitch(lists).review(0)

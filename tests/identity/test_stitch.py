@@ -212,7 +212,7 @@ def test_drawn_crosswalks_are_frames_of_the_kind_given_and_repeat(retailer: pd.D
     assert all(isinstance(frame, pl.DataFrame) for frame in one)
     assert all(a.equals(b) for a, b in zip(one, same, strict=True))
     assert not any(a.equals(b) for a, b in zip(one, other, strict=True))
-    with pytest.raises(ConfigError, match="k is at least 1"):
+    with pytest.raises(ConfigError, match="k is a whole number from 1"):
         found.draws(0, seed=1)
 
 

@@ -381,7 +381,7 @@ def test_e11_a_run_that_would_remove_many_records_stops(folder: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
 def test_e11_a_share_is_checked(wrong: float, store: IdentityStore) -> None:
-    with pytest.raises(ConfigError, match="most_gone is from 0 to 1"):
+    with pytest.raises(ConfigError, match="most_gone is a number from 0 to 1"):
         store.rebuild(people(record("ec", "E1", **HANA)), most_gone=wrong)
 
 

@@ -25,7 +25,6 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from omniltv._options import options_of
 from omniltv.data import PurchaseHistory, PurchaseLog, check, read_table, simulate_retailer
 from omniltv.data.simulate import Dirt
 from omniltv.draws import RowDraws
@@ -77,6 +76,7 @@ from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Cut, TierScheme
 from omniltv.simulation import Calendar, World, preset
+from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
 from omniltv.units import Discount, Span, TimeUnit, days, months, weeks, years
 
@@ -86,10 +86,11 @@ FORMULAS = {
     "ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "PurchaseProcess",
     "SpendModel",
 }  # fmt: skip
-# Functions that read one value, of whatever type: they are called once for every distinct value.
+# Functions that read one value, of whatever type: they are called once for every distinct value;
+# and formulas on arrays.
 OF_ONE_VALUE = {
-    "address", "card_number", "gender", "is_fixed_line", "key", "plain", "postcode", "reading",
-    "text", "written", "written_name",
+    "address", "card_number", "expected_renewals", "gender", "is_fixed_line", "key", "plain", "postcode",
+    "reading", "simulate_renewals", "text", "whole", "written", "written_name",
 }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def formulas() -> set[str]:
     for thing in things().values():
         if inspect.isclass(thing) and thing.__name__ in FORMULAS:
             names |= set(cast("Any", thing).__protocol_attrs__)
-    return names
+    return names | {"retention_rate", "survival"}
 
 
 @dataclass(frozen=True)
@@ -398,6 +399,9 @@ CALLS: Mapping[str, Call] = {
     ),
     "WorldTruth.responses": lambda w, x: w.world.truth.responses(**_with({"channel": "ec"}, x)),
     "preset": lambda w, x: preset(**x),
+    "Discount.factor": lambda w, x: Discount(per_year=0.1).factor(
+        **_with({"time": 1.0, "unit": TimeUnit.WEEK}, x)
+    ),
     "Discount": lambda w, x: Discount(**x),
     "Span": lambda w, x: Span(unit=TimeUnit.WEEK, **x),
     "Exponential": lambda w, x: priors.Exponential(**x),
@@ -425,8 +429,8 @@ TOLD = frozenset({
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
     "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SharedUseComparison",
     "SplinkEngine", "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile",
-    "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep", "folded",
-    "load_febrl",
+    "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep",
+    "folded", "load_febrl",
 })  # fmt: skip
 
 

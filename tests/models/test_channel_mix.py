@@ -267,7 +267,7 @@ def test_what_cannot_be_split_is_refused(mix: ChannelMixFit, log: Log, frame: pd
         mix.split(amounts(3, 2000), log, ["c0", "c1"])
     with pytest.raises(DataError, match="does not have: call"):
         mix.shares(logged(pd.concat([frame, once("call")])))
-    with pytest.raises(ConfigError, match="history is a PurchaseLog, got DataFrame"):
+    with pytest.raises(ConfigError, match="history is a PurchaseHistory or a PurchaseLog"):
         fit(PolyaUrn(CHANNELS), frame, seed=1)  # type: ignore[call-overload]
 
 

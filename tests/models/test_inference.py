@@ -287,7 +287,7 @@ def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory
     ("arguments", "error", "says"),
     [
         ({"priors": {"rate": Normal(0, 1)}}, ConfigError, "nothing is called 'rate'"),
-        ({"priors": {"log_rate": 3}}, ConfigError, "log_rate needs a prior, got 3"),
+        ({"priors": {"log_rate": 3}}, ConfigError, "priors is a mapping from a text to a Prior"),
         ({"priors": {"spread:log_rate:age": HalfNormal(1)}}, ConfigError, "nothing is called"),
         ({"covariates": {"rate": ["age"]}}, ConfigError, "no coordinate 'rate'"),
         ({"covariates": {"log_rate": ["height"]}}, DataError, "it has: age, member"),

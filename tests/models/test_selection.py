@@ -145,7 +145,7 @@ def test_a_sample_that_is_not_so_selected_is_refused() -> None:
     with pytest.raises(DataError, match="fewer than 1 repeat") as error:
         history.selected(at_least=1)
     assert error.value.rows == tuple(history.customer_id[history.frequency < 1])
-    with pytest.raises(ConfigError, match="0 or more"):
+    with pytest.raises(ConfigError, match="at least 0"):
         history.selected(at_least=-1)
     kept = at_least(history, 2).selected(at_least=2)
     assert kept.take([0, 1]).with_group("arm", ["a", "b"]).at_least == 2

@@ -5,13 +5,13 @@ their columns, so any table with the same columns can be drawn.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from omniltv._frames import Tabular, require
+from omniltv._frames import require
 from omniltv._options import Few, Level, checked
 from omniltv.errors import ConfigError, DataError
 
@@ -28,12 +28,19 @@ __all__ = [
     "plot_tracking",
 ]
 
+
+class _Columns(Protocol):
+    """What a plot reads: a table's columns by name."""
+
+    def columns(self) -> Mapping[str, NDArray[np.generic]]: ...
+
+
 _MODEL, _BAND, _ACTUAL = "#1f3d5c", "#3b6ea5", "#c0392b"
 
 
 @checked
 def plot_tracking(
-    tracking: Tabular,
+    tracking: _Columns,
     *,
     cumulative: bool = True,
     group: str = "all",
@@ -91,7 +98,7 @@ def plot_tracking(
 
 @checked
 def plot_frequency_histogram(
-    histogram: Tabular, *, title: str = "", ax: "Axes | None" = None
+    histogram: _Columns, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with actual and predicted customers by number of repeat purchases.
 
@@ -126,7 +133,7 @@ def plot_frequency_histogram(
 
 @checked
 def plot_conditional_expectation(
-    table: Tabular, *, title: str = "", ax: "Axes | None" = None
+    table: _Columns, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with expected and actual mean holdout purchases by calibration group.
 
@@ -165,7 +172,7 @@ def plot_conditional_expectation(
 
 @checked
 def plot_matrix(
-    matrix: Tabular, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
+    matrix: _Columns, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with a heat map over frequency and recency; impossible pairs are blank.
 
@@ -295,7 +302,7 @@ def plot_ranking(
 
 
 @checked
-def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+def plot_reliability(table: _Columns, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Return axes with stated probabilities and observed frequencies.
 
     On the dashed line, both are equal. The bars are 95 % intervals of each share (Wilson
@@ -332,7 +339,7 @@ def plot_reliability(table: Tabular, *, title: str = "", ax: "Axes | None" = Non
     return _with_legend(axes)
 
 
-def _columns(table: Tabular, needed: list[str]) -> Mapping[str, NDArray[np.generic]]:
+def _columns(table: _Columns, needed: list[str]) -> Mapping[str, NDArray[np.generic]]:
     columns = table.columns()
     require(list(columns), needed, "what is to be drawn")
     return columns

@@ -3,10 +3,11 @@
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
 estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Rules for
-refunds: `check_refund_rule`. Identity:
+refunds: `check_refund_rule`. What a function accepts: `options_of`. Identity:
 `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
+from omniltv._options import options_of
 from omniltv.testing.data_laws import check_refund_rule
 from omniltv.testing.model_laws import (
     PURCHASE_LAWS,
@@ -25,4 +26,5 @@ __all__ = [
     "check_spend_model",
     "check_tier_rule",
     "laws_of",
+    "options_of",
 ]

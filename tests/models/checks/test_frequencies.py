@@ -35,7 +35,7 @@ def test_the_right_model_predicts_the_histogram(
     assert (off < sigmas(6) * shown.predicted.std(axis=1)).all()
     wrong = frequency_histogram(moved(found, "log_rate", 0.5), history, seed=1, draws=50)
     assert wrong.actual[0] > wrong.columns()["upper"][0]
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="from 1 to 100,000"):
         frequency_histogram(found, history, seed=1, most=0)
 
 
@@ -61,7 +61,7 @@ def test_recency_has_classes_of_about_equal_size(
     assert told.size[0] == (split.calibration.frequency == 0).sum()
     assert np.ptp(told.size[1:]) <= 1
     assert np.all(np.diff(told.expected.mean(axis=1)[1:]) > 0), "the later, the more alive"
-    with pytest.raises(ConfigError, match='"frequency" or "recency"'):
+    with pytest.raises(ConfigError, match="by is 'frequency' or 'recency'"):
         conditional_expectation(found, split, by="T")  # type: ignore[arg-type] # the mistake
 
 

@@ -132,16 +132,9 @@ def learn(
     dependent: dict[str, dict[str, Floats]] = {}
     for (k, on), ratio in classes.together.items():
         dependent.setdefault(names[k], {})[names[on]] = ratio
-    return LinkModel(
-        m,
-        h,
-        u_by_name,
-        tuple(sources.tolist()),
-        match,
-        household,
-        together=dependent,
-        seen=dict(zip(names, state.seen, strict=True)),
-    )
+    seen = dict(zip(names, state.seen, strict=True))
+    known = tuple(sources.tolist())
+    return LinkModel(m, h, u_by_name, known, match, household, together=dependent, seen=seen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -203,7 +203,8 @@ def link_columns(
         >>> import pandas as pd
         >>> from omniltv.identity import stitch
         >>> keys = {"source": ["ec", "store"], "record_id": ["1", "7"]}
-        >>> found = stitch(pd.DataFrame(keys | {"phone": ["090-1234-5678", "09012345678"]}))
+        >>> contacts = {"given_name": "Ann", "phone": ["090-1234-5678", "09012345678"]}
+        >>> found = stitch(pd.DataFrame(keys | contacts))
         >>> columns = link_columns(found.records, found.compared, np.array([0]), np.array([True]))
         >>> columns["record_id_a"], columns["record_id_b"], columns["rules"]
         (['1'], ['7'], ['phone'])

@@ -86,7 +86,7 @@ class IdentityStore:
         >>> store = IdentityStore.create(folder.name, stitch(lists))
         >>> late = lists.iloc[:1].assign(source="app", record_id="A1")
         >>> store.update(late).changes["reason"].tolist()
-        ['linked by name, birth+given']
+        ['linked by name, birth+given, birth date']
         >>> IdentityStore(folder.name).crosswalk.to_frame()["customer_id"].nunique()
         2
         >>> folder.cleanup()

@@ -82,6 +82,7 @@ class ProbAlive(RowDraws):
     """
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
     """The members that fits of all kinds of models have.

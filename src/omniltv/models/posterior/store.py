@@ -43,7 +43,7 @@ def load_fit(path: str | Path, *, model: AnyModel | None = None) -> AnyFit:
     Examples:
         >>> load_fit("nowhere.npz")
         Traceback (most recent call last):
-        omniltv.errors.StoreError: no saved fit at nowhere.npz
+        omniltv.errors.StoreError: no saved fit at nowhere.npz. Hint: ...
     """
     where = Path(path)
     saved = read_fit(where)

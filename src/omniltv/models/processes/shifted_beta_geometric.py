@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from omniltv._options import checked
 from omniltv.models.processes._beta_dropout import log_survived, tosses
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
@@ -82,13 +81,11 @@ class ShiftedBetaGeometric:
         possible = (recency == x) & (x <= T)
         return xp.where(possible, log_survived(xp, alpha, beta, x) + churned, _IMPOSSIBLE)
 
-    @checked
     def survival(self, parameters: Parameters, t: ArrayLike) -> NDArray[np.float64]:
         """Return the share of new subscribers who make their first ``t`` renewals (eq. 6)."""
         log = log_survived(NUMPY, parameters["alpha"], parameters["beta"], np.asarray(t))
         return np.asarray(np.exp(log))
 
-    @checked
     def retention_rate(self, parameters: Parameters, t: ArrayLike) -> NDArray[np.float64]:
         """Return the share of subscribers with ``t - 1`` renewals who renew again (eq. 8)."""
         alpha, beta = parameters["alpha"], parameters["beta"]
@@ -142,7 +139,6 @@ class ShiftedBetaGeometric:
         return Future(row, np.asarray(time, dtype=np.float64))
 
 
-@checked
 def whole(horizon: ArrayLike) -> NDArray[np.float64]:
     """Return the number of opportunities within a horizon: its whole part.
 
@@ -155,7 +151,6 @@ def whole(horizon: ArrayLike) -> NDArray[np.float64]:
     return np.floor(np.asarray(horizon, dtype=np.float64) + _ROUNDING)
 
 
-@checked
 def simulate_renewals(
     alpha: ArrayLike, beta: ArrayLike, limit: ArrayLike, rng: np.random.Generator
 ) -> NDArray[np.int64]:
@@ -177,7 +172,6 @@ def simulate_renewals(
     return np.minimum(limit, tosses(churn, rng) - 1).astype(np.int64)
 
 
-@checked
 def expected_renewals(alpha: ArrayLike, beta: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:
     """Return the expected renewals at the next floor(``horizon``) opportunities.
 
