@@ -210,13 +210,14 @@ def _gate(function: Callable[..., object]) -> Callable[..., object]:
 def _compiled(
     function: Callable[..., object],
 ) -> tuple[list[tuple[str, Option | None]], Mapping[str, Option]]:
-    options = options_of(function)
+    options = _options_of(function)
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
     ordered = [(p.name, options.get(p.name)) for p in parameters if p.kind in by_place]
     return ordered, options
 
 
+@checked
 def options_of(function: Callable[..., object]) -> Mapping[str, Option]:
     """Return what each checked parameter of a function accepts, by name.
 
@@ -226,6 +227,10 @@ def options_of(function: Callable[..., object]) -> Mapping[str, Option]:
         >>> options_of(halve)["number"].allowed
         'a number from 0 to 1'
     """
+    return _options_of(function)
+
+
+def _options_of(function: Callable[..., object]) -> Mapping[str, Option]:
     inner = inspect.unwrap(function)
     names = vars(sys.modules[inner.__module__])
     reader = _AnnotationReader(nan=inner.__name__ == "__init__")

@@ -89,8 +89,8 @@ FORMULAS = {
 # Functions that read one value, of whatever type: they are called once for every distinct value;
 # and formulas on arrays.
 OF_ONE_VALUE = {
-    "address", "card_number", "expected_renewals", "gender", "is_fixed_line", "key", "plain", "postcode",
-    "reading", "simulate_renewals", "text", "whole", "written", "written_name",
+    "address", "card_number", "expected_renewals", "gender", "is_fixed_line", "key", "plain",
+    "postcode", "reading", "simulate_renewals", "text", "whole", "written", "written_name",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from omniltv.data.history import PurchaseHistory
+from omniltv.errors import ConfigError
 from omniltv.models import (
     BgNbd,
     GammaGamma,
@@ -186,5 +187,5 @@ def test_it_gets_everything_without_another_file_being_touched(tmp_path: Path) -
 
 
 def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(AssertionError, match="is a PurchaseModel"):
+    with pytest.raises(ConfigError, match="is a PurchaseModel"):
         check_purchase_model(BgNbd.coordinates)  # type: ignore[arg-type] # the mistake under test

@@ -207,7 +207,7 @@ def link_columns(
         >>> found = stitch(pd.DataFrame(keys | contacts))
         >>> columns = link_columns(found.records, found.compared, np.array([0]), np.array([True]))
         >>> columns["record_id_a"], columns["record_id_b"], columns["rules"]
-        (['1'], ['7'], ['phone'])
+        (['1'], ['7'], ['phone, phone tail+given'])
     """
     left, right = pairs.candidates.left[rows], pairs.candidates.right[rows]
     return {
