@@ -217,7 +217,7 @@ def test_regularity_and_coin_are_part_of_the_name() -> None:
 
 @pytest.mark.parametrize("k", [0, -1, 21, 2.0, True, "2"])
 def test_a_regularity_that_makes_no_sense_is_refused(k: object) -> None:
-    with pytest.raises(ConfigError, match="(k|regularity) is a whole number"):
+    with pytest.raises(ConfigError, match=r"(k|regularity) is a whole number"):
         CnbdK(k)  # type: ignore[arg-type]
 
 

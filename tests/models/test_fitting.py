@@ -95,7 +95,7 @@ def test_spend_is_not_below_nought(history: PurchaseHistory, value: float) -> No
     row = int(np.flatnonzero(history.frequency > 0)[2])
     values = history.monetary_value.copy()
     values[row] = value
-    with pytest.raises(DataError, match="negative mean values|missing or below 0") as caught:
+    with pytest.raises(DataError, match=r"negative mean values|missing or below 0") as caught:
         fit(GammaGamma(), replace(history, monetary_value=values), seed=1)
     assert caught.value.column == "monetary_value"
     assert caught.value.rows == (row,)
