@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-class _ChartedColumns(Protocol):
+class _Charted(Protocol):
     """What a plot reads: a table's columns by name."""
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]: ...
@@ -40,7 +40,7 @@ _MODEL, _BAND, _ACTUAL = "#1f3d5c", "#3b6ea5", "#c0392b"
 
 @checked
 def plot_tracking(
-    tracking: _ChartedColumns,
+    tracking: _Charted,
     *,
     cumulative: bool = True,
     group: str = "all",
@@ -98,7 +98,7 @@ def plot_tracking(
 
 @checked
 def plot_frequency_histogram(
-    histogram: _ChartedColumns, *, title: str = "", ax: "Axes | None" = None
+    histogram: _Charted, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with actual and predicted customers by number of repeat purchases.
 
@@ -133,7 +133,7 @@ def plot_frequency_histogram(
 
 @checked
 def plot_conditional_expectation(
-    table: _ChartedColumns, *, title: str = "", ax: "Axes | None" = None
+    table: _Charted, *, title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with expected and actual mean holdout purchases by calibration group.
 
@@ -172,7 +172,7 @@ def plot_conditional_expectation(
 
 @checked
 def plot_matrix(
-    matrix: _ChartedColumns, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
+    matrix: _Charted, *, column: str = "mean", title: str = "", ax: "Axes | None" = None
 ) -> "Axes":
     """Return axes with a heat map over frequency and recency; impossible pairs are blank.
 
@@ -302,9 +302,7 @@ def plot_ranking(
 
 
 @checked
-def plot_reliability(
-    table: _ChartedColumns, *, title: str = "", ax: "Axes | None" = None
-) -> "Axes":
+def plot_reliability(table: _Charted, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
     """Return axes with stated probabilities and observed frequencies.
 
     On the dashed line, both are equal. The bars are 95 % intervals of each share (Wilson
@@ -341,7 +339,7 @@ def plot_reliability(
     return _with_legend(axes)
 
 
-def _columns(table: _ChartedColumns, needed: list[str]) -> Mapping[str, NDArray[np.generic]]:
+def _columns(table: _Charted, needed: list[str]) -> Mapping[str, NDArray[np.generic]]:
     columns = table.columns()
     require(list(columns), needed, "what is to be drawn")
     return columns
