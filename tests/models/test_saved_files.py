@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
+from tests._work import no_hang
 
 from omniltv.errors import StoreError
 from omniltv.models import PurchaseFit, load_fit
@@ -74,28 +74,24 @@ FORGED: dict[str, Callable[[], bytes]] = {
 def test_e9_a_forged_file_is_refused_at_once(name: str, tmp_path: Path) -> None:
     path = tmp_path / "fit.npz"
     path.write_bytes(FORGED[name]())
-    start = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(StoreError, match=r"damaged.*Hint"):
+        with no_hang(), pytest.raises(StoreError, match=r"damaged.*Hint"):
             load_fit(path)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
-    assert time.process_time() - start < 1
 
 
 def test_e9_a_file_of_many_gigabytes_is_not_read(saved: Path) -> None:
     with saved.open("r+b") as file:
         file.truncate(2**36)
-    start = time.process_time()
-    with pytest.raises(StoreError, match="more than"):
+    with no_hang(), pytest.raises(StoreError, match="more than"):
         load_fit(saved)
     with saved.open("r+b") as file:
         file.truncate(2**31)
-    with pytest.raises(StoreError, match="damaged"):
+    with no_hang(), pytest.raises(StoreError, match="damaged"):
         load_fit(saved)
-    assert time.process_time() - start < 1
 
 
 def test_the_checksum_covers_the_header(saved: Path) -> None:

@@ -1,6 +1,5 @@
 """Documents in YAML: version 1.2, strict, within limits, and read back as they were written."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests._work import calls_at_most
 
 from omniltv.data import ColumnMap
 from omniltv.errors import ConfigError
@@ -94,10 +94,8 @@ def test_bombs_are_refused_at_once(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMBS[name], encoding="utf-8")
     for source in (BOMBS[name], path):
-        start = time.process_time()
-        with pytest.raises(ConfigError, match=r"Hint: "):
+        with calls_at_most(1_500_000), pytest.raises(ConfigError, match=r"Hint: "):
             TierScheme.from_yaml(source)
-        assert time.process_time() - start < 1.0
 
 
 def test_an_endless_file_is_refused() -> None:
