@@ -44,7 +44,7 @@ def quantities(posterior: PosteriorDraws) -> Draws:
 
 def by_sampling(found: PurchaseFit | SpendFit) -> tuple[Draws, Vector, Vector]:
     """Draws, and effective sizes of their means and of their squared deviations."""
-    import arviz  # noqa: PLC0415 - collection of the tests would wait for it
+    import arviz  # here: the collection of tests would wait for it
 
     draws = quantities(found.draws)
     square = np.square(draws - draws.mean(axis=(0, 1)))
