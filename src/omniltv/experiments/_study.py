@@ -61,10 +61,12 @@ class Findings:
         """Warn of every finding that is not a note."""
         for finding in self.found:
             if finding.severity != "note":
-                warn(str(finding), DataWarning, stacklevel=4)
-        if self.withheld:
-            said = f"the estimate is withheld. Hint: despite={self.withheld} if you know better"
-            warn(said, DataWarning, stacklevel=4)
+                warn(f"{finding}{self._consequence(finding)}", DataWarning, stacklevel=4)
+
+    def _consequence(self, finding: CheckFinding) -> str:
+        if finding.severity != "stop" or finding.check in self.despite:
+            return ""
+        return f". The estimate is withheld; despite=({finding.check!r},) shows it"
 
 
 class ComparedGroup(NamedTuple):
@@ -289,7 +291,7 @@ class _JoinedBaseline:
         if column is None:
             return None
         when = moments(self.table, column, BEFORE, ids=self.ids, start=assignment.start)
-        return np.where(self.place >= 0, when[self.place], np.datetime64("NaT"))
+        return np.where(self.place >= 0, when[self.place], np.datetime64("NaT", "us"))
 
     def covariates(
         self, columns: Sequence[str]

@@ -134,19 +134,18 @@ class Lift(Tabular):
 
     def __repr__(self) -> str:
         head = f"Lift of {self.outcome} per customer against {self.control!r} ({self.estimator})"
-        percent = f"{100 * self.level:g} %"
-        lines = [
-            f"  {_where(row):<24} withheld  n {row.n:,} / {row.control_n:,}"
-            if self.withheld
-            else f"  {_where(row):<24} {row.estimate:+,.4g}  {percent} [{row.low:,.4g}, {row.high:,.4g}]"
-            f"  relative {row.relative:+.1%}  n {row.n:,} / {row.control_n:,}"
-            for row in self.rows
-        ]
+        lines = [f"  {_where(row):<24} {self._numbers(row)}" for row in self.rows]
         checks = [] if self.srm is None else [f"  arms: {self.srm.verdict}"]
         found = [f"  {finding}" for finding in self.findings]
-        return "\n".join(
-            [head, *lines, *checks, *found, *(f"  note: {note}" for note in self.notes)]
-        )
+        notes = [f"  note: {note}" for note in self.notes]
+        return "\n".join([head, *lines, *checks, *found, *notes])
+
+    def _numbers(self, row: LiftRow) -> str:
+        sizes = f"n {row.n:,} / {row.control_n:,}"
+        if self.withheld:
+            return f"withheld ({', '.join(self.withheld)})  {sizes}"
+        interval = f"{100 * self.level:g} % [{row.low:,.4g}, {row.high:,.4g}]"
+        return f"{row.estimate:+,.4g}  {interval}  relative {row.relative:+.1%}  {sizes}"
 
 
 def _where(row: LiftRow) -> str:
