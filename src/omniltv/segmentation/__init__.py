@@ -1,9 +1,16 @@
 """Conditions and tiers: which customers belong where, and whom to attend to first."""
 
 from omniltv.segmentation.conditions import AllOf, AnyOf, ColumnComparison, Condition, Not
-from omniltv.segmentation.rules import CustomerValue, TierRule
-from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
-from omniltv.segmentation.tiers import Cut, ReachProbability, Tier, TierScheme
+from omniltv.segmentation.tiers import (
+    CustomerValue,
+    Cut,
+    ProbabilisticTiering,
+    ReachProbability,
+    Tier,
+    Tiering,
+    TierRule,
+    TierScheme,
+)
 
 __all__ = [
     "AllOf",

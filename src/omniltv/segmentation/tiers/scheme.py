@@ -1,129 +1,23 @@
 """Tier schemes: lines on value, probabilities, conditions and rules, in order."""
 
-from collections.abc import Sequence
-from math import floor, inf, isnan
 from typing import Annotated, Self, overload
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
-from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError
-from omniltv.segmentation._customers import CustomerTable
-from omniltv.segmentation.conditions import Condition
-from omniltv.segmentation.rules import CustomerValue, TierRule, holds_for
-from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
+from omniltv.segmentation.tiers._customers import CustomerTable
+from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
+from omniltv.segmentation.tiers.rules import CustomerValue
+from omniltv.segmentation.tiers.tier import Cut, Tier
+from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
 
-__all__ = ["Cut", "ReachProbability", "Tier", "TierScheme"]
-
-
-def _no_nan(amount: float) -> float:
-    """Return an amount that may be infinite: a line that no one reaches."""
-    if isnan(amount):
-        raise ValueError("the amount is not a number")
-    return amount
-
-
-@checked
-class Cut(Written):
-    """A line on a column: an amount, or the amount that at most a share of customers reaches.
-
-    Give exactly one of the two. Customers tied at the line all stay below it if together
-    they would exceed the share, so equal customers are treated equally and a budget for 20 %
-    never serves more. If all customers are equal, no one reaches the line.
-
-    Attributes:
-        share: Share of customers at or above the line, in (0, 1].
-        amount: The line itself.
-
-    Examples:
-        >>> Cut(share=0.5).at([1.0, 2.0, 3.0, 4.0]), Cut(share=0.5).at([1.0, 3.0, 3.0, 4.0])
-        (3.0, 4.0)
-    """
-
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
-    amount: Annotated[float, Field(allow_inf_nan=True), AfterValidator(_no_nan)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.share is None) == (self.amount is None):
-            raise ValueError("give either share or amount")
-        return self
-
-    def at(self, values: Sequence[float] | NDArray[np.float64]) -> float:
-        """Return the line as an amount; infinity if no one may reach it.
-
-        Examples:
-            >>> Cut(amount=50_000).at([]), Cut(share=0.5).at([7.0, 7.0])
-            (50000.0, inf)
-        """
-        if self.share is None:
-            return inf if self.amount is None else self.amount
-        ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
-        places = floor(self.share * len(ordered) + 1e-9)
-        kept = ordered[:places]
-        if 0 < places < len(ordered):
-            kept = kept[kept > ordered[places]]
-        return float(kept[-1]) if len(kept) else inf
-
-
-class ReachProbability(Written):
-    """A minimum probability of reaching the line of another tier.
-
-    Attributes:
-        tier: The tier whose ``value_at_least`` is the line.
-        at_least: The probability, in (0, 1).
-
-    Examples:
-        >>> upside = ReachProbability(tier="high", at_least=0.1)
-        >>> print(Tier(name="potential", chance=upside).to_yaml())
-        name: potential
-        chance:
-          tier: high
-          at_least: 0.1
-        <BLANKLINE>
-    """
-
-    tier: str
-    at_least: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Tier(Written):
-    """One tier; a customer must meet all its requirements.
-
-    Attributes:
-        name: Name of the tier.
-        value_at_least: Expected value at or above this line.
-        realised_below: Realised value (of past purchases) below this line.
-        chance: Probability of reaching the line of another tier.
-        when: Condition on the columns of the table.
-        rules: Rules written in Python. They cannot be stored as YAML.
-
-    Examples:
-        >>> regular = Tier(name="regular", when=Condition.where("purchases", "ge", 12))
-        >>> regular.is_rest, Tier(name="others").is_rest
-        (False, True)
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    name: str
-    value_at_least: Cut | None = None
-    realised_below: Cut | None = None
-    chance: ReachProbability | None = None
-    when: Condition | None = None
-    rules: tuple[TierRule, ...] = ()
-
-    @property
-    def is_rest(self) -> bool:
-        """Whether the tier has no requirements."""
-        return self == Tier(name=self.name)
+__all__ = ["TierScheme"]
 
 
 @checked
@@ -346,63 +240,10 @@ class TierScheme(Written):
         table = CustomerTable.read(customers, log, draws, self.customer_id)
         value = table.numbers(self.value)
         scheme = self._with_amounts(table)
-        lines = np.array([_line(tier.value_at_least) for tier in scheme.tiers])
-        open_to = _open_to(scheme, table)
-        code = np.argmax(open_to & (value[:, None] >= lines), axis=1)
+        lines = np.array([line_of(tier.value_at_least) for tier in scheme.tiers])
+        may_enter = open_to(scheme, table)
+        code = np.argmax(may_enter & (value[:, None] >= lines), axis=1)
         if table.draws is None:
             return Tiering(scheme, table.id, code, value, details=table.details)
-        chances = _probabilities(open_to, lines, table.draws)
+        chances = probabilities(may_enter, lines, table.draws)
         return ProbabilisticTiering(scheme, table.id, code, value, chances, details=table.details)
-
-
-def _line(cut: Cut | None) -> float:
-    """Return a cut that is an amount already; minus infinity if there is none."""
-    return -inf if cut is None else cut.at(())
-
-
-@logged("tiers opened to customers")
-def _open_to(scheme: TierScheme, customers: CustomerTable) -> NDArray[np.bool_]:
-    """Return which tiers each row may enter, lines on value aside: (n_rows, n_tiers)."""
-    lines = {tier.name: _line(tier.value_at_least) for tier in scheme.tiers}
-    answer = np.ones((len(customers.id), len(scheme.tiers)), dtype=np.bool_)
-    for k, tier in enumerate(scheme.tiers):
-        if tier.when is not None:
-            answer[:, k] &= tier.when.mask(customers.table.to_native())
-        for rule in tier.rules:
-            answer[:, k] &= holds_for(rule, customers.table)
-        if tier.realised_below is not None:
-            answer[:, k] &= customers.numbers(scheme.realised) < _line(tier.realised_below)
-        if tier.chance is not None:
-            answer[:, k] &= _may_reach(scheme, customers, tier.chance, lines[tier.chance.tier])
-    return answer
-
-
-def _may_reach(
-    scheme: TierScheme, customers: CustomerTable, chance: ReachProbability, line: float
-) -> NDArray[np.bool_]:
-    if scheme.upper is not None:
-        return customers.numbers(scheme.upper) >= line
-    if customers.draws is None:
-        hint = "assign(value, log), assign(frame, draws=...), or a scheme with upper="
-        raise ConfigError(f"a tier needs probabilities, and there are no draws. Hint: {hint}")
-    return customers.draws.prob_at_least(line) >= chance.at_least
-
-
-@logged("tier probabilities")
-def _probabilities(
-    open_to: NDArray[np.bool_], lines: NDArray[np.float64], draws: RowDraws
-) -> NDArray[np.float64]:
-    """Return the probability of each tier, of shape (n_rows, n_tiers).
-
-    The requirement of a tier on the value is a half-line [line, infinity). So among the
-    tiers that are open to a row, the first k together cover the half-line of the lowest of
-    their lines, and tier k gets what it adds.
-    """
-    chances = np.zeros(open_to.shape)
-    taken = np.zeros(len(open_to))
-    for k, line in enumerate(lines):
-        reach = draws.prob_at_least(line) if line > -inf else 1.0
-        upto = np.maximum(taken, open_to[:, k] * reach)
-        chances[:, k] = upto - taken
-        taken = upto
-    return chances

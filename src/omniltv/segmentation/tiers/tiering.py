@@ -11,7 +11,7 @@ from omniltv._frames import Table, Tabular
 from omniltv._options import Natural, checked
 
 if TYPE_CHECKING:
-    from omniltv.segmentation.tiers import TierScheme
+    from omniltv.segmentation.tiers.scheme import TierScheme
 
 __all__ = ["ProbabilisticTiering", "Tiering"]
 

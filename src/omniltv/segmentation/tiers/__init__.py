@@ -1,0 +1,17 @@
+"""Tiers: rules for one moment, and a memory that turns judgements into moves."""
+
+from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
+from omniltv.segmentation.tiers.scheme import TierScheme
+from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
+from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
+
+__all__ = [
+    "CustomerValue",
+    "Cut",
+    "ProbabilisticTiering",
+    "ReachProbability",
+    "Tier",
+    "TierRule",
+    "TierScheme",
+    "Tiering",
+]
