@@ -10,9 +10,10 @@ from omniltv._frames import IntoTable
 from omniltv._options import Level, checked
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.tiers._customers import CustomerTable
 from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
+from omniltv.segmentation.tiers._lines import Lines
 from omniltv.segmentation.tiers.rules import CustomerValue
 from omniltv.segmentation.tiers.tier import Cut, Tier
 from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
@@ -103,8 +104,8 @@ class TierScheme(Written):
 
         Examples:
             >>> scheme = TierScheme.high_potential_general(high=Cut(amount=50_000), chance=0.2)
-            >>> scheme.tiers[0].value_at_least
-            Cut(share=None, amount=50000.0)
+            >>> scheme.tiers[0].value_at_least.amount
+            50000.0
         """
         tiers = [
             {"name": "high", "value_at_least": high or Cut(share=0.2)},
@@ -132,7 +133,8 @@ class TierScheme(Written):
             log: As in `assign`.
 
         Raises:
-            DataError: If a column is absent or not of finite numbers.
+            DataError: If a column is absent or not of finite numbers, or a share is of no
+                customers.
 
         Examples:
             >>> import pandas as pd
@@ -142,7 +144,13 @@ class TierScheme(Written):
             >>> scheme.with_amounts(frame).tiers[0].value_at_least.amount
             8.0
         """
-        return self._with_amounts(CustomerTable.read(customers, log, None, self.customer_id))
+        fixed = self._with_amounts(CustomerTable.read(customers, log, None, self.customer_id))
+        for tier in fixed.tiers:
+            for cut in (tier.value_at_least, tier.realised_below):
+                if cut is not None and cut.share is not None:
+                    problem = f"tier {tier.name!r}: no customers to take a share of"
+                    raise DataError(problem, hint="Cut(amount=...), or a table with customers")
+        return fixed
 
     def to_yaml(self) -> str:
         """Return the scheme as YAML that `from_yaml` reads back as an equal scheme.
@@ -163,21 +171,8 @@ class TierScheme(Written):
         return super().to_yaml()
 
     def _with_amounts(self, customers: CustomerTable) -> Self:
-        def fixed(cut: Cut | None, column: str) -> Cut | None:
-            if cut is None or cut.share is None:
-                return cut
-            return Cut(amount=cut.at(customers.numbers(column)))
-
-        tiers = tuple(
-            tier.model_copy(
-                update={
-                    "value_at_least": fixed(tier.value_at_least, self.value),
-                    "realised_below": fixed(tier.realised_below, self.realised),
-                }
-            )
-            for tier in self.tiers
-        )
-        return self.model_copy(update={"tiers": tiers})
+        lines = Lines(customers.table, customers.numbers, self.value, self.realised)
+        return self.model_copy(update={"tiers": tuple(map(lines.fixed, self.tiers))})
 
     @overload
     def assign(

@@ -1,69 +1,84 @@
 """One tier: lines on value, a probability to reach, a condition and rules."""
 
 from collections.abc import Sequence
-from math import floor, inf, isnan
-from typing import Annotated, Self
+from math import floor, inf
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from omniltv._config import Written
-from omniltv._options import checked
+from omniltv._options import Natural, checked
 from omniltv.segmentation.conditions import Condition
 from omniltv.segmentation.tiers.rules import TierRule
 
 __all__ = ["Cut", "ReachProbability", "Tier"]
 
 
-def _no_nan(amount: float) -> float:
-    """Return an amount that may be infinite: a line that no one reaches."""
-    if isnan(amount):
-        raise ValueError("the amount is not a number")
-    return amount
-
-
 @checked
 class Cut(Written):
-    """A line on a column: an amount, or the amount that at most a share of customers reaches.
+    """A line on a column: an amount, or the amount that a share of customers reaches.
 
-    Give exactly one of the two. Customers tied at the line all stay below it if together
-    they would exceed the share, so equal customers are treated equally and a budget for 20 %
-    never serves more. If all customers are equal, no one reaches the line.
+    Give exactly one of the two. Customers tied at the line of a share are treated equally. By
+    default they all stay below it if together they would exceed the share, so a budget for
+    20 % never serves more. With ``ties="in"`` they all reach it.
 
     Attributes:
         share: Share of customers at or above the line, in (0, 1].
-        amount: The line itself.
+        amount: The line itself, a finite number.
+        ties: Whether customers tied at the line of a share are ``"in"`` or ``"out"``.
+        among: The share is of the rows that satisfy this condition; of all rows if None.
 
     Examples:
         >>> Cut(share=0.5).at([1.0, 2.0, 3.0, 4.0]), Cut(share=0.5).at([1.0, 3.0, 3.0, 4.0])
         (3.0, 4.0)
+        >>> Cut(share=0.5, ties="in").at([1.0, 3.0, 3.0, 4.0])
+        3.0
     """
 
     share: Annotated[float, Field(gt=0, le=1)] | None = None
-    amount: Annotated[float, Field(allow_inf_nan=True), AfterValidator(_no_nan)] | None = None
+    amount: float | None = None
+    ties: Literal["in", "out"] = "out"
+    among: Condition | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.share is None) == (self.amount is None):
             raise ValueError("give either share or amount")
+        if self.share is None and (self.ties != "out" or self.among is not None):
+            raise ValueError("ties and among belong to a share")
         return self
 
-    def at(self, values: Sequence[float] | NDArray[np.float64]) -> float:
-        """Return the line as an amount; infinity if no one may reach it.
+    def places(self, n: Natural) -> int:
+        """Return how many of ``n`` customers the share is; all of them for an amount.
 
         Examples:
-            >>> Cut(amount=50_000).at([]), Cut(share=0.5).at([7.0, 7.0])
-            (50000.0, inf)
+            >>> Cut(share=0.2).places(9)
+            1
         """
-        if self.share is None:
-            return inf if self.amount is None else self.amount
+        return n if self.share is None else floor(self.share * n + 1e-9)
+
+    def at(self, values: Sequence[float] | NDArray[np.float64]) -> float:
+        """Return the line as an amount, just above all values if no one may reach it.
+
+        Without values, the line of a share is infinity.
+
+        Examples:
+            >>> Cut(amount=50_000).at([]), Cut(share=0.5).at([7.0, 7.0]) > 7.0
+            (50000.0, True)
+        """
+        if self.amount is not None:
+            return self.amount
         ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
-        places = floor(self.share * len(ordered) + 1e-9)
+        if not len(ordered):
+            return inf
+        places = self.places(len(ordered))
         kept = ordered[:places]
-        if 0 < places < len(ordered):
+        if self.ties == "out" and 0 < places < len(ordered):
             kept = kept[kept > ordered[places]]
-        return float(kept[-1]) if len(kept) else inf
+        above = np.nextafter(ordered[0], np.finfo(np.float64).max)
+        return float(kept[-1] if len(kept) else above)
 
 
 class ReachProbability(Written):
