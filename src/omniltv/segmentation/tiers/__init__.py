@@ -1,5 +1,7 @@
 """Tiers: rules for one moment, and a memory that turns judgements into moves."""
 
+from omniltv.segmentation.tiers.memory import Hysteresis, TierMemory
+from omniltv.segmentation.tiers.moves import Moves
 from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
 from omniltv.segmentation.tiers.scheme import TierScheme
 from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
@@ -8,9 +10,12 @@ from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
 __all__ = [
     "CustomerValue",
     "Cut",
+    "Hysteresis",
+    "Moves",
     "ProbabilisticTiering",
     "ReachProbability",
     "Tier",
+    "TierMemory",
     "TierRule",
     "TierScheme",
     "Tiering",

@@ -64,6 +64,11 @@ class TierScheme(Written):
             raise ValueError(f"tier {unknown[0]!r}: chance needs a tier with value_at_least")
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tiers, best first."""
+        return tuple(tier.name for tier in self.tiers)
+
     @classmethod
     def high_potential_general(
         cls,
