@@ -6,6 +6,7 @@ from omniltv.segmentation.tiers import (
     Cut,
     Hysteresis,
     Moves,
+    Passage,
     ProbabilisticTiering,
     ReachProbability,
     Tier,
@@ -13,6 +14,8 @@ from omniltv.segmentation.tiers import (
     TierMemory,
     TierRule,
     TierScheme,
+    Transitions,
+    transitions,
 )
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "Hysteresis",
     "Moves",
     "Not",
+    "Passage",
     "ProbabilisticTiering",
     "ReachProbability",
     "Tier",
@@ -32,4 +36,6 @@ __all__ = [
     "TierRule",
     "TierScheme",
     "Tiering",
+    "Transitions",
+    "transitions",
 ]

@@ -310,6 +310,6 @@ def test_bad_tables_are_named_with_their_rows() -> None:
     with pytest.raises(DataError, match="unknown customers"):
         rule.move(state, G, on="2026-01-20", grants=stranger)
     with pytest.raises(DataError, match="missing dates"):
-        rule.move(state.assign(since=[pd.NaT]), G, on="2026-01-20")
+        rule.move(state.assign(since=np.array(["NaT"], dtype="datetime64[us]")), G, on="2026-01-20")
     with pytest.raises(ConfigError, match="not a moment"):
         rule.move(state, G, on="tomorrow")

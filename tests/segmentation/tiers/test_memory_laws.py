@@ -73,7 +73,7 @@ def stories(draw: st.DrawFn) -> list[Night]:
     return nights
 
 
-def run(rule: TierMemory, state: pl.DataFrame | None, night: Night) -> Any:
+def run(rule: TierMemory, state: Any, night: Night) -> Any:
     return rule.move(state, night.judged, on=night.on.isoformat(), grants=night.grants)
 
 

@@ -6,12 +6,14 @@ from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
 from omniltv.segmentation.tiers.scheme import TierScheme
 from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
 from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
+from omniltv.segmentation.tiers.transitions import Passage, Transitions, transitions
 
 __all__ = [
     "CustomerValue",
     "Cut",
     "Hysteresis",
     "Moves",
+    "Passage",
     "ProbabilisticTiering",
     "ReachProbability",
     "Tier",
@@ -19,4 +21,6 @@ __all__ = [
     "TierRule",
     "TierScheme",
     "Tiering",
+    "Transitions",
+    "transitions",
 ]

@@ -8,10 +8,13 @@ from pydantic import Field, model_validator
 from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
 from omniltv._options import Level, checked
+from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
+from omniltv.segmentation.conditions import Condition
 from omniltv.segmentation.tiers._customers import CustomerTable
+from omniltv.segmentation.tiers._dates import as_day
 from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
 from omniltv.segmentation.tiers._lines import Lines
 from omniltv.segmentation.tiers.rules import CustomerValue
@@ -123,6 +126,70 @@ class TierScheme(Written):
         ]
         columns = {"value": value, "realised": realised, "upper": upper}
         return validate(cls, {"tiers": tiers, "customer_id": customer_id, **columns})
+
+    @classmethod
+    def customer_classes(
+        cls,
+        *,
+        active_since: Moment,
+        best: Cut | None = None,
+        value: str = "realised_value",
+        customer_id: str = "customer_id",
+    ) -> Self:
+        """Return the scheme of customer classes over the whole funnel, buyers or not.
+
+        - **best customer** (最優良顧客): bought since the date, and the value reaches the line;
+          by default at most 20 % of the active customers reach it.
+        - **customer** (顧客): bought since the date.
+        - **sleeping** (スリーピング): bought, but not since the date.
+        - **prospect** (見込み): never bought; can be addressed and showed interest.
+        - **pre-prospect** (見込み予備軍): never bought; can be addressed or showed interest.
+        - **internet user**: all others.
+
+        The table has one row per person: ``purchases`` and ``last_purchase``, which
+        `assign` takes from a log; ``known``, whether the person can be addressed (an account,
+        a membership, consent to mail); and ``interest``, the number of actions that show
+        interest (a cart, an enquiry, a visit to a store) in a span of your choice. A missing
+        entry counts as no.
+
+        Args:
+            active_since: Customers whose last purchase is earlier are sleeping.
+            best: Line on the value of best customers.
+            value: Column of the value; a finite number for everyone, 0 for those who never
+                bought. It may be the expected value.
+            customer_id: Column of the id.
+
+        Raises:
+            ConfigError: If ``active_since`` is not a moment.
+
+        Examples:
+            >>> import pandas as pd
+            >>> people = pd.DataFrame({
+            ...     "customer_id": list("abcde"), "realised_value": [90.0, 20.0, 50.0, 0.0, 0.0],
+            ...     "purchases": [9, 1, 4, 0, 0], "known": [True, True, True, True, False],
+            ...     "interest": [2, 0, 0, 1, 3],
+            ...     "last_purchase": pd.to_datetime(["2026-05-01", "2026-06-01", "2024-01-01",
+            ...                                      None, None])})
+            >>> classes = TierScheme.customer_classes(
+            ...     active_since="2025-07-01", best=Cut(share=0.5, among=Condition.where(
+            ...         "last_purchase", "ge", "2025-07-01")))
+            >>> classes.assign(people).tier.tolist()
+            ['best customer', 'customer', 'sleeping', 'prospect', 'pre-prospect']
+        """
+        bought = Condition.where("purchases", "ge", 1)
+        active = bought & Condition.where("last_purchase", "ge", str(as_day(active_since)))
+        known = Condition.where("known", "eq", value=True)
+        interest = Condition.where("interest", "ge", 1)
+        line = best or Cut(share=0.2, among=active)
+        tiers = (
+            Tier(name="best customer", value_at_least=line, when=active),
+            Tier(name="customer", when=active),
+            Tier(name="sleeping", when=bought),
+            Tier(name="prospect", when=known & interest),
+            Tier(name="pre-prospect", when=known | interest),
+            Tier(name="internet user"),
+        )
+        return cls(tiers=tiers, value=value, customer_id=customer_id)
 
     def with_amounts(
         self, customers: IntoTable | CustomerValue, log: PurchaseLog[object] | None = None
