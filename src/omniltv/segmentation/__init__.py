@@ -1,9 +1,22 @@
 """Conditions and tiers: which customers belong where, and whom to attend to first."""
 
 from omniltv.segmentation.conditions import AllOf, AnyOf, ColumnComparison, Condition, Not
-from omniltv.segmentation.rules import CustomerValue, TierRule
-from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
-from omniltv.segmentation.tiers import Cut, ReachProbability, Tier, TierScheme
+from omniltv.segmentation.tiers import (
+    CustomerValue,
+    Cut,
+    Hysteresis,
+    Moves,
+    Passage,
+    ProbabilisticTiering,
+    ReachProbability,
+    Tier,
+    Tiering,
+    TierMemory,
+    TierRule,
+    TierScheme,
+    Transitions,
+    transitions,
+)
 
 __all__ = [
     "AllOf",
@@ -12,11 +25,17 @@ __all__ = [
     "Condition",
     "CustomerValue",
     "Cut",
+    "Hysteresis",
+    "Moves",
     "Not",
+    "Passage",
     "ProbabilisticTiering",
     "ReachProbability",
     "Tier",
+    "TierMemory",
     "TierRule",
     "TierScheme",
     "Tiering",
+    "Transitions",
+    "transitions",
 ]
