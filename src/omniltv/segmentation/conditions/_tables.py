@@ -1,0 +1,206 @@
+"""Conditions on tables: columns that kinds need are added, then the expression is computed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.exceptions import NarwhalsError
+from numpy.typing import NDArray
+
+from omniltv._frames import (
+    Eager,
+    IntoTable,
+    SupportsToFrame,
+    collect,
+    open_frame,
+    read_ids,
+    refuse_unknown,
+    require,
+    unused_name,
+)
+from omniltv.errors import DataError
+from omniltv.segmentation.conditions.context import Context
+from omniltv.segmentation.conditions.kind import ConditionKind, Scope
+
+__all__ = ["answers", "kept", "opened", "walk"]
+
+_WHAT = "the frame"
+
+
+def walk(kind: ConditionKind, path: str = "") -> Iterator[tuple[str, ConditionKind]]:
+    """Yield a condition and all conditions inside it on the same table, with their paths.
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> [path for path, kind in walk((~Condition.where("age", "lt", 30)).root)]
+        ['', 'not_']
+    """
+    yield path, kind
+    for part in kind.parts():
+        yield from walk(part.condition.root, f"{path}.{part.step}".lstrip("."))
+
+
+def opened(frame: IntoTable, what: str) -> Eager | nw.LazyFrame[Any]:
+    """Return any table with columns of Python days and decimals in a type that is compared.
+
+    Examples:
+        >>> from datetime import date
+        >>> opened(pd.DataFrame({"d": [date(2026, 1, 31)]}), "a table").schema["d"]
+        Datetime(time_unit='us', time_zone=None)
+    """
+    if isinstance(frame, SupportsToFrame) and callable(frame.columns):
+        return collect(frame, what)
+    table = open_frame(frame, what)
+    return table if isinstance(table, nw.LazyFrame) else _typed(collect(frame, what))
+
+
+def _typed(table: Eager) -> Eager:
+    """Return a pandas table with objects that are all days or all decimals converted."""
+    if not table.implementation.is_pandas():
+        return table
+    frame = cast("pd.DataFrame", table.to_native())
+    objects = [name for name in frame.columns if frame[name].dtype == object]
+    found = {name: _converted(frame[name]) for name in objects}
+    new = {name: column for name, column in found.items() if column is not None}
+    return nw.from_native(frame.assign(**new), eager_only=True) if new else table
+
+
+def _converted(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "date":
+        return pd.Series(pd.to_datetime(column, errors="coerce")).astype("datetime64[us]")
+    return pd.to_numeric(column).astype(np.float64) if kind == "decimal" else None
+
+
+def answers(frame: IntoTable, kind: ConditionKind, context: Context) -> NDArray[np.bool_]:
+    """Return for each row whether a condition holds, of shape (n_rows,).
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> old = Condition.where("age", "ge", 30).root
+        >>> answers(pd.DataFrame({"age": [25, 35]}), old, Context()).tolist()
+        [False, True]
+    """
+    table = opened(frame, _WHAT)
+    columns = _columns(kind, context)
+    if isinstance(table, nw.LazyFrame):
+        require(list(table.collect_schema()), sorted(columns), _WHAT)
+        table = table.select(*sorted(columns)).collect()
+    refuse_unknown(table, columns, _WHAT)
+    if any(each.windowed for _, each in walk(kind)) and table.implementation.is_pyarrow():
+        # PyArrow has no ranks within groups.
+        require(table.columns, sorted(columns), _WHAT)
+        table = nw.from_native(table.select(*sorted(columns)).to_pandas(), eager_only=True)
+        table = _typed(table)
+    prepared = _prepared(table, kind, context)
+    answer = _run(prepared, prepared.scope.compiled(kind))
+    return np.asarray(cast("Eager", answer)["holds"].to_numpy(), dtype=np.bool_)
+
+
+def kept(
+    table: Eager | nw.LazyFrame[Any], kind: ConditionKind, context: Context
+) -> Eager | nw.LazyFrame[Any]:
+    """Return the rows of a table for which a condition holds, with the columns of the table.
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> table = nw.from_native(pd.DataFrame({"age": [25, 35]}), eager_only=True)
+        >>> kept(table, Condition.where("age", "ge", 30).root, Context())["age"].to_list()
+        [35]
+    """
+    if not isinstance(table, nw.LazyFrame):
+        return table[np.flatnonzero(answers(table.to_native(), kind, context)), :]
+    names = list(table.collect_schema())
+    prepared = _prepared(table, kind, context)
+    chosen = prepared.table.filter(prepared.scope.compiled(kind))
+    return chosen.select(*names) if prepared.scope.prepared else chosen
+
+
+def _columns(kind: ConditionKind, context: Context) -> set[str]:
+    every = [each for _, each in walk(kind)]
+    columns = {name for each in every for name in each.columns}
+    return columns | {context.customer_id} if any(k.needs_tables for k in every) else columns
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A table with the columns that kinds need, and the scope that names them."""
+
+    table: Any
+    scope: Scope
+
+
+def _prepared(table: Any, kind: ConditionKind, context: Context) -> _Prepared:  # noqa: ANN401
+    schema = table.collect_schema()
+    names: dict[str, str] = {}
+    for path, each in walk(kind):
+        scope = Scope(schema, context, path)
+        try:
+            amounts, helper = each.amounts(context), each.helper(scope)
+        except DataError as error:
+            raise scope.placed(error) from error
+        name = unused_name([*schema, *names.values()], "_amount")
+        if amounts is not None:
+            table = _with_amounts(table, name, amounts, context)
+            names[path] = name
+        elif helper is not None:
+            table = table.with_columns(helper.alias(name))
+            names[path] = name
+    return _Prepared(table, Scope(schema, context, "", names))
+
+
+def _run(prepared: _Prepared, holds: nw.Expr) -> object:
+    try:
+        return prepared.table.select(holds=holds)
+    except (NotImplementedError, NarwhalsError) as error:
+        problem = f"this kind of table cannot compute the condition: {error}"
+        raise DataError(problem, hint="convert the table to Polars or pandas") from error
+
+
+def _with_amounts(table: Any, name: str, amounts: Any, context: Context) -> Any:  # noqa: ANN401
+    """Return a table with a number per customer; 0 for customers without one."""
+    if isinstance(amounts, np.ndarray):
+        return _with_array(table, name, amounts)
+    if not isinstance(table, nw.LazyFrame):
+        known = amounts.collect() if isinstance(amounts, nw.LazyFrame) else amounts
+        return _with_array(table, name, _looked_up(table, known, context))
+    key = unused_name(list(table.collect_schema()), "_customer")
+    right = amounts.select(
+        nw.col(context.customer_id).alias(key), nw.col("amount").cast(nw.Float64).alias(name)
+    )
+    joined = table.join(
+        _same_engine(right, table), left_on=context.customer_id, right_on=key, how="left"
+    )
+    return joined.with_columns(nw.col(name).fill_null(0.0))
+
+
+def _same_engine(right: Any, table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:  # noqa: ANN401
+    if right.implementation == table.implementation:
+        return cast("nw.LazyFrame[Any]", right.lazy())
+    hint = "pass all tables as frames of one library"
+    problem = f"customers in {table.implementation}, another table in {right.implementation}"
+    raise DataError(problem, hint=hint)
+
+
+def _with_array(table: Any, name: str, values: NDArray[np.float64]) -> Any:  # noqa: ANN401
+    if isinstance(table, nw.LazyFrame):
+        hint = "pass draws as a table with a row per customer and draw, or collect the customers"
+        raise DataError("draws in memory and customers in a lazy table", hint=hint)
+    if len(values) != len(table):
+        problem = f"draws of {len(values):,} rows for {len(table):,} customers"
+        raise DataError(problem, hint="draws.take(rows) in the order of the frame")
+    if table.implementation.is_pandas():
+        native = cast("pd.DataFrame", table.to_native())
+        return nw.from_native(native.assign(**{name: values}), eager_only=True)
+    return table.with_columns(nw.new_series(name, values, backend=table.implementation))
+
+
+def _looked_up(table: Eager, known: Eager, context: Context) -> NDArray[np.float64]:
+    ids = read_ids(table, context.customer_id, _WHAT)
+    amounts: Mapping[object, float] = dict(
+        zip(known[context.customer_id].to_list(), known["amount"].to_list(), strict=True)
+    )
+    return np.array([amounts.get(customer, 0.0) for customer in ids], dtype=np.float64)
