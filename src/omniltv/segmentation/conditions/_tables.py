@@ -49,7 +49,7 @@ def opened(frame: IntoTable, what: str) -> Eager | nw.LazyFrame[Any]:
     Examples:
         >>> from datetime import date
         >>> opened(pd.DataFrame({"d": [date(2026, 1, 31)]}), "a table").schema["d"]
-        Datetime(time_unit='us', time_zone=None)
+        Date
     """
     if isinstance(frame, SupportsToFrame) and callable(frame.columns):
         return collect(frame, what)
@@ -58,7 +58,7 @@ def opened(frame: IntoTable, what: str) -> Eager | nw.LazyFrame[Any]:
 
 
 def _typed(table: Eager) -> Eager:
-    """Return a pandas table with objects that are all days or all decimals converted."""
+    """Return a pandas table with objects that are all days, decimals or booleans converted."""
     if not table.implementation.is_pandas():
         return table
     frame = cast("pd.DataFrame", table.to_native())
@@ -71,8 +71,32 @@ def _typed(table: Eager) -> Eager:
 def _converted(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind == "date":
-        return pd.Series(pd.to_datetime(column, errors="coerce")).astype("datetime64[us]")
+        return _days(column)
+    if kind == "boolean":
+        return column.astype("boolean")
     return pd.to_numeric(column).astype(np.float64) if kind == "decimal" else None
+
+
+def _days(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return Python days as a column of days; of midnights if PyArrow is not installed."""
+    try:
+        return cast("pd.Series[Any]", column.astype(cast("Any", "date32[pyarrow]")))
+    except ImportError:
+        return pd.Series(pd.to_datetime(column)).astype("datetime64[us]")
+
+
+def _rankable(table: Eager, columns: list[str], ranked: set[str]) -> Eager:
+    """Return a table whose columns can be ranked within groups, which PyArrow cannot do."""
+    if table.implementation.is_pyarrow():
+        given = cast("Any", table.select(*columns).to_native()).to_pandas()
+        return _typed(nw.from_native(given, eager_only=True))
+    if not table.implementation.is_pandas():
+        return table
+    frame = cast("pd.DataFrame", table.to_native())
+    in_arrow = [name for name in ranked if isinstance(frame[name].dtype, pd.ArrowDtype)]
+    numbers = [name for name in in_arrow if table.schema[name].is_numeric()]
+    wide = {name: frame[name].astype("double[pyarrow]").astype("Float64") for name in numbers}
+    return nw.from_native(frame.assign(**wide), eager_only=True)
 
 
 def answers(frame: IntoTable, kind: ConditionKind, context: Context) -> NDArray[np.bool_]:
@@ -90,11 +114,10 @@ def answers(frame: IntoTable, kind: ConditionKind, context: Context) -> NDArray[
         require(list(table.collect_schema()), sorted(columns), _WHAT)
         table = table.select(*sorted(columns)).collect()
     refuse_unknown(table, columns, _WHAT)
-    if any(each.windowed for _, each in walk(kind)) and table.implementation.is_pyarrow():
-        # PyArrow has no ranks within groups.
+    ranked = {name for _, each in walk(kind) if each.windowed for name in each.needed}
+    if ranked:
         require(table.columns, sorted(columns), _WHAT)
-        table = nw.from_native(table.select(*sorted(columns)).to_pandas(), eager_only=True)
-        table = _typed(table)
+        table = _rankable(table, sorted(columns), ranked)
     prepared = _prepared(table, kind, context)
     answer = _run(prepared, prepared.scope.compiled(kind))
     return np.asarray(cast("Eager", answer)["holds"].to_numpy(), dtype=np.bool_)
@@ -125,6 +148,16 @@ def _columns(kind: ConditionKind, context: Context) -> set[str]:
     return columns | {context.customer_id} if any(k.needs_tables for k in every) else columns
 
 
+def _schema(table: Eager | nw.LazyFrame[Any]) -> Mapping[str, nw.dtypes.DType]:
+    """Return the types of columns; one without any value has no type, also in pandas."""
+    schema = dict(table.collect_schema())
+    if isinstance(table, nw.LazyFrame) or not table.implementation.is_pandas():
+        return schema
+    frame = cast("pd.DataFrame", table.to_native())
+    objects = [name for name in frame.columns if frame[name].dtype == object]
+    return schema | {name: nw.Unknown() for name in objects if frame[name].isna().all()}
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """A table with the columns that kinds need, and the scope that names them."""
@@ -134,22 +167,28 @@ class _Prepared:
 
 
 def _prepared(table: Any, kind: ConditionKind, context: Context) -> _Prepared:  # noqa: ANN401
-    schema = table.collect_schema()
-    names: dict[str, str] = {}
+    schema = _schema(table)
+    names: dict[str, tuple[str, ...]] = {}
     for path, each in walk(kind):
-        scope = Scope(schema, context, path)
+        scope = Scope(schema, context, path, in_pandas=table.implementation.is_pandas())
+        if scope.empty_column(each) is not None:
+            continue
         try:
-            amounts, helper = each.amounts(context), each.helper(scope)
+            amounts, helpers = each.amounts(context), each.helpers(scope)
         except DataError as error:
             raise scope.placed(error) from error
-        name = unused_name([*schema, *names.values()], "_amount")
         if amounts is not None:
-            table = _with_amounts(table, name, amounts, context)
-            names[path] = name
-        elif helper is not None:
-            table = table.with_columns(helper.alias(name))
-            names[path] = name
+            names[path] = (_unused(table),)
+            table = _with_amounts(table, names[path][0], amounts, context)
+        else:
+            for helper in helpers:
+                names[path] = (*names.get(path, ()), _unused(table))
+                table = table.with_columns(helper.alias(names[path][-1]))
     return _Prepared(table, Scope(schema, context, "", names))
+
+
+def _unused(table: Eager | nw.LazyFrame[Any]) -> str:
+    return unused_name(list(table.collect_schema()), "_amount")
 
 
 def _run(prepared: _Prepared, holds: nw.Expr) -> object:

@@ -26,11 +26,12 @@ __all__ = [
     "Scalar",
     "Value",
     "compared",
+    "day_of_year",
     "family",
+    "in_zone",
     "known",
     "local_day",
     "missing",
-    "nobody",
     "number",
     "plain",
     "readable",
@@ -166,21 +167,8 @@ def missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
     return null | nw.col(column).is_nan().fill_null(value=False) if dtype.is_float() else null
 
 
-def nobody(column: str) -> nw.Expr:
-    """Return a condition on a column that holds for no row.
-
-    Examples:
-        >>> import pandas as pd
-        >>> frame = nw.from_native(pd.DataFrame({"v": [1.0, None]}))
-        >>> len(frame.filter(nobody("v")))
-        0
-    """
-    null = nw.col(column).is_null()
-    return null & ~null
-
-
 def known(scope: Scope, column: str, families: tuple[Family, ...]) -> nw.dtypes.DType:
-    """Return the type of a column of one of some families.
+    """Return the type of a column of one of some families, or without any value.
 
     Raises:
         DataError: If the column is absent, or its type is of another family.
@@ -191,7 +179,7 @@ def known(scope: Scope, column: str, families: tuple[Family, ...]) -> nw.dtypes.
     """
     require(list(scope.schema), [column], "the frame")
     dtype = scope.schema[column]
-    if family(dtype) not in families:
+    if dtype != nw.Unknown and family(dtype) not in families:
         problem = f"a column of type {dtype}, and the condition needs {' or '.join(families)}s"
         raise DataError(problem, column=column, hint="convert the column, or name another")
     return dtype
@@ -372,13 +360,27 @@ def local_day(scope: Scope, column: str) -> nw.Expr:
         >>> frame = nw.from_native(pd.DataFrame({"t": pd.to_datetime(["2026-02-28T23:30Z"])}))
         >>> scope = Scope(frame.schema, Context(time_zone="Asia/Tokyo"))
         >>> frame.select(local_day(scope, "t"))["t"].to_list()
-        [20260301]
+        [20260301.0]
     """
     local = in_zone(scope, column)
-    year, month, day = (
-        part.cast(nw.Int64) for part in (local.dt.year(), local.dt.month(), local.dt.day())
-    )
-    return year * 10_000 + month * 100 + day
+    return _wide(local.dt.year()) * 10_000 + day_of_year(local)
+
+
+def day_of_year(local: nw.Expr) -> nw.Expr:
+    """Return month * 100 + day of local days or moments.
+
+    Examples:
+        >>> import pandas as pd
+        >>> frame = nw.from_native(pd.DataFrame({"t": pd.to_datetime(["2026-02-28"])}))
+        >>> frame.select(day_of_year(nw.col("t")))["t"].to_list()
+        [228.0]
+    """
+    return _wide(local.dt.month()) * 100 + _wide(local.dt.day())
+
+
+def _wide(part: nw.Expr) -> nw.Expr:
+    """Return a part of a date as a number that cannot overflow, and may be missing."""
+    return part.cast(nw.Float64)
 
 
 def in_zone(scope: Scope, column: str) -> nw.Expr:

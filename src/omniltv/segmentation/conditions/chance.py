@@ -87,13 +87,13 @@ class Chance(ConditionKind):
         Examples:
             >>> import pandas as pd
             >>> frame = nw.from_native(pd.DataFrame({"p": [0.4, 0.6]}))
-            >>> scope = Scope(frame.schema, prepared={"": "p"})
+            >>> scope = Scope(frame.schema, prepared={"": ("p",)})
             >>> upside = Chance(draws_of="value", reaches=50, chance=0.5)
             >>> frame.filter(upside.compiled(scope))["p"].to_list()
             [0.6]
         """
-        column = scope.column()
-        if column is None:
+        ready = scope.ready()
+        if not ready:
             hint = "condition.mask(frame, Context(draws=...)) or condition.filter"
             raise ConfigError(f"a chance needs draws, not an expression alone. Hint: {hint}")
-        return nw.col(column) >= self.chance
+        return nw.col(ready[0]) >= self.chance

@@ -17,7 +17,6 @@ from omniltv.segmentation.conditions._values import (
     family,
     local_day,
     missing,
-    nobody,
     number,
     plain,
 )
@@ -110,6 +109,11 @@ class ColumnComparison(ConditionKind):
         """The column, and the other one if there is one."""
         return frozenset({self.column} | ({self.other} if self.other else set()))
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The columns, but none to test for missing values."""
+        return frozenset() if self.op == "is_missing" else self.columns
+
     def compiled(self, scope: Scope) -> nw.Expr:
         """Return the comparison as an expression that is never null.
 
@@ -127,8 +131,6 @@ class ColumnComparison(ConditionKind):
             return absent
         if self.other is not None:
             return ~absent & ~missing(self.other, scope.schema[self.other]) & self._pair(scope)
-        if dtype == nw.Unknown:  # a column without any value satisfies no comparison
-            return nobody(self.column)
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         return ~absent & compared(scope, self.column, self.op, cast("Any", values))
 
@@ -138,8 +140,6 @@ class ColumnComparison(ConditionKind):
         types = scope.schema[self.column], scope.schema[other]
         kinds = {family(types[0]), family(types[1])}
         compare = COMPARE[self.op]
-        if nw.Unknown in types:
-            return nobody(self.column)
         if kinds == {"number"}:
             return compare(number(self.column, types[0]), number(other, types[1]))
         if kinds == {"day", "moment"}:

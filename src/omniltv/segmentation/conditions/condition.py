@@ -334,7 +334,7 @@ def _on_other_tables(kind: ConditionKind) -> Iterator[Part]:
 def _problems(condition: Condition, scope: Scope) -> Iterator[DataError]:
     for path, kind in walk(condition.root):
         if not kind.parts():
-            prepared = {path: "amount"} if kind.needs_tables else {}
+            prepared = {path: ("amount",)} if kind.needs_tables else {}
             try:
                 Scope(scope.schema, scope.context, path, prepared).compiled(kind)
             except DataError as error:

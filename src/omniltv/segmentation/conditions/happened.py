@@ -94,17 +94,17 @@ class Happened(ConditionKind):
         Examples:
             >>> import pandas as pd
             >>> frame = nw.from_native(pd.DataFrame({"n": [0.0, 3.0]}))
-            >>> scope = Scope(frame.schema, prepared={"": "n"})
+            >>> scope = Scope(frame.schema, prepared={"": ("n",)})
             >>> frame.filter(Happened(happened="visit").compiled(scope))["n"].to_list()
             [3.0]
         """
-        column = scope.column()
-        if column is None:
+        ready = scope.ready()
+        if not ready:
             hint = "condition.mask(frame, Context(events=...)) or condition.filter"
             raise ConfigError(f"a condition on events needs a table of events. Hint: {hint}")
         if self.where is not None and scope.context.events is not None:
             self._check_events(scope, self.where)
-        number = nw.col(column)
+        number = nw.col(ready[0])
         least = 1 if self.at_least is None and self.at_most is None else self.at_least or 0
         enough = number >= least
         return enough if self.at_most is None else enough & (number <= self.at_most)

@@ -51,12 +51,14 @@ class Scope:
         context: The day, time zone, events and draws.
         path: Where the condition is in the document; empty at the top.
         prepared: Columns that were added to the table for kinds, by path.
+        in_pandas: Whether the table is a pandas frame.
     """
 
     schema: Schema
     context: Context = field(default_factory=Context)
     path: str = ""
-    prepared: Mapping[str, str] = field(default_factory=dict)
+    prepared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_pandas: bool = False
 
     def at(self, step: str) -> "Scope":
         """Return the scope of an inner condition.
@@ -99,10 +101,26 @@ class Scope:
         """
         if kind.parts():
             return kind.compiled(self)
+        empty = self.empty_column(kind)
+        if empty is not None:
+            null = nw.col(empty).is_null()
+            return null & ~null
         try:
             return kind.compiled(self)
         except DataError as error:
             raise self.placed(error) from error
+
+    def empty_column(self, kind: "ConditionKind") -> str | None:
+        """Return a column without any value, whose type is unknown, that a kind needs.
+
+        Examples:
+            >>> from omniltv.segmentation import Condition
+            >>> adult = Condition.where("age", "ge", 30).root
+            >>> Scope({"age": nw.Unknown()}).empty_column(adult)
+            'age'
+        """
+        needed = sorted(kind.needed)
+        return next((name for name in needed if self.schema.get(name) == nw.Unknown), None)
 
     def placed(self, error: DataError) -> DataError:
         """Return an error with the path of the condition.
@@ -116,14 +134,14 @@ class Scope:
         problem = f"{error.problem}, in the condition at {self.path}"
         return DataError(problem, column=error.column, rows=error.rows, hint=error.hint)
 
-    def column(self) -> str | None:
-        """Return the column that was prepared for the condition at this path, or None.
+    def ready(self) -> tuple[str, ...]:
+        """Return the columns that were prepared for the condition at this path.
 
         Examples:
-            >>> Scope({}, path="not_", prepared={"not_": "_1"}).column()
-            '_1'
+            >>> Scope({}, path="not_", prepared={"not_": ("_1",)}).ready()
+            ('_1',)
         """
-        return self.prepared.get(self.path)
+        return self.prepared.get(self.path, ())
 
 
 @checked
@@ -159,6 +177,11 @@ class ConditionKind(Written):
         """Columns of the table that the kind itself reads, without those of inner conditions."""
         return frozenset()
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """Columns in which a missing value makes the condition false."""
+        return self.columns
+
     def parts(self) -> tuple[Part, ...]:
         """Return the inner conditions on the same table.
 
@@ -177,16 +200,16 @@ class ConditionKind(Written):
             DataError: If a column is absent or of the wrong type.
         """
 
-    def helper(self, scope: Scope) -> nw.Expr | None:
-        """Return a column to add to the table before the kind is compiled, or None.
+    def helpers(self, scope: Scope) -> tuple[nw.Expr, ...]:
+        """Return columns to add to the table before the kind is compiled.
 
         Examples:
             >>> from omniltv.segmentation import Condition
-            >>> Condition.where("age", "lt", 30).root.helper(Scope({})) is None
-            True
+            >>> Condition.where("age", "lt", 30).root.helpers(Scope({}))
+            ()
         """
         del scope
-        return None
+        return ()
 
     def amounts(self, context: Context) -> AmountPerCustomer | None:
         """Return a number per customer from another table, or None if none is needed.

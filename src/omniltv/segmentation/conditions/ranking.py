@@ -68,16 +68,30 @@ class Ranked(ConditionKind):
         """The column and those of the groups."""
         return frozenset({self.column, *self.by})
 
-    def helper(self, scope: Scope) -> nw.Expr:
-        """Return the values to rank, missing ones as null.
+    @property
+    def needed(self) -> frozenset[str]:
+        """The column to rank; missing values of the others are groups."""
+        return frozenset({self.column})
+
+    def helpers(self, scope: Scope) -> tuple[nw.Expr, ...]:
+        """Return the values to rank, missing ones as null, and in pandas the labels of the groups.
 
         Examples:
             >>> import pandas as pd
             >>> frame = nw.from_native(pd.DataFrame({"spend": [5, 7]}))
             >>> best = Ranked(column="spend", rank="top", count=1)
-            >>> frame.select(best.helper(Scope(frame.schema)))["spend"].to_list()
+            >>> frame.select(*best.helpers(Scope(frame.schema)))["spend"].to_list()
             [5.0, 7.0]
         """
+        # Missing labels of several columns together are more than pandas can group by.
+        labels = [
+            nw.concat_str(nw.lit("x"), nw.col(name).cast(nw.String)).fill_null("")
+            for name in self.by
+            if scope.in_pandas
+        ]
+        return (self._values(scope), *labels)
+
+    def _values(self, scope: Scope) -> nw.Expr:
         dtype = known(scope, self.column, ("number",))
         for name in self.by:
             known(scope, name, ("text", "number", "truth", "day"))
@@ -93,12 +107,12 @@ class Ranked(ConditionKind):
             >>> frame.filter(best.compiled(Scope(frame.schema)))["spend"].to_list()
             [7]
         """
-        inline = self.helper(scope)
-        prepared = scope.column()
-        values = inline if prepared is None else nw.col(prepared)
+        inline, ready = self._values(scope), scope.ready()
+        values = nw.col(ready[0]) if ready else inline
+        by = ready[1:] or self.by
         method: Literal["min", "max"] = "min" if self.ties == "in" else "max"
         rank, n = values.rank(method, descending=self.rank == "top"), values.count()
-        if self.by:
-            rank, n = rank.over(*self.by), n.over(*self.by)
+        if by:
+            rank, n = rank.over(*by), n.over(*by)
         within = rank <= (self.count if self.share is None else n * self.share + _EXACT)
         return ~missing(self.column, scope.schema[self.column]) & within.fill_null(value=False)

@@ -12,9 +12,9 @@ from omniltv.errors import ConfigError
 from omniltv.segmentation.conditions._values import (
     Name,
     compared,
+    day_of_year,
     in_zone,
     known,
-    local_day,
     missing,
 )
 from omniltv.segmentation.conditions.kind import ConditionKind, Scope, condition_kind
@@ -110,15 +110,16 @@ class Within(ConditionKind):
         """Return whether the anniversary of a date is in a span."""
         if (last - first).days >= _YEAR:
             return ~nw.col(self.column).is_null()
-        return (local_day(scope, self.column) % 10_000).is_in(sorted(self._dates(first, last)))
+        celebrated = day_of_year(in_zone(scope, self.column))
+        return celebrated.is_in(sorted(self._dates(first, last)))
 
-    def _dates(self, first: date, last: date) -> set[int]:
+    def _dates(self, first: date, last: date) -> set[float]:
         """Return the dates that are celebrated in a span, as month * 100 + day."""
         span = [first + timedelta(days=k) for k in range((last - first).days + 1)]
-        dates = {day.month * 100 + day.day for day in span}
+        dates = {day.month * 100.0 + day.day for day in span}
         leap = (2, 28) if self.leap_day == "feb_28" else (3, 1)
         moved = any((day.month, day.day) == leap and not isleap(day.year) for day in span)
-        return dates | {229} if moved else dates
+        return dates | {229.0} if moved else dates
 
 
 @condition_kind
@@ -163,20 +164,25 @@ class OnWeekday(ConditionKind):
         dtype = known(scope, self.column, ("day", "moment"))
         names = (self.weekday,) if isinstance(self.weekday, str) else self.weekday
         local = in_zone(scope, self.column)
-        numbers = [_WEEKDAYS.index(name) + 1 for name in names]
-        on_day = ~missing(self.column, dtype) & local.dt.weekday().cast(nw.Int64).is_in(numbers)
+        numbers = [_WEEKDAYS.index(name) + 1.0 for name in names]
+        on_day = ~missing(self.column, dtype) & local.dt.weekday().cast(nw.Float64).is_in(numbers)
         return on_day if self.nth is None else on_day & self._nth(local)
 
     def _nth(self, local: nw.Expr) -> nw.Expr:
         day, month, year = (
-            part.cast(nw.Int64) for part in (local.dt.day(), local.dt.month(), local.dt.year())
+            part.cast(nw.Float64) for part in (local.dt.day(), local.dt.month(), local.dt.year())
         )
         if self.nth is not None and self.nth > 0:
             return (day > 7 * (self.nth - 1)) & (day <= 7 * self.nth)
-        leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-        short = month.is_in([4, 6, 9, 11])
+        leap = _divides(4, year) & (~_divides(100, year) | _divides(400, year))
+        short = month.is_in([4.0, 6.0, 9.0, 11.0])
         february = (month == 2) & ((day > 22) | ((day > 21) & ~leap))
         return february | (short & (day > 23)) | (~short & (month != 2) & (day > 24))
+
+
+def _divides(number: int, year: nw.Expr) -> nw.Expr:
+    """Return whether a number divides a year; not every engine has a remainder."""
+    return (year / number).round(0) * number == year
 
 
 def _moved(day: date, count: int, unit: Unit) -> date:
