@@ -84,7 +84,7 @@ def _comparison(meaning: Meaning, kind: ColumnComparison, row: Row) -> bool:
     if kind.op == "in":
         return any(_ordered(meaning, "eq", have, each) for each in wanted)  # type: ignore[union-attr]
     if kind.op == "between":
-        low, high = wanted  # type: ignore[misc]
+        low, high = wanted  # type: ignore[misc, str-unpack]
         return _ordered(meaning, "ge", have, low) and _ordered(meaning, "le", have, high)
     return _ordered(meaning, kind.op, have, wanted)
 

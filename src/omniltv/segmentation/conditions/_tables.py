@@ -80,7 +80,7 @@ def _converted(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
 def _days(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return Python days as a column of days; of midnights if PyArrow is not installed."""
     try:
-        return cast("pd.Series[Any]", column.astype(cast("Any", "date32[pyarrow]")))
+        return column.astype(cast("Any", "date32[pyarrow]"))
     except ImportError:
         return pd.Series(pd.to_datetime(column)).astype("datetime64[us]")
 
@@ -135,7 +135,8 @@ def kept(
         [35]
     """
     if not isinstance(table, nw.LazyFrame):
-        return table[np.flatnonzero(answers(table.to_native(), kind, context)), :]
+        chosen = np.flatnonzero(answers(table.to_native(), kind, context))
+        return cast("Eager", table[chosen, :])
     names = list(table.collect_schema())
     prepared = _prepared(table, kind, context)
     chosen = prepared.table.filter(prepared.scope.compiled(kind))

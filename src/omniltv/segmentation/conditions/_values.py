@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from omniltv._frames import require
@@ -122,6 +122,7 @@ _LIST = {"type": "array", "items": _NAME, "minItems": 1, "uniqueItems": True}
 Value = Annotated[
     Scalar | tuple[Scalar, ...] | None,
     PlainValidator(_scalars),
+    PlainSerializer(lambda value: value, return_type=Any),
     WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE}, {"type": "null"}]}),
 ]
 """One value, several values or none."""
@@ -130,7 +131,10 @@ Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_NAME)]
 """Name of a column, a tier or a kind of event."""
 
 Names = Annotated[
-    tuple[str, ...], PlainValidator(_names), WithJsonSchema({"anyOf": [_NAME, _LIST]})
+    tuple[str, ...],
+    PlainValidator(_names),
+    PlainSerializer(lambda names: names, return_type=Any),
+    WithJsonSchema({"anyOf": [_NAME, _LIST]}),
 ]
 """One name, or several different ones."""
 
@@ -306,7 +310,7 @@ def _as_dtype(scope: Scope, dtype: nw.dtypes.DType, op: str, value: Scalar) -> o
 
 def _fitting(value: float) -> float:
     """Return a number that every engine can hold: whole ones beyond 64 bits as floats."""
-    if isinstance(value, float) or -_LONG <= value < _LONG:
+    if -_LONG <= value < _LONG:
         return value
     try:
         return float(value)

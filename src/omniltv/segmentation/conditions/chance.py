@@ -1,11 +1,11 @@
 """A minimum probability that an amount reaches a line, from draws."""
 
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar
 
 import narwhals as nw
 from pydantic import Field
 
-from omniltv._frames import IntoTable, require
+from omniltv._frames import require
 from omniltv._options import checked
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError
@@ -72,7 +72,7 @@ class Chance(ConditionKind):
         if isinstance(draws, RowDraws):
             return draws.prob_at_least(self.reaches)
         what = f"the draws of {self.draws_of!r}"
-        table = opened(cast("IntoTable", draws), what)
+        table = opened(draws, what)
         require(list(table.collect_schema()), [context.customer_id, self.draws_of], what)
         reached = (nw.col(self.draws_of) >= self.reaches).cast(nw.Float64)
         rows = table.select(nw.col(context.customer_id), reached.alias("amount"))

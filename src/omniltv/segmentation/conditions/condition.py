@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
-from pydantic import ConfigDict, GetCoreSchemaHandler, PrivateAttr, RootModel, model_validator
+from pydantic import ConfigDict, GetCoreSchemaHandler, RootModel, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -18,7 +18,7 @@ from omniltv.errors import DataError
 from omniltv.segmentation.conditions._tables import answers, kept, walk
 from omniltv.segmentation.conditions._values import Operator, Scalar
 from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.conditions.kind import ConditionKind, Part, Scope, kinds
+from omniltv.segmentation.conditions.kind import ConditionKind, Scope, kinds
 
 __all__ = ["MOST_CONDITIONS", "MOST_DEPTH", "Condition"]
 
@@ -126,20 +126,15 @@ class Condition(RootModel[Annotated[ConditionKind, _AnyKind()]], YamlMixin):
 
     model_config = ConfigDict(frozen=True)
 
-    _depth: int = PrivateAttr(default=1)
-    _size: int = PrivateAttr(default=1)
-
     if not TYPE_CHECKING:  # pydantic's own signature is what a type checker should see
         __init__ = root_init
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
-        parts = [part.condition for part in (*self.root.parts(), *_on_other_tables(self.root))]
-        self._depth = 1 + max((part._depth for part in parts), default=0)
-        self._size = 1 + sum(part._size for part in parts)
-        if self._depth > MOST_DEPTH:
+        depth, size = _measured(self)
+        if depth > MOST_DEPTH:
             raise _limit(f"more than {MOST_DEPTH} levels of conditions; write it flatter")
-        if self._size > MOST_CONDITIONS:
+        if size > MOST_CONDITIONS:
             raise _limit(f"more than {MOST_CONDITIONS:,} conditions; divide the document")
         return self
 
@@ -324,11 +319,15 @@ def _members(condition: Condition, key: str) -> tuple[Condition, ...]:
     return tuple(part.condition for part in root.parts()) if root.key == key else (condition,)
 
 
-def _on_other_tables(kind: ConditionKind) -> Iterator[Part]:
-    for name in type(kind).model_fields:
-        value = getattr(kind, name)
-        if isinstance(value, Condition) and not kind.parts():
-            yield Part(name, value)
+def _measured(condition: Condition) -> tuple[int, int]:
+    """Return the levels and the number of conditions; the inner ones are within the limits."""
+    root = condition.root
+    fields = [getattr(root, name) for name in type(root).model_fields if not root.parts()]
+    inner = [part.condition for part in root.parts()]
+    inner += [value for value in fields if isinstance(value, Condition)]
+    measured = [_measured(each) for each in inner]
+    depth = 1 + max((depth for depth, _ in measured), default=0)
+    return depth, 1 + sum(size for _, size in measured)
 
 
 def _problems(condition: Condition, scope: Scope) -> Iterator[DataError]:

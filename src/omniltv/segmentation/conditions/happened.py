@@ -83,7 +83,8 @@ class Happened(ConditionKind):
         require(list(events.collect_schema()), [context.customer_id, self.kind_column], _WHAT)
         chosen = kept(events, self._condition().root, _without_tables(context))
         rows = chosen.select(nw.col(context.customer_id), nw.lit(1.0).alias("amount"))
-        return cast("Any", rows).group_by(context.customer_id).agg(nw.col("amount").sum())
+        number = cast("Any", rows).group_by(context.customer_id).agg(nw.col("amount").sum())
+        return cast("AmountPerCustomer", number)
 
     def compiled(self, scope: Scope) -> nw.Expr:
         """Return whether the number of events is within the limits.

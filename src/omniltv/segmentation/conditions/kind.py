@@ -42,6 +42,7 @@ class Part(NamedTuple):
     condition: "Condition"
 
 
+@checked
 @dataclass(frozen=True)
 class Scope:
     """What a condition is compiled in.
@@ -228,6 +229,7 @@ class ConditionKind(Written):
         return False
 
 
+@checked
 def condition_kind[KindT: ConditionKind](kind: type[KindT]) -> type[KindT]:
     """Register a kind of condition, so that documents may use it; use it as a decorator.
 
