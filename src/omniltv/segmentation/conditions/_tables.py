@@ -25,7 +25,7 @@ from omniltv.errors import DataError
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import ConditionKind, Scope
 
-__all__ = ["answers", "kept", "opened", "walk"]
+__all__ = ["answers", "kept", "opened", "schema_of", "walk"]
 
 _WHAT = "the frame"
 
@@ -136,11 +136,11 @@ def kept(
     """
     if not isinstance(table, nw.LazyFrame):
         chosen = np.flatnonzero(answers(table.to_native(), kind, context))
-        return cast("Eager", table[chosen, :])
+        return table[chosen, :]
     names = list(table.collect_schema())
     prepared = _prepared(table, kind, context)
     chosen = prepared.table.filter(prepared.scope.compiled(kind))
-    return chosen.select(*names) if prepared.scope.prepared else chosen
+    return cast("nw.LazyFrame[Any]", chosen.select(*names) if prepared.scope.prepared else chosen)
 
 
 def _columns(kind: ConditionKind, context: Context) -> set[str]:
@@ -149,8 +149,13 @@ def _columns(kind: ConditionKind, context: Context) -> set[str]:
     return columns | {context.customer_id} if any(k.needs_tables for k in every) else columns
 
 
-def _schema(table: Eager | nw.LazyFrame[Any]) -> Mapping[str, nw.dtypes.DType]:
-    """Return the types of columns; one without any value has no type, also in pandas."""
+def schema_of(table: Eager | nw.LazyFrame[Any]) -> Mapping[str, nw.dtypes.DType]:
+    """Return the types of columns; one without any value has no type, also in pandas.
+
+    Examples:
+        >>> schema_of(nw.from_native(pd.DataFrame({"a": [None]}, dtype=object), eager_only=True))
+        {'a': Unknown}
+    """
     schema = dict(table.collect_schema())
     if isinstance(table, nw.LazyFrame) or not table.implementation.is_pandas():
         return schema
@@ -168,7 +173,7 @@ class _Prepared:
 
 
 def _prepared(table: Any, kind: ConditionKind, context: Context) -> _Prepared:  # noqa: ANN401
-    schema = _schema(table)
+    schema = schema_of(table)
     names: dict[str, tuple[str, ...]] = {}
     for path, each in walk(kind):
         scope = Scope(schema, context, path, in_pandas=table.implementation.is_pandas())
