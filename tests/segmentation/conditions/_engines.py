@@ -50,10 +50,10 @@ class _Sql:
         self.count = 0
 
     def __call__(self, table: pa.Table) -> Any:
-        self.count = (self.count + 1) % 12
+        self.count += 1
         name = f"given_{self.count}"
         self.connection.register("arrow_table", table)
-        self.connection.execute(f"create or replace table {name} as from arrow_table")
+        self.connection.execute(f"create table {name} as from arrow_table")
         return self.connection.table(name) if self.session is None else self.session.table(name)
 
 

@@ -31,7 +31,7 @@ def rows_meant(condition: Condition, given: Tables, context: Context) -> list[in
 # Shrinking takes minutes: databases are asked again and again.
 _PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 # Each example runs its conditions on seven engines.
-_EXAMPLES = settings().max_examples // 4
+_EXAMPLES = settings().max_examples // 5
 
 
 @settings(suppress_health_check=_QUIET, phases=_PHASES, max_examples=_EXAMPLES)

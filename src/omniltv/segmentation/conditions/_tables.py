@@ -1,6 +1,6 @@
 """Conditions on tables: columns that kinds need are added, then the expression is computed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from omniltv.errors import DataError
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import ConditionKind, Scope
 
-__all__ = ["answers", "kept", "opened", "schema_of", "walk"]
+__all__ = ["answers", "as_floats", "kept", "opened", "schema_of", "walk"]
 
 _WHAT = "the frame"
 
@@ -90,13 +90,33 @@ def _rankable(table: Eager, columns: list[str], ranked: set[str]) -> Eager:
     if table.implementation.is_pyarrow():
         given = cast("Any", table.select(*columns).to_native()).to_pandas()
         return _typed(nw.from_native(given, eager_only=True))
-    if not table.implementation.is_pandas():
-        return table
+    return as_floats(table, ranked) if table.implementation.is_pandas() else table
+
+
+def as_floats(table: Eager, names: Iterable[str]) -> Eager:
+    """Return a pandas table with numbers of nullable types as floats, missing ones as NaN.
+
+    pandas gives missing values of nullable types a rank.
+
+    Examples:
+        >>> table = nw.from_native(pd.DataFrame({"n": [1, None]}, dtype="Int64"), eager_only=True)
+        >>> as_floats(table, ["n"]).to_native()["n"].tolist()
+        [1.0, nan]
+    """
     frame = cast("pd.DataFrame", table.to_native())
-    in_arrow = [name for name in ranked if isinstance(frame[name].dtype, pd.ArrowDtype)]
-    numbers = [name for name in in_arrow if table.schema[name].is_numeric()]
-    wide = {name: frame[name].astype("double[pyarrow]").astype("Float64") for name in numbers}
+    wide = {
+        name: _float(frame[name])
+        for name in names
+        if table.schema[name].is_numeric() and not isinstance(frame[name].dtype, np.dtype)
+    }
     return nw.from_native(frame.assign(**wide), eager_only=True)
+
+
+def _float(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    arrow = isinstance(column.dtype, pd.ArrowDtype)  # possibly decimals
+    numbers = column.astype(cast("Any", "double[pyarrow]")) if arrow else column
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(values, index=column.index)
 
 
 def answers(frame: IntoTable, kind: ConditionKind, context: Context) -> NDArray[np.bool_]:

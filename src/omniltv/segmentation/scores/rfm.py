@@ -13,7 +13,6 @@ from omniltv.segmentation.conditions._values import (
     Name,
     family,
     known,
-    local_day,
     missing,
     number,
 )
@@ -100,7 +99,7 @@ class Rfm(Written):
         if dtype == nw.Unknown:  # no customer has a value
             return nw.col(column).is_null().cast(nw.Int64) * 0
         numeric = family(dtype) == "number"
-        values = number(column, dtype) if numeric else local_day(scope, column)
+        values = number(column, dtype) if numeric else nw.col(column)
         if cuts is not None:
             reached: list[Any] = [values >= cut for cut in cuts]
         else:

@@ -1,5 +1,6 @@
 """What a score is, and how it is added to a table."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Protocol, cast, runtime_checkable
 
@@ -9,7 +10,7 @@ from narwhals.typing import IntoFrameT
 from omniltv._frames import require
 from omniltv._options import checked
 from omniltv.errors import DataError
-from omniltv.segmentation.conditions._tables import opened, schema_of
+from omniltv.segmentation.conditions._tables import as_floats, opened, schema_of
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import Scope
 
@@ -75,4 +76,10 @@ def scored(customers: IntoFrameT, score: Score, context: Context | None = None) 
     if taken:
         problem = "the table has a column with the name of a score"
         raise DataError(problem, column=taken[0], hint="rename or drop the column")
-    return cast("IntoFrameT", table.with_columns(**new).to_native())
+    with warnings.catch_warnings():
+        # pandas ranks columns in PyArrow by an option that PyArrow renames.
+        warnings.filterwarnings("ignore", "Specifying null_placement", FutureWarning)
+        if isinstance(table, nw.LazyFrame) or not table.implementation.is_pandas():
+            return cast("IntoFrameT", table.with_columns(**new).to_native())
+        levels = as_floats(table, score.columns).select(**new)
+        return cast("IntoFrameT", table.with_columns(*levels.iter_columns()).to_native())
