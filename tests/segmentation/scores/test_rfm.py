@@ -32,7 +32,7 @@ def by_row(frame: Any) -> list[Mapping[str, int]]:
     return sorted(rows, key=lambda row: row["row"])
 
 
-@settings(max_examples=8, phases=[Phase.generate])
+@settings(max_examples=3, phases=[Phase.generate])
 @given(given=tables(), levels=st.integers(2, 5))
 def test_levels_are_the_stated_quantiles_on_every_engine(given: Any, levels: int) -> None:
     columns = {"recency": "day", "frequency": "n", "monetary": "v"}
