@@ -332,7 +332,7 @@ class _AnnotationReader:
             return _PLAIN[cast("type", kind)]
         if kind in _CONTAINERS:
             return self._container(kind, ())
-        anything = kind is object or not isinstance(kind, type)
+        anything = kind in (object, Any) or not isinstance(kind, type)
         if anything or cast("type", kind).__module__.startswith("narwhals"):
             raise _Unknown
         return _instance(cast("type", kind))
