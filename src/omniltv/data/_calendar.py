@@ -1,18 +1,15 @@
-"""Local calendar times: the time zone of a log, and moments that a caller gives."""
+"""Local calendar times: the time zone of a log."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
-import numpy as np
-import pandas as pd
 
 from omniltv._frames import Eager
-from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
 
-__all__ = ["UnitName", "local_moment", "local_times"]
+__all__ = ["UnitName", "local_times"]
 
 type UnitName = TimeUnit | Literal["day", "week", "month", "year"]
 """A unit of time, or its name."""
@@ -39,24 +36,3 @@ def local_times(table: Eager, timezone: str | None) -> Eager:
         raise DataError("times have an offset, but no time zone is given", column="time", hint=hint)
     local = nw.col("time").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
     return table.with_columns(local)
-
-
-def local_moment(value: Moment, timezone: str | None) -> np.datetime64:
-    """Return a moment in local time.
-
-    Raises:
-        ConfigError: If this is not a moment, or it has an offset and there is no time zone.
-    """
-    hint = 'Hint: a local moment such as "2026-01-31"'
-    try:
-        stamp = pd.Timestamp(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"not a moment: {value!r}. {hint}") from error
-    if bool(pd.isna(stamp)):
-        raise ConfigError(f"not a moment: {value!r}. {hint}")
-    if stamp.tzinfo is not None and timezone is None:
-        message = f"{value!r} has an offset, but the log has no time zone"
-        advice = 'a moment without an offset, or PurchaseLog.from_frame(..., timezone="UTC")'
-        raise ConfigError(f"{message}. Hint: {advice}")
-    local = stamp if stamp.tzinfo is None else stamp.tz_convert(timezone).tz_localize(None)
-    return np.datetime64(local.isoformat(), "us")

@@ -18,7 +18,7 @@ from omniltv.segmentation.conditions.context import Context
 if TYPE_CHECKING:
     from omniltv.segmentation.conditions.condition import Condition
 
-__all__ = ["ConditionKind", "Part", "Scope", "condition_kind", "kinds"]
+__all__ = ["ConditionKind", "Part", "Schema", "Scope", "condition_kind", "kinds"]
 
 type Schema = Mapping[str, nw.dtypes.DType]
 type AmountPerCustomer = NDArray[np.float64] | nw.DataFrame[Any] | nw.LazyFrame[Any]
@@ -36,6 +36,11 @@ class Part(NamedTuple):
     Attributes:
         step: Such as ``all_of[0]``.
         condition: The inner condition.
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> Part("not_", Condition.where("age", "ge", 30)).step
+        'not_'
     """
 
     step: str

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, require
-from omniltv.data._calendar import local_moment
+from omniltv._moments import local_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import DataError
 

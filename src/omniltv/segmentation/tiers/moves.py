@@ -18,17 +18,17 @@ from omniltv.segmentation.tiers._reasons import held_reasons, move_reasons
 from omniltv.segmentation.tiers._state import (
     NONE,
     STATE_TYPES,
-    State,
+    MemoryState,
     id_type,
     tier_codes,
     unique_ids,
 )
-from omniltv.segmentation.tiers._steps import Judged, Step, stepped
+from omniltv.segmentation.tiers._steps import Judged, TierStep, stepped
 
 if TYPE_CHECKING:
     from omniltv.segmentation.tiers.memory import TierMemory
 
-__all__ = ["Moves", "moved"]
+__all__ = ["Moves"]
 
 _WHAT = "the table of judgements"
 _UP, _DOWN, _NEW = "up", "down", "new"
@@ -92,8 +92,8 @@ def moved(
     table, kind = read_frame(now, _WHAT)
     ids = unique_ids(table, _WHAT)
     judged = _judged(memory, table, ids)
-    known = State.read(collect(state, "the state"), memory.tiers) if state is not None else None
-    old = State.new(ids[:0], judged.tier[:0], on) if known is None else known
+    known = MemoryState.read(collect(state, "the state"), memory.tiers) if state is not None else None
+    old = MemoryState.new(ids[:0], judged.tier[:0], on) if known is None else known
     _require_earlier(old, on)
     _require_same_kind(old.id, ids)
     place = positions(ids, old.id)
@@ -111,7 +111,7 @@ def moved(
     return Moves(
         on=str(on),
         state=kind.build(after.columns(memory.tiers), {**STATE_TYPES, **named}),
-        moves=_moves(kind, Step(after, events, after.as_of), was, memory, on),
+        moves=_moves(kind, TierStep(after, events, after.as_of), was, memory, on),
         held=_held(kind, after.take(here), judged, memory, on),
     )
 
@@ -156,7 +156,7 @@ def _reach(tiers: Sequence[str], table: Eager, ids: NDArray[np.object_]) -> NDAr
 _ROUNDING = 1e-6
 
 
-def _require_earlier(old: State, on: np.datetime64) -> None:
+def _require_earlier(old: MemoryState, on: np.datetime64) -> None:
     late = old.as_of > on
     if late.any():
         problem = f"the state is of a later date than {on}"
@@ -175,16 +175,16 @@ def _began(
     memory: "TierMemory",
     table: Eager,
     ids: NDArray[np.object_],
-    old: State,
+    old: MemoryState,
     place: NDArray[np.intp],
     judged: Judged,
     on: np.datetime64,
-) -> State:
+) -> MemoryState:
     """Return the state before the run: customers in order of the table, then all others."""
     new = place < 0
     worst = np.full(len(ids), len(memory.tiers) - 1, dtype=np.int64)
     first = replace(
-        State.new(ids, judged.target(worst, memory), on), last_purchase=judged.last_purchase
+        MemoryState.new(ids, judged.target(worst, memory), on), last_purchase=judged.last_purchase
     )
     if "joined" in table.columns:
         joined = moments(table, "joined", _WHAT, ids).astype("datetime64[D]")
@@ -196,7 +196,7 @@ def _began(
     return everyone.take(np.concatenate([rows, len(ids) + np.flatnonzero(others)]))
 
 
-def _with_grants(state: State, grants: IntoTable | None, tiers: Sequence[str]) -> State:
+def _with_grants(state: MemoryState, grants: IntoTable | None, tiers: Sequence[str]) -> MemoryState:
     if grants is None:
         return state
     what = "the table of grants"
@@ -222,7 +222,7 @@ def _refuse(
 
 def _moves[FrameT](
     kind: FrameKind[FrameT],
-    step: Step,
+    step: TierStep,
     was: NDArray[np.int64],
     memory: "TierMemory",
     on: np.datetime64,
@@ -244,7 +244,7 @@ def _moves[FrameT](
 
 def _held[FrameT](
     kind: FrameKind[FrameT],
-    state: State,
+    state: MemoryState,
     judged: Judged,
     memory: "TierMemory",
     on: np.datetime64,
