@@ -1,22 +1,13 @@
 """Conditions and tiers: which customers belong where, and whom to attend to first."""
 
 from omniltv.segmentation.conditions import AllOf, AnyOf, ColumnComparison, Condition, Not
-from omniltv.segmentation.tiers import (
-    CustomerValue,
-    Cut,
-    Hysteresis,
-    Moves,
-    Passage,
-    ProbabilisticTiering,
-    ReachProbability,
-    Tier,
-    Tiering,
-    TierMemory,
-    TierRule,
-    TierScheme,
-    Transitions,
-    transitions,
-)
+from omniltv.segmentation.tiers.memory import Hysteresis, TierMemory
+from omniltv.segmentation.tiers.moves import Moves
+from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
+from omniltv.segmentation.tiers.scheme import TierScheme
+from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
+from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
+from omniltv.segmentation.tiers.transitions import Passage, Transitions, transitions
 
 __all__ = [
     "AllOf",

@@ -12,14 +12,14 @@ from omniltv._frames import Eager
 from omniltv.errors import DataWarning
 from omniltv.segmentation.tiers.tier import Cut, Tier
 
-__all__ = ["Lines"]
+__all__ = ["TierLines"]
 
 _PACKAGE = str(Path(__file__).parents[2])
 _EMPTY = 0.1  # share of the places that ties may leave empty without a warning
 
 
 @dataclass(frozen=True)
-class Lines:
+class TierLines:
     """The lines of tiers on the columns of one table.
 
     Attributes:

@@ -16,7 +16,7 @@ from omniltv.segmentation.conditions import Condition
 from omniltv.segmentation.tiers._customers import CustomerTable
 from omniltv.segmentation.tiers._dates import as_day
 from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
-from omniltv.segmentation.tiers._lines import Lines
+from omniltv.segmentation.tiers._lines import TierLines
 from omniltv.segmentation.tiers.rules import CustomerValue
 from omniltv.segmentation.tiers.tier import Cut, Tier
 from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
@@ -243,7 +243,7 @@ class TierScheme(Written):
         return super().to_yaml()
 
     def _with_amounts(self, customers: CustomerTable) -> Self:
-        lines = Lines(customers.table, customers.numbers, self.value, self.realised)
+        lines = TierLines(customers.table, customers.numbers, self.value, self.realised)
         return self.model_copy(update={"tiers": tuple(map(lines.fixed, self.tiers))})
 
     @overload
@@ -271,7 +271,7 @@ class TierScheme(Written):
     ) -> Tiering:
         """Return the tier of each customer; with draws, also the probability of each tier.
 
-        Lines given as shares become amounts once, from the expected values. The same amounts
+        TierLines given as shares become amounts once, from the expected values. The same amounts
         apply in every draw, so a tier probability is the probability that the value of this
         customer reaches an amount. The probabilities of a tier need not add up to its share
         of customers.
