@@ -25,6 +25,7 @@ from omniltv.data import PurchaseLog
 from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
 from omniltv.segmentation import Cut, Hysteresis, Tier, Tiering, TierMemory, TierScheme
 from omniltv.simulation import World, WorldConfig
+from omniltv.simulation.processes.bg_nbd import BgNbdCustomers
 from omniltv.units import Discount, days, weeks
 
 HORIZON = weeks(26)
@@ -113,7 +114,7 @@ def main() -> int:
 
 def judged(people: int, seed: int) -> Iterator[Month]:
     """Return the judgements of a world, one a month; lines are the amounts of the first one."""
-    world = World(WorldConfig(process="bg_nbd"), people=people, seed=seed)
+    world = World(WorldConfig(process=BgNbdCustomers()), people=people, seed=seed)
     step = world.run(days(YEAR))
     log = log_of(step.transactions)
     history = log.history(unit="week", end=str(world.today))
@@ -160,7 +161,7 @@ def scores(
     summary = log.of_customers(ids).summary_by_customer().to_frame()
     recent = log.since(str(world.today - timedelta(days=YEAR))).of_customers(ids)
     fifths = [
-        np.ceil(summary[name].rank(pct=True) * 5).to_numpy()
+        np.ceil(summary[name].rank(pct=True).to_numpy() * 5)
         for name in ("last_purchase", "purchases", "realised_value")
     ]
     return {
@@ -183,7 +184,7 @@ def flaps(months: list[Month]) -> pd.DataFrame:
     """Return moves of customers without real change, and who is found, by kind of memory."""
     everyone = months[0].tiering.customer_id
     last = months[-1]
-    place = pd.Index(last.tiering.customer_id).get_indexer(everyone)
+    place = pd.Index(last.tiering.customer_id).get_indexer(pd.Index(everyone))
     still = last.expected[place] > 0
     rows = []
     for name, memory in MEMORIES.items():
@@ -243,7 +244,9 @@ def calibration(months: list[Month]) -> pd.DataFrame:
     """Return mean probability of high and share of customers whose value gets there, by bin."""
     chance = np.concatenate([month.tiering.to_frame()["probability_high"] for month in months])
     reached = np.concatenate([month.realised >= line(month.tiering) for month in months])
-    frame = pd.DataFrame({"bin": pd.cut(chance, BINS, include_lowest=True), "chance": chance})
+    frame = pd.DataFrame(
+        {"bin": pd.cut(pd.Series(chance), BINS.tolist(), include_lowest=True), "chance": chance}
+    )
     groups = frame.assign(reached=reached).groupby("bin", observed=True)
     table = groups.agg(
         judgements=("chance", "size"), p=("chance", "mean"), share=("reached", "mean")

@@ -1,5 +1,6 @@
 """Conditions and tiers: which customers belong where, and whom to attend to first."""
 
+<<<<<<< HEAD
 from omniltv.segmentation.conditions import (
     AllOf,
     AnyOf,
@@ -34,6 +35,16 @@ from omniltv.segmentation.tiers import (
     Transitions,
     transitions,
 )
+=======
+from omniltv.segmentation.conditions import AllOf, AnyOf, ColumnComparison, Condition, Not
+from omniltv.segmentation.tiers.memory import Hysteresis, TierMemory
+from omniltv.segmentation.tiers.moves import Moves
+from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
+from omniltv.segmentation.tiers.scheme import TierScheme
+from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
+from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
+from omniltv.segmentation.tiers.transitions import Passage, Transitions, transitions
+>>>>>>> h/tiers
 
 __all__ = [
     "AllOf",

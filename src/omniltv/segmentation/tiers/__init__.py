@@ -1,26 +1,3 @@
 """Tiers: rules for one moment, and a memory that turns judgements into moves."""
 
-from omniltv.segmentation.tiers.memory import Hysteresis, TierMemory
-from omniltv.segmentation.tiers.moves import Moves
-from omniltv.segmentation.tiers.rules import CustomerValue, TierRule
-from omniltv.segmentation.tiers.scheme import TierScheme
-from omniltv.segmentation.tiers.tier import Cut, ReachProbability, Tier
-from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
-from omniltv.segmentation.tiers.transitions import Passage, Transitions, transitions
-
-__all__ = [
-    "CustomerValue",
-    "Cut",
-    "Hysteresis",
-    "Moves",
-    "Passage",
-    "ProbabilisticTiering",
-    "ReachProbability",
-    "Tier",
-    "TierMemory",
-    "TierRule",
-    "TierScheme",
-    "Tiering",
-    "Transitions",
-    "transitions",
-]
+__all__: list[str] = []

@@ -4,12 +4,12 @@ from typing import cast
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, require
-from omniltv._moments import local_moment
 from omniltv.data.checking import Moment
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
 
 __all__ = ["NEVER", "Days", "add_months", "as_day", "moments", "months"]
 
@@ -25,8 +25,14 @@ def as_day(moment: Moment) -> np.datetime64:
     Raises:
         ConfigError: If this is not a local moment.
     """
-    day = local_moment(moment, None).astype("datetime64[D]")
-    return cast("np.datetime64", day)
+    hint = 'Hint: a local date such as "2026-01-31"'
+    try:
+        stamp = pd.Timestamp(moment)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"not a moment: {moment!r}. {hint}") from error
+    if bool(pd.isna(stamp)) or stamp.tzinfo is not None:
+        raise ConfigError(f"not a local moment: {moment!r}. {hint}")
+    return np.datetime64(stamp.date().isoformat(), "D")
 
 
 def months(days: Days) -> NDArray[np.int64]:

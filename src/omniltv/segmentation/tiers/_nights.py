@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omniltv._frames import IntoTable, collect
-from omniltv.segmentation.tiers._state import MemoryState
+from omniltv.segmentation.tiers._state import ProgrammeState
 from omniltv.segmentation.tiers._steps import next_review
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = ["review_dates"]
 
 def review_dates(memory: "TierMemory", table: IntoTable, on: np.datetime64) -> tuple[str, ...]:
     """Return the dates of missed reviews, then ``on``; see `TierMemory.review_dates`."""
-    state = MemoryState.read(collect(table, "the state"), memory.tiers)
+    state = ProgrammeState.read(collect(table, "the state"), memory.tiers)
     if not memory.has_periods:
         return (str(on),)
     found = [np.array([on])]

@@ -8,7 +8,7 @@ from omniltv._frames import IntoTable, Table, collect, positions
 from omniltv.data.log import PurchaseLog
 from omniltv.errors import ConfigError
 from omniltv.segmentation.tiers._dates import Days, add_months, months
-from omniltv.segmentation.tiers._state import MemoryState
+from omniltv.segmentation.tiers._state import ProgrammeState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,11 +45,11 @@ def qualifying(
     return Table(columns)
 
 
-def _known(memory: "TierMemory", state: IntoTable | None, on: np.datetime64) -> MemoryState:
+def _known(memory: "TierMemory", state: IntoTable | None, on: np.datetime64) -> ProgrammeState:
     if state is None:
         nobody = np.array([], dtype=object)
-        return MemoryState.new(nobody, np.array([], dtype=np.int64), on)
-    return MemoryState.read(collect(state, "the state"), memory.tiers)
+        return ProgrammeState.new(nobody, np.array([], dtype=np.int64), on)
+    return ProgrammeState.read(collect(state, "the state"), memory.tiers)
 
 
 def _first_and_last(log: PurchaseLog[object]) -> tuple[Days, Days]:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.segmentation.tiers._dates import add_months
-from omniltv.segmentation.tiers._state import NONE, MemoryState
-from omniltv.segmentation.tiers._steps import Event, Judged, TierStep, next_review
+from omniltv.segmentation.tiers._state import NONE, ProgrammeState
+from omniltv.segmentation.tiers._steps import Event, Judged, ProgrammeStep, next_review
 
 if TYPE_CHECKING:
     from omniltv.segmentation.tiers.memory import TierMemory
@@ -16,7 +16,7 @@ __all__ = ["held_reasons", "move_reasons"]
 
 
 def move_reasons(
-    step: TierStep,
+    step: ProgrammeStep,
     rows: NDArray[np.intp],
     was: NDArray[np.int64],
     memory: "TierMemory",
@@ -39,7 +39,7 @@ def move_reasons(
     return words
 
 
-def _event_words(step: TierStep, row: int, was: int, memory: "TierMemory") -> str:
+def _event_words(step: ProgrammeStep, row: int, was: int, memory: "TierMemory") -> str:
     day = step.state.since[row]
     lost, tier = memory.tiers[was], memory.tiers[step.state.earned[row]]
     match Event(int(step.event[row])):
@@ -56,7 +56,7 @@ def _event_words(step: TierStep, row: int, was: int, memory: "TierMemory") -> st
 
 
 def held_reasons(
-    state: MemoryState, judged: Judged, memory: "TierMemory", on: np.datetime64
+    state: ProgrammeState, judged: Judged, memory: "TierMemory", on: np.datetime64
 ) -> list[str]:
     """Return why each customer is in another tier than the one judged today."""
     target = judged.target(state.earned, memory)
@@ -83,11 +83,11 @@ def _dated(words: str, days: NDArray[np.datetime64]) -> NDArray[np.str_]:
     return np.char.add(words, np.datetime_as_string(days, unit="D"))
 
 
-def _granted_words(state: MemoryState) -> NDArray[np.str_]:
+def _granted_words(state: ProgrammeState) -> NDArray[np.str_]:
     return _dated("granted until ", state.until)
 
 
-def _noise_words(state: MemoryState, judged: Judged, memory: "TierMemory") -> NDArray[np.str_]:
+def _noise_words(state: ProgrammeState, judged: Judged, memory: "TierMemory") -> NDArray[np.str_]:
     """Return the probability that keeps a customer in the tier; empty without hysteresis."""
     if memory.hysteresis is None or judged.reach is None:
         return np.full(len(state), "")
@@ -105,7 +105,7 @@ def _noise_words(state: MemoryState, judged: Judged, memory: "TierMemory") -> ND
 
 
 def _next_words(
-    state: MemoryState, memory: "TierMemory", on: np.datetime64, words: str
+    state: ProgrammeState, memory: "TierMemory", on: np.datetime64, words: str
 ) -> NDArray[np.str_]:
     """Return the date of the next review, or what it waits for."""
     if not memory.has_periods:

@@ -12,7 +12,7 @@ from omniltv._frames import DataType, Eager, numbers, read_ids, repeated, requir
 from omniltv.errors import DataError
 from omniltv.segmentation.tiers._dates import NEVER, Days, moments
 
-__all__ = ["NONE", "STATE_TYPES", "MemoryState", "id_type", "tier_codes", "unique_ids"]
+__all__ = ["NONE", "STATE_TYPES", "ProgrammeState", "id_type", "tier_codes", "unique_ids"]
 
 NONE = -1
 """Code of no tier."""
@@ -32,7 +32,7 @@ STATE_TYPES: Mapping[str, DataType] = {
 
 
 @dataclass(frozen=True, eq=False)
-class MemoryState:
+class ProgrammeState:
     """What the programme remembers of each customer; every array has shape (n_customers,).
 
     Attributes:

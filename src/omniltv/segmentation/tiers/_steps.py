@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.segmentation.tiers._dates import Days, add_months, months
-from omniltv.segmentation.tiers._state import NONE, MemoryState
+from omniltv.segmentation.tiers._state import NONE, ProgrammeState
 
 if TYPE_CHECKING:
     from omniltv.segmentation.tiers.memory import TierMemory
 
-__all__ = ["Event", "Judged", "TierStep", "next_review", "stepped"]
+__all__ = ["Event", "Judged", "ProgrammeStep", "next_review", "stepped"]
 
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 
@@ -75,7 +75,7 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class TierStep:
+class ProgrammeStep:
     """A state after some steps, with what happened.
 
     Attributes:
@@ -84,11 +84,13 @@ class TierStep:
         at: Day of the event.
     """
 
-    state: MemoryState
+    state: ProgrammeState
     event: NDArray[np.int64]
     at: Days
 
-    def changed(self, rows: NDArray[np.bool_], to: NDArray[np.int64], event: Event) -> "TierStep":
+    def changed(
+        self, rows: NDArray[np.bool_], to: NDArray[np.int64], event: Event
+    ) -> "ProgrammeStep":
         """Return the step after some customers got another earned tier on the day ``at``."""
         earned = np.where(rows, to, self.state.earned)
         rises = event in (Event.ROSE, Event.ROSE_AT_REVIEW)
@@ -103,13 +105,15 @@ class TierStep:
         return replace(self, state=state, event=np.where(rows, event, self.event))
 
 
-def stepped(state: MemoryState, judged: Judged, memory: "TierMemory", on: np.datetime64) -> TierStep:
+def stepped(
+    state: ProgrammeState, judged: Judged, memory: "TierMemory", on: np.datetime64
+) -> ProgrammeStep:
     """Return the state of customers after a run on a day.
 
     The order is: returned orders, missed and present reviews, rises. Grants do not change the
     earned tier.
     """
-    step = TierStep(state, np.zeros(len(state), dtype=np.int64), np.full(len(state), on))
+    step = ProgrammeStep(state, np.zeros(len(state), dtype=np.int64), np.full(len(state), on))
     if memory.returns == "take_back":
         step = _taken_back(step, judged, memory)
     step = _reviewed(step, judged, memory, on)
@@ -118,7 +122,7 @@ def stepped(state: MemoryState, judged: Judged, memory: "TierMemory", on: np.dat
     return replace(step, state=replace(step.state, last_purchase=seen, as_of=step.at))
 
 
-def _taken_back(step: TierStep, judged: Judged, memory: "TierMemory") -> TierStep:
+def _taken_back(step: ProgrammeStep, judged: Judged, memory: "TierMemory") -> ProgrammeStep:
     state = step.state
     target = judged.target(state.earned, memory)
     rows = judged.returned & (target > state.earned) & (state.before > state.earned)
@@ -128,12 +132,14 @@ def _taken_back(step: TierStep, judged: Judged, memory: "TierMemory") -> TierSte
     return replace(step, state=replace(step.state, pending=pending))
 
 
-def _reviewed(step: TierStep, judged: Judged, memory: "TierMemory", on: np.datetime64) -> TierStep:
+def _reviewed(
+    step: ProgrammeStep, judged: Judged, memory: "TierMemory", on: np.datetime64
+) -> ProgrammeStep:
     """Return the step after all reviews that are due, the earliest first."""
     due = _first_review(step.state, judged, memory, on)
     rows = np.flatnonzero(due <= on)
     while len(rows):
-        part = TierStep(step.state.take(rows), step.event[rows], due[rows])
+        part = ProgrammeStep(step.state.take(rows), step.event[rows], due[rows])
         part = _one_review(part, judged.take(rows), memory)
         step = _put(step, rows, part)
         due[rows] = _following(memory)(due[rows], step.state.joined[rows])
@@ -141,7 +147,7 @@ def _reviewed(step: TierStep, judged: Judged, memory: "TierMemory", on: np.datet
     return step
 
 
-def _put(step: TierStep, rows: NDArray[np.intp], part: TierStep) -> TierStep:
+def _put(step: ProgrammeStep, rows: NDArray[np.intp], part: ProgrammeStep) -> ProgrammeStep:
     """Return a step with the rows of a part."""
 
     def put[ArrayT: NDArray[np.generic]](whole: ArrayT, values: ArrayT) -> ArrayT:
@@ -162,7 +168,9 @@ def _put(step: TierStep, rows: NDArray[np.intp], part: TierStep) -> TierStep:
     return replace(step, state=state, event=put(step.event, part.event))
 
 
-def _first_review(state: MemoryState, judged: Judged, memory: "TierMemory", on: np.datetime64) -> Days:
+def _first_review(
+    state: ProgrammeState, judged: Judged, memory: "TierMemory", on: np.datetime64
+) -> Days:
     """Return the first review after the last run; later than ``on`` if none is due."""
     if memory.has_periods:
         return next_review(memory, state.as_of, state.joined)
@@ -195,7 +203,7 @@ def next_review(memory: "TierMemory", after: Days, joined: Days) -> Days:
     return np.where(candidate > after, candidate, following)
 
 
-def _one_review(step: TierStep, judged: Judged, memory: "TierMemory") -> TierStep:
+def _one_review(step: ProgrammeStep, judged: Judged, memory: "TierMemory") -> ProgrammeStep:
     """Return the step after one review, on the day ``at`` of each customer."""
     state = step.state
     target = judged.target(state.earned, memory)
@@ -217,8 +225,8 @@ def _one_review(step: TierStep, judged: Judged, memory: "TierMemory") -> TierSte
 
 
 def _fallen(
-    step: TierStep, target: NDArray[np.int64], missed: NDArray[np.bool_], memory: "TierMemory"
-) -> TierStep:
+    step: ProgrammeStep, target: NDArray[np.int64], missed: NDArray[np.bool_], memory: "TierMemory"
+) -> ProgrammeStep:
     state = step.state
     stays = step.at < add_months(state.since, memory.min_stay_months)
     grace = step.at < add_months(state.below, memory.grace_months)
@@ -230,7 +238,7 @@ def _fallen(
     return step.changed(falls, target, Event.FELL)
 
 
-def _carried(state: MemoryState, judged: Judged, memory: "TierMemory") -> NDArray[np.float64]:
+def _carried(state: ProgrammeState, judged: Judged, memory: "TierMemory") -> NDArray[np.float64]:
     """Return the value that customers take into the period that begins."""
     reached = judged.tier <= state.earned
     value = np.where(reached, memory.carry_over * judged.surplus, 0.0)
@@ -239,7 +247,7 @@ def _carried(state: MemoryState, judged: Judged, memory: "TierMemory") -> NDArra
     )
 
 
-def _risen(step: TierStep, judged: Judged, memory: "TierMemory") -> TierStep:
+def _risen(step: ProgrammeStep, judged: Judged, memory: "TierMemory") -> ProgrammeStep:
     state = step.state
     target = judged.target(state.earned, memory)
     better = target < state.earned

@@ -11,16 +11,17 @@ from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
 from omniltv.segmentation.tiers._dates import as_day
+from omniltv.segmentation.tiers._moving import moved
 from omniltv.segmentation.tiers._nights import review_dates
 from omniltv.segmentation.tiers._qualifying import qualifying
-from omniltv.segmentation.tiers.moves import Moves, moved
+from omniltv.segmentation.tiers.moves import Moves
 
 __all__ = ["Hysteresis", "TierMemory"]
 
 _YEAR = 12
 
 type Months = Annotated[int, Field(ge=0, le=1200)]
-type ReviewPeriod = Annotated[int, Field(ge=1, le=1200)]
+type PeriodLength = Annotated[int, Field(ge=1, le=1200)]
 type Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -98,9 +99,9 @@ class TierMemory(Written):
     version: Literal[1] = 1
     tiers: Annotated[tuple[str, ...], Field(min_length=1)]
     review: Literal["period_end", "anniversary", "purchase", "run"] = "period_end"
-    period_months: ReviewPeriod = _YEAR
+    period_months: PeriodLength = _YEAR
     first_month: Annotated[int, Field(ge=1, le=_YEAR)] = 1
-    look_back_months: ReviewPeriod | None = None
+    look_back_months: PeriodLength | None = None
     up: Literal["at_once", "next_period"] = "at_once"
     down: Literal["to_rule", "one_step", "never"] = "to_rule"
     min_stay_months: Months = 0

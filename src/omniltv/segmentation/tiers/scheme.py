@@ -271,7 +271,7 @@ class TierScheme(Written):
     ) -> Tiering:
         """Return the tier of each customer; with draws, also the probability of each tier.
 
-        Lines given as shares become amounts once, from the expected values. The same amounts
+        TierLines given as shares become amounts once, from the expected values. The same amounts
         apply in every draw, so a tier probability is the probability that the value of this
         customer reaches an amount. The probabilities of a tier need not add up to its share
         of customers.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, IntoTable, Table, Tabular, collect, numbers, positions
-from omniltv._options import checked
+from omniltv._options import Natural, checked
 from omniltv.errors import ConfigError
 from omniltv.segmentation.tiers._state import tier_codes, unique_ids
 
@@ -16,6 +16,7 @@ __all__ = ["Passage", "Transitions", "transitions"]
 _NEW, _GONE = "(new)", "(gone)"
 
 
+@checked
 @dataclass(frozen=True)
 class Passage:
     """How many customers of a tier are in a tier at the second date.
@@ -30,8 +31,8 @@ class Passage:
         0.75
     """
 
-    customers: int
-    of: int
+    customers: Natural
+    of: Natural
     value: float
 
     @property
