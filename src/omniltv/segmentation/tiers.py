@@ -16,7 +16,7 @@ from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError
 from omniltv.segmentation._customers import CustomerTable
-from omniltv.segmentation.conditions import Condition
+from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.rules import CustomerValue, TierRule, holds_for
 from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
 

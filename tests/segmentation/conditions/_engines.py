@@ -20,7 +20,7 @@ from omniltv.segmentation import (
     OnWeekday,
     Within,
 )
-from omniltv.segmentation.conditions._tables import walk
+from omniltv.segmentation.conditions.kind import walk
 
 ZONE = "Europe/Berlin"
 

@@ -219,7 +219,7 @@ def number(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
 
 
 @dataclass(frozen=True)
-class _Day:
+class _WholeDay:
     """The moments from the start of a day to before the start of the next one."""
 
     start: datetime
@@ -268,9 +268,9 @@ def _moments(column: nw.Expr, op: str, values: list[Any]) -> nw.Expr:
     return _moment(column, op, values[0])
 
 
-def _moment(column: nw.Expr, op: str, value: datetime | _Day) -> nw.Expr:
+def _moment(column: nw.Expr, op: str, value: datetime | _WholeDay) -> nw.Expr:
     """Compare moments with a moment, or with a whole day."""
-    if not isinstance(value, _Day):
+    if not isinstance(value, _WholeDay):
         return COMPARE[op](column, value)
     if op == "eq":
         return (column >= value.start) & (column < value.end)
@@ -279,7 +279,7 @@ def _moment(column: nw.Expr, op: str, value: datetime | _Day) -> nw.Expr:
     return column < _edge(op, value) if op in {"lt", "le"} else column >= _edge(op, value)
 
 
-def _edge(op: str, day: _Day) -> datetime:
+def _edge(op: str, day: _WholeDay) -> datetime:
     return day.start if op in {"lt", "ge"} else day.end
 
 
@@ -330,7 +330,9 @@ def _from_text(value: Scalar) -> Scalar | None:
     return None
 
 
-def _as_moment(scope: Scope, dtype: nw.Datetime, value: Scalar | None) -> datetime | _Day | None:
+def _as_moment(
+    scope: Scope, dtype: nw.Datetime, value: Scalar | None
+) -> datetime | _WholeDay | None:
     zone = ZoneInfo(dtype.time_zone) if dtype.time_zone else None
     try:
         if isinstance(value, datetime):
@@ -341,7 +343,7 @@ def _as_moment(scope: Scope, dtype: nw.Datetime, value: Scalar | None) -> dateti
         return None
 
 
-def _whole_day(scope: Scope, zone: ZoneInfo | None, day: date) -> _Day:
+def _whole_day(scope: Scope, zone: ZoneInfo | None, day: date) -> _WholeDay:
     """Return a day of the retailer; a midnight that clocks skip is the moment they skip it."""
     local = ZoneInfo(scope.context.time_zone) if zone and scope.context.time_zone else zone
     ends = [datetime.combine(each, time(), tzinfo=local) for each in (day, day + timedelta(days=1))]
@@ -349,7 +351,7 @@ def _whole_day(scope: Scope, zone: ZoneInfo | None, day: date) -> _Day:
     start, end = (
         each.astimezone(ZoneInfo("UTC")).astimezone(zone) if zone else each for each in ends
     )
-    return _Day(start, end)
+    return _WholeDay(start, end)
 
 
 def local_day(scope: Scope, column: str) -> nw.Expr:

@@ -15,14 +15,13 @@ from omniltv._config import YamlMixin, root_init, validate
 from omniltv._frames import open_frame, read_frame
 from omniltv._options import checked
 from omniltv.errors import DataError
-from omniltv.segmentation.conditions._tables import answers, kept, walk
+from omniltv.segmentation.conditions._tables import answers, kept
 from omniltv.segmentation.conditions._values import Operator, Scalar
 from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.conditions.kind import ConditionKind, Scope, kinds
+from omniltv.segmentation.conditions.kind import ConditionKind, Schema, Scope, kinds, walk
 
 __all__ = ["MOST_CONDITIONS", "MOST_DEPTH", "Condition"]
 
-type Schema = Mapping[str, nw.dtypes.DType]
 
 MOST_DEPTH = 16
 """Levels of conditions inside conditions. Every allowed condition can be read back from YAML."""
@@ -281,7 +280,7 @@ class Condition(RootModel[Annotated[ConditionKind, _AnyKind()]], YamlMixin):
         return {"title": "Condition", "type": "object"}
 
     @classmethod
-    def json_schema(cls) -> dict[str, Any]:
+    def json_schema(cls) -> dict[str, object]:
         """Return the JSON Schema of conditions, with every registered kind.
 
         A document that the schema refuses is refused here, too. The limits on depth and
