@@ -103,13 +103,13 @@ def customers(n: int, seed: int) -> pl.DataFrame:
 
 def by_library(lazy: IntoFrame) -> dict[str, int]:
     """Return the customers of each condition and level, counted by the library."""
-    frame = nw.from_native(lazy)
+    frame = nw.from_native(lazy).lazy()
     schema, context = frame.collect_schema(), Context(today=TODAY)
     conditions = [Condition.from_yaml(text) for text, _ in CONDITIONS]
     marks = {f"c{k}": c.expr(schema, context).cast(nw.Int64) for k, c in enumerate(conditions)}
     counts = frame.select(**marks).select(*(nw.col(name).sum() for name in marks)).collect()
     found = {name: int(counts[name][0]) for name in marks}
-    levels = nw.from_native(scored(frame.select(*COLUMNS).to_native(), Rfm()))
+    levels = nw.from_native(scored(frame.select(*COLUMNS).to_native(), Rfm())).lazy()
     sizes = levels.group_by("rfm").agg(nw.len().alias("n")).collect()
     return found | {f"rfm{r}": int(n) for r, n in sizes.select("rfm", "n").rows()}
 

@@ -41,7 +41,7 @@ def test_it_is_read_run_and_written() -> None:
     ]  # fmt: skip
     assert Condition.from_yaml(condition.to_yaml()) == condition
     assert condition.columns == {"visits"}
-    assert "Multiple" in Condition.json_schema()["$defs"]
+    assert "Multiple" in str(Condition.json_schema())
 
 
 def test_its_faults_have_a_path() -> None:
@@ -56,7 +56,7 @@ def test_a_key_is_of_one_kind() -> None:
         op: str
 
     with pytest.raises(ConfigError, match="ColumnComparison has a field"):
-        condition_kind(Clash)
+        condition_kind(Clash)  # type: ignore[type-abstract]  # it is refused before that
 
     class NoField(ConditionKind):
         key: ClassVar[str] = "missing"
@@ -64,7 +64,7 @@ def test_a_key_is_of_one_kind() -> None:
         name: str
 
     with pytest.raises(ConfigError, match="not a field"):
-        condition_kind(NoField)
+        condition_kind(NoField)  # type: ignore[type-abstract]  # it is refused before that
 
 
 def test_kinds_of_installed_packages_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:

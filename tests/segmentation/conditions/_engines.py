@@ -1,6 +1,6 @@
 """One table on every engine, and the rows that a condition keeps on each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from omniltv.segmentation import (
     OnWeekday,
     Within,
 )
+from omniltv.segmentation.conditions.kind import walk
 
 ZONE = "Europe/Berlin"
 
@@ -80,19 +81,12 @@ ENGINES: Mapping[str, Build] = {
 SQL = ("duckdb", "sqlframe")
 
 
-def walk(kind: ConditionKind) -> Iterator[ConditionKind]:
-    """Yield a condition and those inside it."""
-    yield kind
-    for part in kind.parts():
-        yield from walk(part.condition.root)
-
-
 def needs_local_days(condition: Condition) -> bool:
     """Return whether a condition reads the local day of moments with a time zone."""
     moments = {"moment", "time"}
     return any(
         moments & kind.columns and (isinstance(kind, OnWeekday) or _of_parts(kind))
-        for kind in walk(condition.root)
+        for _, kind in walk(condition.root)
     )
 
 
@@ -103,7 +97,7 @@ def _of_parts(kind: ConditionKind) -> bool:
 
 def needs(condition: Condition) -> bool:
     """Return whether a condition, or one on events inside it, needs local days."""
-    inner = [k.where for k in walk(condition.root) if isinstance(k, Happened) and k.where]
+    inner = [k.where for _, k in walk(condition.root) if isinstance(k, Happened) and k.where]
     return any(map(needs_local_days, (condition, *inner)))
 
 

@@ -20,7 +20,7 @@ from omniltv.segmentation import (
     Moved,
     Not,
     OnWeekday,
-    Ranked,
+    RankLine,
     TextMatch,
     Within,
 )
@@ -97,7 +97,7 @@ def _text(meaning: Meaning, kind: TextMatch, row: Row) -> bool:
     return bool({**found, "ends": have.endswith(kind.part)}[kind.text])
 
 
-def _ranked(meaning: Meaning, kind: Ranked, row: Row) -> bool:
+def _ranked(meaning: Meaning, kind: RankLine, row: Row) -> bool:
     have = row[kind.column]
     if absent(have):
         return False
@@ -188,7 +188,7 @@ _MEANINGS: Mapping[type, Callable[[Meaning, Any, Row], bool]] = {
     InTier: _in_tier,
     Moved: _moved,
     OnWeekday: _weekday,
-    Ranked: _ranked,
+    RankLine: _ranked,
     TextMatch: _text,
     Within: _within,
 }

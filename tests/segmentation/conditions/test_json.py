@@ -11,7 +11,7 @@ from tests.segmentation.conditions._random import CONDITIONS, LEAVES, LOGIC
 
 from omniltv.segmentation import Condition
 
-SCHEMA = Condition.json_schema()
+SCHEMA: Any = Condition.json_schema()
 
 
 def without_dates(condition: Condition) -> Any:

@@ -13,7 +13,7 @@ from tests.segmentation.conditions._meaning import absent
 from tests.segmentation.conditions._random import tables
 
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation.scores import Rfm, Score, scored
+from omniltv.segmentation.scores import CustomerScore, Rfm, scored
 
 NAMES = ("rfm_recency", "rfm_frequency", "rfm_monetary")
 
@@ -77,5 +77,5 @@ class _Doubled:
 
 
 def test_a_score_of_ones_own_needs_two_members() -> None:
-    assert isinstance(_Doubled(), Score)
+    assert isinstance(_Doubled(), CustomerScore)
     assert scored(pa.table({"a": [1, 2]}), _Doubled())["doubled"].to_pylist() == [2, 4]

@@ -1,6 +1,6 @@
 """Conditions on tables: columns that kinds need are added, then the expression is computed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,24 +23,11 @@ from omniltv._frames import (
 )
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.conditions.kind import ConditionKind, Scope
+from omniltv.segmentation.conditions.kind import ConditionKind, Scope, walk
 
-__all__ = ["answers", "as_floats", "kept", "opened", "schema_of", "walk"]
+__all__ = ["answers", "as_floats", "kept", "opened", "schema_of"]
 
 _WHAT = "the frame"
-
-
-def walk(kind: ConditionKind, path: str = "") -> Iterator[tuple[str, ConditionKind]]:
-    """Yield a condition and all conditions inside it on the same table, with their paths.
-
-    Examples:
-        >>> from omniltv.segmentation import Condition
-        >>> [path for path, kind in walk((~Condition.where("age", "lt", 30)).root)]
-        ['', 'not_']
-    """
-    yield path, kind
-    for part in kind.parts():
-        yield from walk(part.condition.root, f"{path}.{part.step}".lstrip("."))
 
 
 def opened(frame: IntoTable, what: str) -> Eager | nw.LazyFrame[Any]:

@@ -330,7 +330,9 @@ def _from_text(value: Scalar) -> Scalar | None:
     return None
 
 
-def _as_moment(scope: Scope, dtype: nw.Datetime, value: Scalar | None) -> datetime | _WholeDay | None:
+def _as_moment(
+    scope: Scope, dtype: nw.Datetime, value: Scalar | None
+) -> datetime | _WholeDay | None:
     zone = ZoneInfo(dtype.time_zone) if dtype.time_zone else None
     try:
         if isinstance(value, datetime):

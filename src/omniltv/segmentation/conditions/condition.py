@@ -15,12 +15,13 @@ from omniltv._config import YamlMixin, root_init, validate
 from omniltv._frames import open_frame, read_frame
 from omniltv._options import checked
 from omniltv.errors import DataError
-from omniltv.segmentation.conditions._tables import answers, kept, walk
+from omniltv.segmentation.conditions._tables import answers, kept
 from omniltv.segmentation.conditions._values import Operator, Scalar
 from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.conditions.kind import ConditionKind, Schema, Scope, kinds
+from omniltv.segmentation.conditions.kind import ConditionKind, Schema, Scope, kinds, walk
 
 __all__ = ["MOST_CONDITIONS", "MOST_DEPTH", "Condition"]
+
 
 MOST_DEPTH = 16
 """Levels of conditions inside conditions. Every allowed condition can be read back from YAML."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._config import Written
+from omniltv._frames import Eager
 from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.conditions.context import Context
@@ -18,10 +19,11 @@ from omniltv.segmentation.conditions.context import Context
 if TYPE_CHECKING:
     from omniltv.segmentation.conditions.condition import Condition
 
-__all__ = ["ConditionKind", "Part", "Schema", "Scope", "condition_kind", "kinds"]
+__all__ = ["ConditionKind", "Part", "Scope", "condition_kind", "kinds", "walk"]
 
 type Schema = Mapping[str, nw.dtypes.DType]
-type AmountPerCustomer = NDArray[np.float64] | nw.DataFrame[Any] | nw.LazyFrame[Any]
+type _LazyRows = nw.LazyFrame[Any]
+type AmountPerCustomer = NDArray[np.float64] | Eager | _LazyRows
 """One number per row, or a table with the customer id and ``amount``."""
 
 GROUP = "omniltv.conditions"
@@ -272,6 +274,19 @@ def kinds() -> Mapping[str, type[ConditionKind]]:
     """
     load_plugins(_plugins)
     return dict(_KINDS)
+
+
+def walk(kind: ConditionKind, path: str = "") -> Iterator[tuple[str, ConditionKind]]:
+    """Yield a condition and all conditions inside it on the same table, with their paths.
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> [path for path, kind in walk((~Condition.where("age", "lt", 30)).root)]
+        ['', 'not_']
+    """
+    yield path, kind
+    for part in kind.parts():
+        yield from walk(part.condition.root, f"{path}.{part.step}".lstrip("."))
 
 
 _loaded: list[bool] = []

@@ -9,7 +9,7 @@ from omniltv._options import checked
 from omniltv.segmentation.conditions._values import Name, Names, known, missing, number
 from omniltv.segmentation.conditions.kind import ConditionKind, Scope, condition_kind
 
-__all__ = ["Ranked"]
+__all__ = ["RankLine"]
 
 _EXACT = 1e-9
 _ONE_OF_TWO = {
@@ -22,7 +22,7 @@ _ONE_OF_TWO = {
 
 @condition_kind
 @checked
-class Ranked(ConditionKind):
+class RankLine(ConditionKind):
     """True for the highest or lowest customers by a column, overall or within groups.
 
     Customers with a missing value have no rank and are not counted. Customers who are tied
@@ -40,7 +40,7 @@ class Ranked(ConditionKind):
     Examples:
         >>> import pandas as pd
         >>> from omniltv.segmentation import Condition
-        >>> best = Condition(Ranked(column="spend", rank="top", count=1, by=("store",)))
+        >>> best = Condition(RankLine(column="spend", rank="top", count=1, by=("store",)))
         >>> frame = pd.DataFrame({"store": ["a", "a", "b"], "spend": [5.0, 7.0, 1.0]})
         >>> best.mask(frame).tolist()
         [False, True, True]
@@ -79,7 +79,7 @@ class Ranked(ConditionKind):
         Examples:
             >>> import pandas as pd
             >>> frame = nw.from_native(pd.DataFrame({"spend": [5, 7]}))
-            >>> best = Ranked(column="spend", rank="top", count=1)
+            >>> best = RankLine(column="spend", rank="top", count=1)
             >>> frame.select(*best.helpers(Scope(frame.schema)))["spend"].to_list()
             [5.0, 7.0]
         """
@@ -103,7 +103,7 @@ class Ranked(ConditionKind):
         Examples:
             >>> import pandas as pd
             >>> frame = nw.from_native(pd.DataFrame({"spend": [5, 7]}))
-            >>> best = Ranked(column="spend", rank="top", count=1)
+            >>> best = RankLine(column="spend", rank="top", count=1)
             >>> frame.filter(best.compiled(Scope(frame.schema)))["spend"].to_list()
             [7]
         """

@@ -14,11 +14,11 @@ from omniltv.segmentation.conditions._tables import as_floats, opened, schema_of
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import Scope
 
-__all__ = ["Score", "scored"]
+__all__ = ["CustomerScore", "scored"]
 
 
 @runtime_checkable
-class Score(Protocol):
+class CustomerScore(Protocol):
     """A score of customers: columns computed from columns, in any engine.
 
     Examples:
@@ -26,7 +26,7 @@ class Score(Protocol):
         ...     columns = frozenset({"spend"})
         ...     def expressions(self, scope):
         ...         return {"doubled": nw.col("spend") * 2}
-        >>> isinstance(Doubled(), Score)
+        >>> isinstance(Doubled(), CustomerScore)
         True
     """
 
@@ -45,7 +45,9 @@ class Score(Protocol):
 
 
 @checked
-def scored(customers: IntoFrameT, score: Score, context: Context | None = None) -> IntoFrameT:
+def scored(
+    customers: IntoFrameT, score: CustomerScore, context: Context | None = None
+) -> IntoFrameT:
     """Return a table with the columns of a score, as a frame of the same kind.
 
     A lazy frame stays lazy.

@@ -12,7 +12,7 @@ from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation.conditions import Condition
+from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.tiers._customers import CustomerTable
 from omniltv.segmentation.tiers._dates import as_day
 from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from omniltv._config import Written
 from omniltv._options import Natural, checked
-from omniltv.segmentation.conditions import Condition
+from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.tiers.rules import TierRule
 
 __all__ = ["Cut", "ReachProbability", "Tier"]
