@@ -23,16 +23,6 @@ TWICE = {
         "data/schemas.py",
         "*_WHERE_WHEN,",
     ): "a table is spelt column by column, in its own order, as its documentation is",
-    (
-        "segmentation/__init__.py",
-        "segmentation/tiers/__init__.py",
-        '"Tier",',
-    ): "a room lists the public names of its packages",
-    (
-        "segmentation/__init__.py",
-        "segmentation/conditions/__init__.py",
-        "__all__ = [",
-    ): "a room lists the public names of its packages",
 }
 
 type Lines = list[str]

@@ -15,7 +15,6 @@ LONG: dict[str, str] = {}
 # Where a public signature says Any, each with the reason.
 ANY = {
     "models/processes/protocols.py Array": "NumPy's arrays and PyTensor's variables share no type",
-    "segmentation/conditions/kind.py AmountPerCustomer": "Narwhals' frames are generic in the frame that they hold",
 }
 
 FORBIDDEN_CALLS = {"breakpoint", "compile", "eval", "exec", "input", "__import__"}

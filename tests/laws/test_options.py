@@ -74,7 +74,8 @@ from omniltv.models.checks import (
 )
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
-from omniltv.segmentation import Condition, Cut, TierMemory, TierScheme, transitions
+from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
+from omniltv.segmentation.conditions import Scope
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -290,6 +291,10 @@ CALLS: Mapping[str, Call] = {
     "Condition.where": lambda w, x: Condition.where(
         **_with({"column": "value", "op": "ge", "value": 1}, x)
     ).mask(w.arms),
+    "Context": lambda w, x: Context(**x),
+    "Context.amounts": lambda w, x: Context().amounts(**x),
+    "Scope": lambda w, x: Scope(**_with({"schema": {}}, x)),
+    "Scope.at": lambda w, x: Scope({}).at(**x),
     "PurchaseHistory.from_summaries": lambda w, x: PurchaseHistory.from_summaries(FRAME, **x),
     "PurchaseHistory.with_group": lambda w, x: w.history.with_group(values=["a"] * 6, **x),
     "PurchaseHistory.with_covariate": lambda w, x: w.history.with_covariate(values=[1] * 6, **x),
