@@ -12,7 +12,7 @@ _FAR = 30.0
 
 
 @compiled(nogil=True)
-def smooth_dual(  # noqa: PLR0913 - a compiled loop takes arrays
+def smooth_dual(
     reduced: Vector, start: Codes, indptr: Codes, resource: Codes, use: Vector,
     temperature: float, gradient: Vector,
 ) -> float:  # fmt: skip
@@ -49,7 +49,7 @@ def best_per_group(reduced: Vector, start: Codes, best: Vector) -> None:
 
 
 @compiled(nogil=True)
-def fill(  # noqa: PLR0913 - a compiled loop takes arrays
+def fill(
     order: Codes, group: Codes, indptr: Codes, resource: Codes, use: Vector,
     room: Vector, free: Flags, chosen: Flags,
 ) -> None:  # fmt: skip
@@ -69,7 +69,7 @@ def fill(  # noqa: PLR0913 - a compiled loop takes arrays
 
 
 @compiled(nogil=True)
-def exchange(  # noqa: PLR0913 - a compiled loop takes arrays
+def exchange(
     net: Vector, start: Codes, possible: Flags, indptr: Codes, resource: Codes, use: Vector,
     room: Vector, chosen: Flags,
 ) -> int:  # fmt: skip

@@ -131,9 +131,7 @@ def _numbered(
     return np.array([*(known.get(text, -1) for text in places.text), -1])[places.code]
 
 
-def _refuse_unlimited(
-    amount: Vector, number: Codes, name: str, place: str, ids: Objects
-) -> None:
+def _refuse_unlimited(amount: Vector, number: Codes, name: str, place: str, ids: Objects) -> None:
     bad = (amount > 0) & (number < 0)
     if bad.any():
         problem = f"places without a capacity of {name!r}"

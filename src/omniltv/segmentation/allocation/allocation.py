@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrameT
@@ -37,6 +36,8 @@ class Allocation[FrameT]:
         bound: Upper bound of the net gain of any choice.
         offers: The offers as an allocator sees them.
         kind: Kind of the input frame.
+        choice: What the allocator has returned.
+        capacities: The capacities, in the order of ``prices``.
 
     Examples:
         >>> import pandas as pd
@@ -45,7 +46,7 @@ class Allocation[FrameT]:
         ...     "gain": [90.0, 70.0], "cost": [10.0, 10.0], "minutes": [15, 15]})
         >>> found = allocate(offers, {"minutes": 20})
         >>> found
-        Allocation(1 of 2 offers: net gain 80, bound 85, gap 5.88235%)
+        Allocation(1 of 2 offers: net gain 80, bound 100, gap 20%)
         >>> found.chosen[["customer_id", "net_gain"]]
           customer_id  net_gain
         0         ann      80.0
@@ -67,7 +68,7 @@ class Allocation[FrameT]:
 
     def __repr__(self) -> str:
         count, total = int(self.choice.chosen.sum()), len(self.choice.chosen)
-        sums = f"net gain {self.net_gain:,.6g}, bound {self.bound:,.6g}, gap {self.gap:.6g}"
+        sums = f"net gain {self.net_gain:,.6g}, bound {self.bound:,.6g}, gap {100 * self.gap:.3g}%"
         return f"Allocation({count:,} of {total:,} offers: {sums})"
 
     def unreached(self) -> FrameT:
@@ -86,7 +87,7 @@ class Allocation[FrameT]:
             >>> found = allocate(offers, {"minutes": 20})
             >>> found.unreached()[["customer_id", "net_gain", "lacks"]]
               customer_id  net_gain    lacks
-            0         ben      60.0  minutes
+            1         ben      60.0  minutes
         """
         problem = self.offers.problem
         places = _best_unreached(problem, self.choice)
@@ -154,9 +155,7 @@ def allocate(
     """
     rows, kind = read_frame(offers, "the table of offers")
     limits = read_capacities(capacities)
-    table = OfferTable.read(
-        rows, limits, place=place, exclusion_group=exclusion_group, keep=keep
-    )
+    table = OfferTable.read(rows, limits, place=place, exclusion_group=exclusion_group, keep=keep)
     method = DualAscent() if allocator is None else allocator
     choice = _solved(method, table.problem)
     net_gain = float(table.problem.net[choice.chosen].sum())
@@ -251,5 +250,3 @@ def _lacking(problem: AllocationProblem, choice: Choice, offers: Codes) -> Codes
     order = np.lexsort((part.col, -paid, ~lacks, part.row))
     first = np.unique(part.row[order], return_index=True)[1]
     return np.asarray(part.col[order[first]], dtype=np.int64)
-
-

@@ -17,6 +17,7 @@ _SMALL = 20_000
 _FINER = 8
 _COOLING = (0.1, 0.03, 0.01, 0.003, 0.001)
 _COLD = 0.001
+_COLDER = (1e-4, 1e-5)
 _ITERATIONS = 60
 _PASSES = 20
 
@@ -69,11 +70,18 @@ class DualAscent:
         if not problem.possible.any():
             return prices
         for level, part in enumerate(_levels(problem)):
-            whole = len(part.start) == len(problem.start) and len(part.start) > _SMALL
-            steps = self.iterations if whole else _ITERATIONS
-            for temperature in (_COLD,) if level else _COOLING:
+            large = len(part.start) == len(problem.start) and len(part.start) > _SMALL
+            steps = self.iterations if large else _ITERATIONS
+            for temperature in _cooling(problem, level):
                 prices = _descend(part, prices, temperature, steps)
         return prices
+
+
+def _cooling(problem: AllocationProblem, level: int) -> tuple[float, ...]:
+    """Return the temperatures of a level, in units of the mean net gain."""
+    if level:
+        return (_COLD,)
+    return _COOLING if len(problem.start) > _SMALL else (*_COOLING, *_COLDER)
 
 
 def _levels(problem: AllocationProblem) -> Iterator[AllocationProblem]:
