@@ -3,8 +3,8 @@
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
 estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Allocators:
-`check_allocator`. Rules for refunds: `check_refund_rule`. What a function accepts: `options_of`. Identity:
-`omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
+`check_allocator`. Rules for refunds: `check_refund_rule`. What a function accepts: `options_of`.
+Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
 from omniltv._options import options_of

@@ -13,7 +13,7 @@ from omniltv.segmentation.allocation import AllocationProblem, Allocator, Choice
 
 __all__ = ["check_allocator", "random_problem"]
 
-_ROUNDS = 20
+_ROUNDS = 12
 _ENUMERATED = 5_000
 _CENT = 1e-6
 

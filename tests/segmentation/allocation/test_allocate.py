@@ -26,7 +26,7 @@ OFFERS = pd.DataFrame(
         "reason": ["a", "b", "c", "d", "e", "f"],
     }
 )
-CAPACITIES = {"staff_minutes": {"Ginza": 45, "Ueno": 0}, "messages": 5}
+CAPACITIES: dict[str, Any] = {"staff_minutes": {"Ginza": 45, "Ueno": 0}, "messages": 5}
 CAPACITY_FRAME = pd.DataFrame(
     {
         "resource": ["messages", "staff_minutes", "staff_minutes"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -55,7 +56,7 @@ def read_capacities(given: object) -> Capacities:
         hint = "an amount of at least 0; math.inf is no limit"
         raise DataError("negative or missing capacities", column="capacity", rows=bad, hint=hint)
     order = sorted(range(len(names)), key=lambda one: (resource[one], place[one]))
-    twice = [names[b] for a, b in zip(order, order[1:], strict=False) if _clash(rows, a, b)]
+    twice = [names[b] for a, b in pairwise(order) if _clash(rows, a, b)]
     if twice:
         hint = "one amount per resource, or one per place"
         raise DataError("capacities given twice", column="resource", rows=twice, hint=hint)
@@ -97,7 +98,7 @@ def _of_frame(given: IntoTable) -> tuple[list[str], list[str], Vector]:
 def _places(values: list[object]) -> list[str]:
     """Return places as text; empty if missing."""
     known = [row for row, missing in enumerate(pd.isna(np.array(values, object))) if not missing]
-    labels = as_labels([values[row] for row in known], "place", ids=known)
+    labels = as_labels(np.array(values, dtype=object)[known], "place", ids=known)
     places = [""] * len(values)
     for row, label in zip(known, labels.tolist(), strict=True):
         places[row] = label

@@ -12,6 +12,25 @@ _FAR = 30.0
 
 
 @compiled(nogil=True)
+def _fits(offer: int, indptr: Codes, resource: Codes, use: Vector, room: Vector) -> bool:
+    """Return whether there is room for an offer."""
+    for k in range(indptr[offer], indptr[offer + 1]):  # noqa: SIM110 - Numba has no all()
+        if use[k] > room[resource[k]]:
+            return False
+    return True
+
+
+@compiled(nogil=True)
+def _add(
+    offer: int, sign: float, indptr: Codes, resource: Codes, use: Vector, room: Vector
+) -> None:
+    """Add what an offer uses to the room, with a sign; nothing if the offer is -1."""
+    if offer >= 0:
+        for k in range(indptr[offer], indptr[offer + 1]):
+            room[resource[k]] += sign * use[k]
+
+
+@compiled(nogil=True)
 def smooth_dual(
     reduced: Vector, start: Codes, indptr: Codes, resource: Codes, use: Vector,
     temperature: float, gradient: Vector,
@@ -33,8 +52,7 @@ def smooth_dual(
             below = (top - reduced[offer]) / temperature
             if below < _FAR:
                 share = np.exp(-below) / weight
-                for k in range(indptr[offer], indptr[offer + 1]):
-                    gradient[resource[k]] -= share * use[k]
+                _add(offer, -share, indptr, resource, use, gradient)
     return total
 
 
@@ -55,17 +73,10 @@ def fill(
 ) -> None:  # fmt: skip
     """Choose offers in this order if their group is free and there is room for them."""
     for offer in order:
-        if not free[group[offer]]:
-            continue
-        fits = True
-        for k in range(indptr[offer], indptr[offer + 1]):
-            if use[k] > room[resource[k]]:
-                fits = False
-        if fits:
+        if free[group[offer]] and _fits(offer, indptr, resource, use, room):
             chosen[offer] = True
             free[group[offer]] = False
-            for k in range(indptr[offer], indptr[offer + 1]):
-                room[resource[k]] -= use[k]
+            _add(offer, -1.0, indptr, resource, use, room)
 
 
 @compiled(nogil=True)
@@ -80,25 +91,15 @@ def exchange(
         for offer in range(start[group], start[group + 1]):
             if chosen[offer]:
                 old = offer
-        gain = net[old] if old >= 0 else 0.0
-        if old >= 0:
-            for k in range(indptr[old], indptr[old + 1]):
-                room[resource[k]] += use[k]
-        new = old
+        new, gain = old, (net[old] if old >= 0 else 0.0)
+        _add(old, 1.0, indptr, resource, use, room)
         for offer in range(start[group], start[group + 1]):
-            if possible[offer] and net[offer] > gain:
-                fits = True
-                for k in range(indptr[offer], indptr[offer + 1]):
-                    if use[k] > room[resource[k]]:
-                        fits = False
-                if fits:
-                    new, gain = offer, net[offer]
-        if new >= 0:
-            for k in range(indptr[new], indptr[new + 1]):
-                room[resource[k]] -= use[k]
+            better = possible[offer] and net[offer] > gain
+            if better and _fits(offer, indptr, resource, use, room):
+                new, gain = offer, net[offer]
+        _add(new, -1.0, indptr, resource, use, room)
         if new != old:
             changed += 1
+            chosen[start[group] : start[group + 1]] = False
             chosen[new] = True
-            if old >= 0:
-                chosen[old] = False
     return changed

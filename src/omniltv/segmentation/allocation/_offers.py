@@ -95,7 +95,9 @@ def _require_capacities(
         if not known and rows.schema[name].is_numeric():
             used = _not_negative(rows, name, ids) > 0
             hint = f"a capacity (math.inf is no limit), or keep=[{name!r}] if it is no resource"
-            raise DataError("resource without capacity", column=name, rows=ids[used], hint=hint)
+            raise DataError(
+                "resource without capacity", column=name, rows=list(ids[used]), hint=hint
+            )
 
 
 def _use(
@@ -107,8 +109,9 @@ def _use(
     number = np.zeros((len(ids), len(names)), dtype=np.int32)
     for column, name in enumerate(names):
         amount[:, column] = _not_negative(rows, name, ids)
-        number[:, column] = _numbered(capacities, name, places, place, len(ids))
-        _refuse_unlimited(amount[:, column], number[:, column], name, place, ids)
+        own = _numbered(capacities, name, places, place, len(ids))
+        _refuse_unlimited(amount[:, column], own, name, place, ids)
+        number[:, column] = own
     used = amount > 0
     indptr = np.concatenate(([0], np.cumsum(used.sum(axis=1)))).astype(np.int32)
     shape = (len(ids), len(capacities.resource))

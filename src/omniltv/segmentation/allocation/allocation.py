@@ -8,7 +8,7 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Vector
-from omniltv._frames import FrameKind, Table, read_frame, unused_name
+from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
 from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.segmentation.allocation._capacities import (
@@ -224,7 +224,7 @@ def _price_table(problem: AllocationProblem, choice: Choice, limits: Capacities)
     )
 
 
-def _rows(offers: OfferTable, places: Codes) -> nw.DataFrame[object]:
+def _rows(offers: OfferTable, places: Codes) -> Eager:
     """Return rows of the input with their net gain, in the order of the offers."""
     rows = offers.rows[offers.order[places], :]
     name = unused_name(rows.columns, "net_gain")

@@ -40,7 +40,8 @@ class DualAscent:
     net gain is reported; it is usually below .1 % for thousands of customers.
 
     Attributes:
-        iterations: Largest number of steps of L-BFGS-B on all customers.
+        iterations: Largest number of steps of L-BFGS-B on each sample after the first, and on all
+            customers if they are more than 20,000.
         name: Name that results show.
 
     Examples:
@@ -53,7 +54,7 @@ class DualAscent:
         80.0
     """
 
-    iterations: Few = 15
+    iterations: Few = 12
     name: str = "dual ascent"
 
     def solve(self, problem: AllocationProblem) -> Choice:
@@ -70,8 +71,7 @@ class DualAscent:
         if not problem.possible.any():
             return prices
         for level, part in enumerate(_levels(problem)):
-            large = len(part.start) == len(problem.start) and len(part.start) > _SMALL
-            steps = self.iterations if large else _ITERATIONS
+            steps = self.iterations if level else _ITERATIONS
             for temperature in _cooling(problem, level):
                 prices = _descend(part, prices, temperature, steps)
         return prices

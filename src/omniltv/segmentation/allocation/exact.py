@@ -1,6 +1,7 @@
 """Exact allocation of small problems by mixed-integer programming (HiGHS)."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
@@ -77,7 +78,7 @@ class Exact:
             -part.net,
             constraints=LinearConstraint(matrix, ub=most),
             bounds=Bounds(0, 1),
-            integrality=np.ones(len(part.net)),
+            integrality=np.ones(len(part.net), dtype=np.int64),
             options={"mip_rel_gap": 0.0, "time_limit": float(self.seconds)},
         )
         if found.x is None:
@@ -99,7 +100,9 @@ def _rows(part: AllocationProblem) -> tuple[csr_array, Vector]:
 def _prices(part: AllocationProblem) -> Vector:
     """Return the shadow prices of the linear relaxation, of shape (n_resources,)."""
     matrix, most = _rows(part)
-    found = linprog(-part.net, A_ub=matrix, b_ub=most, bounds=(0, None), method="highs")
+    found = linprog(
+        -part.net, A_ub=cast("Any", matrix), b_ub=most, bounds=(0, None), method="highs"
+    )
     prices = np.zeros(len(part.capacity))
     limited = part.limit > 0
     shares = np.asarray(found.ineqlin.marginals)[len(part.start) - 1 :]

@@ -71,7 +71,7 @@ class AllocationProblem:
         """Return whether each offer alone fits into the room left, of shape (n_offers,)."""
         over = self.use.data > room[self.use.indices]
         before = np.concatenate(([0], np.cumsum(over)))
-        return np.diff(before[self.use.indptr]) == 0
+        return np.asarray(np.diff(before[self.use.indptr]) == 0, dtype=np.bool_)
 
     def used(self, chosen: Flags) -> Vector:
         """Return what the chosen offers use of each resource, of shape (n_resources,)."""
