@@ -151,7 +151,8 @@ def lp_bound(problem: AllocationProblem) -> float:
     once = csr_array((np.ones(len(offers)), (problem.group, offers)), shape=shape)
     most = np.concatenate([np.ones(shape[0]), problem.capacity])
     rows = csr_array(vstack([once, csr_array(problem.use.T)]))
-    return -float(linprog(-problem.net, A_ub=cast("Any", rows), b_ub=most, method="highs").fun)
+    found = cast("Any", linprog)(-problem.net, A_ub=rows, b_ub=most, method="highs")
+    return -float(found.fun)
 
 
 def measured(size: int, seed: int) -> Iterator[dict[str, object]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from omniltv.errors import DataError, DataWarning
-from omniltv.segmentation.allocation import Exact, allocate
+from omniltv.segmentation.allocation import ExactAllocator, allocate
 
 OFFERS = pd.DataFrame(
     {
@@ -39,7 +39,7 @@ CAPACITY_FRAME = pd.DataFrame(
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
 @pytest.mark.parametrize("capacities", [CAPACITIES, CAPACITY_FRAME], ids=["mapping", "frame"])
 def test_the_offers_of_a_small_plan(make: Callable[[pd.DataFrame], Any], capacities: Any) -> None:
-    found = allocate(make(OFFERS), capacities, place="store", allocator=Exact())
+    found = allocate(make(OFFERS), capacities, place="store", allocator=ExactAllocator())
     chosen = pl.DataFrame(found.chosen)
     assert isinstance(found.chosen, type(make(OFFERS)))
     assert chosen["customer_id"].to_list() == ["ann", "ben"]  # 29 + 70 is more than 80 + 4

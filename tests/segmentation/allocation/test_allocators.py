@@ -9,21 +9,23 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from omniltv.errors import ConfigError
-from omniltv.segmentation.allocation import AllocationProblem, Allocator, DualAscent, Exact
+from omniltv.segmentation.allocation import AllocationProblem, Allocator, DualAscent, ExactAllocator
 from omniltv.testing import check_allocator
 from omniltv.testing.allocation_laws import random_problem
 
 SEEDS = st.integers(0, 2**31)
 
 
-@pytest.mark.parametrize("allocator", [DualAscent(), Exact()], ids=["dual ascent", "exact"])
+@pytest.mark.parametrize(
+    "allocator", [DualAscent(), ExactAllocator()], ids=["dual ascent", "exact"]
+)
 def test_the_laws_hold(allocator: Allocator) -> None:
     check_allocator(allocator)
 
 
 def compare(problem: AllocationProblem) -> None:
     """Assert that dual ascent misses at most .1 % and one offer of the proven optimum."""
-    exact, dual = Exact().solve(problem), DualAscent().solve(problem)
+    exact, dual = ExactAllocator().solve(problem), DualAscent().solve(problem)
     optimum, value = (float(problem.net[one.chosen].sum()) for one in (exact, dual))
     assert exact.bound == pytest.approx(optimum, rel=1e-6, abs=1e-6)
     assert dual.bound >= optimum - 1e-6
@@ -84,4 +86,4 @@ def test_a_sample_of_customers_starts_large_problems() -> None:
 
 def test_exact_refuses_large_problems() -> None:
     with pytest.raises(ConfigError, match="DualAscent"):
-        Exact(max_offers=3).solve(random_problem(3, 9))
+        ExactAllocator(max_offers=3).solve(random_problem(3, 9))

@@ -2,7 +2,7 @@
 
 from omniltv.segmentation.allocation.allocation import Allocation, allocate
 from omniltv.segmentation.allocation.dual_ascent import DualAscent
-from omniltv.segmentation.allocation.exact import Exact
+from omniltv.segmentation.allocation.exact import ExactAllocator
 from omniltv.segmentation.allocation.problem import AllocationProblem, Allocator, Choice
 
 __all__ = [
@@ -11,6 +11,6 @@ __all__ = [
     "Allocator",
     "Choice",
     "DualAscent",
-    "Exact",
+    "ExactAllocator",
     "allocate",
 ]

@@ -93,11 +93,9 @@ def _require_capacities(
     for name in rows.columns:
         known = name in capacities.resource or name in ignored
         if not known and rows.schema[name].is_numeric():
-            used = _not_negative(rows, name, ids) > 0
+            used = list(ids[_not_negative(rows, name, ids) > 0])
             hint = f"a capacity (math.inf is no limit), or keep=[{name!r}] if it is no resource"
-            raise DataError(
-                "resource without capacity", column=name, rows=list(ids[used]), hint=hint
-            )
+            raise DataError("resource without capacity", column=name, rows=used, hint=hint)
 
 
 def _use(

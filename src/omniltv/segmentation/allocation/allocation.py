@@ -80,14 +80,12 @@ class Allocation[FrameT]:
         shadow price). If several resources are lacking, the one is named that costs most.
 
         Examples:
-            >>> import pandas as pd
-            >>> offers = pd.DataFrame({
-            ...     "customer_id": ["ann", "ben"], "treatment": "call", "channel": "call",
-            ...     "gain": [90.0, 70.0], "cost": [10.0, 10.0], "minutes": [15, 15]})
-            >>> found = allocate(offers, {"minutes": 20})
-            >>> found.unreached()[["customer_id", "net_gain", "lacks"]]
-              customer_id  net_gain    lacks
-            1         ben      60.0  minutes
+            >>> import polars as pl
+            >>> mails = pl.DataFrame({
+            ...     "customer_id": [1, 2, 3], "treatment": "news", "channel": "mail",
+            ...     "gain": [9.0, 7.0, 0.1], "cost": 0.5, "mails": 1})
+            >>> allocate(mails, {"mails": 1}).unreached()["customer_id", "lacks"].rows()
+            [(2, 'mails')]
         """
         problem = self.offers.problem
         places = _best_unreached(problem, self.choice)

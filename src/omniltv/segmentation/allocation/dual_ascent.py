@@ -42,16 +42,16 @@ class DualAscent:
     Attributes:
         iterations: Largest number of steps of L-BFGS-B on each sample after the first, and on all
             customers if they are more than 20,000.
-        name: Name that results show.
+        name: Name in errors.
 
     Examples:
-        >>> import pandas as pd
-        >>> from omniltv.segmentation.allocation import allocate
-        >>> offers = pd.DataFrame({
-        ...     "customer_id": ["ann", "ben"], "treatment": "call", "channel": "call",
-        ...     "gain": [90.0, 70.0], "cost": [10.0, 10.0], "minutes": [15, 15]})
-        >>> allocate(offers, {"minutes": 20}, allocator=DualAscent()).net_gain
-        80.0
+        >>> from scipy.sparse import csr_array
+        >>> calls = AllocationProblem(
+        ...     np.random.default_rng(1).random(1000), np.arange(1001),
+        ...     csr_array(np.ones((1000, 1))), np.array([100.0]))
+        >>> found = DualAscent().solve(calls)
+        >>> int(found.chosen.sum()), bool(0.89 < found.prices[0] < 0.91)
+        (100, True)
     """
 
     iterations: Few = 12

@@ -12,12 +12,12 @@ from omniltv._options import Few, Positive, checked_init
 from omniltv.errors import ConfigError, FitError
 from omniltv.segmentation.allocation.problem import AllocationProblem, Choice
 
-__all__ = ["Exact"]
+__all__ = ["ExactAllocator"]
 
 
 @checked_init
 @dataclass(frozen=True)
-class Exact:
+class ExactAllocator:
     """The optimum, by the branch and bound of HiGHS; for small problems.
 
     Shadow prices are those of the linear relaxation. The bound is the one that HiGHS proves. If
@@ -27,16 +27,15 @@ class Exact:
     Attributes:
         max_offers: Largest number of offers that is accepted.
         seconds: Time after which HiGHS stops.
-        name: Name that results show.
+        name: Name in errors.
 
     Examples:
-        >>> import pandas as pd
-        >>> from omniltv.segmentation.allocation import allocate
-        >>> offers = pd.DataFrame({
-        ...     "customer_id": ["ann", "ben"], "treatment": "call", "channel": "call",
-        ...     "gain": [90.0, 70.0], "cost": [10.0, 10.0], "minutes": [15, 15]})
-        >>> allocate(offers, {"minutes": 20}, allocator=Exact()).net_gain
-        80.0
+        >>> problem = AllocationProblem(
+        ...     net=np.array([5.0, 9.0, 6.0]), start=np.array([0, 1, 2, 3]),
+        ...     use=csr_array(np.array([[2.0], [3.0], [2.0]])), capacity=np.array([4.0]))
+        >>> found = ExactAllocator().solve(problem)
+        >>> found.chosen.tolist(), round(found.bound, 6)
+        ([True, False, True], 11.0)
     """
 
     max_offers: Few = 50_000
@@ -100,9 +99,7 @@ def _rows(part: AllocationProblem) -> tuple[csr_array, Vector]:
 def _prices(part: AllocationProblem) -> Vector:
     """Return the shadow prices of the linear relaxation, of shape (n_resources,)."""
     matrix, most = _rows(part)
-    found = linprog(
-        -part.net, A_ub=cast("Any", matrix), b_ub=most, bounds=(0, None), method="highs"
-    )
+    found = linprog(-part.net, A_ub=cast("Any", matrix), b_ub=most, method="highs")
     prices = np.zeros(len(part.capacity))
     limited = part.limit > 0
     shares = np.asarray(found.ineqlin.marginals)[len(part.start) - 1 :]
