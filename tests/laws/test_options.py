@@ -75,6 +75,7 @@ from omniltv.models.checks import (
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Cut, TierScheme
+from omniltv.segmentation.allocation import allocate
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -229,7 +230,7 @@ def test_every_public_function_goes_through_the_gate() -> None:
 # What is not checked by the gate: frames (by `read_frame`), and what may be anything.
 ELSEWHERE = (
     "Native", "IntoFrameT", "FrameT", "<class 'object'>", "IntoTable", "IntoOutcome", "Eager",
-    "Axes", "TierScheme", "Model", "DatabaseAPI",
+    "Axes", "TierScheme", "Model", "DatabaseAPI", "IntoCapacities",
 )  # fmt: skip
 
 
@@ -275,6 +276,8 @@ type Call = Callable[[SimpleNamespace, dict[str, Any]], object]
 FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
                       "last_purchase": ["2026-01-05"], "orders": [1]})  # fmt: skip
 ARMS = {"a": 0.5, "b": 0.5}
+OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
+                       "gain": [5.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
 
 def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -301,6 +304,7 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),
+    "allocate": lambda w, x: allocate(OFFERS, {"calls": 1}, **x),
     "assign": lambda w, x: assign(w.arms, arms=ARMS, **_with({"salt": "spring"}, x)),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
@@ -416,6 +420,10 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
+    "Allocation", "AllocationProblem", "AllocationProblem.bound", "AllocationProblem.fill",
+    "AllocationProblem.fits", "AllocationProblem.reduced", "AllocationProblem.selected",
+    "AllocationProblem.used", "Choice", "DualAscent", "DualAscent.solve", "ExactAllocator",
+    "ExactAllocator.solve",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",

@@ -23,6 +23,7 @@ from omniltv.segmentation.allocation.problem import AllocationProblem, Allocator
 __all__ = ["Allocation", "allocate"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Allocation[FrameT]:
     """The chosen offers; created by `allocate`.

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from omniltv._arrays import Codes, Flags, Vector
-from omniltv._options import Few, checked_init
+from omniltv._options import Few, checked
 from omniltv.segmentation.allocation._kernel import exchange, smooth_dual
 from omniltv.segmentation.allocation.problem import AllocationProblem, Choice
 
@@ -22,7 +22,7 @@ _ITERATIONS = 60
 _PASSES = 20
 
 
-@checked_init
+@checked
 @dataclass(frozen=True)
 class DualAscent:
     """Prices that minimise the dual bound, and offers chosen in the order of priced net gain.
@@ -50,8 +50,8 @@ class DualAscent:
         ...     np.random.default_rng(1).random(1000), np.arange(1001),
         ...     csr_array(np.ones((1000, 1))), np.array([100.0]))
         >>> found = DualAscent().solve(calls)
-        >>> int(found.chosen.sum()), bool(0.89 < found.prices[0] < 0.91)
-        (100, True)
+        >>> int(found.chosen.sum())
+        100
     """
 
     iterations: Few = 12

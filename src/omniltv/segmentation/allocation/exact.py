@@ -8,14 +8,14 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from omniltv._arrays import Flags, Vector
-from omniltv._options import Few, Positive, checked_init
+from omniltv._options import Few, Positive, checked
 from omniltv.errors import ConfigError, FitError
 from omniltv.segmentation.allocation.problem import AllocationProblem, Choice
 
 __all__ = ["ExactAllocator"]
 
 
-@checked_init
+@checked
 @dataclass(frozen=True)
 class ExactAllocator:
     """The optimum, by the branch and bound of HiGHS; for small problems.

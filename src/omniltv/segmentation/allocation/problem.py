@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from omniltv._arrays import Codes, Flags, Vector
+from omniltv._options import checked
 from omniltv.segmentation.allocation._kernel import best_per_group, fill
 
 __all__ = ["AllocationProblem", "Allocator", "Choice"]
@@ -16,6 +17,7 @@ _TOLERANCE = 1e-9
 _ROUNDING = 1e-12
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class AllocationProblem:
     """Choose offers with the largest sum of net gains, within capacities.
@@ -127,6 +129,7 @@ class AllocationProblem:
         return AllocationProblem(self.net[keep], start, self.use[np.flatnonzero(keep)], capacity)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Choice:
     """What an allocator returns.
