@@ -420,10 +420,7 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
-    "Allocation", "AllocationProblem", "AllocationProblem.bound", "AllocationProblem.fill",
-    "AllocationProblem.fits", "AllocationProblem.reduced", "AllocationProblem.selected",
-    "AllocationProblem.used", "Choice", "DualAscent", "DualAscent.solve", "ExactAllocator",
-    "ExactAllocator.solve",
+    "Allocation", "Choice", "DualAscent", "ExactAllocator",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",

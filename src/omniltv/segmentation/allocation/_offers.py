@@ -57,14 +57,13 @@ class OfferTable:
         _require_capacities(rows, capacities, ignored, ids)
         places = _codes(rows, place, ids, missing=True) if place in rows.columns else None
         use = _use(rows, capacities, places, place=place, ids=ids)
-        excluded = exclusion_group is not None
-        customer = _ranks(ids)
-        group = _codes(rows, exclusion_group, ids).code if exclusion_group else 0 * customer
-        keys = [customer, group, *(_codes(rows, name, ids).code for name in _KNOWN[1:3])]
+        groups = [_ranks(ids)]
+        groups += [_codes(rows, exclusion_group, ids).code] if exclusion_group is not None else []
+        keys = [*groups, *(_codes(rows, name, ids).code for name in _KNOWN[1:3])]
         keys += [places.code] if places is not None else []
         order = np.lexsort(keys[::-1])
         _refuse_repeated([key[order] for key in keys], ids[order])
-        start = _starts([key[order] for key in keys[: 1 + excluded]])
+        start = _starts([key[order] for key in groups])
         problem = AllocationProblem(net[order], start, use[order], capacities.amount)
         return cls(rows, order, problem)
 

@@ -54,7 +54,7 @@ class DualAscent:
         100
     """
 
-    iterations: Few = 12
+    iterations: Few = 8
     name: str = "dual ascent"
 
     def solve(self, problem: AllocationProblem) -> Choice:
