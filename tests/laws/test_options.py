@@ -75,6 +75,7 @@ from omniltv.models.checks import (
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
+from omniltv.segmentation.allocation import allocate
 from omniltv.segmentation.conditions import Scope
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
@@ -230,7 +231,7 @@ def test_every_public_function_goes_through_the_gate() -> None:
 # What is not checked by the gate: frames (by `read_frame`), and what may be anything.
 ELSEWHERE = (
     "Native", "IntoFrameT", "FrameT", "<class 'object'>", "IntoTable", "IntoOutcome", "Eager",
-    "Axes", "TierScheme", "Model", "DatabaseAPI",
+    "Axes", "TierScheme", "Model", "DatabaseAPI", "IntoCapacities",
 )  # fmt: skip
 
 
@@ -278,6 +279,8 @@ FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
 ARMS = {"a": 0.5, "b": 0.5}
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
+OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
+                       "gain": [5.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
 
 def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -308,6 +311,7 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),
+    "allocate": lambda w, x: allocate(OFFERS, {"calls": 1}, **x),
     "assign": lambda w, x: assign(w.arms, arms=ARMS, **_with({"salt": "spring"}, x)),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
@@ -438,6 +442,7 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
+    "Allocation", "Choice", "DualAscent", "ExactAllocator",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
