@@ -1,7 +1,7 @@
 """Files as they are exported (cases A9 and A13): encodings, delimiters, Excel, Parquet, errors."""
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -222,7 +222,7 @@ def cells(*places: str) -> str:
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{10 * f"&l{n - 1};"}">' for n in range(1, 10))
-BOMBS = {
+BOMBS: dict[str, Callable[[], tuple[str, int | None, str]]] = {
     "blanks": lambda: (" " * 50_000_000, None, "unpacks to 50,0"),
     "a size that is not stated": lambda: (cells("A1") + " " * 20_000_000, 500, "is damaged"),
     "a size that is stated": lambda: (cells("A1"), 2**33, "unpacks to 8,5.*, more than 4,29"),
