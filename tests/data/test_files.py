@@ -1,7 +1,10 @@
 """Files as they are exported (cases A9 and A13): encodings, delimiters, Excel, Parquet, errors."""
 
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -193,3 +196,98 @@ def test_large_files_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
         read_table(path, encoding="utf-8")
     with pytest.raises(DataError, match="is not klingon"):
         read_table(path, encoding="klingon")
+
+
+def forged(path: Path, sheet: str, *, stated: int | None = None) -> Path:
+    """Write a workbook with one sheet of some XML; state another size of the sheet, if given."""
+    pd.DataFrame({"id": ["1"]}).to_excel(path, index=False)
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = sheet.encode()
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+        if stated is not None:
+            archive.getinfo("xl/worksheets/sheet1.xml").file_size = stated
+    return path
+
+
+def cells(*places: str) -> str:
+    rows = "".join(
+        f'<row r="{place.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{place}"><v>7</v></c></row>'
+        for place in places
+    )
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'
+
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{10 * f"&l{n - 1};"}">' for n in range(1, 10))
+BOMBS: dict[str, Callable[[], tuple[str, int | None, str]]] = {
+    "blanks": lambda: (" " * 50_000_000, None, "unpacks to 50,0"),
+    "a size that is not stated": lambda: (cells("A1") + " " * 20_000_000, 500, "is damaged"),
+    "a size that is stated": lambda: (cells("A1"), 2**33, "unpacks to 8,5.*, more than 4,29"),
+    "values far to the right": lambda: (
+        cells(*(f"{'XFD' if row == 9 else 'A'}{row}" for row in range(1, 600))),
+        None,
+        "nearly all of its cells are empty",
+    ),
+    "entities": lambda: (
+        f'<!DOCTYPE w [<!ENTITY l0 "ha">{LAUGHS}]>' + cells("A1").replace("7", "&l9;"),
+        None,
+        "is damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_in_workbooks_are_refused_within_little_memory(tmp_path: Path, name: str) -> None:
+    sheet, stated, says = BOMBS[name]()
+    path = forged(tmp_path / "export.xlsx", sheet, stated=stated)
+    del sheet
+    assert path.stat().st_size < 400_000
+    with pytest.raises(DataError, match=says) as caught, traced(limit=64 * 2**20):
+        read_table(path)
+    assert caught.value.hint
+
+
+@contextmanager
+def traced(limit: int) -> Iterator[None]:
+    """Fail if more bytes are allocated at a time."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limit
+
+
+def test_a_value_far_from_the_table_costs_nothing(tmp_path: Path) -> None:
+    sheet = cells("A1", "A2", "B3", "C1048576")
+    table = read_table(forged(tmp_path / "export.xlsx", sheet))
+    assert table.fillna("").values.tolist() == [["7", "", ""], ["", "7", ""], ["", "", "7"]]
+    assert list(table.columns) == ["7", "Unnamed: 1", "Unnamed: 2"]
+
+
+def test_a_row_below_the_last_of_a_sheet_ends_the_reading(tmp_path: Path) -> None:
+    path = forged(tmp_path / "export.xlsx", cells("A1", "A999999999999999"))
+    with pytest.raises(DataError, match="more rows than a sheet can have"):
+        read_table(path)
+
+
+def test_short_rows_below_many_headers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(",".join(map(str, range(8_000))) + "\n1,2" * 8_000 + "\n", "utf-8")
+    with pytest.raises(DataError, match="nearly all of its cells are empty"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_parquet_that_unpacks_to_more_than_allowed_is_refused(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "export.parquet"
+    pl.DataFrame({"id": np.ones(1_000_000, dtype=np.int8)}).write_parquet(path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(DataError, match="states 1,000,000 rows and 1 columns") as caught:
+        read_table(path, backend=backend, max_bytes=7_999_999)  # type: ignore[call-overload]
+    assert "max_bytes=8000000" in str(caught.value)
+    assert len(read_table(path, backend=backend)) == 1_000_000  # type: ignore[call-overload]
