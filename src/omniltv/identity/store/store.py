@@ -382,12 +382,10 @@ class IdentityStore:
         Args:
             records: All customer lists; records that are not in them are removed.
             most_gone: Largest share of the stored records that may be removed.
-            tolerance: How many rows may be rejected before there is a warning or an error;
-                ``Tolerance()`` if None.
+            tolerance: As in `update`.
 
         Raises:
-            IntakeError: If more rows are rejected than ``tolerance`` allows; the store stays
-                as it is.
+            IntakeError: As `update`; the store stays as it is.
             DataError: As `stitch`; also if more records than ``most_gone`` would be removed.
             ConfigError: If ``most_gone`` is not from 0 to 1.
             StoreError: If the folder cannot be written, or another writer changed it.

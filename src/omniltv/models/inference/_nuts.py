@@ -8,6 +8,7 @@ whitened by the covariance of the nested Laplace approximation, so that the samp
 is close to a standard normal.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -212,9 +213,12 @@ def sample(
     return _chains(density, trace, start)
 
 
+_ERRORS = 2  # the file descriptor of standard error
+
+
 def _watched() -> bool:
     """Return whether somebody may look at a progress bar: in a terminal or a notebook."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
 
 
 def _chains(density: _Whitened, trace: DataTree, start: float) -> Chains:
