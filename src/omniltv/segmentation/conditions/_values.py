@@ -154,8 +154,10 @@ def family(dtype: nw.dtypes.DType) -> Family:
         "day": (nw.Date,),
         "moment": (nw.Datetime,),
     }
-    found = (name for name, types in kinds.items() if isinstance(dtype, types))
-    return next(found, "other")
+    for name, types in kinds.items():
+        if isinstance(dtype, types):
+            return name
+    return "other"
 
 
 def missing(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
