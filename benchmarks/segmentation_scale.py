@@ -130,14 +130,14 @@ def by_hand(path: str) -> dict[str, int]:
     marks = ", ".join(f"({sql}) as c{k}" for k, (_, sql) in enumerate(CONDITIONS))
     sums = ", ".join(f"count(*) filter (c{k}) as c{k}" for k in range(len(CONDITIONS)))
     source = f"read_parquet('{path}')"
-    row = connection.sql(f"select {sums} from (select {marks} from {source})").fetchall()[0]  # noqa: S608
+    row = connection.sql(f"select {sums} from (select {marks} from {source})").fetchall()[0]  # noqa: S608 - SQL of this file
     found = {f"c{k}": int(n) for k, n in enumerate(cast("tuple[int, ...]", row))}
     level = (
         "case when {c} is null then 0 else 1 + floor((rank() over (order by {c} nulls last) - 1)"
         " * 5 / count({c}) over ()) end"
     )
     levels = " + ".join(level.format(c=column) for column in COLUMNS)
-    query = f"select rfm, count(*) from (select {levels} as rfm from {source}) group by 1"  # noqa: S608
+    query = f"select rfm, count(*) from (select {levels} as rfm from {source}) group by 1"  # noqa: S608 - as above
     return found | {f"rfm{int(r)}": int(n) for r, n in connection.sql(query).fetchall()}
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "Backend",
     "DataType",
     "Eager",
+    "EagerOrLazy",
     "FrameKind",
     "IntoTable",
     "SupportsToFrame",
@@ -60,6 +61,9 @@ _LONGEST = 256
 
 type Eager = nw.DataFrame[Any]
 """A frame in memory, whatever its kind."""
+
+type EagerOrLazy = Eager | nw.LazyFrame[Any]
+"""A frame of any kind, in memory or lazy."""
 
 type DataType = type[nw.dtypes.DType] | nw.dtypes.DType
 """A type of column."""
@@ -288,7 +292,7 @@ def refuse_unknown(rows: Eager, columns: Iterable[str], what: str) -> None:
                 raise DataError(problem, column=name, rows=bad.tolist(), hint=hint)
 
 
-def open_frame(frame: object, what: str) -> Eager | nw.LazyFrame[Any]:
+def open_frame(frame: object, what: str) -> EagerOrLazy:
     """Return any frame as Narwhals sees it; a lazy frame stays lazy; see `read_frame`."""
     try:
         return cast("Eager | nw.LazyFrame[Any]", nw.from_native(cast("Any", frame)))

@@ -1,4 +1,4 @@
-"""Local moments that a caller gives."""
+"""Moments that a caller gives."""
 
 from datetime import date
 
@@ -7,25 +7,23 @@ import pandas as pd
 
 from omniltv.errors import ConfigError
 
-__all__ = ["local_moment"]
+__all__ = ["read_moment"]
 
 
-def local_moment(value: str | date | np.datetime64, timezone: str | None) -> np.datetime64:
-    """Return a moment in local time.
+def read_moment(value: str | date | np.datetime64, example: str) -> pd.Timestamp:
+    """Return a moment, with or without a time zone.
+
+    Args:
+        value: The moment.
+        example: What to give instead, for the hint.
 
     Raises:
-        ConfigError: If this is not a moment, or it has an offset and there is no time zone.
+        ConfigError: If this is not a moment.
     """
-    hint = 'Hint: a local moment such as "2026-01-31"'
     try:
         stamp = pd.Timestamp(value)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"not a moment: {value!r}. {hint}") from error
+        raise ConfigError(f"not a moment: {value!r}. Hint: {example}") from error
     if bool(pd.isna(stamp)):
-        raise ConfigError(f"not a moment: {value!r}. {hint}")
-    if stamp.tzinfo is not None and timezone is None:
-        message = f"{value!r} has an offset, but the log has no time zone"
-        advice = 'a moment without an offset, or PurchaseLog.from_frame(..., timezone="UTC")'
-        raise ConfigError(f"{message}. Hint: {advice}")
-    local = stamp if stamp.tzinfo is None else stamp.tz_convert(timezone).tz_localize(None)
-    return np.datetime64(local.isoformat(), "us")
+        raise ConfigError(f"not a moment: {value!r}. Hint: {example}")
+    return stamp

@@ -21,9 +21,8 @@ from omniltv._frames import (
     numbers,
     read_ids,
 )
-from omniltv._moments import local_moment
 from omniltv._options import Natural, checked
-from omniltv.data._calendar import UnitName
+from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
 from omniltv.data.checking import Moment
 from omniltv.data.report import IntakeReport, Tolerance

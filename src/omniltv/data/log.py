@@ -10,9 +10,8 @@ from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._frames import Backend, Table, check_ids, positions, repeated
-from omniltv._moments import local_moment
 from omniltv._options import Share, checked
-from omniltv.data._calendar import UnitName
+from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._counting import (
     By,
     Counting,

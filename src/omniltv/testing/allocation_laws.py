@@ -91,9 +91,8 @@ def _check(allocator: Allocator, problem: AllocationProblem) -> Choice:
 
 def _left_out(problem: AllocationProblem, chosen: Flags) -> Flags:
     """Return which offers fit into the room left, of groups without an offer."""
-    reached = np.bincount(problem.group[chosen], minlength=len(problem.start) - 1) > 0
     room = problem.capacity - problem.used(chosen)
-    return (problem.net > _CENT) & ~reached[problem.group] & problem.fits(room)
+    return (problem.net > _CENT) & ~problem.reached(chosen)[problem.group] & problem.fits(room)
 
 
 def _check_unlimited(allocator: Allocator, problem: AllocationProblem) -> None:

@@ -232,7 +232,7 @@ def _rows(offers: OfferTable, places: Codes) -> Eager:
 
 def _best_unreached(problem: AllocationProblem, choice: Choice) -> Codes:
     """Return the best offer of each group without an offer, if its net gain is positive."""
-    reached = np.bincount(problem.group[choice.chosen], minlength=len(problem.start) - 1) > 0
+    reached = problem.reached(choice.chosen)
     open_offers = np.flatnonzero((problem.net > 0) & ~reached[problem.group])
     group = problem.group[open_offers]
     order = np.lexsort((open_offers, -problem.net[open_offers], group))
@@ -243,7 +243,7 @@ def _best_unreached(problem: AllocationProblem, choice: Choice) -> Codes:
 def _lacking(problem: AllocationProblem, choice: Choice, offers: Codes) -> Codes:
     """Return the resource that each offer lacks, of shape (n,)."""
     part = problem.use[offers].tocoo()
-    room = problem.allowed - problem.used(choice.chosen)
+    room = problem.room(choice.chosen)
     lacks = part.data > room[part.col]
     paid = part.data * choice.prices[part.col]
     order = np.lexsort((part.col, -paid, ~lacks, part.row))

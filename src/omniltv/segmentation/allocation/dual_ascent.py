@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from omniltv._arrays import Codes, Flags, Vector
+from omniltv._arrays import Flags, Vector
 from omniltv._options import Few, checked
 from omniltv.segmentation.allocation._kernel import exchange, smooth_dual
 from omniltv.segmentation.allocation.problem import AllocationProblem, Choice
@@ -123,26 +123,19 @@ def _descend(problem: AllocationProblem, prices: Vector, temperature: float, ste
 def _chosen(problem: AllocationProblem, prices: Vector) -> Flags:
     """Return offers chosen by priced net gain, of shape (n_offers,)."""
     reduced = problem.reduced(prices)
-    chosen = problem.fill(_falling(reduced, problem.possible & (reduced > 0)))
-    room = problem.allowed - problem.used(chosen)
-    free = np.bincount(problem.group[chosen], minlength=len(problem.start) - 1) == 0
-    rest = problem.possible & free[problem.group] & problem.fits(room)
-    chosen = problem.fill(_falling(reduced, rest), chosen)
+    chosen = problem.fill(problem.falling(reduced, problem.possible & (reduced > 0)))
+    free = ~problem.reached(chosen)
+    rest = problem.possible & free[problem.group] & problem.fits(problem.room(chosen))
+    chosen = problem.fill(problem.falling(reduced, rest), chosen)
     _exchange(problem, chosen)
     return chosen
-
-
-def _falling(values: Vector, offers: Flags) -> Codes:
-    """Return the positions of some offers, highest value first; ties by position."""
-    places = np.flatnonzero(offers)
-    return places[np.argsort(-values[places], kind="stable")]
 
 
 def _exchange(problem: AllocationProblem, chosen: Flags) -> None:
     """Exchange chosen offers in place, as long as that raises the net gain."""
     use = problem.use
     for _ in range(_PASSES):
-        room = problem.allowed - problem.used(chosen)
+        room = problem.room(chosen)
         if not exchange(
             problem.net, problem.start, problem.possible, use.indptr, use.indices, use.data,
             room, chosen,

@@ -79,6 +79,20 @@ class AllocationProblem:
         """Return what the chosen offers use of each resource, of shape (n_resources,)."""
         return np.asarray(self.use.T @ chosen.astype(np.float64), dtype=np.float64)
 
+    def room(self, chosen: Flags) -> Vector:
+        """Return what the chosen offers leave of each resource, of shape (n_resources,)."""
+        return np.asarray(self.allowed - self.used(chosen), dtype=np.float64)
+
+    def reached(self, chosen: Flags) -> Flags:
+        """Return whether each group has a chosen offer, of shape (n_groups,)."""
+        count = np.bincount(self.group[chosen], minlength=len(self.start) - 1)
+        return np.asarray(count > 0, dtype=np.bool_)
+
+    def falling(self, values: Vector, offers: Flags) -> Codes:
+        """Return the positions of some offers, highest value first; ties by position."""
+        places = np.flatnonzero(offers)
+        return np.asarray(places[np.argsort(-values[places], kind="stable")], dtype=np.int64)
+
     def reduced(self, prices: Vector) -> Vector:
         """Return the net gain less the priced use of each offer, of shape (n_offers,)."""
         return np.asarray(self.net - self.use @ prices, dtype=np.float64)
@@ -108,9 +122,7 @@ class AllocationProblem:
             Whether each offer is chosen, of shape (n_offers,).
         """
         now = np.zeros(len(self.net), dtype=np.bool_) if chosen is None else chosen.copy()
-        free = np.ones(len(self.start) - 1, dtype=np.bool_)
-        free[self.group[now]] = False
-        room = self.allowed - self.used(now)
+        free, room = ~self.reached(now), self.room(now)
         use = self.use
         fill(order, self.group, use.indptr, use.indices, use.data, room, free, now)
         return now

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from omniltv._frames import (
     Eager,
+    EagerOrLazy,
     IntoTable,
     SupportsToFrame,
     collect,
@@ -23,14 +24,14 @@ from omniltv._frames import (
 )
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.conditions.kind import ConditionKind, Scope, walk
+from omniltv.segmentation.conditions.kind import AmountPerCustomer, ConditionKind, Scope, walk
 
 __all__ = ["answers", "as_floats", "kept", "opened", "schema_of"]
 
 _WHAT = "the frame"
 
 
-def opened(frame: IntoTable, what: str) -> Eager | nw.LazyFrame[Any]:
+def opened(frame: IntoTable, what: str) -> EagerOrLazy:
     """Return any table with columns of Python days and decimals in a type that is compared.
 
     Examples:
@@ -49,8 +50,7 @@ def _typed(table: Eager) -> Eager:
     if not table.implementation.is_pandas():
         return table
     frame = cast("pd.DataFrame", table.to_native())
-    objects = [name for name in frame.columns if frame[name].dtype == object]
-    found = {name: _converted(frame[name]) for name in objects}
+    found = {name: _converted(frame[name]) for name in _objects(frame)}
     new = {name: column for name, column in found.items() if column is not None}
     return nw.from_native(frame.assign(**new), eager_only=True) if new else table
 
@@ -130,9 +130,7 @@ def answers(frame: IntoTable, kind: ConditionKind, context: Context) -> NDArray[
     return np.asarray(cast("Eager", answer)["holds"].to_numpy(), dtype=np.bool_)
 
 
-def kept(
-    table: Eager | nw.LazyFrame[Any], kind: ConditionKind, context: Context
-) -> Eager | nw.LazyFrame[Any]:
+def kept(table: EagerOrLazy, kind: ConditionKind, context: Context) -> EagerOrLazy:
     """Return the rows of a table for which a condition holds, with the columns of the table.
 
     Examples:
@@ -146,8 +144,8 @@ def kept(
         return table[chosen, :]
     names = list(table.collect_schema())
     prepared = _prepared(table, kind, context)
-    chosen = prepared.table.filter(prepared.scope.compiled(kind))
-    return cast("nw.LazyFrame[Any]", chosen.select(*names) if prepared.scope.prepared else chosen)
+    rows = prepared.table.filter(prepared.scope.compiled(kind))
+    return rows.select(*names) if prepared.scope.prepared else rows
 
 
 def _columns(kind: ConditionKind, context: Context) -> set[str]:
@@ -156,7 +154,7 @@ def _columns(kind: ConditionKind, context: Context) -> set[str]:
     return columns | {context.customer_id} if any(k.needs_tables for k in every) else columns
 
 
-def schema_of(table: Eager | nw.LazyFrame[Any]) -> Mapping[str, nw.dtypes.DType]:
+def schema_of(table: EagerOrLazy) -> Mapping[str, nw.dtypes.DType]:
     """Return the types of columns; one without any value has no type, also in pandas.
 
     Examples:
@@ -167,19 +165,24 @@ def schema_of(table: Eager | nw.LazyFrame[Any]) -> Mapping[str, nw.dtypes.DType]
     if isinstance(table, nw.LazyFrame) or not table.implementation.is_pandas():
         return schema
     frame = cast("pd.DataFrame", table.to_native())
-    objects = [name for name in frame.columns if frame[name].dtype == object]
-    return schema | {name: nw.Unknown() for name in objects if frame[name].isna().all()}
+    empty = [name for name in _objects(frame) if frame[name].isna().all()]
+    return schema | dict.fromkeys(empty, nw.Unknown())
+
+
+def _objects(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of Python objects."""
+    return [name for name in frame.columns if frame[name].dtype == object]
 
 
 @dataclass(frozen=True)
 class _Prepared:
     """A table with the columns that kinds need, and the scope that names them."""
 
-    table: Any
+    table: EagerOrLazy
     scope: Scope
 
 
-def _prepared(table: Any, kind: ConditionKind, context: Context) -> _Prepared:  # noqa: ANN401
+def _prepared(table: EagerOrLazy, kind: ConditionKind, context: Context) -> _Prepared:
     schema = schema_of(table)
     names: dict[str, tuple[str, ...]] = {}
     for path, each in walk(kind):
@@ -200,19 +203,21 @@ def _prepared(table: Any, kind: ConditionKind, context: Context) -> _Prepared:  
     return _Prepared(table, Scope(schema, context, "", names))
 
 
-def _unused(table: Eager | nw.LazyFrame[Any]) -> str:
+def _unused(table: EagerOrLazy) -> str:
     return unused_name(list(table.collect_schema()), "_amount")
 
 
 def _run(prepared: _Prepared, holds: nw.Expr) -> object:
     try:
         return prepared.table.select(holds=holds)
-    except (NotImplementedError, NarwhalsError) as error:
+    except (NotImplementedError, NarwhalsError) as error:  # what an engine lacks, by Narwhals
         problem = f"this kind of table cannot compute the condition: {error}"
         raise DataError(problem, hint="convert the table to Polars or pandas") from error
 
 
-def _with_amounts(table: Any, name: str, amounts: Any, context: Context) -> Any:  # noqa: ANN401
+def _with_amounts(
+    table: EagerOrLazy, name: str, amounts: AmountPerCustomer, context: Context
+) -> EagerOrLazy:
     """Return a table with a number per customer; 0 for customers without one."""
     if isinstance(amounts, np.ndarray):
         return _with_array(table, name, amounts)
@@ -229,15 +234,15 @@ def _with_amounts(table: Any, name: str, amounts: Any, context: Context) -> Any:
     return joined.with_columns(nw.col(name).fill_null(0.0))
 
 
-def _same_engine(right: Any, table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:  # noqa: ANN401
+def _same_engine(right: EagerOrLazy, table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     if right.implementation == table.implementation:
-        return cast("nw.LazyFrame[Any]", right.lazy())
+        return right.lazy()
     hint = "pass all tables as frames of one library"
     problem = f"customers in {table.implementation}, another table in {right.implementation}"
     raise DataError(problem, hint=hint)
 
 
-def _with_array(table: Any, name: str, values: NDArray[np.float64]) -> Any:  # noqa: ANN401
+def _with_array(table: EagerOrLazy, name: str, values: NDArray[np.float64]) -> EagerOrLazy:
     if isinstance(table, nw.LazyFrame):
         hint = "pass draws as a table with a row per customer and draw, or collect the customers"
         raise DataError("draws in memory and customers in a lazy table", hint=hint)

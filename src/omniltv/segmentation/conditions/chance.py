@@ -48,15 +48,11 @@ class Chance(ConditionKind):
     """
 
     key: ClassVar[str] = "chance"
+    needs_tables: ClassVar[bool] = True
 
     chance: Annotated[float, Field(gt=0, lt=1, strict=True)]
     draws_of: Name
     reaches: Annotated[float, Field(strict=True)]
-
-    @property
-    def needs_tables(self) -> bool:
-        """Whether the kind reads a table besides the customers: the draws."""
-        return True
 
     def amounts(self, context: Context) -> AmountPerCustomer:
         """Return the probability for each customer.

@@ -303,7 +303,7 @@ class Condition(RootModel[Annotated[ConditionKind, _AnyKind()]], YamlMixin):
         return {"$schema": dialect, "$ref": "#/$defs/Condition", "$defs": _linked(definitions)}
 
 
-def _linked(value: object) -> Any:  # noqa: ANN401 - JSON
+def _linked(value: object) -> object:
     """Return a JSON Schema with references in place of inner conditions."""
     if isinstance(value, dict):
         if value.get("title") == "Condition" and value.get("type") == "object":

@@ -52,6 +52,7 @@ class Happened(ConditionKind):
     """
 
     key: ClassVar[str] = "happened"
+    needs_tables: ClassVar[bool] = True
 
     happened: Names
     at_least: Annotated[int, Field(ge=1, strict=True)] | None = None
@@ -64,11 +65,6 @@ class Happened(ConditionKind):
         if self.at_most is not None and (self.at_least or 0) > self.at_most:
             raise ValueError("at_least is above at_most")
         return self
-
-    @property
-    def needs_tables(self) -> bool:
-        """Whether the kind reads a table besides the customers: the events."""
-        return True
 
     def amounts(self, context: Context) -> AmountPerCustomer:
         """Return the number of events of each customer who has one.

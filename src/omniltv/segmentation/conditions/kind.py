@@ -4,14 +4,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._config import Written
-from omniltv._frames import Eager
+from omniltv._frames import EagerOrLazy
 from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.conditions.context import Context
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ConditionKind", "Part", "Scope", "condition_kind", "kinds", "walk"]
 
 type Schema = Mapping[str, nw.dtypes.DType]
-type _LazyRows = nw.LazyFrame[Any]
-type AmountPerCustomer = NDArray[np.float64] | Eager | _LazyRows
+type AmountPerCustomer = NDArray[np.float64] | EagerOrLazy
 """One number per row, or a table with the customer id and ``amount``."""
 
 GROUP = "omniltv.conditions"
@@ -163,6 +162,7 @@ class ConditionKind(Written):
     Attributes:
         key: Name of the field that only this kind has.
         windowed: Whether the answer for a row depends on other rows.
+        needs_tables: Whether the kind reads a table besides the customers; see `amounts`.
 
     Examples:
         >>> class Even(ConditionKind):
@@ -179,6 +179,7 @@ class ConditionKind(Written):
 
     key: ClassVar[str]
     windowed: ClassVar[bool] = False
+    needs_tables: ClassVar[bool] = False
 
     @property
     def columns(self) -> frozenset[str]:
@@ -229,11 +230,6 @@ class ConditionKind(Written):
         """
         del context
         return None
-
-    @property
-    def needs_tables(self) -> bool:
-        """Whether the kind reads a table besides the customers; see `amounts`."""
-        return False
 
 
 @checked

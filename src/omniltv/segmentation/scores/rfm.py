@@ -29,9 +29,9 @@ class Rfm(Written):
 
     By default the levels are quantiles: of n customers with a value, a customer with k lower
     ones is in level 1 + floor(k * levels / n). Tied customers are in one level, the lower one
-    of those that they would be spread over, so levels may have unequal sizes. With fixed cuts
-    a customer is in level 1 + the number of cuts that the value reaches, whoever else is in
-    the table.
+    of those that they would be spread over, so levels may have unequal sizes. With fixed cuts,
+    the level of a customer is 1 + the number of cuts that the value reaches. It does not depend
+    on the other customers.
 
     A missing value is in level 0: the customer has not bought.
 

@@ -4,10 +4,10 @@ from typing import cast
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Eager, require
+from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
 
@@ -25,13 +25,10 @@ def as_day(moment: Moment) -> np.datetime64:
     Raises:
         ConfigError: If this is not a local moment.
     """
-    hint = 'Hint: a local date such as "2026-01-31"'
-    try:
-        stamp = pd.Timestamp(moment)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"not a moment: {moment!r}. {hint}") from error
-    if bool(pd.isna(stamp)) or stamp.tzinfo is not None:
-        raise ConfigError(f"not a local moment: {moment!r}. {hint}")
+    example = 'a local date such as "2026-01-31"'
+    stamp = read_moment(moment, example)
+    if stamp.tzinfo is not None:
+        raise ConfigError(f"not a local moment: {moment!r}. Hint: {example}")
     return np.datetime64(stamp.date().isoformat(), "D")
 
 

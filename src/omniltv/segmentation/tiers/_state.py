@@ -127,6 +127,13 @@ class ProgrammeState:
         """Return the state of some customers."""
         return replace(self, **{part.name: getattr(self, part.name)[rows] for part in fields(self)})
 
+    def put(self, rows: NDArray[np.intp], part: Self) -> Self:
+        """Return the state in which some customers have the state of a part."""
+        changed = {name.name: getattr(self, name.name).copy() for name in fields(self)}
+        for name, values in changed.items():
+            values[rows] = getattr(part, name)
+        return replace(self, **changed)
+
     def and_then(self, other: Self) -> Self:
         """Return the customers of this state, then those of another one."""
         names = [part.name for part in fields(self)]

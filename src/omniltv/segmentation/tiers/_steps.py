@@ -141,31 +141,12 @@ def _reviewed(
     while len(rows):
         part = ProgrammeStep(step.state.take(rows), step.event[rows], due[rows])
         part = _one_review(part, judged.take(rows), memory)
-        step = _put(step, rows, part)
+        event = step.event.copy()
+        event[rows] = part.event
+        step = replace(step, state=step.state.put(rows, part.state), event=event)
         due[rows] = _following(memory)(due[rows], step.state.joined[rows])
         rows = rows[due[rows] <= on]
     return step
-
-
-def _put(step: ProgrammeStep, rows: NDArray[np.intp], part: ProgrammeStep) -> ProgrammeStep:
-    """Return a step with the rows of a part."""
-
-    def put[ArrayT: NDArray[np.generic]](whole: ArrayT, values: ArrayT) -> ArrayT:
-        copy = whole.copy()
-        copy[rows] = values
-        return copy
-
-    new, old = part.state, step.state
-    state = replace(
-        old,
-        earned=put(old.earned, new.earned),
-        since=put(old.since, new.since),
-        before=put(old.before, new.before),
-        below=put(old.below, new.below),
-        pending=put(old.pending, new.pending),
-        carried=put(old.carried, new.carried),
-    )
-    return replace(step, state=state, event=put(step.event, part.event))
 
 
 def _first_review(
