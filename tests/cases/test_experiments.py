@@ -85,7 +85,7 @@ def test_d5_value_per_order_is_sum_over_sum_by_the_delta_method() -> None:
         assert mean == pytest.approx(ratio)
         spread = np.cov(y, d)
         gradient = np.array([1, -ratio]) / d.mean()
-        error += gradient @ spread @ gradient / len(y)
+        error += float(gradient @ spread @ gradient) / len(y)
     assert row.standard_error == pytest.approx(np.sqrt(error))
     assert (row.n, row.control_n) == (200, 200)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from omniltv._frames import as_labels, collect, labels, numbers, read_ids
+from omniltv._frames import collect, labels, numbers, read_ids
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
@@ -23,6 +23,7 @@ from omniltv.experiments.tables import Baseline
 __all__ = ["ComparedGroup", "Findings", "Study"]
 
 _ORDER = ("stop", "warning", "note")
+_LONGEST = 256  # characters of a label; longer texts are not groups
 _MOST = 0.5  # share of customers with a label of their own, above which labels are not groups
 
 
@@ -193,7 +194,7 @@ class Study:
         """Return the row of one comparison; NaN if an arm has fewer than two customers."""
         n, control_n = (int(size) for size in self.sides(group, arm).sum(axis=0))
         if means is None:
-            return _undetermined(group, arm, n, control_n)
+            return _empty_row(group.by, group.group, arm, n, control_n)
         estimate = means.treated - means.control
         cov = means.covariance
         error = float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
@@ -244,7 +245,13 @@ def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
 
 
 def _withheld(row: LiftRow) -> LiftRow:
-    return LiftRow(row.by, row.group, row.arm, *[np.nan] * 9, row.n, row.control_n)
+    return _empty_row(row.by, row.group, row.arm, row.n, row.control_n)
+
+
+def _empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:
+    """Return a row without numbers."""
+    gap = np.nan
+    return LiftRow(by, group, arm, gap, gap, gap, gap, gap, gap, gap, gap, gap, n, control_n)
 
 
 class _JoinedBaseline:
@@ -282,8 +289,9 @@ class _JoinedBaseline:
             column = self.table[name]
             if column.n_unique() > _MOST * len(column):
                 continue
-            labels = as_labels(column.cast(nw.String).fill_null("").to_list(), name, ids=self.ids)
-            found[name] = np.where(self.place >= 0, labels[self.place], "")
+            texts = column.cast(nw.String).fill_null("").to_list()
+            if max(map(len, texts), default=0) <= _LONGEST:
+                found[name] = np.where(self.place >= 0, np.asarray(texts)[self.place], "")
         return found
 
     def moments(self, column: str | None, assignment: Assignment) -> NDArray[np.datetime64] | None:
@@ -317,13 +325,6 @@ def _multiplicity(n: int, level: float) -> list[str]:
     together = 1 - (1 - level) / n
     alone = f"{n} comparisons with a {100 * level:g} % interval each"
     return [f"{alone}; for a joint level use level={together:.4g} (Bonferroni)"]
-
-
-def _undetermined(group: ComparedGroup, arm: str, n: int, control_n: int) -> LiftRow:
-    gap = np.nan
-    return LiftRow(
-        group.by, group.group, arm, gap, gap, gap, gap, gap, gap, gap, gap, gap, n, control_n
-    )
 
 
 def _relative(means: ArmMeans, reach: float) -> tuple[float, float, float]:

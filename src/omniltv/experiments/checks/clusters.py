@@ -94,4 +94,4 @@ def _whole(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> bool:
     size = np.bincount(code)
     share = np.bincount(column) / len(column)
     alone = (share[:, None] ** size).sum(axis=0)  # one label by chance in a single arm
-    return float(np.log(alone).sum()) < np.log(_CHANCE)
+    return float(np.log(alone).sum()) < float(np.log(_CHANCE))
