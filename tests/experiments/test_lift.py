@@ -375,9 +375,14 @@ def test_the_report_shows_rows_checks_and_notes() -> None:
         ["b", "+230", "95", "%", "[225,", "235]", "relative", "+23.0%", "n", "4", "/", "4"]
     )
     assert text[2].startswith("  b, tier x ")
+    unknown = (
+        "it is not known whether the baseline was measured before the start. Hint: "
+        "Baseline(..., known_at='column of times') and start= of the assignment let it be checked"
+    )
     many = "3 comparisons with a 95 % interval each; for a joint level use level=0.9833"
     assert text[4:] == [
         "  arms: as planned (p = 1.000)",
+        f"  note (covariate_time): {unknown}",
         "  note: 1 assigned customers without an outcome count as zero",
         f"  note: {many} (Bonferroni)",
     ]

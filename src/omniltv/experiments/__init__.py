@@ -1,13 +1,21 @@
 """The effect of a treatment: assignment, checks, and lift on outcomes and lifetime value."""
 
 from omniltv.experiments.assignment import Assignment, assign
-from omniltv.experiments.checks import Balance, SampleRatio
+from omniltv.experiments.checks import (
+    CHECKS,
+    Balance,
+    CheckFinding,
+    ExperimentCheck,
+    SampleRatio,
+    StudyFacts,
+)
 from omniltv.experiments.estimators import (
     ArmMeans,
     ArmSample,
     Cuped,
     Difference,
     LiftEstimator,
+    Stratified,
 )
 from omniltv.experiments.forecast import (
     FittedModel,
@@ -23,13 +31,16 @@ from omniltv.experiments.tables import Baseline, Outcome
 from omniltv.experiments.window import window_history
 
 __all__ = [
+    "CHECKS",
     "ArmMeans",
     "ArmSample",
     "Assignment",
     "Balance",
     "Baseline",
+    "CheckFinding",
     "Cuped",
     "Difference",
+    "ExperimentCheck",
     "FittedModel",
     "FittedValue",
     "Forecast",
@@ -40,6 +51,8 @@ __all__ = [
     "Persistence",
     "PurchaseForecaster",
     "SampleRatio",
+    "Stratified",
+    "StudyFacts",
     "assign",
     "cuped",
     "difference",

@@ -1,16 +1,18 @@
 """Outcomes joined to the assigned customers, and who is missing on either side."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import check_ids, labels, numbers, positions, read_ids
+from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
+from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import Assignment, refuse_unassigned
+from omniltv.experiments.checks import StudyFacts
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.tables import Missing, Outcome
 
@@ -65,14 +67,42 @@ class JoinedOutcomes:
 
 @dataclass(frozen=True, eq=False)
 class ObservedOutcomes(JoinedOutcomes):
-    """The outcome of each assigned customer and part, of shape (n_customers, n_parts)."""
+    """The outcome of each assigned customer and part.
+
+    Attributes:
+        values: Shape (n_customers, n_parts).
+        per: What the outcome is divided by, of shape (n_customers,); None if nothing.
+        exposure: How long each customer was observed; NaN without a row.
+        first: Time of the first row of each customer; NaT without one.
+        last: Time of the last row.
+        early: Customers of the rows before the start, which are left out.
+    """
 
     values: NDArray[np.float64]
+    per: NDArray[np.float64] | None = None
+    exposure: NDArray[np.float64] | None = None
+    first: NDArray[np.datetime64] | None = None
+    last: NDArray[np.datetime64] | None = None
+    early: tuple[object, ...] = ()
+
+    def facts(self, facts: StudyFacts, outcome: Outcome, handles: frozenset[str]) -> StudyFacts:
+        """Return the facts of a study with those of its outcomes."""
+        return replace(
+            facts,
+            outcome=outcome.column,
+            per=outcome.per or "",
+            first=self.first,
+            last=self.last,
+            early=self.early,
+            exposure=self.exposure,
+            exposure_column=outcome.exposure_column or "",
+            handles=handles,
+        )
 
     @classmethod
     def read(cls, outcome: Outcome, assignment: Assignment) -> Self:
         """Return the outcomes, added per assigned customer and part."""
-        table = outcome.collect()
+        table, early, when = _since_start(outcome, assignment)
         ids = read_ids(table, "customer_id", _WHAT)
         amount = numbers(table, outcome.column, _WHAT, ids=ids)
         part = np.full(len(ids), "")
@@ -82,6 +112,7 @@ class ObservedOutcomes(JoinedOutcomes):
         refuse_unassigned(place, "customer_id")
         names, code = np.unique(part, return_inverse=True)
         known = place >= 0
+        first, last = _ends(when, place, len(assignment))
         values = np.zeros((len(assignment), len(names)))
         np.add.at(values, (place[known], code[known]), amount[known])
         has_row = np.zeros(len(assignment), dtype=np.bool_)
@@ -97,8 +128,73 @@ class ObservedOutcomes(JoinedOutcomes):
             what="outcome",
             missing=outcome.missing,
             values=values,
+            per=_sums(table, outcome.per, ids, place, len(assignment)),
+            exposure=_exposure(table, outcome, ids, place, len(assignment)),
+            first=first,
+            last=last,
+            early=early,
             left_out=f" ({aside.rows:,} rows, {outcome.column} {money(aside.value)})",
         )
+
+
+def _since_start(
+    outcome: Outcome, assignment: Assignment
+) -> tuple[Eager, tuple[object, ...], NDArray[np.datetime64] | None]:
+    """Return the rows since the start, the customers of earlier rows, and the times."""
+    table = outcome.collect()
+    if outcome.time is None:
+        return table, (), None
+    ids = read_ids(table, "customer_id", _WHAT)
+    when = moments(table, outcome.time, _WHAT, ids=ids, start=assignment.start)
+    if assignment.start is None:
+        raise ConfigError(
+            "the start of the treatment is not known, so earlier outcomes cannot be left out. "
+            "Hint: start= of the assignment"
+        )
+    early = when < np.datetime64(assignment.start.replace(tzinfo=None))
+    assigned = positions(ids, assignment.customer_id) >= 0
+    left_out = tuple(ids[early & assigned].tolist())
+    return table.filter((~early).tolist()), left_out, when[~early]
+
+
+def _ends(
+    when: NDArray[np.datetime64] | None, place: NDArray[np.intp], n: int
+) -> tuple[NDArray[np.datetime64] | None, NDArray[np.datetime64] | None]:
+    """Return the first and the last time of each customer, NaT without a row."""
+    if when is None:
+        return None, None
+    known = place >= 0
+    first = np.full(n, "NaT", dtype="datetime64[us]")
+    last = first.copy()
+    np.fmin.at(first, place[known], when[known])
+    np.fmax.at(last, place[known], when[known])
+    return first, last
+
+
+def _sums(
+    table: Eager, column: str | None, ids: NDArray[np.object_], place: NDArray[np.intp], n: int
+) -> NDArray[np.float64] | None:
+    if column is None:
+        return None
+    read = numbers(table, column, _WHAT, ids=ids)
+    if (read < 0).any():
+        rows, hint = list(ids[read < 0]), "a ratio divides by counts, amounts or times"
+        raise DataError("negative values", column=column, rows=rows, hint=hint)
+    known = place >= 0
+    return np.bincount(place[known], weights=read[known], minlength=n)
+
+
+def _exposure(
+    table: Eager, outcome: Outcome, ids: NDArray[np.object_], place: NDArray[np.intp], n: int
+) -> NDArray[np.float64] | None:
+    """Return the longest observation of each customer, NaN without a row."""
+    column = outcome.exposure_column
+    if column is None:
+        return None
+    read, known = numbers(table, column, _WHAT, ids=ids), place >= 0
+    longest = np.full(n, np.nan)
+    np.fmax.at(longest, place[known], read[known])
+    return longest
 
 
 def _report(

@@ -1,23 +1,73 @@
 """What every estimate of a lift shares: groups, covariates, checks and intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 from warnings import warn
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._frames import collect, labels, numbers, read_ids
-from omniltv.errors import DataError, DataWarning
+from omniltv.errors import ConfigError, DataError, DataWarning
+from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
-from omniltv.experiments.checks import Balance
-from omniltv.experiments.estimators import ArmMeans, ArmSample
+from omniltv.experiments.checks import Balance, CheckFinding, ExperimentCheck, StudyFacts
+from omniltv.experiments.estimators import ArmMeans, ArmSample, LiftEstimator
 from omniltv.experiments.result import Lift, LiftRow
 from omniltv.experiments.tables import Baseline
 
-__all__ = ["ComparedGroup", "Study"]
+__all__ = ["ComparedGroup", "Findings", "Study"]
+
+_ORDER = ("stop", "warning", "note")
+_LONGEST = 256  # characters of a label; longer texts are not groups
+_MOST = 0.5  # share of customers with a label of their own, above which labels are not groups
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the checks found, and what the caller asked for despite a stop."""
+
+    found: tuple[CheckFinding, ...]
+    despite: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, facts: StudyFacts, checks: Sequence[ExperimentCheck], despite: Sequence[str]
+    ) -> "Findings":
+        """Return the findings of all checks, stops first.
+
+        Raises:
+            ConfigError: If ``despite`` has a name that no check has.
+        """
+        names = [check.name for check in checks]
+        unknown = [name for name in despite if name not in names]
+        if isinstance(despite, str) or unknown:
+            hint = f"a tuple of names out of {', '.join(names)}"
+            raise ConfigError(f"despite={despite!r} has a name of no check. Hint: {hint}")
+        found = [finding for check in checks for finding in check.look(facts)]
+        found.sort(key=lambda finding: _ORDER.index(finding.severity))
+        return cls(tuple(found), frozenset(despite))
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Names of the checks that stop the estimate."""
+        stops = [f.check for f in self.found if f.severity == "stop"]
+        return tuple(dict.fromkeys(name for name in stops if name not in self.despite))
+
+    def warn(self) -> None:
+        """Warn of every finding that is not a note."""
+        for finding in self.found:
+            if finding.severity != "note":
+                warn(f"{finding}{self._consequence(finding)}", DataWarning, stacklevel=4)
+
+    def _consequence(self, finding: CheckFinding) -> str:
+        if finding.severity != "stop" or finding.check in self.despite:
+            return ""
+        return f". The estimate is withheld; despite=({finding.check!r},) shows it"
 
 
 class ComparedGroup(NamedTuple):
@@ -40,6 +90,7 @@ class Study:
     covariates: NDArray[np.float64]
     balance: Balance | None
     remarks: tuple[str, ...]
+    facts: StudyFacts
 
     @classmethod
     def read(
@@ -47,19 +98,37 @@ class Study:
     ) -> "Study":
         """Return the study, or raise what is wrong with its arguments."""
         assignment.known_arm(control)
+        facts = StudyFacts(
+            customer_id=assignment.customer_id,
+            arm=assignment.arm,
+            control=control,
+            shares=assignment.shares,
+            stratum=assignment.stratum,
+            cluster=assignment.cluster,
+            start=assignment.start,
+        )
         if baseline is None:
             nothing = np.empty((len(assignment), 0))
-            return cls(assignment, control, level, {}, nothing, None, ())
+            return cls(assignment, control, level, {}, nothing, None, (), facts)
         known, numeric = _JoinedBaseline(assignment, baseline), _names(baseline.covariates)
         matrix, absent = known.covariates(numeric)
+        groups = {name: known.labels(name) for name in _names(baseline.by)}
+        facts = replace(
+            facts,
+            covariates=known.numbers(numeric),
+            groups=groups,
+            labels=known.texts(),
+            known_at=known.moments(baseline.known_at, assignment),
+        )
         return cls(
             assignment,
             control,
             level,
-            {name: known.labels(name) for name in _names(baseline.by)},
+            groups,
             matrix,
             assignment.balance(baseline.table, numeric, control=control) if numeric else None,
             tuple(f"{n:,} customers without {name} count as its mean" for name, n in absent),
+            facts,
         )
 
     @property
@@ -96,14 +165,36 @@ class Study:
             outcome: Of shape (n_customers,).
             sides: Membership of the two, as from `sides`.
         """
-        treated, control = (ArmSample(outcome[side], self.covariates[side]) for side in sides.T)
+        cluster, stratum = self.codes
+
+        def sample(side: NDArray[np.bool_]) -> ArmSample:
+            return ArmSample(
+                outcome[side],
+                self.covariates[side],
+                None if cluster is None else cluster[side],
+                None if stratum is None else stratum[side],
+            )
+
+        treated, control = (sample(side) for side in sides.T)
         return treated, control
+
+    @cached_property
+    def codes(self) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Return the codes of clusters and of strata, each of shape (n_customers,)."""
+        return _coded(self.assignment.cluster), _coded(self.assignment.stratum)
+
+    def enough(self, sides: NDArray[np.bool_]) -> bool:
+        """Return whether both sides have at least two customers, or two clusters."""
+        cluster = self.codes[0]
+        if cluster is None:
+            return int(sides.sum(axis=0).min()) > 1
+        return min(len(np.unique(cluster[side])) for side in sides.T) > 1
 
     def row(self, group: ComparedGroup, arm: str, means: ArmMeans | None) -> LiftRow:
         """Return the row of one comparison; NaN if an arm has fewer than two customers."""
         n, control_n = (int(size) for size in self.sides(group, arm).sum(axis=0))
         if means is None:
-            return _undetermined(group, arm, n, control_n)
+            return _empty_row(group.by, group.group, arm, n, control_n)
         estimate = means.treated - means.control
         cov = means.covariance
         error = float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
@@ -124,28 +215,43 @@ class Study:
         )
 
     def result(
-        self, outcome: str, estimator: str, rows: Sequence[LiftRow], notes: Sequence[str]
+        self,
+        outcome: str,
+        estimator: LiftEstimator,
+        rows: Sequence[LiftRow],
+        notes: Sequence[str],
+        findings: Findings,
     ) -> Lift:
-        """Return the lift with its checks, and warn if a check fails."""
-        srm = self.assignment.srm() if self.assignment.shares else None
-        if srm is not None and not srm.ok:
-            warn(srm.verdict, DataWarning, stacklevel=3)
-        if self.balance is not None and not self.balance.ok:
-            differing = ", ".join(self.balance.suspicious)
-            warn(
-                f"the arms differed before the treatment in: {differing}", DataWarning, stacklevel=3
-            )
+        """Return the lift with its findings; withhold the numbers if a check stops them."""
+        findings.warn()
         said = [*self.remarks, *notes, *_multiplicity(len(rows), self.level)]
+        shown = [_withheld(row) for row in rows] if findings.withheld else rows
         return Lift(
             outcome,
-            estimator,
+            estimator.name,
             self.control,
             self.level,
-            tuple(rows),
-            srm,
+            tuple(shown),
+            self.assignment.srm() if self.assignment.shares else None,
             self.balance,
             tuple(said),
+            findings.found,
+            findings.withheld,
         )
+
+
+def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
+    return None if labels is None else np.unique(labels, return_inverse=True)[1]
+
+
+def _withheld(row: LiftRow) -> LiftRow:
+    return _empty_row(row.by, row.group, row.arm, row.n, row.control_n)
+
+
+def _empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:
+    """Return a row without numbers."""
+    gap = np.nan
+    return LiftRow(by, group, arm, gap, gap, gap, gap, gap, gap, gap, gap, gap, n, control_n)
 
 
 class _JoinedBaseline:
@@ -166,15 +272,42 @@ class _JoinedBaseline:
             )
         return labels(self.table, column, BEFORE, ids=self.ids)[self.place]
 
+    def numbers(self, columns: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Return the columns by customer, NaN if missing."""
+        found = {}
+        for name in columns:
+            read = numbers(self.table, name, BEFORE, ids=self.ids, allow_missing=True)
+            found[name] = np.where(self.place >= 0, read[self.place], np.nan)
+        return found
+
+    def texts(self) -> dict[str, NDArray[np.str_]]:
+        """Return the columns of text that groups could be made of, "" if missing."""
+        types = self.table.schema.items()
+        names = [name for name, dtype in types if dtype in {nw.String, nw.Categorical, nw.Enum}]
+        found = {}
+        for name in (one for one in names if one != "customer_id"):
+            column = self.table[name]
+            if column.n_unique() > _MOST * len(column):
+                continue
+            texts = column.cast(nw.String).fill_null("").to_list()
+            if max(map(len, texts), default=0) <= _LONGEST:
+                found[name] = np.where(self.place >= 0, np.asarray(texts)[self.place], "")
+        return found
+
+    def moments(self, column: str | None, assignment: Assignment) -> NDArray[np.datetime64] | None:
+        """Return when the rows were measured, NaT for customers without a row."""
+        if column is None:
+            return None
+        when = moments(self.table, column, BEFORE, ids=self.ids, start=assignment.start)
+        return np.where(self.place >= 0, when[self.place], np.datetime64("NaT", "us"))
+
     def covariates(
         self, columns: Sequence[str]
     ) -> tuple[NDArray[np.float64], list[tuple[str, int]]]:
         """Return the columns, missing values at the mean, and the number missing by column."""
         matrix = np.empty((len(self.place), len(columns)))
         absent = []
-        for k, name in enumerate(columns):
-            read = numbers(self.table, name, BEFORE, ids=self.ids, allow_missing=True)
-            values = np.where(self.place >= 0, read[self.place], np.nan)
+        for k, (name, values) in enumerate(self.numbers(columns).items()):
             gone = np.isnan(values)
             matrix[:, k] = np.where(gone, values[~gone].mean() if (~gone).any() else 0.0, values)
             if gone.any():
@@ -192,13 +325,6 @@ def _multiplicity(n: int, level: float) -> list[str]:
     together = 1 - (1 - level) / n
     alone = f"{n} comparisons with a {100 * level:g} % interval each"
     return [f"{alone}; for a joint level use level={together:.4g} (Bonferroni)"]
-
-
-def _undetermined(group: ComparedGroup, arm: str, n: int, control_n: int) -> LiftRow:
-    gap = np.nan
-    return LiftRow(
-        group.by, group.group, arm, gap, gap, gap, gap, gap, gap, gap, gap, gap, n, control_n
-    )
 
 
 def _relative(means: ArmMeans, reach: float) -> tuple[float, float, float]:

@@ -27,7 +27,8 @@ from omniltv._frames import (
 from omniltv._options import checked
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError
-from omniltv.experiments.checks import Balance, SampleRatio
+from omniltv.experiments.checks.balance import Balance
+from omniltv.experiments.checks.sample_ratio import SampleRatio
 
 __all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
 
@@ -45,6 +46,7 @@ def assign(
     arms: Mapping[str, float],
     salt: str,
     strata: str | Sequence[str] | None = None,
+    cluster: str | None = None,
     customer_id: str = "customer_id",
     start: datetime | None = None,
 ) -> "Assignment":
@@ -66,11 +68,15 @@ def assign(
             order does not matter.
         salt: Name of the experiment.
         strata: Column or columns of the frame whose combinations are the strata.
+        cluster: Column of a unit that is assigned as a whole, such as the store or the
+            household. The arm is then drawn by the hash of the cluster, and standard errors
+            are computed over clusters.
         customer_id: Column of the id. Ids are hashed as text, so 7 and "7" are the same.
         start: Start of the treatment.
 
     Raises:
-        ConfigError: If the shares do not add up to 1, or strata are given without a frame.
+        ConfigError: If the shares do not add up to 1, strata or a cluster are given without
+            a frame, or both are given.
         DataError: If an id is missing or repeated, or a column is absent.
 
     Examples:
@@ -88,12 +94,13 @@ def assign(
     if twice:
         hint = "one row per customer"
         raise DataError("customers with several rows", column=customer_id, rows=twice, hint=hint)
-    place = _uniform(ids, salt)
+    of_cluster = None if cluster is None else _clusters(customers, cluster, strata, ids)
+    place = _uniform(ids if of_cluster is None else of_cluster.tolist(), salt)
     if stratum is not None:
         place = _dealt(place, stratum, salt)
     edges = np.cumsum(list(shares.values()))[:-1]
     arm = np.asarray(list(shares))[np.searchsorted(edges, place, side="right")]
-    return Assignment(ids, arm, stratum=stratum, shares=shares, start=start)
+    return Assignment(ids, arm, stratum=stratum, shares=shares, start=start, cluster=of_cluster)
 
 
 @checked
@@ -109,6 +116,8 @@ class Assignment(Tabular):
         start: Start of the treatment, if known.
         report: Rows kept and left out, if the assignment was read from a table or selected
             by `among`.
+        cluster: Unit that was assigned as a whole, of shape (n_customers,), such as the
+            store; None if customers were assigned one by one.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -122,6 +131,7 @@ class Assignment(Tabular):
     shares: Mapping[str, float] = field(default_factory=dict)
     start: datetime | None = None
     report: IntakeReport[pd.DataFrame] | None = None
+    cluster: NDArray[np.str_] | None = None
 
     @classmethod
     def from_frame(
@@ -132,6 +142,7 @@ class Assignment(Tabular):
         customer_id: str = "customer_id",
         arm: str = "arm",
         stratum: str | None = None,
+        cluster: str | None = None,
         start: datetime | None = None,
     ) -> Self:
         """Return an assignment made elsewhere.
@@ -144,6 +155,7 @@ class Assignment(Tabular):
             customer_id: Column of the id.
             arm: Column of the arm.
             stratum: Column of the stratum.
+            cluster: Column of the unit that was assigned as a whole, such as the store.
             start: Start of the treatment.
 
         Raises:
@@ -159,7 +171,7 @@ class Assignment(Tabular):
         """
         table = collect(frame, _WHAT)
         ids = read_ids(table, customer_id, _WHAT)
-        keys = [arm] if stratum is None else [arm, stratum]
+        keys = [name for name in (arm, stratum, cluster) if name is not None]
         said = {name: labels(table, name, _WHAT, ids=ids) for name in keys}
         same, first = first_rows(ids)
         for name, values in said.items():
@@ -170,8 +182,9 @@ class Assignment(Tabular):
             hint = f"the shares are of {', '.join(planned)}"
             raise DataError("arms not planned", column=arm, rows=list(ids[unplanned]), hint=hint)
         strata = None if stratum is None else said[stratum][first]
+        unit = None if cluster is None else said[cluster][first]
         report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
-        return cls(ids[first], said[arm][first], strata, planned, start, report)
+        return cls(ids[first], said[arm][first], strata, planned, start, report, unit)
 
     def __len__(self) -> int:
         return len(self.customer_id)
@@ -232,18 +245,20 @@ class Assignment(Tabular):
             customer_id=self.customer_id[kept],
             arm=self.arm[kept],
             stratum=None if self.stratum is None else self.stratum[kept],
+            cluster=None if self.cluster is None else self.cluster[kept],
             report=_report(self.customer_id, {"arm": self.arm}, kept, _OTHERS),
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns ``customer_id``, ``arm`` and, if there are strata, ``stratum``.
+        """Return the columns ``customer_id``, ``arm`` and, if there are any, stratum and cluster.
 
         Examples:
             >>> list(assign(["a"], arms={"control": 0.5, "treated": 0.5}, salt="s").columns())
             ['customer_id', 'arm']
         """
         columns = {"customer_id": self.customer_id, "arm": self.arm}
-        return columns if self.stratum is None else {**columns, "stratum": self.stratum}
+        more = {"stratum": self.stratum, "cluster": self.cluster}
+        return columns | {name: values for name, values in more.items() if values is not None}
 
     def srm(self) -> "SampleRatio":
         """Return the check for a sample ratio mismatch, overall and per stratum.
@@ -400,6 +415,24 @@ def _customers(
     parts = [[label.replace("/", "//") for label in column.tolist()] for column in columns]
     joined = [" / ".join(row) for row in zip(*parts, strict=True)]
     return ids, np.asarray(joined, dtype=np.str_)
+
+
+def _clusters(
+    customers: IntoTable | Iterable[object],
+    cluster: str,
+    strata: str | Sequence[str] | None,
+    ids: NDArray[np.object_],
+) -> NDArray[np.str_]:
+    """Return the cluster of each customer."""
+    if strata is not None:
+        message = "strata of customers cannot be kept if clusters are assigned"
+        raise ConfigError(f"{message}. Hint: leave strata= or cluster= out")
+    try:
+        table = collect(cast("IntoTable", customers), "customers")
+    except DataError as error:
+        hint = "assign(frame, cluster=...)"
+        raise ConfigError(f"a cluster is a column of a frame, got ids. Hint: {hint}") from error
+    return labels(table, cluster, "customers", ids=ids)
 
 
 def _bare_ids(

@@ -1,7 +1,7 @@
 """Lift on lifetime value: the observed window, and the forecast of the time beyond it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from warnings import warn
 
@@ -13,9 +13,10 @@ from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
-from omniltv.experiments._study import ComparedGroup, Study
+from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.assignment import Assignment
-from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator
+from omniltv.experiments.checks import CHECKS, ExperimentCheck
+from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator, handled
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift
@@ -37,6 +38,8 @@ def ltv_lift(
     baseline: Baseline | None = None,
     estimator: LiftEstimator = _ADJUSTED,
     level: Level = 0.95,
+    despite: Sequence[str] = (),
+    checks: Sequence[ExperimentCheck] = CHECKS,
 ) -> Lift:
     """Return the lift on lifetime value per customer: observed in the window, forecast beyond.
 
@@ -68,6 +71,8 @@ def ltv_lift(
             the value expected before.
         estimator: Compares two arms.
         level: Level of the intervals.
+        despite: Names of the checks whose stop does not withhold the estimate.
+        checks: The checks of the experiment; ``(*CHECKS, Mine())`` adds one.
 
     Raises:
         ConfigError: If there is nothing to compare (no forecast although the effect
@@ -100,6 +105,8 @@ def ltv_lift(
     read = None if observed is None else as_outcome(observed)
     if read is None and beyond is None:
         raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
+    if read is not None and read.per is not None:
+        raise ConfigError("lifetime value is not a ratio. Hint: lift(Outcome(..., per=...))")
     parts = _parts(read, beyond)
     window = None if read is None else ObservedOutcomes.read(read, assignment)
     rows = None if beyond is None else JoinedForecast.read(beyond, assignment, split=bool(parts))
@@ -107,12 +114,17 @@ def ltv_lift(
     if beyond is not None:
         notes += _on_arms(beyond, assignment)
     value = _LifetimeOutcome.of(study, window, rows, persistence.share, parts)
+    handles = handled(estimator)
+    facts = replace(study.facts, handles=handles)
+    if read is not None and window is not None:
+        facts = window.facts(facts, read, handles)
+    findings = Findings.of(facts, checks, despite)
     found = [
         study.row(group, arm, value.means(estimator, k, arm))
         for k, group in enumerate(value.groups)
         for arm in study.treated
     ]
-    return study.result("lifetime value", estimator.name, found, notes)
+    return study.result("lifetime value", estimator, found, notes, findings)
 
 
 def _beyond(persistence: Persistence, forecast: Forecast | None) -> Forecast | None:
@@ -196,7 +208,7 @@ class _LifetimeOutcome:
         """Return the means of an arm and the control in comparison ``k``."""
         group = self.groups[k]
         sides = self.study.sides(group, arm)
-        if sides.sum(axis=0).min() <= 1:
+        if not self.study.enough(sides):
             return None
         outcome = self.value.sum(axis=1) if group.part is None else self.value[:, group.part]
         if self.future is None:
@@ -209,8 +221,19 @@ class _LifetimeOutcome:
         influence = self.share * self.future.influence[:, k, pair]
         pseudo = _pseudo_observations(outcome, influence, sides)
         found = estimator.estimate(*self.study.samples(pseudo, sides))
-        others = influence[~sides.any(axis=1)]
+        others = _by_cluster(influence, self.study.codes[0], ~sides.any(axis=1))
         return found._replace(covariance=found.covariance + others.T @ others)
+
+
+def _by_cluster(
+    influence: NDArray[np.float64], cluster: NDArray[np.intp] | None, chosen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the influences of the chosen customers, added by cluster if there are any."""
+    if cluster is None:
+        return influence[chosen]
+    total = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
+    np.add.at(total, cluster[chosen], influence[chosen])
+    return total
 
 
 def _pseudo_observations(

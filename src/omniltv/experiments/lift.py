@@ -1,11 +1,18 @@
 """Lift on an observed outcome: plain, adjusted, or by an estimator of your own."""
 
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from omniltv._log import logged
 from omniltv._options import Level, checked
+from omniltv.errors import ConfigError
 from omniltv.experiments._joined import ObservedOutcomes
-from omniltv.experiments._study import ComparedGroup, Study
+from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.assignment import Assignment
-from omniltv.experiments.estimators import ArmMeans, Cuped, Difference, LiftEstimator
+from omniltv.experiments.checks import CHECKS, ExperimentCheck
+from omniltv.experiments.estimators import ArmMeans, Cuped, Difference, LiftEstimator, handled
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Baseline, IntoOutcome, as_outcome
 
@@ -20,6 +27,7 @@ def difference(
     control: str,
     baseline: Baseline | None = None,
     level: Level = 0.95,
+    despite: Sequence[str] = (),
 ) -> Lift:
     """Return the difference of the arms' means, with Welch intervals; see `lift`.
 
@@ -32,7 +40,13 @@ def difference(
     """
     estimator = Difference()
     return lift(
-        outcome, assignment, estimator=estimator, control=control, baseline=baseline, level=level
+        outcome,
+        assignment,
+        estimator=estimator,
+        control=control,
+        baseline=baseline,
+        level=level,
+        despite=despite,
     )
 
 
@@ -44,6 +58,7 @@ def cuped(
     control: str,
     baseline: Baseline,
     level: Level = 0.95,
+    despite: Sequence[str] = (),
 ) -> Lift:
     """Return the difference adjusted by the covariates of the baseline (CUPED); see `lift`.
 
@@ -63,7 +78,13 @@ def cuped(
     """
     estimator = Cuped()
     return lift(
-        outcome, assignment, estimator=estimator, control=control, baseline=baseline, level=level
+        outcome,
+        assignment,
+        estimator=estimator,
+        control=control,
+        baseline=baseline,
+        level=level,
+        despite=despite,
     )
 
 
@@ -76,6 +97,8 @@ def lift(
     control: str,
     baseline: Baseline | None = None,
     level: Level = 0.95,
+    despite: Sequence[str] = (),
+    checks: Sequence[ExperimentCheck] = CHECKS,
 ) -> Lift:
     """Return the effect of each arm relative to the control, by any estimator.
 
@@ -88,6 +111,8 @@ def lift(
         control: The arm to compare with.
         baseline: Covariates and groups, known before the treatment.
         level: Level of the intervals.
+        despite: Names of the checks whose stop does not withhold the estimate.
+        checks: The checks of the experiment; ``(*CHECKS, Mine())`` adds one.
 
     Raises:
         DataError: If an outcome is missing or infinite, a customer has no outcome (unless
@@ -95,8 +120,8 @@ def lift(
         ConfigError: If there is no such control arm, or the level is not in (0, 1).
 
     Warns:
-        DataWarning: If the arms do not have the planned sizes, or differed before the
-            treatment.
+        DataWarning: For each stop and warning of a check. After a stop the numbers of all
+            rows are NaN, unless ``despite`` names the check.
 
     Examples:
         >>> import pandas as pd
@@ -110,12 +135,18 @@ def lift(
     study = Study.read(assignment, control, baseline, level)
     seen = ObservedOutcomes.read(read, assignment)
     seen.require_rows(assignment)
+    handles = handled(estimator)
+    if read.per is not None and "stratum" in handles:
+        hint = "estimator=Difference()"
+        raise ConfigError(f"a ratio cannot be stratified. Hint: {hint}")
+    findings = Findings.of(seen.facts(study.facts, read, handles), checks, despite)
     rows = [
         study.row(group, arm, _estimate(estimator, study, group, arm, seen))
         for group in study.compared(seen.parts, read.parts)
         for arm in study.treated
     ]
-    return study.result(read.column, estimator.name, rows, seen.notes())
+    name = read.column if read.per is None else f"{read.column} / {read.per}"
+    return study.result(name, estimator, rows, seen.notes(), findings)
 
 
 @logged("lift estimated")
@@ -123,7 +154,26 @@ def _estimate(
     estimator: LiftEstimator, study: Study, group: ComparedGroup, arm: str, seen: ObservedOutcomes
 ) -> ArmMeans | None:
     sides = study.sides(group, arm)
-    if sides.sum(axis=0).min() <= 1:
+    if not study.enough(sides):
         return None
     outcome = seen.values.sum(axis=1) if group.part is None else seen.values[:, group.part]
+    if seen.per is not None:
+        if min(seen.per[side].sum() for side in sides.T) <= 0:
+            return None
+        outcome = _linearised(outcome, seen.per, sides)
     return estimator.estimate(*study.samples(outcome, sides))
+
+
+def _linearised(
+    outcome: NDArray[np.float64], per: NDArray[np.float64], sides: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return outcomes whose mean in each arm is the ratio of sums.
+
+    r + (y - r d) / mean(d) has the mean r = sum(y) / sum(d), and its standard error is that of
+    the delta method (Deng, Knoblich and Lu, KDD 2018, eq. 3).
+    """
+    linear = outcome.copy()
+    for side in sides.T:
+        ratio = outcome[side].sum() / per[side].sum()
+        linear[side] = ratio + (outcome[side] - ratio * per[side]) / per[side].mean()
+    return linear

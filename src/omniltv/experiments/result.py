@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from omniltv._frames import Tabular
 from omniltv._options import Level, checked
 from omniltv.errors import ConfigError
-from omniltv.experiments.checks import Balance, SampleRatio
+from omniltv.experiments.checks.balance import Balance
+from omniltv.experiments.checks.protocol import CheckFinding
+from omniltv.experiments.checks.sample_ratio import SampleRatio
 
 __all__ = ["Lift", "LiftRow"]
 
@@ -75,6 +77,9 @@ class Lift(Tabular):
         srm: Check of the sizes of the arms; None without planned shares.
         balance: Differences in the covariates before the treatment; None without covariates.
         notes: Assumptions, customers left out, and the number of comparisons.
+        findings: What the checks found.
+        withheld: Names of the checks that stopped the estimate; the numbers of all rows are
+            then NaN. Empty if nothing did, or the caller passed ``despite=``.
 
     Examples:
         >>> import pandas as pd
@@ -94,6 +99,8 @@ class Lift(Tabular):
     srm: SampleRatio | None = None
     balance: Balance | None = None
     notes: tuple[str, ...] = ()
+    findings: tuple[CheckFinding, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of one row per arm and group.
@@ -127,14 +134,18 @@ class Lift(Tabular):
 
     def __repr__(self) -> str:
         head = f"Lift of {self.outcome} per customer against {self.control!r} ({self.estimator})"
-        percent = f"{100 * self.level:g} %"
-        lines = [
-            f"  {_where(row):<24} {row.estimate:+,.4g}  {percent} [{row.low:,.4g}, {row.high:,.4g}]"
-            f"  relative {row.relative:+.1%}  n {row.n:,} / {row.control_n:,}"
-            for row in self.rows
-        ]
+        lines = [f"  {_where(row):<24} {self._numbers(row)}" for row in self.rows]
         checks = [] if self.srm is None else [f"  arms: {self.srm.verdict}"]
-        return "\n".join([head, *lines, *checks, *(f"  note: {note}" for note in self.notes)])
+        found = [f"  {finding}" for finding in self.findings]
+        notes = [f"  note: {note}" for note in self.notes]
+        return "\n".join([head, *lines, *checks, *found, *notes])
+
+    def _numbers(self, row: LiftRow) -> str:
+        sizes = f"n {row.n:,} / {row.control_n:,}"
+        if self.withheld:
+            return f"withheld ({', '.join(self.withheld)})  {sizes}"
+        interval = f"{100 * self.level:g} % [{row.low:,.4g}, {row.high:,.4g}]"
+        return f"{row.estimate:+,.4g}  {interval}  relative {row.relative:+.1%}  {sizes}"
 
 
 def _where(row: LiftRow) -> str:

@@ -36,6 +36,14 @@ class Outcome:
         parts: Column that splits the outcome, such as the channel of a purchase. Each part
             is averaged over all customers of an arm, so the parts add up to the whole.
         missing: How to treat an assigned customer without a row.
+        time: Column of the time of each row. Rows before the start of the assignment are
+            left out, and the result says so.
+        per: Column that the outcome is divided by, for a ratio such as value per order: the
+            sum of ``column`` over the sum of ``per`` in each arm. Customers for whom ``per``
+            is zero stay in. The standard error is that of the delta method. With ``parts``,
+            each part is divided by the whole of ``per``.
+        exposure: Column with how long each customer was observed, the same in all rows of a
+            customer; T of a history if None.
         tolerance: How many rows, and how much of the column, may be of customers who were not
             assigned if most of those assigned have no row, as ids that do not match would
             cause; a warning above one half and an error above 95 % if None.
@@ -56,6 +64,16 @@ class Outcome:
     parts: str | None = None
     missing: Missing = "error"
     tolerance: Tolerance | None = None
+    time: str | None = None
+    per: str | None = None
+    exposure: str | None = None
+
+    @property
+    def exposure_column(self) -> str | None:
+        """Column with how long each customer was observed; T of a history."""
+        if self.exposure is None and isinstance(self.table, PurchaseHistory):
+            return "T"
+        return self.exposure
 
     def collect(self) -> Eager:
         """Return the table in memory.
@@ -99,6 +117,7 @@ class Baseline:
         covariates: Columns to adjust by; the expected value is the best one. Missing values
             are replaced by the mean.
         by: Columns to group the customers by, such as the tier.
+        known_at: Column of the time at which the row was measured.
 
     Examples:
         >>> import pandas as pd
@@ -114,6 +133,7 @@ class Baseline:
     table: IntoTable
     covariates: str | Sequence[str] = ()
     by: str | Sequence[str] = ()
+    known_at: str | None = None
 
 
 def _table_of(history: PurchaseHistory) -> Eager:
@@ -126,6 +146,7 @@ def _table_of(history: PurchaseHistory) -> Eager:
         "customer_id": history.customer_id,
         **history.groups,
         "purchases": bought,
+        "T": history.T,
         "value": np.where(bought > 0, bought * history.monetary_value, 0.0),
     }
     return collect(Table(columns), "the history of the window")

@@ -1,7 +1,7 @@
-"""Checks of an experiment: the sizes of the arms, and their balance before the treatment."""
+"""Whether the arms were alike before the treatment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -10,86 +10,12 @@ from scipy import stats
 
 from omniltv._frames import Tabular
 from omniltv._options import checked
+from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
 
-__all__ = ["Balance", "SampleRatio"]
+__all__ = ["Balance", "BalanceCheck", "dependence"]
 
 _ALARM = 0.001
 _MIN_EXPECTED = 5.0
-
-
-@checked
-@dataclass(frozen=True)
-class SampleRatio:
-    """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
-
-    Attributes:
-        observed: Customers by arm.
-        expected: Customers by arm under the planned shares.
-        p_value: P-value of Pearson's chi-square goodness-of-fit test.
-        strata: The same check for each stratum that is large enough to test.
-
-    Examples:
-        >>> arm = np.array(["control"] * 5000 + ["treated"] * 5300)
-        >>> SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).verdict
-        'as planned (p = 0.003)'
-    """
-
-    observed: Mapping[str, int]
-    expected: Mapping[str, float]
-    p_value: float
-    strata: Mapping[str, "SampleRatio"] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        arm: NDArray[np.str_],
-        shares: Mapping[str, float],
-        stratum: NDArray[np.str_] | None = None,
-    ) -> Self:
-        """Return the check of arms, of shape (n_customers,), against planned shares.
-
-        A stratum is left out if the expected size of an arm is below 5, where the
-        chi-square distribution is a poor approximation.
-
-        Examples:
-            >>> arm = np.array(["control"] * 480 + ["treated"] * 520)
-            >>> round(SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).p_value, 3)
-            0.206
-        """
-        observed = {name: int((arm == name).sum()) for name in shares}
-        expected = {name: share * len(arm) for name, share in shares.items()}
-        parts = {}
-        for name in () if stratum is None else np.unique(stratum).tolist():
-            part = cls.of(arm[stratum == name], shares)
-            if min(part.expected.values()) >= _MIN_EXPECTED:
-                parts[str(name)] = part
-        return cls(observed, expected, _goodness_of_fit(observed, expected), parts)
-
-    @property
-    def mismatches(self) -> tuple[str, ...]:
-        """Strata that fail the check at 0.001 divided by the number of strata."""
-        limit = _ALARM / max(1, len(self.strata))
-        return tuple(name for name, part in self.strata.items() if part.p_value < limit)
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no sign of a mismatch: p of at least 0.001, also in the strata."""
-        return self.p_value >= _ALARM and not self.mismatches
-
-    @property
-    def verdict(self) -> str:
-        """Verdict in words."""
-        if self.ok:
-            return f"as planned (p = {self.p_value:.3f})"
-        where = f" in {', '.join(self.mismatches)}" if self.mismatches else ""
-        return f"sample ratio mismatch{where} (p = {self.p_value:.2g}): do not use the estimates"
-
-
-def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
-    if not sum(observed.values()):
-        return 1.0
-    test = stats.chisquare(list(observed.values()), list(expected.values()))
-    return float(test.pvalue)
 
 
 @checked
@@ -180,3 +106,57 @@ def _standardised(side: NDArray[np.float64], base: NDArray[np.float64]) -> tuple
         return (0.0, 1.0) if gap == 0 else (np.copysign(np.inf, gap), 0.0)
     error = np.sqrt(side.var(ddof=1) / len(side) + base.var(ddof=1) / len(base))
     return float(gap / spread), float(2 * stats.norm.sf(abs(gap / error)))
+
+
+@checked
+@dataclass(frozen=True)
+class BalanceCheck:
+    """Warn if covariates or groups of the arms differed before the treatment.
+
+    Each covariate and each group column is tested at 0.001 divided by the number of tests.
+
+    Examples:
+        >>> facts = StudyFacts(customer_id=np.arange(80).astype(object),
+        ...     arm=np.array(["a", "b"] * 40), control="a",
+        ...     covariates={"age": np.array([30.0, 50.0] * 40) + np.arange(80) % 7})
+        >>> print(BalanceCheck().look(facts)[0].message)
+        the arms differed before the treatment in: age
+    """
+
+    name: str = "balance"
+
+    def look(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
+        """Return a warning that names the columns that differ."""
+        numeric = Balance.of(facts.covariates, facts.arm, facts.arms, facts.control)
+        limit = _ALARM / max(1, len(facts.groups))
+        unequal = [
+            name for name, labels in facts.groups.items() if dependence(labels, facts.arm) < limit
+        ]
+        names = (*numeric.suspicious, *unequal)
+        if not names:
+            return ()
+        message = f"the arms differed before the treatment in: {', '.join(names)}"
+        hint = (
+            "make the column a stratum and use Stratified(), if the shares were unequal on purpose"
+        )
+        return (CheckFinding(self.name, "warning", message, count=len(names), hint=hint),)
+
+
+def dependence(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> float:
+    """Return the p-value of a chi-square test that arms do not depend on labels.
+
+    Labels for which an arm has an expected size below 5 are left out.
+
+    Examples:
+        >>> dependence(np.array(["x", "y"] * 50), np.array(["a", "b"] * 50)) < 0.001
+        True
+    """
+    rows, row = np.unique(labels, return_inverse=True)
+    columns, column = np.unique(arm, return_inverse=True)
+    table = np.zeros((len(rows), len(columns)))
+    np.add.at(table, (row, column), 1.0)
+    share = table.sum(axis=0) / max(1.0, table.sum())
+    table = table[(table.sum(axis=1)[:, None] * share >= _MIN_EXPECTED).all(axis=1)]
+    if min(table.shape) <= 1:
+        return 1.0
+    return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -1,0 +1,46 @@
+"""Checks of an experiment: one file each, under one Protocol."""
+
+from omniltv.experiments.checks.arm_labels import ArmLabelCheck
+from omniltv.experiments.checks.balance import Balance, BalanceCheck
+from omniltv.experiments.checks.clusters import ClusterCheck
+from omniltv.experiments.checks.covariate_time import CovariateTimeCheck
+from omniltv.experiments.checks.early_outcomes import EarlyOutcomeCheck
+from omniltv.experiments.checks.protocol import (
+    CheckFinding,
+    ExperimentCheck,
+    Severity,
+    StudyFacts,
+)
+from omniltv.experiments.checks.sample_ratio import SampleRatio, SampleRatioCheck
+from omniltv.experiments.checks.strata import StrataCheck
+from omniltv.experiments.checks.windows import WindowCheck
+
+__all__ = [
+    "CHECKS",
+    "ArmLabelCheck",
+    "Balance",
+    "BalanceCheck",
+    "CheckFinding",
+    "ClusterCheck",
+    "CovariateTimeCheck",
+    "EarlyOutcomeCheck",
+    "ExperimentCheck",
+    "SampleRatio",
+    "SampleRatioCheck",
+    "Severity",
+    "StrataCheck",
+    "StudyFacts",
+    "WindowCheck",
+]
+
+CHECKS: tuple[ExperimentCheck, ...] = (
+    SampleRatioCheck(),
+    StrataCheck(),
+    ClusterCheck(),
+    WindowCheck(),
+    CovariateTimeCheck(),
+    BalanceCheck(),
+    ArmLabelCheck(),
+    EarlyOutcomeCheck(),
+)
+"""The checks that every estimate runs, in this order."""

@@ -1,0 +1,118 @@
+"""Whether the arms have the planned sizes (sample ratio mismatch, SRM)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from omniltv._options import checked
+from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+
+__all__ = ["SampleRatio", "SampleRatioCheck"]
+
+_ALARM = 0.001
+_MIN_EXPECTED = 5.0
+
+
+@checked
+@dataclass(frozen=True)
+class SampleRatio:
+    """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
+
+    Attributes:
+        observed: Customers by arm.
+        expected: Customers by arm under the planned shares.
+        p_value: P-value of Pearson's chi-square goodness-of-fit test.
+        strata: The same check for each stratum that is large enough to test.
+
+    Examples:
+        >>> arm = np.array(["control"] * 5000 + ["treated"] * 5300)
+        >>> SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).verdict
+        'as planned (p = 0.003)'
+    """
+
+    observed: Mapping[str, int]
+    expected: Mapping[str, float]
+    p_value: float
+    strata: Mapping[str, "SampleRatio"] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        arm: NDArray[np.str_],
+        shares: Mapping[str, float],
+        stratum: NDArray[np.str_] | None = None,
+    ) -> Self:
+        """Return the check of arms, of shape (n_customers,), against planned shares.
+
+        A stratum is left out if the expected size of an arm is below 5, where the
+        chi-square distribution is a poor approximation.
+
+        Examples:
+            >>> arm = np.array(["control"] * 480 + ["treated"] * 520)
+            >>> round(SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).p_value, 3)
+            0.206
+        """
+        observed = {name: int((arm == name).sum()) for name in shares}
+        expected = {name: share * len(arm) for name, share in shares.items()}
+        parts = {}
+        for name in () if stratum is None else np.unique(stratum).tolist():
+            part = cls.of(arm[stratum == name], shares)
+            if min(part.expected.values()) >= _MIN_EXPECTED:
+                parts[str(name)] = part
+        return cls(observed, expected, _goodness_of_fit(observed, expected), parts)
+
+    @property
+    def mismatches(self) -> tuple[str, ...]:
+        """Strata that fail the check at 0.001 divided by the number of strata."""
+        limit = _ALARM / max(1, len(self.strata))
+        return tuple(name for name, part in self.strata.items() if part.p_value < limit)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no sign of a mismatch: p of at least 0.001, also in the strata."""
+        return self.p_value >= _ALARM and not self.mismatches
+
+    @property
+    def verdict(self) -> str:
+        """Verdict in words."""
+        if self.ok:
+            return f"as planned (p = {self.p_value:.3f})"
+        where = f" in {', '.join(self.mismatches)}" if self.mismatches else ""
+        return f"sample ratio mismatch{where} (p = {self.p_value:.2g}): do not use the estimates"
+
+
+def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
+    if not sum(observed.values()):
+        return 1.0
+    test = stats.chisquare(list(observed.values()), list(expected.values()))
+    return float(test.pvalue)
+
+
+@checked
+@dataclass(frozen=True)
+class SampleRatioCheck:
+    """Stop if the arms do not have the planned sizes; see `SampleRatio`.
+
+    Examples:
+        >>> facts = StudyFacts(customer_id=np.arange(90).astype(object),
+        ...     arm=np.repeat(["a", "b"], [70, 20]), control="a", shares={"a": 0.5, "b": 0.5})
+        >>> [finding.severity for finding in SampleRatioCheck().look(facts)]
+        ['stop']
+    """
+
+    name: str = "srm"
+
+    def look(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
+        """Return a stop if there is a mismatch, overall or in a stratum."""
+        if not facts.shares:
+            return ()
+        found = SampleRatio.of(facts.arm, facts.shares, facts.stratum)
+        if found.ok:
+            return ()
+        gap = max(abs(found.observed[arm] - found.expected[arm]) for arm in found.observed)
+        hint = "find out where customers were lost or moved because of their arm"
+        return (CheckFinding(self.name, "stop", found.verdict, count=round(gap), hint=hint),)
