@@ -30,7 +30,7 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.checks.balance import Balance
 from omniltv.experiments.checks.sample_ratio import SampleRatio
 
-__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
+__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned", "uniform"]
 
 _WHAT = "the assignment"
 _TWO = 2
@@ -95,7 +95,7 @@ def assign(
         hint = "one row per customer"
         raise DataError("customers with several rows", column=customer_id, rows=twice, hint=hint)
     of_cluster = None if cluster is None else _clusters(customers, cluster, strata, ids)
-    place = _uniform(ids if of_cluster is None else of_cluster.tolist(), salt)
+    place = uniform(ids if of_cluster is None else of_cluster.tolist(), salt)
     if stratum is not None:
         place = _dealt(place, stratum, salt)
     edges = np.cumsum(list(shares.values()))[:-1]
@@ -446,8 +446,13 @@ def _bare_ids(
     return check_ids(list(customers), customer_id)
 
 
-def _uniform(keys: Iterable[object], salt: str) -> NDArray[np.float64]:
-    """Return the salted hash of each key as a number in [0, 1)."""
+def uniform(keys: Iterable[object], salt: str) -> NDArray[np.float64]:
+    """Return the salted hash of each key as a number in [0, 1).
+
+    Examples:
+        >>> uniform(["a"], "spring").round(4).tolist()
+        [0.5725]
+    """
     start = blake2b(salt.encode() + b"\x00", digest_size=8)
 
     def number(key: object) -> int:
@@ -465,7 +470,7 @@ def _dealt(place: NDArray[np.float64], stratum: NDArray[np.str_], salt: str) -> 
     sampling), so the probability of an arm is its share, even in a stratum of one customer.
     """
     names, code, size = np.unique(stratum, return_inverse=True, return_counts=True)
-    offset = _uniform(names.tolist(), f"{salt}/offset")
+    offset = uniform(names.tolist(), f"{salt}/offset")
     order = np.lexsort((place, code))
     first = np.cumsum(size) - size
     rank = np.empty(len(place))
