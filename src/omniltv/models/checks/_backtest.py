@@ -124,18 +124,19 @@ class Backtest(Shown):
 
         The errors e of the groups' logarithmic totals at an origin are Normal with covariance
         V + s^2 R. V is the covariance of the simulated logarithmic totals (parameters and
-        scatter). R is 1 on the diagonal and c elsewhere. The prior of s is half-normal with the
-        scale .15 over half a year and proportional to the square root of the horizon; the prior
-        of c is uniform on (0, 1). The result has the root mean square of s and the mean of c
+        scatter). R is 1 on the diagonal and c elsewhere. The prior of s is half-t with 4 degrees
+        of freedom. Its root mean square is that of `ModelError.default`: 15 % over half a year,
+        proportional to the square root of the horizon. The prior of c is uniform on (0, 1).
+        The result has the root mean square of s and the mean of c
         under the posterior, so few origins leave s near the prior. Windows that overlap count
         as many origins as fit into the time that they cover. With a spend model, the totals are
         of ``value``, else of ``purchases``.
 
         Half a purchase is added to all totals, since a total may be 0.
 
-        The half-normal prior of a standard deviation with few groups is that of Gelman 2006,
-        Prior distributions for variance parameters in hierarchical models, Bayesian Analysis
-        1(3), 515-534, section 4.
+        Half-t priors of a standard deviation that few groups determine are those of Gelman
+        (2006, Prior distributions for variance parameters in hierarchical models, Bayesian
+        Analysis 1(3), 515-534).
         """
         spans = {str(window.horizon): window.horizon for window in self.windows}
         horizons = sorted(spans.values(), key=lambda span: span.to(TimeUnit.DAY))
@@ -227,9 +228,7 @@ def backtest(
         history = splits[0].calibration
         several = by is not None and len(set(history.groups[by].tolist())) > 1
         pooling = Pooling.partial(by) if several and by is not None else Pooling.complete()
-        bought = fit(
-            model, history, seed=seed, pooling=pooling, method=method, progress=False
-        )
+        bought = fit(model, history, seed=seed, pooling=pooling, method=method, progress=False)
         spent = spend and fit(
             spend, history, seed=seed, pooling=pooling, method=method, progress=False
         )
@@ -275,7 +274,9 @@ def _origins(
     days = sorted(_day(moment) for moment in origins)
     late = [str(day) for day in days if day + ahead > last]
     if late or not days:
-        problem = f"forecasts end after the log ({last}): {', '.join(late)}" if late else "no origin"
+        problem = (
+            f"forecasts end after the log ({last}): {', '.join(late)}" if late else "no origin"
+        )
         hint = f'origins=["{last - ahead}"]'
         raise ConfigError(f"{problem}. Hint: {hint}", parameter="origins")
     return days

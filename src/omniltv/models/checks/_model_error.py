@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv.models.posterior.model_error import HALF_YEAR, PRIOR_SCALE, ModelError
+from omniltv.models.posterior.model_error import ASSUMED, HALF_YEAR, ModelError
 from omniltv.units import Span, TimeUnit
 
 __all__ = ["Misses", "model_error_of"]
 
 _SCALES = np.concatenate([np.linspace(0, 4, 81), np.geomspace(4.1, 40, 40)])
 """Standard deviations of the grid, in units of the prior's scale."""
+
+_DEGREES = 4
+"""Degrees of freedom of the half-t prior, which yields to large misses of few origins."""
+
+_SCALE = ASSUMED * np.sqrt((_DEGREES - 2) / _DEGREES)
+"""Scale of the prior over half a year; its root mean square is the assumed error."""
 
 _CORRELATIONS = np.linspace(0.025, 0.975, 20)
 _TINY = 1e-12
@@ -59,9 +65,9 @@ def model_error_of(misses: Sequence[tuple[Span, Sequence[Misses], float]]) -> Mo
 def _moments(span: Span, of_origins: Sequence[Misses], weight: float) -> tuple[float, float]:
     """Return the posterior root mean square of the sd, and the mean correlation."""
     time = span.to(TimeUnit.DAY) / HALF_YEAR.to(TimeUnit.DAY)
-    sds = PRIOR_SCALE * np.sqrt(time) * _SCALES
+    sds = _SCALE * np.sqrt(time) * _SCALES
     logs = weight * np.sum([each.log_likelihood(sds) for each in of_origins], axis=0)
-    logs -= 0.5 * _SCALES[:, None] ** 2
+    logs -= (_DEGREES + 1) / 2 * np.log1p(_SCALES[:, None] ** 2 / _DEGREES)
     density = np.exp(logs - logs.max()) * np.gradient(_SCALES)[:, None]
     density /= density.sum()
     square = density.sum(axis=1) @ sds**2

@@ -18,12 +18,12 @@ from omniltv._streams import BITS, Streams, digest
 from omniltv.errors import ConfigError
 from omniltv.units import Span, TimeUnit
 
-__all__ = ["HALF_YEAR", "PRIOR_SCALE", "ModelError"]
+__all__ = ["ASSUMED", "HALF_YEAR", "ModelError"]
 
 HALF_YEAR = Span(0.5, TimeUnit.YEAR)
 
-PRIOR_SCALE = 0.15
-"""Scale of the half-normal prior of the standard deviation over half a year.
+ASSUMED = 0.15
+"""Standard deviation over half a year without a backtest; the root mean square of its prior.
 
 Four built-in models missed the channel totals of half a year by 17 % (root mean square of the
 mean miss of each model, in worlds of three processes: docs/benchmarks/world.md). In real logs,
@@ -80,9 +80,11 @@ class ModelError:
     def default(cls) -> Self:
         """Return the error that is assumed without a backtest: 15 % over half a year.
 
-        It is the root mean square of the prior of a backtest, see `PRIOR_SCALE`.
+        It is the root mean square of the prior of a backtest. Four built-in models missed the
+        channel totals of half a year by 17 %, in worlds of three processes (root mean square of
+        the mean miss of each model, docs/benchmarks/world.md).
         """
-        return cls((HALF_YEAR,), (PRIOR_SCALE,))
+        return cls((HALF_YEAR,), (ASSUMED,))
 
     @classmethod
     def none(cls) -> Self:
