@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from _report import report
 from _workers import workers
+from numpy.typing import NDArray
 
-from omniltv.data import PurchaseLog
+from omniltv.data import PurchaseHistory, PurchaseLog
 from omniltv.errors import FitWarning
 from omniltv.models import (
     GammaGamma,
@@ -107,7 +108,12 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
 
 
 def rows_of(
-    purchases: PurchaseFit, spend: SpendFit, history, error: ModelError, actual, seed: int
+    purchases: PurchaseFit,
+    spend: SpendFit,
+    history: PurchaseHistory,
+    error: ModelError,
+    actual: NDArray[np.float64],
+    seed: int,
 ) -> list[dict[str, object]]:
     """Return whether each total is within its interval, and the width relative to the total."""
     value = lifetime_value(

@@ -18,6 +18,7 @@ from omniltv.units import Span, days, weeks
 
 START = pd.Timestamp("2025-01-06")
 SPANS = [weeks(6), weeks(12)]
+HALF = weeks(26)
 
 
 def purchases(n: int = 150, *, seed: int = 1) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def misses(sd: float, correlation: float, *, origins: int, groups: int = 4) -> l
     return [Misses(miss, spread) for miss in drawn]
 
 
-def error_of(of_origins: list[Misses], span: Span = weeks(26), weight: float = 1.0) -> ModelError:
+def error_of(of_origins: list[Misses], span: Span = HALF, weight: float = 1.0) -> ModelError:
     return model_error_of([(span, of_origins, weight)])
 
 

@@ -190,7 +190,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         return self.draws.total(self._labels(by))
 
     def predictive_total(self, by: str | ArrayLike | None = None) -> Totals:
-        """Return the actual margin summed over rows, draw by draw, with the model error; see `total`.
+        """Return the actual margin summed over rows, with the model error; see `total`.
 
         Raises:
             DataError: If there is no such group column.
@@ -301,7 +301,7 @@ def lifetime_value(
     of_states = np.empty((2, len(states.states)))
     costs = _per_row(history, retention_cost, "retention_cost") * paid_yearly(horizon, discount)
     of_states[:, states.index] = margins, costs
-    channels, code = _channels(states.states)
+    factors, channel = _factors(model_error, states.states, ahead, purchases.n_draws, seed)
     forecast = ValueForecast(
         purchases=purchases,
         spend=spend,
@@ -313,18 +313,11 @@ def lifetime_value(
         whole=horizon is None,
         rate=discount.rate(purchases.unit),
         seed=seed,
-        error=_factors(model_error, channels, ahead, purchases.n_draws, seed),
-        channel=code,
+        error=factors,
+        channel=channel,
     )
-    return LifetimeValue(
-        history.customer_id,
-        dict(history.groups),
-        ahead,
-        *forecast.per_row(),
-        history=history,
-        model_error=model_error,
-        _forecast=forecast,
-    )
+    result = (history.customer_id, dict(history.groups), ahead, *forecast.per_row())
+    return LifetimeValue(*result, history=history, model_error=model_error, _forecast=forecast)
 
 
 def _channels(states: PurchaseHistory) -> tuple[list[str], NDArray[np.intp]]:
@@ -340,12 +333,13 @@ def _channels(states: PurchaseHistory) -> tuple[list[str], NDArray[np.intp]]:
 
 
 def _factors(
-    error: ModelError, channels: Sequence[str], horizon: Span, n_draws: int, seed: int
-) -> NDArray[np.float64] | None:
-    """Return the factors of totals by channel, None if all of them are one."""
+    error: ModelError, states: PurchaseHistory, horizon: Span, n_draws: int, seed: int
+) -> tuple[NDArray[np.float64] | None, NDArray[np.intp]]:
+    """Return the factors of totals by channel, None without an error; and each state's channel."""
+    channels, code = _channels(states)
     if not error.at(horizon):
-        return None
-    return error.factors(channels, horizon=horizon, n_draws=n_draws, seed=seed)
+        return None, code
+    return error.factors(channels, horizon=horizon, n_draws=n_draws, seed=seed), code
 
 
 def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
