@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._options import Count, Natural, NotNegative, Seed, Share, checked
+from omniltv._options import Many, Natural, NotNegative, Seed, Share, checked
 from omniltv._streams import BITS, Streams, digest
 from omniltv.errors import ConfigError
 from omniltv.units import Span, TimeUnit
@@ -126,7 +126,7 @@ class ModelError:
         return float(np.sqrt(beyond * np.interp(length, known, variance)))
 
     def factors(
-        self, channels: Sequence[str], *, horizon: Span, n_draws: Count, seed: Seed
+        self, channels: Sequence[str], *, horizon: Span, n_draws: Many, seed: Seed
     ) -> NDArray[np.float64]:
         """Return the factor of each channel in each draw, of shape (n_channels, n_draws).
 

@@ -291,16 +291,12 @@ def lifetime_value(
         (2, 3)
     """
     check_terms(purchases, spend)
-    if history.unit is not purchases.unit:
-        message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
-        raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
-    _require_values(history)
-    margins = _per_row(history, margin, "margin")
+    _require_values(history, purchases.unit)
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
     states = States.of(history, purchases, spend, unseen)
     of_states = np.empty((2, len(states.states)))
-    costs = _per_row(history, retention_cost, "retention_cost") * paid_yearly(horizon, discount)
-    of_states[:, states.index] = margins, costs
+    of_states[0, states.index] = _per_row(history, margin, "margin")
+    of_states[1, states.index] = _per_row(history, retention_cost, "retention_cost")
     factors, channel = _factors(model_error, states.states, ahead, purchases.n_draws, seed)
     forecast = ValueForecast(
         purchases=purchases,
@@ -308,7 +304,7 @@ def lifetime_value(
         names=RowNames(history.customer_id, history.groups),
         states=states,
         margin=of_states[0],
-        cost=of_states[1],
+        cost=of_states[1] * paid_yearly(horizon, discount),
         horizon=ahead.to(purchases.unit),
         whole=horizon is None,
         rate=discount.rate(purchases.unit),
@@ -350,8 +346,11 @@ def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
         raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
 
 
-def _require_values(history: PurchaseHistory) -> None:
-    """Raise DataError if customers with repeat purchases have no mean value."""
+def _require_values(history: PurchaseHistory, unit: TimeUnit) -> None:
+    """Raise UnitError for another unit, DataError if repeat customers have no mean value."""
+    if history.unit is not unit:
+        message = f"the history counts in {history.unit}s, the fit in {unit}s"
+        raise UnitError(f'{message}. Hint: log.history(unit="{unit}")')
     bad = (history.frequency > 0) & np.isnan(history.monetary_value)
     if bad.any():
         hint = "PurchaseHistory.from_frame reads it from the column monetary_value"
