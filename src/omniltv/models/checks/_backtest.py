@@ -68,11 +68,10 @@ class Backtest(Shown):
         level: Level of the intervals, changed by `dataclasses.replace`.
 
     Examples:
-        >>> from omniltv.units import weeks
-        >>> totals = Totals(("ec",), np.array([[8.0, 12.0]]), np.array([5.0]))
-        >>> window = BacktestWindow(
-        ...     np.datetime64("2026-01-31"), weeks(4), {"purchases": totals},
-        ...     {"purchases": np.array([11.0])})
+        >>> from omniltv.units import days
+        >>> sums = Totals(("store",), np.array([[4.0, 6.0, 8.0]]), np.ones(1))
+        >>> window = BacktestWindow(np.datetime64("2026-03-01"), days(14),
+        ...     predicted={"purchases": sums}, actual={"purchases": np.array([7.0])})
         >>> Backtest((window,)).columns()["inside"].tolist()
         [True]
     """
