@@ -11,6 +11,7 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from typing import Final
 
 import _markdown
 import numpy as np
@@ -19,16 +20,15 @@ from _report import report
 from _workers import workers
 from numpy.typing import NDArray
 
-from omniltv.data import PurchaseHistory, PurchaseLog
+from omniltv.data import PurchaseLog
+from omniltv.draws import Totals
 from omniltv.errors import FitWarning
 from omniltv.models import (
     GammaGamma,
     MbgNbd,
     ModelError,
     Pooling,
-    PurchaseFit,
     Sampling,
-    SpendFit,
     fit,
     lifetime_value,
 )
@@ -36,7 +36,7 @@ from omniltv.models.checks import backtest
 from omniltv.simulation import Baskets, Calendar, ChannelSettings, World, WorldConfig
 from omniltv.units import Discount, weeks
 
-BY = "acquisition_channel"
+BY: Final = "acquisition_channel"
 OBSERVED, AHEAD = 78, weeks(26)
 WORLDS = {
     "regimes": ("regimes", Calendar()),
@@ -87,48 +87,43 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
     print(f"{name} {seed}", file=sys.stderr, flush=True)
     log, at = observed(name, people, seed)
     split, past = log.split(at=at, unit="week", by=BY), log.before(at + pd.DateOffset(days=1))
-    pooling = Pooling.partial(BY)
-    purchases, spend = (
-        fit(model, split.calibration, seed=seed, method=METHOD, pooling=pooling, progress=False)
-        for model in (MbgNbd(), GammaGamma())
-    )
+    history, pooling = split.calibration, Pooling.partial(BY)
+    purchases = fit(MbgNbd(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
+    spend = fit(GammaGamma(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
     tested = backtest(past, MbgNbd(), GammaGamma(), horizon=AHEAD, seed=seed, by=BY, method=METHOD)
-    errors = {
-        "none": ModelError.none(),
-        "default": ModelError.default(),
-        "backtest": tested.model_error(),
-    }
-    brought = pd.Series(split.holdout_value).groupby(split.calibration.groups[BY]).sum()
-    actual = np.append(brought.to_numpy(), brought.sum())
-    return [
-        row | {"process": name, "error": kind, "sd": error.at(AHEAD)}
-        for kind, error in errors.items()
-        for row in rows_of(purchases, spend, split.calibration, error, actual, seed)
-    ]
-
-
-def rows_of(
-    purchases: PurchaseFit,
-    spend: SpendFit,
-    history: PurchaseHistory,
-    error: ModelError,
-    actual: NDArray[np.float64],
-    seed: int,
-) -> list[dict[str, object]]:
-    """Return whether each total is within its interval, and the width relative to the total."""
-    value = lifetime_value(
+    forecast = lifetime_value(
         purchases,
         spend,
         history,
         horizon=AHEAD,
         discount=Discount(per_year=0.0),
         seed=seed,
-        model_error=error,
-    )
-    parts = value.predictive_total(BY)
-    values = np.vstack([parts.values, parts.values.sum(axis=0)])
+        model_error=ModelError.none(),
+    ).predictive_total(BY)
+    brought = pd.Series(split.holdout_value).groupby(history.groups[BY]).sum().to_numpy(float)
+    errors = {
+        "none": ModelError.none(),
+        "default": ModelError.default(),
+        "backtest": tested.model_error(),
+    }
+    return [
+        row | {"process": name, "error": kind, "sd": error.at(AHEAD)}
+        for kind, error in errors.items()
+        for row in rows_of(forecast, error, brought, seed)
+    ]
+
+
+def rows_of(
+    forecast: Totals, error: ModelError, brought: NDArray[np.float64], seed: int
+) -> list[dict[str, object]]:
+    """Return whether each total is within its interval, and the width relative to the total."""
+    n_draws = forecast.values.shape[1]
+    factors = error.factors(forecast.labels, horizon=AHEAD, n_draws=n_draws, seed=seed)
+    values = forecast.values * factors
+    values = np.vstack([values, values.sum(axis=0)])
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
-    ends = zip((*parts.labels, "all"), actual, low, high, values.mean(axis=1), strict=True)
+    actual = np.append(brought, brought.sum())
+    ends = zip((*forecast.labels, "all"), actual, low, high, values.mean(axis=1), strict=True)
     return [
         {
             "total": "all" if label == "all" else "channel",

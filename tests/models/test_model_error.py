@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests._statistics import assert_mean, correlation_error, sigmas
 from tests.models.conftest import diagnostics, posterior, simulated
 
@@ -20,7 +21,7 @@ from omniltv.models import (
     SpendFit,
     lifetime_value,
 )
-from omniltv.units import Discount, TimeUnit, weeks, years
+from omniltv.units import Discount, Span, TimeUnit, weeks, years
 
 HALF = weeks(26)
 SOUND = diagnostics()
@@ -101,7 +102,9 @@ def test_variance_grows_with_time_up_to_two_years() -> None:
     ("horizons", "sd"),
     [((), ()), ((HALF,), (0.1, 0.2)), ((HALF, weeks(13)), (0.1, 0.2)), ((weeks(0),), (0.1,))],
 )
-def test_an_error_has_one_sd_per_increasing_horizon(horizons: tuple, sd: tuple) -> None:
+def test_an_error_has_one_sd_per_increasing_horizon(
+    horizons: tuple[Span, ...], sd: tuple[float, ...]
+) -> None:
     with pytest.raises(ConfigError, match="horizons"):
         ModelError(horizons, sd)
 
@@ -175,7 +178,9 @@ def test_the_arms_of_an_experiment_have_a_common_error(score: Score) -> None:
     np.testing.assert_allclose(after[0] / after[1], before[0] / before[1], rtol=1e-9)
 
 
-def scored(history: PurchaseHistory, labels: dict, error: ModelError) -> LifetimeValue:
+def scored(
+    history: PurchaseHistory, labels: dict[str, NDArray[np.str_]], error: ModelError
+) -> LifetimeValue:
     """Return the value of customers in groups of any name, under complete pooling."""
     whole = Pooling.complete()
     rows = PurchaseHistory(

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._options import Level, Natural, Seed, checked
+from omniltv.data._calendar import local_moment
 from omniltv.data.checking import Moment
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.log import PurchaseLog
@@ -209,6 +209,7 @@ def backtest(
         >>> from omniltv.models import BgNbd
         >>> from omniltv.units import weeks
         >>> rng = np.random.default_rng(1)
+        >>> import pandas as pd
         >>> day = pd.Timestamp("2026-01-05") + pd.to_timedelta(rng.integers(0, 200, 300), "D")
         >>> table = {"customer_id": rng.integers(0, 60, 300), "channel": "ec", "time": day}
         >>> log = PurchaseLog.from_frame(pd.DataFrame(table).assign(value=1.0))
@@ -228,9 +229,9 @@ def backtest(
         several = by is not None and len(set(history.groups[by].tolist())) > 1
         pooling = Pooling.partial(by) if several and by is not None else Pooling.complete()
         bought = fit(model, history, seed=seed, pooling=pooling, method=method, progress=False)
-        spent = spend and fit(
-            spend, history, seed=seed, pooling=pooling, method=method, progress=False
-        )
+        spent = None
+        if spend is not None:
+            spent = fit(spend, history, seed=seed, pooling=pooling, method=method, progress=False)
         for span, split in zip(spans, splits, strict=True):
             futures = simulate_futures(bought, split, seed=seed, draws=_DRAWS, spend=spent, by=by)
             seen = cover_of(futures, (0.9,), seed)
@@ -296,11 +297,7 @@ def _evenly(
 
 def _day(moment: Moment) -> np.datetime64:
     try:
-        stamp = pd.Timestamp(moment)
-    except (TypeError, ValueError) as error:
-        problem = f"an origin is not a day, got {moment!r}"
+        return local_moment(moment, None).astype("datetime64[D]")
+    except ConfigError as error:
+        problem = f"an origin is not a local day, got {moment!r}"
         raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins") from error
-    if pd.isna(stamp) or stamp.tzinfo is not None:
-        problem = f"an origin is a local day, got {moment!r}"
-        raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins")
-    return np.datetime64(stamp.date(), "D")

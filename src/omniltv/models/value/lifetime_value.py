@@ -312,8 +312,21 @@ def lifetime_value(
         error=factors,
         channel=channel,
     )
-    result = (history.customer_id, dict(history.groups), ahead, *forecast.per_row())
-    return LifetimeValue(*result, history=history, model_error=model_error, _forecast=forecast)
+    return _valued(history, ahead, model_error, forecast)
+
+
+def _valued(
+    history: PurchaseHistory, ahead: Span, model_error: ModelError, forecast: ValueForecast
+) -> LifetimeValue:
+    return LifetimeValue(
+        history.customer_id,
+        dict(history.groups),
+        ahead,
+        *forecast.per_row(),
+        history=history,
+        model_error=model_error,
+        _forecast=forecast,
+    )
 
 
 def _channels(states: PurchaseHistory) -> tuple[list[str], NDArray[np.intp]]:
