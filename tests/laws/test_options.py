@@ -56,6 +56,7 @@ from omniltv.identity.store import IdentityStore
 from omniltv.models import (
     BgNbd,
     CnbdK,
+    ModelError,
     Pooling,
     acquisition_value,
     fit,
@@ -64,6 +65,7 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.checks import (
+    backtest,
     compare,
     coverage,
     expected_purchases_matrix,
@@ -402,6 +404,13 @@ CALLS: Mapping[str, Call] = {
     "Coverage.share": lambda w, x: coverage(w.purchases, w.split, seed=1).share(0.5, **x),
     "Coverage.share_of_totals": lambda w, x: coverage(w.purchases, w.split, seed=1).share_of_totals(
         0.5, **x
+    ),
+    "ModelError": lambda w, x: ModelError(**_with({"horizons": (weeks(4),), "sd": (0.1,)}, x)),
+    "ModelError.factors": lambda w, x: ModelError.default().factors(
+        **_with({"channels": ["ec"], "horizon": weeks(4), "n_draws": 2, "seed": 1}, x)
+    ),
+    "backtest": lambda w, x: backtest(
+        w.log, BgNbd(), **_with({"horizon": weeks(1), "origins": 1, "seed": 1}, x), method="map"
     ),
     "coverage": lambda w, x: coverage(w.purchases, w.split, **_with({"seed": 1}, x)),
     "compare": lambda w, x: compare({"bg": w.purchases}, w.history, **x),
