@@ -2,5 +2,6 @@
 
 from omniltv.segmentation.scores.rfm import Rfm
 from omniltv.segmentation.scores.score import CustomerScore, scored
+from omniltv.segmentation.scores.tier import SchemeTier
 
-__all__ = ["CustomerScore", "Rfm", "scored"]
+__all__ = ["CustomerScore", "Rfm", "SchemeTier", "scored"]

@@ -73,7 +73,7 @@ def scored(
     table = opened(customers, "the table of customers")
     schema = schema_of(table)
     require(list(schema), sorted(score.columns), "the table of customers")
-    new = score.expressions(Scope(schema, context or Context()))
+    new = score.expressions(Scope(schema, context or Context(), table=table))
     taken = sorted(set(new) & set(schema))
     if taken:
         problem = "the table has a column with the name of a score"
