@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import narwhals as nw
 from pydantic import Field, model_validator
@@ -37,6 +37,7 @@ class Rfm(Written):
     A missing value is in level 0: the customer has not bought.
 
     Attributes:
+        version: Version of the form of this document.
         levels: Number of levels by quantiles.
         recency: Column of the last purchase: days, moments, or numbers of which high ones
             are recent.
@@ -56,6 +57,7 @@ class Rfm(Written):
         [[1, 2, 1], [2, 3, 2], [0, 1, 0]]
     """
 
+    version: Literal[1] = 1
     levels: Annotated[int, Field(ge=2, le=100, strict=True)] = 5
     recency: Name = "last_purchase"
     frequency: Name = "purchases"

@@ -1,0 +1,222 @@
+"""Omni use: which channels a customer buys on, and whether the shares are moving."""
+
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Annotated, Literal, Self
+
+import narwhals as nw
+from pydantic import Field, model_validator
+
+from omniltv._config import Written
+from omniltv._options import checked
+from omniltv.segmentation.conditions._values import Name, Names, known, number
+from omniltv.segmentation.conditions.kind import Scope
+from omniltv.segmentation.scores._age import age_in_days, faded, is_one_of
+
+__all__ = ["OmniUse"]
+
+type Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
+type Part = Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+@checked
+class OmniUse(Written):
+    """Class of a customer by the channels of the purchases in two windows, and their trend.
+
+    The windows are the last ``window_days`` days up to ``Context.today``, and the same number
+    of days before. The classes, in the order in which they are tried:
+
+    - **unknown**: fewer than ``at_least`` purchases in the two windows together.
+    - **moving from h to g**: at least ``at_least`` purchases in each window; the share of
+      group g rose by at least ``shift``, and by more than a steady customer's share does in
+      ``sure`` of all cases. g rose most, h fell most.
+    - **g only**: at least ``only`` of the purchases of both windows are in group g.
+    - **omni**: all others.
+
+    A rise counts if its square is at least z squared times p (1 - p) (1 / n + 1 / m): p is the
+    share in both windows, n and m are their purchases, and z is the normal quantile of ``sure``
+    (two-sided test of two proportions).
+
+    Attributes:
+        version: Version of the form of this document.
+        channels: Channels by the name of their group, such as
+            ``{"store": "store", "ec": ["ec", "app"]}``. Other channels do not count.
+        window_days: Length of each window.
+        at_least: Purchases that are needed before a class is said.
+        only: Share from which a group is the only one.
+        shift: Smallest rise of a share that is a move.
+        sure: Confidence of a move, in (0, 1).
+        channel_column: Column of events with the channel.
+        time_column: Column of events with the day or moment.
+        kind_column: Column of events with the kind; None if every event is a purchase.
+        purchase: The kind of event that is a purchase.
+        value_column: Column of events with the value; only values above 0 count. If None,
+            every purchase counts, refunds in a table of events included.
+
+    Examples:
+        >>> from datetime import date
+        >>> import pandas as pd
+        >>> from omniltv.segmentation import Context
+        >>> from omniltv.segmentation.scores import scored
+        >>> use = OmniUse(channels={"store": "store", "ec": ["ec", "app"]}, kind_column=None)
+        >>> events = pd.DataFrame({
+        ...     "customer_id": ["a"] * 5 + ["b"], "channel": ["ec", "app", "ec", "ec", "ec", "ec"],
+        ...     "time": pd.to_datetime(["2026-03-01"] * 6)})
+        >>> people = pd.DataFrame({"customer_id": ["a", "b"]})
+        >>> context = Context(today=date(2026, 3, 31), events=events)
+        >>> scored(people, use, context)["omni_use"].tolist()
+        ['ec only', 'unknown']
+    """
+
+    version: Literal[1] = 1
+    channels: Annotated[Mapping[Name, Names], Field(min_length=2, max_length=10)]
+    window_days: Days = 182
+    at_least: Annotated[int, Field(ge=1, le=1_000, strict=True)] = 5
+    only: Annotated[float, Field(gt=0.5, le=1, strict=True)] = 0.9
+    shift: Part = 0.3
+    sure: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.95
+    channel_column: Name = "channel"
+    time_column: Name = "time"
+    kind_column: Name | None = "kind"
+    purchase: Name = "purchase"
+    value_column: Name | None = None
+
+    @model_validator(mode="after")
+    def _channels_differ(self) -> Self:
+        every = [name for names in self.channels.values() for name in _tuple(names)]
+        twice = [name for name in every if every.count(name) > 1]
+        if twice:
+            raise ValueError(f"the channel {twice[0]!r} is in two groups")
+        return self
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """No column of customers but the id."""
+        return frozenset()
+
+    @property
+    def event_columns(self) -> frozenset[str]:
+        """The channel and the time, and the kind and value if they are read."""
+        optional = {self.kind_column, self.value_column} - {None}
+        return frozenset({self.channel_column, self.time_column, *filter(None, optional)})
+
+    def sums(self, scope: Scope) -> Mapping[str, nw.Expr]:
+        """Return for each window and group 1 if the event is a purchase of it.
+
+        Raises:
+            DataError: If a column is of the wrong type.
+            ConfigError: If the context has no day.
+
+        Examples:
+            >>> from datetime import date
+            >>> from omniltv.segmentation import Context
+            >>> types = {"channel": nw.String(), "time": nw.Date()}
+            >>> use = OmniUse(channels={"store": "store", "ec": "ec"}, kind_column=None)
+            >>> list(use.sums(Scope(types, Context(today=date(2026, 3, 31)))))
+            ['_now_store', '_before_store', '_now_ec', '_before_ec']
+        """
+        age = age_in_days(scope, self.time_column)
+        counts = faded(age, None) * self._purchases(scope)
+        recent = (age < self.window_days).fill_null(value=False).cast(nw.Float64)
+        either = (age < 2 * self.window_days).fill_null(value=False).cast(nw.Float64)
+        found: dict[str, nw.Expr] = {}
+        for group, names in self.channels.items():
+            here = is_one_of(scope, self.channel_column, _tuple(names)).cast(nw.Float64) * counts
+            found[f"_now_{group}"] = here * recent
+            found[f"_before_{group}"] = here * (either - recent)
+        return found
+
+    def _purchases(self, scope: Scope) -> nw.Expr:
+        """Return 1 for events that are purchases, 0 for others."""
+        counts: nw.Expr = nw.lit(1.0)
+        if self.kind_column is not None:
+            counts = is_one_of(scope, self.kind_column, (self.purchase,)).cast(nw.Float64)
+        if self.value_column is None:
+            return counts
+        dtype = known(scope, self.value_column, ("number",))
+        positive = number(self.value_column, dtype) > 0
+        return counts * positive.fill_null(value=False).cast(nw.Float64)
+
+    def expressions(self, scope: Scope) -> Mapping[str, nw.Expr]:
+        """Return ``omni_use``, ``omni_purchases``, and each group's share and trend.
+
+        ``omni_share_g`` is the share of group g in both windows; missing without purchases.
+        ``omni_trend_g`` is the share in the last window less the one before; missing if a
+        window has no purchases.
+
+        Examples:
+            >>> use = OmniUse(channels={"store": "store", "ec": "ec"})
+            >>> list(use.expressions(Scope({})))[:4]
+            ['omni_use', 'omni_purchases', 'omni_share_store', 'omni_share_ec']
+        """
+        del scope
+        counts = _Counts(tuple(self.channels))
+        shares = {f"omni_share_{group}": counts.share(group) for group in counts.groups}
+        trends = {f"omni_trend_{group}": counts.trend(group) for group in counts.groups}
+        purchases = (counts.now + counts.before).cast(nw.Int64)
+        return {"omni_use": self._use(counts), "omni_purchases": purchases, **shares, **trends}
+
+    def _use(self, counts: "_Counts") -> nw.Expr:
+        use: nw.Expr = nw.lit("omni")
+        for group in counts.groups:
+            only = (counts.share(group) >= self.only).fill_null(value=False)
+            use = nw.when(only).then(nw.lit(f"{group} only")).otherwise(use)
+        for group in counts.groups:
+            rose = self._rose(counts, group)
+            for other in counts.groups:
+                moving = rose & counts.is_lowest(other)
+                words = f"moving from {other} to {group}"
+                use = nw.when(moving).then(nw.lit(words)).otherwise(use) if other != group else use
+        few = counts.now + counts.before < self.at_least
+        return nw.when(few).then(nw.lit("unknown")).otherwise(use)
+
+    def _rose(self, counts: "_Counts", group: str) -> nw.Expr:
+        """Return whether a group rose most, far enough, and by more than chance."""
+        z = NormalDist().inv_cdf((1 + self.sure) / 2)
+        share, trend = counts.share(group), counts.trend(group)
+        enough = (counts.now >= self.at_least) & (counts.before >= self.at_least)
+        spread = share * (1 - share) * (1 / counts.now + 1 / counts.before)
+        far = (trend >= self.shift) & (trend * trend >= z * z * spread)
+        return enough & far.fill_null(value=False) & counts.is_highest(group)
+
+
+class _Counts:
+    """Purchases by group and window, and what follows from them."""
+
+    def __init__(self, groups: tuple[str, ...]) -> None:
+        self.groups = groups
+        self.now = nw.sum_horizontal(*(nw.col(f"_now_{group}") for group in groups))
+        self.before = nw.sum_horizontal(*(nw.col(f"_before_{group}") for group in groups))
+
+    def share(self, group: str) -> nw.Expr:
+        """Return the share of a group in both windows."""
+        total = self.now + self.before
+        return nw.when(total > 0).then(
+            (nw.col(f"_now_{group}") + nw.col(f"_before_{group}")) / total
+        )
+
+    def trend(self, group: str) -> nw.Expr:
+        """Return the share of a group in the last window less the one before."""
+        rise = nw.col(f"_now_{group}") / self.now - nw.col(f"_before_{group}") / self.before
+        return nw.when((self.now > 0) & (self.before > 0)).then(rise)
+
+    def is_highest(self, group: str) -> nw.Expr:
+        """Return whether the trend of a group is the highest; of equal ones, the first."""
+        return self._is_first(group, 1)
+
+    def is_lowest(self, group: str) -> nw.Expr:
+        """Return whether the trend of a group is the lowest; of equal ones, the first."""
+        return self._is_first(group, -1)
+
+    def _is_first(self, group: str, sign: int) -> nw.Expr:
+        first: nw.Expr = nw.lit(value=True)
+        place = self.groups.index(group)
+        for k, other in enumerate(self.groups):
+            ahead = (self.trend(group) - self.trend(other)) * sign
+            if k != place:
+                first = first & ((ahead > 0) if k < place else (ahead >= 0)).fill_null(value=False)
+        return first
+
+
+def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
