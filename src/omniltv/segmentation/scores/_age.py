@@ -26,7 +26,8 @@ def age_in_days(scope: Scope, column: str) -> nw.Expr:
         >>> frame.select(age=age_in_days(scope, "t"))["age"].to_list()
         [367.0]
     """
-    known(scope, column, ("day", "moment"))
+    if known(scope, column, ("day", "moment")) == nw.Unknown:  # no event has a time
+        return nw.when(~nw.col(column).is_null()).then(nw.lit(0.0))
     local = in_zone(scope, column)
     before = local.dt.year().cast(nw.Float64) - 1
     leap = _whole(before, 4) - _whole(before, 100) + _whole(before, 400)

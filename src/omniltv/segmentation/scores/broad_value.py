@@ -201,7 +201,7 @@ class BroadValue(Written):
         Examples:
             >>> review = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.0})
             >>> scope = Scope({"customer_class": nw.String()})
-            >>> list(BroadValue(classes=("c",), actions=(review,)).expressions(scope))
+            >>> list(BroadValue(classes=("c",), actions=(review,)).expressions(scope))[2:]
             ['broad_value', 'broad_value_a', 'broad_action', 'broad_owner']
         """
         classes = {name: is_one_of(scope, self.class_column, (name,)) for name in self.classes}
@@ -215,7 +215,9 @@ class BroadValue(Written):
         }
         totals = {"broad_value": _sum(list(points.values())), **by_category}
         found = {name: nw.when(known).then(total) for name, total in totals.items()}
-        return {**found, **self._first(classes)}
+        place = {f"_place_{each.label}": self._place(each, classes) for each in self.actions}
+        first = nw.min_horizontal(*place.values(), nw.lit(_NOT_DONE))
+        return {**place, "_first": first, **found, **self._follow_up()}
 
     def _points(self, action: ValuedAction, classes: Mapping[str, nw.Expr]) -> nw.Expr:
         weights = [
@@ -224,25 +226,11 @@ class BroadValue(Written):
         ]
         return _sum(weights) * nw.col(f"_{action.label}")
 
-    def _first(self, classes: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
+    def _follow_up(self) -> dict[str, nw.Expr]:
         """Return the action to follow up first, and its owner."""
-        place = {each.label: self._place(each, classes) for each in self.actions}
-        first = nw.min_horizontal(*place.values(), nw.lit(_NOT_DONE))
-        any_done = first < _NOT_DONE
-        words = {"broad_action": lambda each: each.label, "broad_owner": lambda each: each.owner}
-        return {
-            name: nw.when(any_done).then(
-                nw.concat_str(
-                    *(
-                        nw.when(any_done & (place[each.label] == first))
-                        .then(nw.lit(word(each)))
-                        .otherwise(nw.lit(""))
-                        for each in self.actions
-                    )
-                )
-            )
-            for name, word in words.items()
-        }
+        labels = {each.label: each.label for each in self.actions}
+        owners = {each.label: each.owner for each in self.actions}
+        return {"broad_action": _word_of_first(labels), "broad_owner": _word_of_first(owners)}
 
     def _place(self, action: ValuedAction, classes: Mapping[str, nw.Expr]) -> nw.Expr:
         """Return the place of an action in the order of the class; far behind if not done."""
@@ -254,6 +242,19 @@ class BroadValue(Written):
             for name in action.weights
         ]
         return _sum(places) + _NOT_DONE
+
+
+def _word_of_first(words: Mapping[str, str]) -> nw.Expr:
+    """Return the word of the action in the first place; missing if there is none."""
+    first = nw.col("_first")
+    any_done = first < _NOT_DONE
+    parts = [
+        nw.when(any_done & (nw.col(f"_place_{label}") == first))
+        .then(nw.lit(word))
+        .otherwise(nw.lit(""))
+        for label, word in words.items()
+    ]
+    return nw.when(any_done).then(nw.concat_str(*parts))
 
 
 def _sum(numbers: list[nw.Expr]) -> nw.Expr:

@@ -134,6 +134,8 @@ class OmniUse(Written):
         if self.value_column is None:
             return counts
         dtype = known(scope, self.value_column, ("number",))
+        if dtype == nw.Unknown:  # no event has a value
+            return counts * 0.0
         positive = number(self.value_column, dtype) > 0
         return counts * positive.fill_null(value=False).cast(nw.Float64)
 
@@ -146,76 +148,72 @@ class OmniUse(Written):
 
         Examples:
             >>> use = OmniUse(channels={"store": "store", "ec": "ec"})
-            >>> list(use.expressions(Scope({})))[:4]
-            ['omni_use', 'omni_purchases', 'omni_share_store', 'omni_share_ec']
+            >>> [name for name in use.expressions(Scope({})) if not name.startswith("_")][:3]
+            ['omni_use', 'omni_purchases', 'omni_share_store']
         """
         del scope
-        counts = _Counts(tuple(self.channels))
-        shares = {f"omni_share_{group}": counts.share(group) for group in counts.groups}
-        trends = {f"omni_trend_{group}": counts.trend(group) for group in counts.groups}
-        purchases = (counts.now + counts.before).cast(nw.Int64)
-        return {"omni_use": self._use(counts), "omni_purchases": purchases, **shares, **trends}
+        groups = tuple(self.channels)
+        totals = {name: _total(name, groups) for name in ("_now", "_before")}
+        shares = {f"_share_{group}": _share(group, groups) for group in groups}
+        trends = {f"_trend_{group}": _trend(group, groups) for group in groups}
+        purchases = (nw.col("_now") + nw.col("_before")).cast(nw.Int64)
+        found = {"omni_use": self._use(groups), "omni_purchases": purchases}
+        found |= {f"omni_share_{group}": nw.col(f"_share_{group}") for group in groups}
+        found |= {f"omni_trend_{group}": nw.col(f"_trend_{group}") for group in groups}
+        return {**totals, **shares, **trends, **found}
 
-    def _use(self, counts: "_Counts") -> nw.Expr:
+    def _use(self, groups: tuple[str, ...]) -> nw.Expr:
         use: nw.Expr = nw.lit("omni")
-        for group in counts.groups:
-            only = (counts.share(group) >= self.only).fill_null(value=False)
+        for group in groups:
+            only = (nw.col(f"_share_{group}") >= self.only).fill_null(value=False)
             use = nw.when(only).then(nw.lit(f"{group} only")).otherwise(use)
-        for group in counts.groups:
-            rose = self._rose(counts, group)
-            for other in counts.groups:
-                moving = rose & counts.is_lowest(other)
+        for group in groups:
+            rose = self._rose(groups, group)
+            for other in (name for name in groups if name != group):
+                moving = rose & _is_first(groups, other, -1)
                 words = f"moving from {other} to {group}"
-                use = nw.when(moving).then(nw.lit(words)).otherwise(use) if other != group else use
-        few = counts.now + counts.before < self.at_least
+                use = nw.when(moving).then(nw.lit(words)).otherwise(use)
+        few = nw.col("_now") + nw.col("_before") < self.at_least
         return nw.when(few).then(nw.lit("unknown")).otherwise(use)
 
-    def _rose(self, counts: "_Counts", group: str) -> nw.Expr:
+    def _rose(self, groups: tuple[str, ...], group: str) -> nw.Expr:
         """Return whether a group rose most, far enough, and by more than chance."""
         z = NormalDist().inv_cdf((1 + self.sure) / 2)
-        share, trend = counts.share(group), counts.trend(group)
-        enough = (counts.now >= self.at_least) & (counts.before >= self.at_least)
-        spread = share * (1 - share) * (1 / counts.now + 1 / counts.before)
+        now, before = nw.col("_now"), nw.col("_before")
+        share, trend = nw.col(f"_share_{group}"), nw.col(f"_trend_{group}")
+        enough = (now >= self.at_least) & (before >= self.at_least)
+        spread = share * (1 - share) * (1 / now + 1 / before)
         far = (trend >= self.shift) & (trend * trend >= z * z * spread)
-        return enough & far.fill_null(value=False) & counts.is_highest(group)
+        return enough & far.fill_null(value=False) & _is_first(groups, group, 1)
 
 
-class _Counts:
-    """Purchases by group and window, and what follows from them."""
+def _total(window: str, groups: tuple[str, ...]) -> nw.Expr:
+    """Return the purchases of all groups in a window."""
+    return nw.sum_horizontal(*(nw.col(f"{window}_{group}") for group in groups))
 
-    def __init__(self, groups: tuple[str, ...]) -> None:
-        self.groups = groups
-        self.now = nw.sum_horizontal(*(nw.col(f"_now_{group}") for group in groups))
-        self.before = nw.sum_horizontal(*(nw.col(f"_before_{group}") for group in groups))
 
-    def share(self, group: str) -> nw.Expr:
-        """Return the share of a group in both windows."""
-        total = self.now + self.before
-        return nw.when(total > 0).then(
-            (nw.col(f"_now_{group}") + nw.col(f"_before_{group}")) / total
-        )
+def _share(group: str, groups: tuple[str, ...]) -> nw.Expr:
+    """Return the share of a group in both windows."""
+    total = _total("_now", groups) + _total("_before", groups)
+    return nw.when(total > 0).then((nw.col(f"_now_{group}") + nw.col(f"_before_{group}")) / total)
 
-    def trend(self, group: str) -> nw.Expr:
-        """Return the share of a group in the last window less the one before."""
-        rise = nw.col(f"_now_{group}") / self.now - nw.col(f"_before_{group}") / self.before
-        return nw.when((self.now > 0) & (self.before > 0)).then(rise)
 
-    def is_highest(self, group: str) -> nw.Expr:
-        """Return whether the trend of a group is the highest; of equal ones, the first."""
-        return self._is_first(group, 1)
+def _trend(group: str, groups: tuple[str, ...]) -> nw.Expr:
+    """Return the share of a group in the last window less the one before."""
+    now, before = _total("_now", groups), _total("_before", groups)
+    rise = nw.col(f"_now_{group}") / now - nw.col(f"_before_{group}") / before
+    return nw.when((now > 0) & (before > 0)).then(rise)
 
-    def is_lowest(self, group: str) -> nw.Expr:
-        """Return whether the trend of a group is the lowest; of equal ones, the first."""
-        return self._is_first(group, -1)
 
-    def _is_first(self, group: str, sign: int) -> nw.Expr:
-        first: nw.Expr = nw.lit(value=True)
-        place = self.groups.index(group)
-        for k, other in enumerate(self.groups):
-            ahead = (self.trend(group) - self.trend(other)) * sign
-            if k != place:
-                first = first & ((ahead > 0) if k < place else (ahead >= 0)).fill_null(value=False)
-        return first
+def _is_first(groups: tuple[str, ...], group: str, sign: int) -> nw.Expr:
+    """Return whether a group has the highest trend, or the lowest; of equal ones, the first."""
+    trend, place = nw.col(f"_trend_{group}"), groups.index(group)
+    holds: nw.Expr = ~trend.is_null()
+    for k, other in enumerate(groups):
+        ahead = (trend - nw.col(f"_trend_{other}")) * sign
+        if k != place:
+            holds = holds & ((ahead > 0) if k < place else (ahead >= 0)).fill_null(value=False)
+    return holds
 
 
 def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Protocol, cast, runtime_checkable
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import require
+from omniltv._frames import EagerOrLazy, require
 from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions._tables import as_floats, opened, schema_of
@@ -42,6 +42,9 @@ class CustomerScore(Protocol):
 
     def expressions(self, scope: Scope) -> Mapping[str, nw.Expr]:
         """Return the columns of the score by name.
+
+        A column whose name starts with an underscore is intermediate: the others may read it,
+        and it is not in the result.
 
         Args:
             scope: Types of the columns, the day, the time zone and the table.
@@ -119,23 +122,25 @@ def scored(
         found = with_sums(table, score.sums, score.event_columns, known)
     scope = Scope({**schema, **found.types}, known, table=found.table)
     new = score.expressions(scope)
-    taken = sorted(set(new) & set(schema))
+    taken = sorted(set(new) & set(scope.schema))
     if taken:
         problem = "the table has a column with the name of a score"
         raise DataError(problem, column=taken[0], hint="rename or drop the column")
-    return cast("IntoFrameT", _with_columns(found, score.columns, new, list(schema)))
+    return cast("IntoFrameT", _with_columns(found.table, score.columns, new, list(schema)))
 
 
 def _with_columns(
-    found: TableWithSums, columns: frozenset[str], new: Mapping[str, nw.Expr], names: list[str]
+    table: EagerOrLazy, columns: frozenset[str], new: Mapping[str, nw.Expr], names: list[str]
 ) -> object:
-    """Return the native table with new columns, without the sums."""
-    table = found.table
+    """Return the native table with new columns, without the sums and the intermediate columns."""
+    inner = {name: each for name, each in new.items() if name.startswith("_")}
+    outer = {name: each for name, each in new.items() if name not in inner}
     with warnings.catch_warnings():
         # pandas ranks columns in PyArrow by an option that PyArrow renames.
         warnings.filterwarnings("ignore", "Specifying null_placement", FutureWarning)
         if isinstance(table, nw.LazyFrame) or not table.implementation.is_pandas():
-            whole = table.with_columns(**new)
-            return (whole.select(*names, *new) if found.types else whole).to_native()
-        values = as_floats(table, columns).select(**new)
+            whole = (table.with_columns(**inner) if inner else table).with_columns(**outer)
+            return whole.select(*names, *outer).to_native()
+        values = as_floats(table, columns)
+        values = (values.with_columns(**inner) if inner else values).select(**outer)
         return table.select(*names).with_columns(*values.iter_columns()).to_native()
