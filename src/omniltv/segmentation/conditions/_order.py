@@ -108,9 +108,11 @@ def _bucket(rows: EagerOrLazy, dtype: nw.dtypes.DType) -> nw.Expr:
     if not dtype.is_numeric():
         return _V
     finite = _V.clip(-_LARGE, _LARGE)
-    ((low, high),) = _collected(rows.select(low=finite.min(), high=finite.max())).rows()
-    width = 0.0 if low is None else high - low
-    return ((finite - (low or 0.0)) * (min(_BUCKETS / width, _LARGE) if width else 0.0)).round(0)
+    ends = rows.select(n=nw.len(), low=finite.min(), high=finite.max())
+    ((n, low, high),) = _collected(ends.select("n", "low", "high")).rows()
+    if not n or high == low:
+        return finite * 0.0
+    return ((finite - low) * min(_BUCKETS / (high - low), _LARGE)).round(0)
 
 
 def _cells(rows: EagerOrLazy, keys: list[str], bucket: nw.Expr) -> dict[Key, list[_Cell]]:

@@ -28,8 +28,8 @@ class OmniUse(Written):
 
     - **unknown**: fewer than ``at_least`` purchases in the two windows together.
     - **moving from h to g**: at least ``at_least`` purchases in each window; the share of
-      group g rose by at least ``shift``, and by more than a steady customer's share does in
-      ``sure`` of all cases. g rose most, h fell most.
+      group g rose by at least ``shift``, and by more than the share of a steady customer does
+      in about ``sure`` of all cases. g rose most, h fell most.
     - **g only**: at least ``only`` of the purchases of both windows are in group g.
     - **omni**: all others.
 
