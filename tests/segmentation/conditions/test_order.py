@@ -1,17 +1,19 @@
-"""Values by their place, without sorting: the same as those of a sorted list."""
+"""Quantiles and ranks of lazy tables, without sorting: the same as those of a sorted list."""
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import narwhals as nw
 import polars as pl
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniltv.segmentation import Condition
-from omniltv.segmentation.conditions._order import can_order, ordered
+from omniltv.segmentation.scores import Rfm, scored
 
 NUMBERS = st.one_of(
     st.none(),
@@ -21,35 +23,44 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=30)
-@given(values=st.lists(NUMBERS, min_size=1, max_size=60), groups=st.booleans())
-def test_values_by_place_are_those_of_a_sorted_list(values: list[Any], groups: bool) -> None:
-    labels = ["ab"[k % 2] if k % 3 else None for k in range(len(values))]
-    frame = pl.LazyFrame({"v": pl.Series(values, dtype=pl.Float64), "g": labels})
-    by = [nw.col("g")] if groups else []
-    found = ordered(nw.from_native(frame), nw.col("v"), nw.Float64(), lambda n: range(n + 2), by)
-    expected: dict[Any, list[float]] = {}
-    for value, label in zip(values, labels, strict=True):
-        if value is not None:
-            expected.setdefault((label,) if groups else (), []).append(value)
-    assert found.keys() == expected.keys()
-    for key, order in found.items():
-        assert order.n == len(expected[key])
-        assert [order.at[k + 1] for k in range(order.n)] == sorted(expected[key])
-        assert set(order.at) == set(range(1, order.n + 1))
+def levels_of(values: list[Any], levels: int) -> list[int]:
+    """Return the levels by RFM of a lazy table."""
+    frame = pl.LazyFrame({"v": values, "zero": [0.0] * len(values)}, strict=False)
+    score = Rfm(levels=levels, recency="zero", frequency="zero", monetary="v")
+    return scored(frame, score).collect()["rfm_monetary"].to_list()
+
+
+def levels_meant(values: list[Any], levels: int) -> list[int]:
+    known = [value for value in values if value is not None]
+    return [
+        0 if value is None else 1 + sum(v < value for v in known) * levels // len(known)
+        for value in values
+    ]
+
+
+@settings(max_examples=20)
+@given(values=st.lists(NUMBERS, min_size=1, max_size=60), levels=st.integers(2, 9))
+def test_lines_are_those_of_a_sorted_list(values: list[Any], levels: int) -> None:
+    typed = pl.Series(values, dtype=pl.Float64).to_list()
+    if any(value is not None for value in typed):
+        assert levels_of(typed, levels) == levels_meant(typed, levels)
 
 
 def test_one_far_value_leaves_the_others_exact() -> None:
     values = [*(k / 7 for k in range(1_000)), 1e12]
-    table = nw.from_native(pl.LazyFrame({"v": values}))
-    found = ordered(table, nw.col("v"), nw.Float64(), lambda n: [n // 2, n])
-    assert found[()].at == {500: 499 / 7, 1_001: 1e12}
+    assert levels_of(values, 7) == levels_meant(values, 7)
 
 
-def test_types_that_lose_digits_are_not_ordered() -> None:
-    assert can_order(nw.Datetime("us"))
-    assert not can_order(nw.Datetime("us", "Asia/Tokyo"))
-    assert not can_order(nw.Datetime("ns"))
+@pytest.mark.parametrize("unit", ["us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_moments_are_in_the_levels_of_their_order(unit: Any, zone: str | None) -> None:
+    start = datetime(2026, 3, 29, tzinfo=UTC)
+    moments = [start + timedelta(hours=k * 17 % 40, microseconds=k) for k in range(40)]
+    known = [None if k % 9 == 0 else moment for k, moment in enumerate(moments)]
+    series = pl.Series("t", known).dt.cast_time_unit(unit).dt.replace_time_zone(zone)
+    frame = pl.LazyFrame({"t": series, "zero": [0.0] * 40})
+    score = Rfm(levels=4, recency="t", frequency="zero", monetary="zero")
+    assert scored(frame, score).collect()["rfm_recency"].to_list() == levels_meant(known, 4)
 
 
 def engines(table: pa.Table) -> list[Any]:

@@ -1,5 +1,6 @@
 """Scores from events: what they mean in plain Python, on every engine."""
 
+import math
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +16,6 @@ from tests.segmentation.conditions._engines import ENGINES
 
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation import Condition, Context
-from omniltv.segmentation.conditions import Scope
 from omniltv.segmentation.scores import (
     BroadValue,
     CombinedValue,
@@ -25,7 +25,6 @@ from omniltv.segmentation.scores import (
     ValuedAction,
     scored,
 )
-from omniltv.segmentation.scores._age import age_in_days
 from omniltv.testing import check_score
 
 TODAY = date(2024, 3, 1)
@@ -213,11 +212,12 @@ def by_person(frame: Any) -> list[dict[str, Any]]:
 
 
 def test_ages_are_days_of_the_calendar() -> None:
-    days = [date(1899, 12, 31) + timedelta(days=37 * k) for k in range(3_000)]
-    frame = nw.from_native(pl.DataFrame({"day": days}))
-    scope = Scope(frame.schema, Context(today=TODAY))
-    found = frame.select(age=age_in_days(scope, "day"))["age"].to_list()
-    assert found == [(TODAY - day).days for day in days]
+    days = [date(1899, 12, 31) + timedelta(days=15 * k) for k in range(3_000)]
+    events = pl.DataFrame({"customer_id": range(3_000), "kind": ["visit"] * 3_000, "time": days})
+    score = Engagement(weights={"visit": 1.0}, half_life_days=10_000.0)
+    found = scored(events.select("customer_id"), score, Context(today=TODAY, events=events))
+    ages = [-10_000 * math.log2(value) for value in found["engagement"]]
+    assert ages == [pytest.approx((TODAY - day).days, abs=1e-6) for day in days]
 
 
 def test_a_moment_counts_on_its_local_day() -> None:

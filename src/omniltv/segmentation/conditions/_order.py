@@ -1,4 +1,4 @@
-"""Order statistics of a column of any table, without sorting its rows."""
+"""PlacedValues statistics of a column of any table, without sorting its rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ import numpy as np
 
 from omniltv._frames import Eager, EagerOrLazy
 
-__all__ = ["Order", "can_order", "ordered"]
+__all__ = ["PlacedValues", "can_order", "ordered"]
 
 _BUCKETS = 2.0**16
 _LARGE = 1e300
 _V = nw.col("value")
 
 type Key = tuple[object, ...]
-type Places = Callable[[int], Sequence[int]]
+type PlacesOf = Callable[[int], Sequence[int]]
 """From the number of values of a group, the places of interest, counted from 1."""
 
 
 @dataclass(frozen=True)
-class Order:
+class PlacedValues:
     """Values of one group by their places, in ascending order.
 
     Attributes:
@@ -59,9 +59,9 @@ def ordered(
     table: EagerOrLazy,
     values: nw.Expr,
     dtype: nw.dtypes.DType,
-    places: Places,
+    places: PlacesOf,
     by: Sequence[nw.Expr] = (),
-) -> Mapping[Key, Order]:
+) -> Mapping[Key, PlacedValues]:
     """Return the values at some places of each group, in ascending order.
 
     The values are counted in buckets first. Only the buckets of the places are then counted
@@ -78,7 +78,7 @@ def ordered(
         >>> import pandas as pd
         >>> table = nw.from_native(pd.DataFrame({"v": [5.0, 7.0, None]}), eager_only=True)
         >>> ordered(table, nw.col("v"), nw.Float64(), lambda n: [n])
-        {(): Order(n=2, at={2: 7.0})}
+        {(): PlacedValues(n=2, at={2: 7.0})}
     """
     keys = [f"key{k}" for k in range(len(by))]
     labels = [label.alias(key) for key, label in zip(keys, by, strict=True)]
@@ -93,7 +93,7 @@ def ordered(
     }
     exact = _cells(_between(rows, wide), keys, _V) if wide else {}
     return {
-        key: Order(
+        key: PlacedValues(
             sum(cell.n for cell in cells[key]),
             {k: _value(exact.get(key, []), cell, k - n) for k, (cell, n) in group.items()},
         )
@@ -132,7 +132,7 @@ def _label(value: object) -> object:
     return np.nan if isinstance(value, float) and np.isnan(value) else value
 
 
-def _places(cells: list[_Cell], places: Places) -> dict[int, tuple[_Cell, int]]:
+def _places(cells: list[_Cell], places: PlacesOf) -> dict[int, tuple[_Cell, int]]:
     """Return the cell of each place, and how many values are in the cells before it."""
     upto = np.cumsum([cell.n for cell in cells])
     n = int(upto[-1])

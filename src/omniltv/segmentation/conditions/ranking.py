@@ -7,7 +7,7 @@ import narwhals as nw
 from pydantic import ConfigDict, Field, model_validator
 
 from omniltv._options import checked
-from omniltv.segmentation.conditions._order import Order, ordered
+from omniltv.segmentation.conditions._order import PlacedValues, ordered
 from omniltv.segmentation.conditions._values import (
     COMPARE,
     Name,
@@ -169,7 +169,7 @@ class RankLine(ConditionKind):
         last = self._within(n) + (self.ties == "out")
         return last if self.rank == "bottom" else n + 1 - last
 
-    def _inside(self, values: nw.Expr, order: Order) -> nw.Expr:
+    def _inside(self, values: nw.Expr, order: PlacedValues) -> nw.Expr:
         within = self._within(order.n)
         if within == 0 or within >= order.n:
             return values.is_null() if within == 0 else ~values.is_null()

@@ -72,8 +72,8 @@ class BroadValue(Written):
             the document.
         half_life_days: Days in which the points of an action are halved; None for no decay.
         class_column: Column of customers with the class.
-        kind_column: Column of events with the kind; ``what`` in the events of a `Timeline`.
-        time_column: Column of events with the day or moment.
+        kind_column: Column of events with the action, such as ``what`` of a `Timeline`.
+        time_column: Column of events with the day or moment of the action.
 
     Examples:
         >>> from datetime import date

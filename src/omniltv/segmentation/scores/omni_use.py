@@ -15,8 +15,8 @@ from omniltv.segmentation.scores._age import age_in_days, faded, is_one_of
 
 __all__ = ["OmniUse"]
 
-type Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
-type Part = Annotated[float, Field(gt=0, le=1, strict=True)]
+type WindowDays = Annotated[int, Field(ge=1, le=36_500, strict=True)]
+type ShareRise = Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
 @checked
@@ -70,10 +70,10 @@ class OmniUse(Written):
 
     version: Literal[1] = 1
     channels: Annotated[Mapping[Name, Names], Field(min_length=2, max_length=10)]
-    window_days: Days = 182
+    window_days: WindowDays = 182
     at_least: Annotated[int, Field(ge=1, le=1_000, strict=True)] = 5
     only: Annotated[float, Field(gt=0.5, le=1, strict=True)] = 0.9
-    shift: Part = 0.3
+    shift: ShareRise = 0.3
     sure: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.95
     channel_column: Name = "channel"
     time_column: Name = "time"
@@ -108,8 +108,8 @@ class OmniUse(Written):
             ConfigError: If the context has no day.
 
         Examples:
-            >>> from datetime import date
             >>> from omniltv.segmentation import Context
+            >>> from datetime import date
             >>> types = {"channel": nw.String(), "time": nw.Date()}
             >>> use = OmniUse(channels={"store": "store", "ec": "ec"}, kind_column=None)
             >>> list(use.sums(Scope(types, Context(today=date(2026, 3, 31)))))

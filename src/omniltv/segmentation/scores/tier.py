@@ -11,7 +11,7 @@ from omniltv._config import Written
 from omniltv._frames import Eager, EagerOrLazy
 from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation.conditions._order import Order, ordered
+from omniltv.segmentation.conditions._order import PlacedValues, ordered
 from omniltv.segmentation.conditions._tables import kept
 from omniltv.segmentation.conditions._values import Name, known, missing, number
 from omniltv.segmentation.conditions.kind import Scope
@@ -180,7 +180,7 @@ class _Lines:
         table: EagerOrLazy,
         tier: str,
         cut: Cut,
-        order: Order,
+        order: PlacedValues,
         values: nw.Expr,
         column: str,
     ) -> float:
