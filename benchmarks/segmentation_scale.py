@@ -30,6 +30,7 @@ import polars as pl
 from _markdown import fill, table
 from _report import report
 from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
 
 from omniltv.segmentation import ConditionSet, Context, Cut, TierScheme
 from omniltv.segmentation.scores import Rfm, SchemeTier, scored
@@ -94,7 +95,7 @@ def batches(n: int, seed: int) -> Iterator[pl.DataFrame]:
         yield customers(np.arange(start, min(n, start + BATCH)), rng)
 
 
-def customers(ids: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
+def customers(ids: NDArray[np.int64], rng: np.random.Generator) -> pl.DataFrame:
     """Return some of the customers."""
     n, tiers = len(ids), np.array(["gold", "silver", "bronze"])
     born = np.datetime64("1940-01-01") + rng.integers(0, 25_000, n).astype("timedelta64[D]")

@@ -1,5 +1,6 @@
 """Scores from events: what they mean in plain Python, on every engine."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 from tests.segmentation.conditions._engines import ENGINES
 
 from omniltv.errors import ConfigError, DataError
@@ -265,13 +267,42 @@ def test_the_classes_of_omni_use(rows: list[Any], use: str) -> None:
 
 def test_three_groups_name_where_a_customer_comes_from_and_goes() -> None:
     score = OmniUse(
-        channels={"store": "store", "ec": "ec", "app": "app"}, window_days=30, kind_column=None
+        channels={"store": ("store",), "ec": ("ec",), "app": ("app",)},
+        window_days=30,
+        kind_column=None,
     )
     rows = purchases(*["store"] * 4, *["ec"] * 4, ago=40)
     rows += purchases("store", *["ec"] * 4, *["app"] * 5, ago=1)
     events = pd.DataFrame(rows, columns=["customer_id", "channel", "time"])
     found = scored(pd.DataFrame({"customer_id": ["a"]}), score, Context(today=TODAY, events=events))
     assert found["omni_use"].tolist() == ["moving from store to app"]
+
+
+@pytest.mark.parametrize(("n", "steady", "found"), [(5, 0.06, 0.51), (10, 0.04, 0.81)])
+def test_how_often_a_move_is_said_by_mistake_and_found(n: int, steady: float, found: float) -> None:
+    """Every pair of counts is one customer; their binomial probabilities are added."""
+    pairs = list(itertools.product(range(n + 1), repeat=2))
+    rows = [
+        (f"{before}-{now}", "ec" if k < count else "store", TODAY - timedelta(days=ago))
+        for before, now in pairs
+        for count, ago in ((before, 40), (now, 1))
+        for k in range(n)
+    ]
+    events = pl.DataFrame(rows, schema=["customer_id", "channel", "time"], orient="row")
+    people = pl.DataFrame({"customer_id": [f"{before}-{now}" for before, now in pairs]})
+    score = OmniUse(channels=CHANNELS, window_days=30, kind_column=None)
+    use = scored(people, score, Context(today=TODAY, events=events))["omni_use"].to_list()
+
+    def chance(share_before: float, share_now: float, words: str) -> float:
+        odds = [binom.pmf(k, n, p) for p in (share_before, share_now) for k in range(n + 1)]
+        return sum(
+            float(odds[before] * odds[n + 1 + now])
+            for (before, now), said in zip(pairs, use, strict=True)
+            if said.startswith(words)
+        )
+
+    assert chance(0.5, 0.5, "moving") == pytest.approx(steady, abs=0.005)
+    assert chance(0.2, 0.8, "moving from store to ec") == pytest.approx(found, abs=0.005)
 
 
 def test_points_become_money_only_by_a_stated_rate() -> None:
