@@ -1,6 +1,7 @@
 """Tiers as a column of any engine: those of `TierScheme.assign`."""
 
 import warnings
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -66,6 +67,26 @@ def test_tiers_are_those_of_the_scheme_on_every_engine(name: str) -> None:
         found = nw.from_native(scored(frame, SchemeTier(scheme=scheme))).sort("customer_id")
         rows = found.collect() if isinstance(found, nw.LazyFrame) else found
         assert rows["tier"].to_list() == expected, engine
+
+
+def test_the_classes_of_the_whole_funnel_are_a_column() -> None:
+    days = [date(2026, 5, 1), date(2026, 6, 1), date(2024, 1, 1), None, None, None]
+    people = pa.table(
+        {
+            "customer_id": list("abcdef"),
+            "realised_value": [90.0, 20.0, 50.0, 0.0, 0.0, 0.0],
+            "purchases": [9, 1, 4, 0, 0, 0],
+            "last_purchase": pa.array(days, pa.date32()),
+            "known": [True, True, True, True, False, None],
+            "interest": [2, 0, 0, 1, 3, 0],
+        }
+    )
+    classes = TierScheme.customer_classes(active_since="2025-07-01", best=Cut(amount=60.0))
+    for engine in ("pandas", "polars lazy", "pyarrow", "duckdb"):
+        found = scored(ENGINES[engine](people), SchemeTier(scheme=classes, name="customer_class"))
+        table = nw.from_native(found).sort("customer_id")
+        rows = table.collect() if isinstance(table, nw.LazyFrame) else table
+        assert rows["customer_class"].to_list() == list(classes.names), engine
 
 
 def test_ties_at_the_line_are_said_on_any_engine() -> None:
