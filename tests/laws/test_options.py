@@ -80,6 +80,7 @@ from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
 from omniltv.segmentation.allocation import allocate
 from omniltv.segmentation.conditions import Scope
+from omniltv.segmentation.scores import BroadValue, ValuedAction
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -288,6 +289,8 @@ TRIED = pd.DataFrame({"tier": "gold", "treatment": ["call", "none"] * 4, "value"
 BANDIT = Thompson(treatments=("call", "none"), by=("tier",))
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
+REVIEW = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.0})
+MATRIX = BroadValue(classes=("c",), actions=(REVIEW,))
 OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
                        "gain": [5.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
@@ -303,6 +306,7 @@ CALLS: Mapping[str, Call] = {
     "Condition.where": lambda w, x: Condition.where(
         **_with({"column": "value", "op": "ge", "value": 1}, x)
     ).mask(w.arms),
+    "BroadValue.order_of": lambda w, x: MATRIX.order_of(**x),
     "Context": lambda w, x: Context(**x),
     "Context.amounts": lambda w, x: Context().amounts(**x),
     "Scope": lambda w, x: Scope(**_with({"schema": {}}, x)),
