@@ -259,7 +259,8 @@ def targeted(options: argparse.Namespace) -> Iterator[dict[str, object]]:
 
 def people_of(world: World, past: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
     """Return customers of the web shop with their value, and a noisy score of their engagement."""
-    odds = special.logit(true_chance(world).sort_index().xs(("ec", 12)))
+    chance = true_chance(world).sort_index().xs(("ec", 12))
+    odds = pd.Series(special.logit(chance.to_numpy()), index=chance.index)
     listed = world.records.query("consent and source == 'ec'")["customer_id"]
     odds = odds.reindex(listed)
     score = (odds - odds.mean()) / odds.std() + 0.5 * rng.standard_normal(len(odds))

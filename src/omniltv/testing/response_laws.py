@@ -68,7 +68,7 @@ def random_contacts(seed: int, customers: int = 60) -> ContactHistory:
     liking = rng.normal(-0.5, 1.0, customers)
     contacts = ContactTable(
         customer_id=np.array([f"c{number}" for number in who], dtype=object),
-        channel=rng.choice(["call", "ec"], n),
+        channel=np.array(["call", "ec"])[rng.integers(0, 2, n)],
         tier=np.array(["general", "high", "potential"])[who % 3],
         hour=rng.uniform(8, 22, n),
         weekday=rng.integers(0, 7, n),

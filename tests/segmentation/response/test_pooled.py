@@ -1,5 +1,7 @@
 """The default response model: pooling, time, pressure and propensity."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -153,7 +155,7 @@ def test_polars_and_pandas_agree_and_rows_may_come_in_any_order() -> None:
         ({"channel": None}, "column 'channel': missing labels"),
     ],
 )
-def test_bad_histories_are_named(change: dict[str, object], words: str) -> None:
+def test_bad_histories_are_named(change: dict[str, Any], words: str) -> None:
     frame = history(5, 2)[0].assign(**change)
     if change.get("time") is pd.NaT:
         frame["time"] = pd.to_datetime(frame["time"])
@@ -169,7 +171,7 @@ def test_bad_histories_are_named(change: dict[str, object], words: str) -> None:
         ({"channel": "fax"}, "column 'channel': channels without contacts"),
     ],
 )
-def test_bad_plans_are_named(change: dict[str, object], words: str) -> None:
+def test_bad_plans_are_named(change: dict[str, Any], words: str) -> None:
     found = fit_response(history(20, 3)[0])
     with pytest.raises(DataError, match=words):
         found.predict(asked([1, 2]).assign(**change))
@@ -192,7 +194,7 @@ def test_an_empty_history_is_refused() -> None:
         ({"spend": None}, "column 'spend'"),
     ],
 )
-def test_bad_tables_of_customers_are_named(change: dict[str, object], words: str) -> None:
+def test_bad_tables_of_customers_are_named(change: dict[str, Any], words: str) -> None:
     table = pd.DataFrame({"customer_id": range(6), "spend": 1.0, "chosen": [True, False] * 3})
     with pytest.raises(DataError, match=words):
         contact_propensity(table.assign(**change), contacted="chosen", columns=["spend"])

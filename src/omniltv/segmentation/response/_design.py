@@ -96,4 +96,4 @@ def _products(one: Matrix, other: Matrix) -> Matrix:
 
 
 def _log_odds(propensity: Vector) -> Vector:
-    return np.clip(special.logit(propensity), -_STEEPEST, _STEEPEST)
+    return np.asarray(np.clip(special.logit(propensity), -_STEEPEST, _STEEPEST), np.float64)

@@ -44,15 +44,18 @@ def _source(
 
 @compiled(nogil=True)
 def reserve(
-    free: Integers, sends: Flags, ways: Codes, warehouse: int, store: Codes, day: Codes,
-    units: Codes, start: Codes, items: Codes, keep: bool, way_of: Codes, place_of: Codes,
-    item_of: Codes,
+    free: Integers, sends: Flags, ways: Codes, warehouse: int,
+    asked: tuple[Codes, Codes, Codes, Codes, Codes], keep: bool,
+    found: tuple[Codes, Codes, Codes],
 ) -> None:  # fmt: skip
-    """Find a way for each offer, in order; ``free`` and the last three arrays are written.
+    """Find a way for each offer, in order; ``free`` and ``found`` are written.
 
-    ``items[start[k]:start[k + 1]]`` are the items of offer k, the wanted one first. The row of
-    ``sends`` after the last location belongs to offers without a store (-1).
+    Asked are the store, the day and the units of each offer, and the items: those of offer k are
+    ``items[start[k]:start[k + 1]]``, the wanted one first. Found are way, location and item. The
+    last row of ``sends`` belongs to offers without a store (-1).
     """
+    store, day, units, start, items = asked
+    way_of, place_of, item_of = found
     for k in range(len(store)):
         for n in range(start[k], start[k + 1]):
             for way in ways:

@@ -149,7 +149,7 @@ class Shelves:
         )
 
 
-def read_alternatives(frame: IntoFrame, demand: Demand) -> dict[tuple[object, str], list[str]]:
+def read_alternatives(frame: IntoFrame) -> dict[tuple[object, str], list[str]]:
     """Return the next best items by customer (None for all) and item, best first.
 
     Raises:

@@ -103,7 +103,7 @@ def fulfil(
     chosen = StockRules() if rules is None else rules
     rows, kind = read_frame(offers, "the table of offers")
     demand = Demand.read(rows)
-    others = read_alternatives(alternatives, demand) if alternatives is not None else {}
+    others = read_alternatives(alternatives) if alternatives is not None else {}
     wanted = _wanted(demand, others if chosen.substitute else {})
     shelves = Shelves.read(collect(stock, "the table of stock"), demand, wanted, chosen.warehouse)
     found = _solved(demand, shelves, wanted, chosen, keep=reserve_units)
@@ -147,11 +147,9 @@ def _solved(
     ways = np.array([_CODES[way] for way in rules.ways], dtype=np.int64)
     free = shelves.units.copy()
     way, place, item = (np.full(n, -1, dtype=np.int64) for _ in range(3))
-    reserve(
-        free, shelves.sends(rules.transfers), ways, shelves.warehouse,
-        shelves.stores[order], shelves.days[order], demand.units[order], start, items, keep,
-        way, place, item,
-    )  # fmt: skip
+    asked = (shelves.stores[order], shelves.days[order], demand.units[order], start, items)
+    sends = shelves.sends(rules.transfers)
+    reserve(free, sends, ways, shelves.warehouse, asked, keep, (way, place, item))
     back = np.argsort(order)
     return _Found(way[back], place[back], item[back], free)
 

@@ -1,4 +1,4 @@
-"""The rules of fulfilment, as a document: which ways are tried, in which order, how long they take."""
+"""The rules of fulfilment, as a document: which ways are tried, and how long they take."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
