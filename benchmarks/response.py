@@ -99,6 +99,8 @@ def campaign(name: str, people: int, length: int, seed: int) -> Campaign:
         listed = world.records.query("consent")
         chosen = listed[rng.random(len(listed)) < SHARE]
         plan = scheduled(chosen.assign(channel=chosen["source"]), rng)
+        if week >= length:  # the truth is known as of the first day of a week
+            plan = plan.assign(day=0)
         parts.append(delivered(world, plan, past).assign(week=week))
     return Campaign(pd.concat(parts, ignore_index=True), world)
 

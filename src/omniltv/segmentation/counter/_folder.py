@@ -83,7 +83,8 @@ def new_file(folder: Path) -> Iterator[sqlite3.Connection]:
             f"cannot write to {folder}: {type(error).__name__}. Hint: {hint}"
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
     _tidy(folder)
 
 
