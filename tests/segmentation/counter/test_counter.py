@@ -55,6 +55,7 @@ def test_whole_number_ids_and_polars(tmp_path: Path) -> None:
     with CounterDesk(tmp_path) as desk:
         assert desk.of(7) is not None
         assert desk.of("7") is None
+        assert desk.of(10**30) is None
         assert desk.of(7).tier == {}  # type: ignore[union-attr]
 
 

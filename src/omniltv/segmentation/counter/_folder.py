@@ -14,17 +14,27 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
+
 from omniltv._files import flush
 from omniltv.errors import StoreError
 
-__all__ = ["FORMAT", "new_file", "newest", "open_file"]
+__all__ = ["FORMAT", "key_of", "new_file", "newest", "open_file"]
 
 FORMAT = 1
 _NAME = re.compile(r"counter-(\d{8})\.sqlite")
 _UNFINISHED = "unfinished-"
 _OWNER_ONLY, _OWNER_FOLDER = 0o600, 0o700
 _KEPT = 2
+_LONG = 2**63
 _DAY = 86_400.0  # seconds
+
+
+def key_of(value: object) -> int | str:
+    """Return an id as SQLite holds it: a whole number of 64 bits, or text."""
+    if isinstance(value, (int, np.integer)) and -_LONG <= value < _LONG:
+        return int(value)
+    return str(value)
 
 
 def newest(folder: Path) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Self
 
 from omniltv._options import checked
 from omniltv.errors import StoreError
-from omniltv.segmentation.counter._folder import newest, open_file
+from omniltv.segmentation.counter._folder import key_of, newest, open_file
 from omniltv.segmentation.counter.view import MANY, ONE, CounterView, Row
 
 __all__ = ["CounterDesk"]
@@ -63,10 +63,10 @@ class CounterDesk:
             StoreError: If the file is damaged.
         """
         with self._lock:
-            connection = self._refreshed()
+            connection, key = self._refreshed(), key_of(customer_id)
             try:
                 found = {
-                    name: _rows(connection, name, self._columns[name], customer_id)
+                    name: _rows(connection, name, self._columns[name], key)
                     for name in (*ONE, *MANY)
                     if name in self._columns
                 }

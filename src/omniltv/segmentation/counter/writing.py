@@ -16,7 +16,7 @@ from omniltv._frames import Eager, collect, numbers, read_ids, repeated, require
 from omniltv._log import logged
 from omniltv._options import checked
 from omniltv.errors import DataError
-from omniltv.segmentation.counter._folder import new_file
+from omniltv.segmentation.counter._folder import key_of, new_file
 from omniltv.segmentation.counter.view import MANY, ONE
 
 __all__ = ["write_counter"]
@@ -130,14 +130,14 @@ class _Section:
             block = self.order[first : first + _BLOCK]
             part = self.rows[block, :]
             columns = [_plain(part, name, self.ids[block]) for name in names]
-            ids = [_key(one) for one in self.ids[block].tolist()]
+            ids = [key_of(one) for one in self.ids[block].tolist()]
             numbered = number.iloc[first : first + _BLOCK].tolist()
             yield from zip(ids, numbered, *columns, strict=True)
 
 
 def _order(name: str, rows: Eager, ids: Objects) -> Codes:
     """Return rows by customer id, then as they are shown."""
-    code = pd.factorize(np.array([_key(one) for one in ids.tolist()], dtype=object))[0]
+    code = pd.factorize(np.array([key_of(one) for one in ids.tolist()], dtype=object))[0]
     by = next((column for column in _ORDERS.get(name, ()) if column in rows.columns), None)
     if by is None:
         return np.argsort(code, kind="stable")
@@ -147,11 +147,6 @@ def _order(name: str, rows: Eager, ids: Objects) -> Codes:
     else:
         shown = -numbers(rows, by, f"the table {name!r}", ids=ids)
     return np.lexsort((shown, code)).astype(np.int64)
-
-
-def _key(value: object) -> object:
-    """Return an id as SQLite holds it: whole numbers, or text."""
-    return int(value) if isinstance(value, (int, np.integer)) else str(value)
 
 
 def _plain(rows: Eager, name: str, ids: Objects) -> list[object]:
