@@ -6,7 +6,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from omniltv._arrays import Codes, Objects, Vector
+from omniltv._arrays import Codes, Integers, Objects, Vector
 from omniltv._frames import Eager, Table, collect, read_frame, unused_name
 from omniltv._options import checked
 from omniltv.segmentation.stock._kernel import COLLECT, IN_STORE, TRANSFER, reserve
@@ -34,6 +34,7 @@ class Fulfilment[FrameT]:
         refused: The others, with the column ``refusal``.
         reserved: One row per location, item and day with reserved units: ``location``, ``item``,
             ``day``, ``units`` and ``left``, the units that are left on that day.
+        counts: Number of offers by fulfilment, and of those refused.
 
     Examples:
         >>> import pandas as pd
@@ -125,7 +126,7 @@ class _Found:
     way: Codes
     place: Codes
     item: Codes
-    free: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
+    free: Integers
 
 
 def _wanted(demand: Demand, others: dict[tuple[object, str], list[str]]) -> list[list[str]]:
