@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import _markdown
@@ -127,7 +128,7 @@ def scores(chance: Numbers, wanted: Numbers, top: int) -> dict[str, object]:
 def ours(case: Case) -> Numbers:
     """Return what our model predicts."""
     model = fit_next_product(case.past, product=case.column)
-    day = case.past["time"].max().date() + pd.Timedelta("1D").to_pytimedelta()
+    day = case.past["time"].max().date() + timedelta(days=1)
     people = pd.DataFrame({"customer_id": case.customers})
     found = model.predict(people, on=day, top=len(case.products))
     table = found.pivot_table(index="customer_id", columns="product", values="probability")

@@ -189,10 +189,10 @@ def _weights(visits: Visits) -> Vector:
     return _conditional_logit(parts)
 
 
-type _Parts = list[tuple[Floats, Matrix]]
+type _LearnedVisits = list[tuple[Floats, Matrix]]
 
 
-def _conditional_logit(parts: _Parts) -> Vector:
+def _conditional_logit(parts: _LearnedVisits) -> Vector:
     """Return weights of the largest likelihood, with a weak ridge towards popularity alone."""
     prior = np.r_[1.0, np.zeros(len(FEATURES) - 1)]
     weights = prior
