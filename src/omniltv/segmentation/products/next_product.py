@@ -1,5 +1,6 @@
 """Probabilities of the next product, from counts that are pooled over customers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -214,7 +215,7 @@ def _conditional_logit(parts: _LearnedVisits) -> Vector:
     return np.asarray(weights, dtype=np.float64)
 
 
-def _with(rows: Eager, columns: dict[str, NDArray[np.generic]]) -> Eager:
+def _with(rows: Eager, columns: Mapping[str, NDArray[np.generic]]) -> Eager:
     for name, values in columns.items():
         if name in rows.columns:
             raise DataError("the column is a result", column=name, hint="drop or rename it")
