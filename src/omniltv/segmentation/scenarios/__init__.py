@@ -1,0 +1,5 @@
+"""Scenarios: steps with delays, stop conditions and a state that is carried from day to day."""
+
+from omniltv.segmentation.scenarios.scenario import Scenario, ScenarioStep
+
+__all__ = ["Scenario", "ScenarioStep"]
