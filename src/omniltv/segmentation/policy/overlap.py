@@ -1,9 +1,10 @@
-"""Overlap and omission (施策の重複・フォロー漏れ): who got the same twice, and whom nobody reached."""
+"""Overlap and omission (施策の重複・フォロー漏れ): the same thing twice, and nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
@@ -31,7 +32,8 @@ class ContactOverlap[FrameT]:
         contacted: Number of customers with a contact.
 
     Examples:
-        >>> contacts = pd.DataFrame({"customer_id": ["a", "a"], "time": ["2026-03-01", "2026-03-03"],
+        >>> contacts = pd.DataFrame({"customer_id": ["a", "a"],
+        ...     "time": ["2026-03-01", "2026-03-03"],
         ...     "treatment": "coupon", "channel": ["ec", "store"]})
         >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "tier": "high"})
         >>> contact_overlap(customers, contacts, on="2026-03-08", days=28, tiers=["high"])
@@ -81,7 +83,8 @@ def contact_overlap(
         DataError: If a column is absent, or a time is missing.
 
     Examples:
-        >>> contacts = pd.DataFrame({"customer_id": ["a", "a"], "time": ["2026-03-01", "2026-03-03"],
+        >>> contacts = pd.DataFrame({"customer_id": ["a", "a"],
+        ...     "time": ["2026-03-01", "2026-03-03"],
         ...     "treatment": ["spring mail", "spring card"], "channel": ["ec", "store"]})
         >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "tier": ["high", "high"]})
         >>> found = contact_overlap(customers, contacts, on="2026-03-08", tiers=["high"],
@@ -105,7 +108,10 @@ def contact_overlap(
     unreached = {"customer_id": ids[missed].tolist(), "tier": tier[missed].tolist()}
     types = {"customer_id": id_type(ids)}
     return ContactOverlap(
-        kind.build({name: column.tolist() for name, column in repeated.items()}, types),
+        kind.build(
+            {str(name): column.tolist() for name, column in repeated.items()},
+            {**types, "contacts": nw.Int64},
+        ),
         kind.build(unreached, types),
         int(rows["customer_id"].nunique()),
         (len(repeated), len(missed)),
@@ -116,7 +122,7 @@ def _repeated(rows: pd.DataFrame, campaigns: Mapping[str, str]) -> pd.DataFrame:
     what = np.array([campaigns.get(name, name) for name in rows["treatment"]], dtype=object)
     groups = rows.assign(what=what).groupby(["customer_id", "what"], sort=True)
     found = groups.agg(
-        contacts=("channel", lambda channels: str(len(channels))),
+        contacts=("channel", "size"),
         channels=("channel", lambda channels: ", ".join(sorted({str(each) for each in channels}))),
     ).reset_index()
-    return found[found["contacts"].astype(int) > 1].astype(object)
+    return found[found["contacts"] > 1]
