@@ -143,7 +143,7 @@ class ContactPlan[FrameT]:
         Examples:
             >>> from omniltv.testing.plans import small_plan
             >>> small_plan().worth()
-            ('one more hour of staff in Ginza is worth 140 yen',)
+            ('one more hour of staff in Ginza is worth 160 yen',)
         """
         return self.decisions.worth(self.prices)
 

@@ -87,10 +87,19 @@ def advance(scenarios: Sequence[Scenario], state: ScenarioState, tonight: Tonigh
         run = run.stopped().with_due()
         parts.append(run.rows)
         dues.append(run.due_table())
-    kept = [part for part in parts if len(part)] or [parts[0]]
-    every = pd.concat(kept, ignore_index=True)
-    due = pd.concat(dues, ignore_index=True) if dues else every[:0].assign(treatment=None)
+    every = _stacked(parts)
+    due = _stacked(dues) if dues else every[:0].assign(treatment=every["step"][:0])
     return ScenarioNight(state.with_rows(every, tonight.on), due)
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of frames with the same columns."""
+    names = frames[0].columns.tolist()
+    columns = {name: np.concatenate([frame[name].to_numpy() for frame in frames]) for name in names}
+    return pd.DataFrame({
+        name: pd.Series(values, dtype=object) if values.dtype == object else values
+        for name, values in columns.items()
+    })  # fmt: skip
 
 
 def _as_logged(rows: pd.DataFrame, tonight: Tonight) -> pd.DataFrame:
@@ -139,8 +148,7 @@ class _Run:
     def of(cls, scenario: Scenario, rows: pd.DataFrame, tonight: Tonight) -> "_Run":
         """Return a scenario with the customers who enter."""
         new = _entries(scenario, rows, tonight)
-        both = pd.concat([rows, new], ignore_index=True) if len(rows) and len(new) else None
-        every = (new if len(new) else rows).reset_index(drop=True) if both is None else both
+        every = _stacked([rows, new])
         return cls(scenario, tonight, every, np.zeros(len(every), dtype=np.bool_))
 
     def place(self) -> Places:
