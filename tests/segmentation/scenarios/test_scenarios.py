@@ -122,7 +122,8 @@ def shop_of(
     return Shop(frame, leaves, withdraws)
 
 
-@settings(max_examples=25)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(
     st.lists(MOMENTS, min_size=1, max_size=12, unique_by=lambda moment: moment[:2]),
     CRASHES,
@@ -252,3 +253,17 @@ def test_ids_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
     numbers = shop.state.rows.assign(customer_id=np.array([7] * len(shop.state.rows), dtype=object))
     ScenarioState(numbers, shop.state.as_of).save(tmp_path / "s.jsonl")
     assert ScenarioState.load(tmp_path / "s.jsonl").rows["customer_id"].tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("crash", ["before the plan", "before the state", "missed", "twice"])
+def test_one_fault_in_a_night_gives_nobody_a_step_twice(crash: str) -> None:
+    shop = shop_of([("a", 30, "purchase"), ("b", 30, "cart"), ("b", 70, "answered")], {}, {"a": 6})
+    for number in range(8):
+        if number == 2 and crash == "missed":
+            continue
+        shop.run(number, crash if number == 2 else "")
+        if number == 2 and crash == "twice":
+            shop.run(number, "")
+    made = [(row["customer_id"], row["scenario"], row["step"]) for row in shop.log]
+    assert len(set(made)) == len(made) > 2
+    assert ("a", "welcome", "offer") not in made
