@@ -108,8 +108,8 @@ class Shop:
         )
         responses = None
         if factor is not None:
-            parts = [pd.DataFrame({"customer_id": factor.index, "channel": channel, "hour": 15,
-                                   "factor": factor.to_numpy()}) for channel in PLAYBOOK.channels]  # fmt: skip
+            hours = {"customer_id": factor.index, "hour": 15, "factor": factor.to_numpy()}
+            parts = [pd.DataFrame(hours).assign(channel=name) for name in PLAYBOOK.channels]
             responses = pd.concat(parts, ignore_index=True)
         return ActingData(consents=consents, events=events, contacts=self.contacts,
                           responses=responses)  # fmt: skip
@@ -176,8 +176,8 @@ def pilot(people: int, seed: int) -> pd.DataFrame:
 
 
 def _consents(world: World, ids: pd.Index, channel: str) -> NDArray[np.bool_]:
-    listed = world.records.query("source == @channel")["customer_id"]
-    return np.asarray(ids.isin(listed))
+    records = world.records
+    return np.asarray(ids.isin(records[records["source"] == channel]["customer_id"]))
 
 
 def _contacts_of(world: World, ids: pd.Index, arm: NDArray[np.int64]) -> pd.DataFrame:

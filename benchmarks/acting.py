@@ -3,7 +3,7 @@
 Every rule has the same playbook, policy and capacities, and the same world with common random
 numbers. They differ in what they take for the gain of a contact.
 
-    uv run python benchmarks/acting.py [--seeds N] [--markdown PAGE] [--effects FILE] [--check]
+    uv run python benchmarks/acting.py [--seeds N] [--gains FILE] [--markdown PAGE] [--effects FILE] [--check]
 """
 
 import argparse
@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from _acting import ARMS, HISTORY, MARGIN, PLAYBOOK, Shop, effects_of, pilot
 from _report import report
-from numpy.typing import NDArray
 
 from omniltv import PurchaseLog
 from omniltv.models import BgNbd, GammaGamma, PurchaseFit, SpendFit, fit, lifetime_value
@@ -30,6 +29,7 @@ from omniltv.units import Discount, weeks
 RULES = ("by past spend", "by LTV", "by measured effect", "oracle")
 PILOT_WEEKS = 37  # what the lifts of the pilot are a share of
 SHARE = 0.01  # of its value that a customer is taken to bring, by rules that do not know effects
+PLAN_EVERY = 2  # weeks
 REST = 27
 
 type Fits = tuple[PurchaseFit, SpendFit]
@@ -40,6 +40,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="26 weeks of plans in a world.")
     parser.add_argument("--people", type=int, default=1_000)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1, help="first seed")
+    parser.add_argument("--gains", type=Path, help="file of the gains of each seed")
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--after", type=int, default=13, help="weeks without contacts at the end")
     parser.add_argument("--pilot", type=int, default=60_000, help="customers of the pilot")
@@ -48,14 +50,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
     lifts = learnt(options)
-    rows, fits = [], None
-    for seed in range(1, options.seeds + 1):
-        world = World(preset("apparel"), people=options.people, seed=seed)
-        past = world.run(HISTORY)
-        fits = fitted(past) if fits is None else fits
-        rows.append(run(world, past, fits, lifts, options))
-        print(f"seed {seed}: {rows[-1]}", file=sys.stderr, flush=True)
-    gains = pd.DataFrame(rows)
+    gains = every_seed(options, lifts)
     table = summary(gains)
     if options.markdown:
         fill(options, lifts, table)
@@ -63,6 +58,27 @@ def main() -> int:
         "acting", table, figures={"seeds": options.seeds, "people": options.people},
         targets=targets(gains), check=options.check,
     )  # fmt: skip
+
+
+def every_seed(options: argparse.Namespace, lifts: pd.DataFrame) -> pd.DataFrame:
+    """Return the gains of every seed; those in the file of gains are not run again."""
+    gains = pd.DataFrame({"seed": []})
+    if options.gains and options.gains.exists():
+        gains = pd.read_csv(options.gains)
+    fits = None
+    for seed in range(options.first, options.seeds + 1):
+        if seed in set(gains["seed"]):
+            continue
+        world = World(preset("apparel"), people=options.people, seed=seed)
+        past = world.run(HISTORY)
+        if fits is None:
+            fits = fitted(World(preset("apparel"), people=options.people, seed=0).run(HISTORY))
+        row = {"seed": seed, **run(world, past, fits, lifts, options)}
+        gains = pd.concat([gains, pd.DataFrame([row])], ignore_index=True)
+        print(row, file=sys.stderr, flush=True)
+        if options.gains:
+            gains.to_csv(options.gains, index=False)
+    return gains
 
 
 def learnt(options: argparse.Namespace) -> pd.DataFrame:
@@ -127,8 +143,8 @@ def run(
     gains, start = {}, time.process_time()
     for name, policy in policies.items():
         own = shop.fork()
-        for _ in range(options.weeks):
-            own.follow(policy(own))
+        for week in range(options.weeks):
+            own.follow(policy(own) if week % PLAN_EVERY == 0 else NO_PLAN)
         gains[name] = (own.result(options.after) - base) / len(shop.tier)
         gains[f"contacts {name}"] = len(own.contacts) / len(shop.tier)
     return gains | {"CPU s": round(time.process_time() - start, 1)}
@@ -139,12 +155,12 @@ NO_PLAN = pd.DataFrame({name: pd.Series(dtype=object) for name in (
 
 
 def capacities(shop: Shop) -> Mapping[str, object]:
-    """Return what there is in a week, in proportion to the customers."""
+    """Return what there is for a plan, in proportion to the customers."""
     n = len(shop.tier)
     stores = sorted(shop.world.records["store"].dropna().unique())
-    minutes = round(0.2 * n / len(stores), -1)
-    return {"staff_minutes": dict.fromkeys(stores, minutes), "calls": round(0.01 * n),
-            "mails": round(0.1 * n), "pushes": round(0.05 * n)}  # fmt: skip
+    minutes = round(0.4 * n / len(stores), -1)
+    return {"staff_minutes": dict.fromkeys(stores, minutes), "calls": round(0.02 * n),
+            "mails": round(0.2 * n), "pushes": round(0.1 * n)}  # fmt: skip
 
 
 def planner(
@@ -168,24 +184,24 @@ def planner(
 class Oracle:
     """Knows the expected effect of every treatment on every person; has no playbook.
 
-    The effects are computed every 13 weeks. Capacities, consent and rests are as in the plans.
+    The effects are computed every 14 weeks. Capacities, consent and rests are as in the plans.
     """
 
     def __init__(self) -> None:
-        self.gain: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self.week = 0
+        self.gain: dict[tuple[str, str], pd.Series[float]] = {}
+        self.plans = 0
 
     def __call__(self, shop: Shop) -> pd.DataFrame:
-        """Return the contacts of the week."""
-        if self.week % 13 == 0:
+        """Return the contacts of the day."""
+        if self.plans % 7 == 0:
             self._learn(shop.world)
-        self.week += 1
+        self.plans += 1
         offers = self._offers(shop)
         limits = {**capacities(shop), "cost": np.inf}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = allocate(offers, limits).chosen
-        key = [f"{self.week} {row}" for row in range(len(made))]
+        key = [f"{self.plans} {row}" for row in range(len(made))]
         return made.assign(content=made["treatment"], at="2025-01-01T15", contact_key=key)
 
     def _learn(self, world: World) -> None:
@@ -195,7 +211,9 @@ class Oracle:
         for content, channel in ARMS:
             chance = world.truth.responses(channel, hour=15)[steps[content]]
             lift = outcome[content] - outcome["none"]
-            self.gain[content, channel] = (MARGIN * chance * lift).to_numpy()
+            self.gain[content, channel] = pd.Series(
+                (MARGIN * chance * lift).to_numpy(), index=self.ids
+            )
 
     def _offers(self, shop: Shop) -> pd.DataFrame:
         listed = shop.world.records.query("consent")
@@ -208,13 +226,13 @@ class Oracle:
         capped |= set(shop.contacts[age < 7]["customer_id"]) if age is not None else set()
         parts = []
         for rule in {(r.key, r.channel): r for r in PLAYBOOK.treatments}.values():
-            ids = pd.Index(listed.query("source == @rule.channel")["customer_id"])
+            ids = pd.Index(listed[listed["source"] == rule.channel]["customer_id"])
             rested = set(recent[recent["treatment"] == rule.key]["customer_id"])
             ids = ids[~ids.isin(rested | capped) & ids.isin(shop.tier.index)]
             parts.append(pd.DataFrame({
                 "customer_id": ids, "treatment": rule.key, "channel": rule.channel,
                 "place": ids.map(place), "cost": rule.cost,
-                "gain": self.gain[rule.key, rule.channel][self.ids.get_indexer(ids)],
+                "gain": self.gain[rule.key, rule.channel].reindex(ids).to_numpy(),
                 **{name: rule.uses.get(name, 0.0) for name in
                    ("staff_minutes", "calls", "mails", "pushes")},
             }))  # fmt: skip

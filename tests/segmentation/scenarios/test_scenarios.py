@@ -226,7 +226,7 @@ def test_a_state_is_stored_and_read_back(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(back.rows, shop.state.rows)
         assert back.as_of == shop.state.as_of
         shop.state = back
-    assert len(shop.log) == 3
+    assert len(shop.log) == 4
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3])

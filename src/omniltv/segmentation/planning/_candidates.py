@@ -11,7 +11,6 @@ import pandas as pd
 from omniltv._arrays import Flags, Levels, Objects, Places
 from omniltv._frames import collect, positions, read_ids, require
 from omniltv.errors import ConfigError
-from omniltv.segmentation.planning._plan_keys import contact_keys
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.playbook.treatment import TreatmentRule
 from omniltv.segmentation.policy._judging import Judged, PolicyJudge
@@ -134,7 +133,7 @@ def _started(
         rows = due.assign(place=place, cause=cause)[_among(eligible, place)]
         return rows[["place", "cause", "scenario", "step", "key"]].drop_duplicates("place")
     place = np.flatnonzero(eligible)
-    return _plain(day, rule, place, np.array([f"tier {tier}" for tier in day.people.tier[place]]))
+    return _plain(place, ("tier " + day.people.tier[place]).astype(object))
 
 
 def _by_trigger(
@@ -147,7 +146,7 @@ def _by_trigger(
     done = (fired["customer_id"].map(since) >= fired["at"]).to_numpy(dtype=np.bool_)
     kept = _among(eligible, place) & ~done
     cause = fired["cause"].to_numpy(dtype=object)[kept]
-    return _plain(day, rule, place[kept], cause)
+    return _plain(place[kept], cause)
 
 
 def _events(day: _Day) -> CustomerEvents:
@@ -170,13 +169,11 @@ def _among(flags: Flags, place: Places) -> Flags:
     return (place >= 0) & flags[place]
 
 
-def _plain(day: _Day, rule: TreatmentRule, place: Places, cause: Objects) -> pd.DataFrame:
-    """Return candidates outside scenarios."""
-    keys = contact_keys(day.people.id[place], rule.name, rule.channel, day.on)
+def _plain(place: Places, cause: Objects) -> pd.DataFrame:
+    """Return candidates outside scenarios; the plan gives them a key if they are chosen."""
     none = np.full(len(place), None, dtype=object)
-    columns = {"cause": cause, "scenario": none, "step": none, "key": keys}
-    objects = {name: np.asarray(values, dtype=object) for name, values in columns.items()}
-    return pd.DataFrame({"place": place, **objects})
+    columns = {"cause": cause, "scenario": none, "step": none, "key": none}
+    return pd.DataFrame({"place": place, **columns})
 
 
 def _allowed(day: _Day, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataFrame:

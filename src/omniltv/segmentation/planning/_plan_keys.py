@@ -3,19 +3,10 @@
 from datetime import date
 from hashlib import blake2b
 
-import numpy as np
-
-from omniltv._arrays import Objects
-
-__all__ = ["contact_keys"]
+__all__ = ["contact_key"]
 
 
-def contact_keys(ids: Objects, treatment: str, channel: str, on: date) -> Objects:
-    """Return the key of a contact of each customer, of the shape of ``ids``."""
-    start = blake2b(f"{treatment}\x00{channel}\x00{on.isoformat()}\x00".encode(), digest_size=8)
-    keys = np.empty(len(ids), dtype=object)
-    for row, customer in enumerate(ids.tolist()):
-        own = start.copy()
-        own.update(str(customer).encode())
-        keys[row] = own.hexdigest()
-    return keys
+def contact_key(customer: object, treatment: str, channel: str, on: date) -> str:
+    """Return the key of a contact."""
+    text = f"{treatment}\x00{channel}\x00{on.isoformat()}\x00{customer}"
+    return blake2b(text.encode(), digest_size=8).hexdigest()

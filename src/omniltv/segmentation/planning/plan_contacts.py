@@ -29,6 +29,7 @@ from omniltv.segmentation.planning._offers import (
     refuse_idle,
     unused_prices,
 )
+from omniltv.segmentation.planning._plan_keys import contact_key
 from omniltv.segmentation.planning.contact_plan import ContactPlan, built
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.policy._judging import HELD_OUT, PolicyJudge, read_reserved
@@ -226,7 +227,7 @@ def _assembled[FrameT](
         unreached=built(kind, {name: missed[name].tolist() for name in _UNREACHED}),
         held_out=built(kind, _held_out(job, rows)),
         uncovered=built(kind, _uncovered(job)),
-        state=state.sent(frozenset(marked.loc[marked["chosen"], "key"])),
+        state=state.sent(frozenset(marked.loc[marked["chosen"], "key"].dropna())),
         net_gain=0.0 if chosen.allocation is None else chosen.allocation.net_gain,
         bound=0.0 if chosen.allocation is None else chosen.allocation.bound,
         decisions=Decisions(
@@ -254,7 +255,7 @@ def _contacts(
     place = rows["place"].to_numpy(dtype=np.intp)
     measured = made["measured"].to_numpy(dtype=np.bool_)
     columns: dict[str, Sequence[object]] = {
-        "contact_key": rows["key"].tolist(),
+        "contact_key": _keys(job, rows),
         "day": [job.on.isoformat()] * len(rows),
         "at": _moments(job, rows, responses),
         "channel": [rule.channel for rule in rules],
@@ -275,6 +276,17 @@ def _contacts(
     keys = list(zip(columns["owner"], columns["at"], columns["contact_key"], strict=True))
     order = sorted(range(len(rows)), key=lambda row: cast("Any", keys[row]))
     return {name: [_missing(values[row]) for row in order] for name, values in columns.items()}
+
+
+def _keys(job: _Job[Any], rows: pd.DataFrame) -> list[object]:
+    """Return the keys of contacts: those of steps, or made of customer, treatment and day."""
+    keys: list[object] = []
+    parts = (rows["key"].tolist(), rows["place"].tolist(), rows["rule"].tolist())
+    for key, place, number in zip(*parts, strict=True):
+        rule = job.playbook.treatments[number]
+        own = (job.people.id[place], rule.name, rule.channel, job.on)
+        keys.append(contact_key(*own) if key is None else key)
+    return keys
 
 
 def _missing(value: object) -> object:

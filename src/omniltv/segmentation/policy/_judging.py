@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from omniltv._arrays import Flags, Objects, Places
+from omniltv._arrays import Codes, Flags, Objects, Places
 from omniltv._frames import IntoTable, collect, positions, read_ids, require
 from omniltv.errors import DataError
 from omniltv.segmentation.policy._tables import ConsentTable, ContactLog
@@ -43,6 +45,15 @@ class Judged:
     group: str | None
     rest_days: int
     hold_out: float
+
+
+class _Contacts(NamedTuple):
+    """Contacts that were made: the customer's position, days ago, treatment and channel."""
+
+    place: Places
+    age: Codes
+    treatment: Objects
+    channel: Objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,37 +95,40 @@ class PolicyJudge:
         reasons[open_rows[out]] = HELD_OUT
         return reasons
 
+    @cached_property
+    def _contacts(self) -> _Contacts:
+        """The contacts of the customers, as arrays."""
+        rows = self.log.rows
+        place = positions(rows["customer_id"].to_numpy(dtype=object), self.ids)
+        age = (np.datetime64(self.on, "D") - rows["day"].to_numpy().astype("datetime64[D]")).astype(
+            np.int64
+        )
+        names = (rows[name].to_numpy(dtype=object)[place >= 0] for name in ("treatment", "channel"))
+        return _Contacts(place[place >= 0], age[place >= 0], *names)
+
     def _reserved(self, treatment: Judged) -> Flags:
         if treatment.group is None:
             return np.zeros(len(self.ids), dtype=np.bool_)
-        return np.array([own is not None and own != treatment.group for own in self.reserved])
+        other = self.reserved != treatment.group
+        return np.asarray(other & ~np.equal(self.reserved, None), dtype=np.bool_)
 
     def _resting(self, names: frozenset[str], days: int) -> Flags:
         """Return who got one of some treatments within the days."""
-        recent = self.log.since(self._first(days + 1))
-        return self._among(recent[recent["treatment"].isin(names)]["customer_id"])
+        flags = np.zeros(len(self.ids), dtype=np.bool_)
+        log = self._contacts
+        flags[log.place[(log.age <= days) & np.isin(log.treatment, list(names))]] = True
+        return flags
 
     def _capped(self, cap: FrequencyCap, channel: str) -> Flags:
         """Return who has no contact left."""
         if cap.channel is not None and cap.channel != channel:
             return np.zeros(len(self.ids), dtype=np.bool_)
-        recent = self.log.since(self._first(cap.days))
+        log = self._contacts
+        counted = log.age < cap.days
         if cap.channel is not None:
-            recent = recent[recent["channel"] == cap.channel]
-        number = recent["customer_id"].value_counts()
-        if cap.contacts == 0:
-            return np.ones(len(self.ids), dtype=np.bool_)
-        return self._among(number.index[number >= cap.contacts])
-
-    def _among(self, ids: "pd.Series[str] | pd.Index[str]") -> Flags:
-        flags = np.zeros(len(self.ids), dtype=np.bool_)
-        place = positions(np.asarray(ids, dtype=object), self.ids)
-        flags[place[place >= 0]] = True
-        return flags
-
-    def _first(self, days: int) -> np.datetime64:
-        """Return the first day of a window that ends on the day."""
-        return np.datetime64(self.on, "D") - np.timedelta64(days - 1, "D")
+            counted = counted & (log.channel == cap.channel)
+        number = np.bincount(log.place[counted], minlength=len(self.ids))
+        return np.asarray(number >= cap.contacts, dtype=np.bool_)
 
 
 def _said(cap: FrequencyCap) -> str:

@@ -212,10 +212,6 @@ class ContactLog:
         """Keys of the contacts."""
         return frozenset(self.rows["key"].dropna())
 
-    def since(self, first: np.datetime64) -> pd.DataFrame:
-        """Return the contacts on a day and after it."""
-        return self.rows[self.rows["day"] >= first]
-
 
 def _plain(values: Sequence[object]) -> Objects:
     return np.fromiter(values, dtype=object, count=len(values))

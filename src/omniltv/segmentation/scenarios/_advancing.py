@@ -84,7 +84,7 @@ def advance(scenarios: Sequence[Scenario], state: ScenarioState, tonight: Tonigh
     parts, dues = [_forgotten(rows, scenarios, tonight)], []
     for scenario in scenarios:
         run = _Run.of(scenario, rows[rows["scenario"] == scenario.name], tonight)
-        run = run.stopped().with_due()
+        run = run.stopped().with_due() if len(run.rows) else run
         parts.append(run.rows)
         dues.append(run.due_table())
     every = _stacked(parts)
@@ -147,7 +147,7 @@ class _Run:
     @classmethod
     def of(cls, scenario: Scenario, rows: pd.DataFrame, tonight: Tonight) -> "_Run":
         """Return a scenario with the customers who enter."""
-        new = _entries(scenario, rows, tonight)
+        new = _as_logged(_entries(scenario, rows, tonight), tonight)
         every = _stacked([rows, new])
         return cls(scenario, tonight, every, np.zeros(len(every), dtype=np.bool_))
 
@@ -177,7 +177,9 @@ class _Run:
 
     def _since(self, event: str) -> Flags:
         """Return for each row whether an event happened after the entry."""
-        last = self.tonight.events.of(event).groupby("customer_id")["time"].max()
+        if not len(self.rows):
+            return np.zeros(0, dtype=np.bool_)
+        last = self.tonight.events.last(event)
         return (self.rows["customer_id"].map(last) > self.rows["entered"]).to_numpy(dtype=np.bool_)
 
     def with_due(self) -> "_Run":
@@ -239,10 +241,14 @@ def _base(rows: pd.DataFrame, entry: Codes, own: Places, after: str | None) -> D
 def _entries(scenario: Scenario, rows: pd.DataFrame, tonight: Tonight) -> pd.DataFrame:
     """Return the rows of customers who enter a scenario."""
     found = scenario.trigger.fires(tonight.events, tonight.on.isoformat())
+    if not len(found):
+        return rows[:0]
     place = positions(found["customer_id"].to_numpy(dtype=object), tonight.people.id)
     may = tonight.people.in_groups(scenario.tiers, scenario.classes)
     may &= tonight.people.satisfy(scenario.when)
     found = found[_at(may, place) & _may_enter(scenario, rows, found)]
+    if not len(found):
+        return rows[:0]
     order = np.lexsort((found["customer_id"].astype(str), found["at"].to_numpy()))
     parts = [_steps(scenario, row) for row in found.iloc[order].itertuples(index=False)]
     flat = [line for part in parts for line in part]

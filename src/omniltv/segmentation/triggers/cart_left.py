@@ -42,7 +42,7 @@ class CartLeft(TriggerKind):
         del now
         carts = events.of(*self.events, channels=self.channels)
         last = carts.drop_duplicates("customer_id", keep="last")
-        bought = events.of("purchase").groupby("customer_id")["time"].max()
+        bought = events.last("purchase")
         still = ~(last["customer_id"].map(bought) >= last["time"])
         open_carts = last[still]
         at = open_carts["time"] + timedelta(days=self.cart_left)

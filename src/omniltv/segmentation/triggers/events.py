@@ -140,6 +140,22 @@ class CustomerEvents:
             frame = frame[frame["event"].isin(names)]
         return frame if channels is None else frame[frame["channel"].isin(list(channels))]
 
+    def last(self, *names: str) -> "pd.Series[pd.Timestamp]":
+        """Return the time of the last event of some names by customer.
+
+        Args:
+            names: Names of events; all events if none is given.
+
+        Examples:
+            >>> events = CustomerEvents.read(pd.DataFrame(
+            ...     {"customer_id": ["a", "a"], "time": ["2026-03-01", "2026-03-02"],
+            ...      "event": "visit", "channel": "store"}))
+            >>> events.last("visit").dt.day.to_dict()
+            {'a': 2}
+        """
+        rows = self.of(*names).drop_duplicates("customer_id", keep="last")
+        return rows.set_index("customer_id")["time"]
+
     def table(self, name: str, *columns: str, times: Sequence[str] = ()) -> pd.DataFrame:
         """Return another table, with its columns of times as local times.
 
@@ -233,6 +249,8 @@ def _as_times(series: nw.Series[Any]) -> "np.ndarray[Any, np.dtype[np.datetime64
     Raises:
         TypeError: If they are numbers; or ValueError, if a text is no time.
     """
+    if not len(series):
+        return np.empty(0, dtype="datetime64[us]")
     if series.dtype.is_numeric():
         raise TypeError("numbers are no times")
     if isinstance(series.dtype, nw.Datetime):

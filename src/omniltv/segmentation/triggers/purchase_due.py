@@ -43,7 +43,7 @@ class PurchaseDue(TriggerKind):
         times = ("expected", "since") if known else ("expected",)
         due = events.table("next_purchases", "customer_id", times=times)
         if known:
-            bought = events.of("purchase").groupby("customer_id")["time"].max()
+            bought = events.last("purchase")
             due = due[~(due["customer_id"].map(bought) > due["since"])]
         at = due["expected"] - timedelta(days=self.purchase_due)
         cause = "next purchase expected on " + said(due["expected"])
