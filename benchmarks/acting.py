@@ -3,7 +3,9 @@
 Every rule has the same playbook, policy and capacities, and the same world with common random
 numbers. They differ in what they take for the gain of a contact.
 
-    uv run python benchmarks/acting.py [--seeds N] [--gains FILE] [--markdown PAGE] [--effects FILE] [--check]
+    uv run python benchmarks/acting.py [--seeds N] [--markdown PAGE] [--check]
+
+`--effects` and `--gains` keep the pilot and the finished seeds in files.
 """
 
 import argparse
