@@ -40,7 +40,7 @@ type Fits = tuple[PurchaseFit, SpendFit]
 def main() -> int:
     """Run the benchmark and return its exit code."""
     parser = argparse.ArgumentParser(description="26 weeks of plans in a world.")
-    parser.add_argument("--people", type=int, default=1_000)
+    parser.add_argument("--people", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--gains", type=Path, help="file of the gains of each seed")
@@ -207,7 +207,7 @@ class Oracle:
         return made.assign(content=made["treatment"], at="2025-01-01T15", contact_key=key)
 
     def _learn(self, world: World) -> None:
-        outcome = world.truth.outcomes(weeks(26))
+        outcome = world.truth.outcomes(weeks(13))
         steps = {own.name: own.acts_on for own in world.config.treatments}
         self.ids = pd.Index(outcome["customer_id"])
         for content, channel in ARMS:

@@ -77,7 +77,7 @@ def _shuffled(events: CustomerEvents) -> CustomerEvents:
 
 
 def random_events(seed: Seed) -> CustomerEvents:
-    """Return random events of 200 customers in the year before March 2026, with all tables.
+    """Return random events of 60 customers in the year before March 2026, with all tables.
 
     Args:
         seed: Seed of the random numbers.
@@ -87,7 +87,7 @@ def random_events(seed: Seed) -> CustomerEvents:
         ['arrivals', 'customers', 'moves', 'next_purchases', 'wanted']
     """
     rng = np.random.default_rng(seed)
-    size, people = 3_000, 200
+    size, people = 500, 60
     ids = np.array([f"c{number}" for number in range(people)], dtype=object)
     seconds = rng.permutation(60 * 86_400)[:size].astype("timedelta64[s]")
     frame = pd.DataFrame({

@@ -62,7 +62,8 @@ def test_the_table_of_tiers_and_channels() -> None:
 
 
 def test_the_schema_accepts_what_is_accepted() -> None:
-    jsonschema.validate(GOOD, Playbook.json_schema())
+    schema = Playbook.json_schema()
+    jsonschema.validate(GOOD, schema)
     for wrong in (
         changed(("treatments", 1, "owner", ...)),
         changed(("treatments", 0, "trigger", {"enquired": []})),
@@ -70,7 +71,7 @@ def test_the_schema_accepts_what_is_accepted() -> None:
         changed(("treatments", 1, "cost", -1)),
     ):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, Playbook.json_schema())
+            jsonschema.validate(wrong, schema)
         with pytest.raises(ConfigError):
             Playbook.model_validate(wrong)
 
