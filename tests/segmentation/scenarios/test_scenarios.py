@@ -123,7 +123,7 @@ def shop_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(
     st.lists(MOMENTS, min_size=1, max_size=12, unique_by=lambda moment: moment[:2]),
     CRASHES,

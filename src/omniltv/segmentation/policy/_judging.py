@@ -116,7 +116,7 @@ class PolicyJudge:
         """Return who got one of some treatments within the days."""
         flags = np.zeros(len(self.ids), dtype=np.bool_)
         log = self._contacts
-        flags[log.place[(log.age <= days) & np.isin(log.treatment, list(names))]] = True
+        flags[log.place[(log.age < days) & np.isin(log.treatment, list(names))]] = True
         return flags
 
     def _capped(self, cap: FrequencyCap, channel: str) -> Flags:
