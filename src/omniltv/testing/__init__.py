@@ -3,8 +3,8 @@
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
 estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Scores:
-`check_score`. Allocators: `check_allocator`. Response models: `check_response_model`. Rules for
-refunds: `check_refund_rule`. What a function accepts: `options_of`.
+`check_score`. Allocators: `check_allocator`. Response models: `check_response_model`. Triggers:
+`check_trigger`. Rules for refunds: `check_refund_rule`. What a function accepts: `options_of`.
 Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
@@ -20,6 +20,7 @@ from omniltv.testing.model_laws import (
 )
 from omniltv.testing.response_laws import check_response_model
 from omniltv.testing.segmentation_laws import check_score, check_tier_rule
+from omniltv.testing.trigger_laws import check_trigger
 
 __all__ = [
     "PURCHASE_LAWS",
@@ -31,6 +32,7 @@ __all__ = [
     "check_score",
     "check_spend_model",
     "check_tier_rule",
+    "check_trigger",
     "laws_of",
     "options_of",
 ]
