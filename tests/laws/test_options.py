@@ -42,6 +42,7 @@ from omniltv.experiments import (
     ltv_lift,
     window_history,
 )
+from omniltv.experiments.design import Design, Pilot, minimal_lift, power
 from omniltv.identity import (
     InMemoryEngine,
     linkage_quality,
@@ -287,6 +288,9 @@ def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return options | other
 
 
+PILOT = Pilot(np.arange(1.0, 9.0))
+DESIGN = Design(name="s", arms={"a": 0.5, "b": 0.5}, control="a")
+
 CALLS: Mapping[str, Call] = {
     "Assignment.from_frame": lambda w, x: Assignment.from_frame(w.arms, **x),
     "Assignment.balance": lambda w, x: w.assignment.balance(w.arms, columns=["value"], **x),
@@ -319,6 +323,8 @@ CALLS: Mapping[str, Call] = {
     ),
     "difference": lambda w, x: difference(w.arms, w.assignment, **x),
     "lift": lambda w, x: lift(w.arms, w.assignment, estimator=Difference(), **x),
+    "power": lambda w, x: power(PILOT, DESIGN, **{"lift": 0.1, "customers": 9, "runs": 3} | x),
+    "minimal_lift": lambda w, x: minimal_lift(PILOT, DESIGN, **{"customers": 9} | x),
     "ltv_lift": lambda w, x: ltv_lift(
         w.assignment, observed=w.arms, persistence=Persistence.none(), **x
     ),
@@ -446,7 +452,7 @@ TOLD = frozenset({
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
-    "WindowCheck",
+    "WindowCheck", "Layer", "Pilot", "Design",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",

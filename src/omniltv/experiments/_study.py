@@ -103,6 +103,8 @@ class Study:
             arm=assignment.arm,
             control=control,
             shares=assignment.shares,
+            by_stratum=assignment.by_stratum,
+            randomised=assignment.randomised,
             stratum=assignment.stratum,
             cluster=assignment.cluster,
             start=assignment.start,

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from omniltv._log import logged
 from omniltv._options import Level, checked
 from omniltv.errors import ConfigError
 from omniltv.experiments._joined import ObservedOutcomes
+from omniltv.experiments._ratio import linearised
 from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.checks import CHECKS, ExperimentCheck
@@ -160,20 +158,5 @@ def _estimate(
     if seen.per is not None:
         if min(seen.per[side].sum() for side in sides.T) <= 0:
             return None
-        outcome = _linearised(outcome, seen.per, sides)
+        outcome = linearised(outcome, seen.per, sides)
     return estimator.estimate(*study.samples(outcome, sides))
-
-
-def _linearised(
-    outcome: NDArray[np.float64], per: NDArray[np.float64], sides: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return outcomes whose mean in each arm is the ratio of sums.
-
-    r + (y - r d) / mean(d) has the mean r = sum(y) / sum(d), and its standard error is that of
-    the delta method (Deng, Knoblich and Lu, KDD 2018, eq. 3).
-    """
-    linear = outcome.copy()
-    for side in sides.T:
-        ratio = outcome[side].sum() / per[side].sum()
-        linear[side] = ratio + (outcome[side] - ratio * per[side]) / per[side].mean()
-    return linear

@@ -59,6 +59,8 @@ class StudyFacts:
         arm: Arm of each customer, of shape (n_customers,).
         control: The arm to compare with.
         shares: Planned share of each arm, if known.
+        by_stratum: Planned shares of the strata whose shares differ.
+        randomised: Whether the arms are declared to be drawn at random.
         stratum: Stratum of each customer, if there are strata.
         cluster: Cluster that was assigned as a whole, such as a store, if declared.
         start: Start of the treatment, if known.
@@ -86,6 +88,8 @@ class StudyFacts:
     arm: NDArray[np.str_]
     control: str
     shares: Mapping[str, float] = field(default_factory=dict)
+    by_stratum: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    randomised: bool = True
     stratum: NDArray[np.str_] | None = None
     cluster: NDArray[np.str_] | None = None
     start: datetime | None = None
