@@ -35,6 +35,7 @@ from omniltv.experiments import (
     Difference,
     Forecast,
     Persistence,
+    adjusted_p_values,
     assign,
     cuped,
     difference,
@@ -43,6 +44,7 @@ from omniltv.experiments import (
     window_history,
 )
 from omniltv.experiments.design import Design, Pilot, minimal_lift, power
+from omniltv.experiments.metrics import measure
 from omniltv.identity import (
     InMemoryEngine,
     linkage_quality,
@@ -325,6 +327,8 @@ CALLS: Mapping[str, Call] = {
     "lift": lambda w, x: lift(w.arms, w.assignment, estimator=Difference(), **x),
     "power": lambda w, x: power(PILOT, DESIGN, **{"lift": 0.1, "customers": 9, "runs": 3} | x),
     "minimal_lift": lambda w, x: minimal_lift(PILOT, DESIGN, **{"customers": 9} | x),
+    "measure": lambda w, x: measure([], {}, w.assignment, **x),
+    "adjusted_p_values": lambda w, x: adjusted_p_values(np.array([0.1]), **x),
     "ltv_lift": lambda w, x: ltv_lift(
         w.assignment, observed=w.arms, persistence=Persistence.none(), **x
     ),
@@ -452,7 +456,9 @@ TOLD = frozenset({
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
-    "WindowCheck", "Layer", "Pilot", "Design",
+    "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
+    "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference", "Regression",
+    "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids
+from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids, require
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._moments import moments
@@ -73,6 +74,7 @@ class ObservedOutcomes(JoinedOutcomes):
         values: Shape (n_customers, n_parts).
         per: What the outcome is divided by, of shape (n_customers,); None if nothing.
         exposure: How long each customer was observed; NaN without a row.
+        received: Whether each customer received the treatment; None if not known.
         first: Time of the first row of each customer; NaT without one.
         last: Time of the last row.
         early: Customers of the rows before the start, which are left out.
@@ -84,6 +86,7 @@ class ObservedOutcomes(JoinedOutcomes):
     first: NDArray[np.datetime64] | None = None
     last: NDArray[np.datetime64] | None = None
     early: tuple[object, ...] = ()
+    received: NDArray[np.bool_] | None = None
 
     def facts(self, facts: StudyFacts, outcome: Outcome, handles: frozenset[str]) -> StudyFacts:
         """Return the facts of a study with those of its outcomes."""
@@ -91,6 +94,7 @@ class ObservedOutcomes(JoinedOutcomes):
             facts,
             outcome=outcome.column,
             per=outcome.per or "",
+            received=self.received,
             first=self.first,
             last=self.last,
             early=self.early,
@@ -130,6 +134,7 @@ class ObservedOutcomes(JoinedOutcomes):
             values=values,
             per=_sums(table, outcome.per, ids, place, len(assignment)),
             exposure=_exposure(table, outcome, ids, place, len(assignment)),
+            received=_received(table, outcome, ids, place, len(assignment)),
             first=first,
             last=last,
             early=early,
@@ -195,6 +200,20 @@ def _exposure(
     longest = np.full(n, np.nan)
     np.fmax.at(longest, place[known], read[known])
     return longest
+
+
+def _received(
+    table: Eager, outcome: Outcome, ids: NDArray[np.object_], place: NDArray[np.intp], n: int
+) -> NDArray[np.bool_] | None:
+    """Return whether each customer has a row that says the treatment was received."""
+    column = outcome.received
+    if column is None:
+        return None
+    require(table.columns, [column], _WHAT)
+    got = numbers(table.with_columns(nw.col(column).cast(nw.Float64)), column, _WHAT, ids=ids)
+    found = np.zeros(n, dtype=np.bool_)
+    found[place[(place >= 0) & (got > 0)]] = True
+    return found
 
 
 def _report(

@@ -9,15 +9,21 @@ from warnings import warn
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from omniltv._frames import collect, labels, numbers, read_ids
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
 from omniltv.experiments.checks import Balance, CheckFinding, ExperimentCheck, StudyFacts
-from omniltv.experiments.estimators import ArmMeans, ArmSample, LiftEstimator
+from omniltv.experiments.estimators import (
+    ArmMeans,
+    ArmSample,
+    LiftEstimator,
+    p_value_of,
+    reach_of,
+)
 from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.sensitivity import robustness
 from omniltv.experiments.tables import Baseline
 
 __all__ = ["ComparedGroup", "Findings", "Study"]
@@ -108,6 +114,7 @@ class Study:
             stratum=assignment.stratum,
             cluster=assignment.cluster,
             start=assignment.start,
+            left_out=assignment.left_out,
         )
         if baseline is None:
             nothing = np.empty((len(assignment), 0))
@@ -159,13 +166,17 @@ class Study:
         return arms & group.members[:, None]
 
     def samples(
-        self, outcome: NDArray[np.float64], sides: NDArray[np.bool_]
+        self,
+        outcome: NDArray[np.float64],
+        sides: NDArray[np.bool_],
+        received: NDArray[np.bool_] | None = None,
     ) -> tuple[ArmSample, ArmSample]:
         """Return what an estimator sees of the arm and of the control.
 
         Args:
             outcome: Of shape (n_customers,).
             sides: Membership of the two, as from `sides`.
+            received: Who received the treatment, of shape (n_customers,).
         """
         cluster, stratum = self.codes
 
@@ -175,6 +186,7 @@ class Study:
                 self.covariates[side],
                 None if cluster is None else cluster[side],
                 None if stratum is None else stratum[side],
+                None if received is None else received[side],
             )
 
         treated, control = (sample(side) for side in sides.T)
@@ -192,7 +204,9 @@ class Study:
             return int(sides.sum(axis=0).min()) > 1
         return min(len(np.unique(cluster[side])) for side in sides.T) > 1
 
-    def row(self, group: ComparedGroup, arm: str, means: ArmMeans | None) -> LiftRow:
+    def row(
+        self, group: ComparedGroup, arm: str, means: ArmMeans | None, estimator: LiftEstimator
+    ) -> LiftRow:
         """Return the row of one comparison; NaN if an arm has fewer than two customers."""
         n, control_n = (int(size) for size in self.sides(group, arm).sum(axis=0))
         if means is None:
@@ -200,7 +214,8 @@ class Study:
         estimate = means.treated - means.control
         cov = means.covariance
         error = float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
-        reach = float(stats.t.ppf((1 + self.level) / 2, means.df))
+        reach = reach_of(estimator, self.level, means, n + control_n)
+        gap = estimate / error if error > 0 else np.nan
         return LiftRow(
             group.by,
             group.group,
@@ -214,6 +229,7 @@ class Study:
             means.control,
             n,
             control_n,
+            p_value_of(estimator, gap, means, n + control_n),
         )
 
     def result(
@@ -227,6 +243,8 @@ class Study:
         """Return the lift with its findings; withhold the numbers if a check stops them."""
         findings.warn()
         said = [*self.remarks, *notes, *_multiplicity(len(rows), self.level)]
+        if not self.assignment.randomised:
+            said += [_strength(row, self.level) for row in rows if not row.by]
         shown = [_withheld(row) for row in rows] if findings.withheld else rows
         return Lift(
             outcome,
@@ -248,6 +266,16 @@ def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
 
 def _withheld(row: LiftRow) -> LiftRow:
     return _empty_row(row.by, row.group, row.arm, row.n, row.control_n)
+
+
+def _strength(row: LiftRow, level: float) -> str:
+    """Return how strong an unseen cause would overturn a result."""
+    found = robustness(row, level=level)
+    return (
+        f"{row.arm}: an unseen cause of treatment and outcome that explains {found.interval:.1%} "
+        f"of what is left of both makes the interval include zero; {found.estimate:.1%} reduces "
+        "the estimate to zero (robustness values)"
+    )
 
 
 def _empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:

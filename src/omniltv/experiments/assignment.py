@@ -151,6 +151,7 @@ class Assignment(Tabular):
         by_stratum: Planned shares of the strata whose shares differ from ``shares``.
         randomised: Whether the arms were drawn at random. If not, only estimators that
             adjust for confounding give an estimate.
+        left_out: Arms of the customers whom `among` left out.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -167,6 +168,7 @@ class Assignment(Tabular):
     cluster: NDArray[np.str_] | None = None
     by_stratum: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     randomised: bool = True
+    left_out: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
 
     @classmethod
     def from_frame(
@@ -179,6 +181,7 @@ class Assignment(Tabular):
         stratum: str | None = None,
         cluster: str | None = None,
         start: datetime | None = None,
+        randomised: bool = True,
     ) -> Self:
         """Return an assignment made elsewhere.
 
@@ -192,6 +195,8 @@ class Assignment(Tabular):
             stratum: Column of the stratum.
             cluster: Column of the unit that was assigned as a whole, such as the store.
             start: Start of the treatment.
+            randomised: Whether the arms were drawn at random. Pass False for observational
+                data, such as customers chosen by a rule or who chose themselves.
 
         Raises:
             DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
@@ -219,7 +224,10 @@ class Assignment(Tabular):
         strata = None if stratum is None else said[stratum][first]
         unit = None if cluster is None else said[cluster][first]
         report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
-        return cls(ids[first], said[arm][first], strata, planned, start, report, unit)
+        return cls(
+            ids[first], said[arm][first], strata, planned, start, report, unit,
+            randomised=randomised,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.customer_id)
@@ -282,6 +290,7 @@ class Assignment(Tabular):
             stratum=None if self.stratum is None else self.stratum[kept],
             cluster=None if self.cluster is None else self.cluster[kept],
             report=_report(self.customer_id, {"arm": self.arm}, kept, _OTHERS),
+            left_out=np.concatenate([self.left_out, self.arm[~kept]]),
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:

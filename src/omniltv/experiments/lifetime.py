@@ -120,7 +120,7 @@ def ltv_lift(
         facts = window.facts(facts, read, handles)
     findings = Findings.of(facts, checks, despite)
     found = [
-        study.row(group, arm, value.means(estimator, k, arm))
+        study.row(group, arm, value.means(estimator, k, arm), estimator)
         for k, group in enumerate(value.groups)
         for arm in study.treated
     ]

@@ -70,12 +70,15 @@ class StudyFacts:
         known_at: Time of the covariates, of shape (n_customers,), if known.
         outcome: Column of the outcome.
         per: Column that the outcome is divided by; "" if there is none.
+        left_out: Arms of the customers whom `Assignment.among` left out, of any length.
+        received: Whether each customer received the treatment, if known.
         first: Time of the first outcome of each customer, if outcomes have times.
         last: Time of the last outcome of each customer, if outcomes have times.
         early: Ids of the customers with outcomes before the start, one entry per row.
         exposure: How long each customer was observed, if known; NaN if missing.
         exposure_column: Column of the exposure.
-        handles: What the estimator accounts for: "cluster", "stratum".
+        handles: What the estimator accounts for: "cluster", "stratum", "compliance",
+            "confounding".
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.array(["x", "y"], dtype=object),
@@ -99,6 +102,8 @@ class StudyFacts:
     known_at: NDArray[np.datetime64] | None = None
     outcome: str = "value"
     per: str = ""
+    left_out: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
+    received: NDArray[np.bool_] | None = None
     first: NDArray[np.datetime64] | None = None
     last: NDArray[np.datetime64] | None = None
     early: tuple[object, ...] = ()

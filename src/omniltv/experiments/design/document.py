@@ -16,7 +16,13 @@ from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.experiments._hashing import uniform
 from omniltv.experiments.assignment import Assignment, assign
-from omniltv.experiments.estimators import Cuped, Difference, LiftEstimator, Stratified
+from omniltv.experiments.estimators import (
+    Cuped,
+    Difference,
+    LiftEstimator,
+    Regression,
+    Stratified,
+)
 from omniltv.experiments.lift import lift
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Baseline, IntoOutcome
@@ -28,10 +34,11 @@ _TWO = 2
 _ESTIMATORS: Mapping[str, LiftEstimator] = {
     "difference": Difference(),
     "cuped": Cuped(),
+    "regression": Regression(),
     "stratified": Stratified(),
 }
 
-type EstimatorName = Literal["difference", "cuped", "stratified"]
+type EstimatorName = Literal["difference", "cuped", "regression", "stratified"]
 type ShareOfArm = Annotated[float, Field(gt=0, lt=1)]
 type Shares = dict[str, ShareOfArm]
 type Place = Annotated[float, Field(ge=0, le=1)]
