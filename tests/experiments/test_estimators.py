@@ -84,8 +84,10 @@ def test_the_complier_effect_is_the_wald_ratio_and_recovers_the_effect() -> None
 
 
 def test_compliance_is_noted_used_and_stopped_where_it_is_too_weak() -> None:
-    frame = pd.DataFrame({"customer_id": range(400), "arm": ["a", "b"] * 200,
-                          "value": np.arange(400) % 7, "opened": np.arange(400) % 4 == 1})  # fmt: skip
+    row = np.arange(400)
+    frame = pd.DataFrame({
+        "customer_id": row, "arm": ["a", "b"] * 200, "value": row % 7, "opened": row % 4 == 1,
+    })  # fmt: skip
     arms = Assignment.from_frame(frame)
     outcome = Outcome(frame, received="opened")
     itt = difference(outcome, arms, control="a")

@@ -107,8 +107,9 @@ def test_the_family_is_all_rows_of_all_metrics() -> None:
                 correction=correction).to_frame()
         for correction in ("holm", "none")
     )  # fmt: skip
-    lowest = none["p_value"].idxmin()
-    assert holm["adjusted_p_value"][lowest] == pytest.approx(2 * none["p_value"][lowest])
+    lowest = int(none["p_value"].argmin())
+    plain = none["p_value"].iloc[lowest]
+    assert holm["adjusted_p_value"].iloc[lowest] == pytest.approx(2 * plain)
     assert (none["adjusted_p_value"] == none["p_value"]).all()
 
 

@@ -30,6 +30,7 @@ from omniltv.data.simulate import Dirt
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, OmniltvError
 from omniltv.experiments import (
+    AlwaysValid,
     Assignment,
     Baseline,
     Difference,
@@ -325,8 +326,13 @@ CALLS: Mapping[str, Call] = {
     ),
     "difference": lambda w, x: difference(w.arms, w.assignment, **x),
     "lift": lambda w, x: lift(w.arms, w.assignment, estimator=Difference(), **x),
-    "power": lambda w, x: power(PILOT, DESIGN, **{"lift": 0.1, "customers": 9, "runs": 3} | x),
-    "minimal_lift": lambda w, x: minimal_lift(PILOT, DESIGN, **{"customers": 9} | x),
+    "power": lambda w, x: power(
+        PILOT, DESIGN, **_with({"lift": 0.1, "customers": 9, "runs": 3}, x)
+    ),
+    "minimal_lift": lambda w, x: minimal_lift(PILOT, DESIGN, **_with({"customers": 9}, x)),
+    "AlwaysValid.reach": lambda w, x: AlwaysValid(Difference(), planned=9).reach(
+        **_with({"level": 0.9, "means": None, "n": 9}, x)
+    ),
     "measure": lambda w, x: measure([], {}, w.assignment, **x),
     "adjusted_p_values": lambda w, x: adjusted_p_values(np.array([0.1]), **x),
     "ltv_lift": lambda w, x: ltv_lift(
@@ -457,8 +463,8 @@ TOLD = frozenset({
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
     "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
-    "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference", "Regression",
-    "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
+    "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference",
+    "Regression", "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",

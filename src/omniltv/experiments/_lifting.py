@@ -8,7 +8,8 @@ from omniltv.experiments._joined import ObservedOutcomes
 from omniltv.experiments._ratio import linearised
 from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.checks import ExperimentCheck
-from omniltv.experiments.estimators import ArmMeans, LiftEstimator, handled
+from omniltv.experiments.estimators import ArmMeans, LiftEstimator
+from omniltv.experiments.estimators.protocol import handled
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Outcome
 

@@ -19,9 +19,8 @@ from omniltv.experiments.estimators import (
     ArmMeans,
     ArmSample,
     LiftEstimator,
-    p_value_of,
-    reach_of,
 )
+from omniltv.experiments.estimators.protocol import p_value_of, reach_of
 from omniltv.experiments.result import Lift, LiftRow
 from omniltv.experiments.sensitivity import robustness
 from omniltv.experiments.tables import Baseline
@@ -135,15 +134,22 @@ class Study:
             level,
             groups,
             matrix,
-            assignment.balance(baseline.table, numeric, control=control) if numeric else None,
+            Balance.of(facts.covariates, assignment.arm, assignment.arms, control)
+            if numeric
+            else None,
             tuple(f"{n:,} customers without {name} count as its mean" for name, n in absent),
             facts,
         )
 
-    @property
+    @cached_property
     def treated(self) -> tuple[str, ...]:
         """The arms other than the control."""
         return tuple(arm for arm in self.assignment.arms if arm != self.control)
+
+    @cached_property
+    def members(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Membership of each arm, of shape (n_customers,)."""
+        return {arm: self.assignment.arm == arm for arm in (self.control, *self.treated)}
 
     def compared(self, parts: Sequence[str], column: str | None) -> list[ComparedGroup]:
         """Return the comparisons: all customers, each group, each part."""
@@ -162,8 +168,8 @@ class Study:
 
     def sides(self, group: ComparedGroup, arm: str) -> NDArray[np.bool_]:
         """Return membership of the arm and of the control, of shape (n_customers, 2)."""
-        arms = np.stack([self.assignment.arm == arm, self.assignment.arm == self.control], axis=1)
-        return arms & group.members[:, None]
+        pair = (self.members[arm], self.members[self.control])
+        return np.stack([side & group.members for side in pair], axis=1)
 
     def samples(
         self,
@@ -291,7 +297,7 @@ class _JoinedBaseline:
         self.table = collect(baseline.table, BEFORE)
         self.ids = read_ids(self.table, "customer_id", BEFORE)
         self.assigned = assignment.customer_id
-        self.place = assignment.rows_in(self.table)
+        self.place = assignment.rows_of(self.ids)
 
     def labels(self, column: str) -> NDArray[np.str_]:
         absent = self.place < 0

@@ -378,7 +378,19 @@ class Assignment(Tabular):
             >>> drawn.rows_in(collect(pd.DataFrame({"customer_id": ["b"]}), "customers")).tolist()
             [-1, 0]
         """
-        ids = read_ids(table, "customer_id", BEFORE)
+        return self.rows_of(read_ids(table, "customer_id", BEFORE))
+
+    def rows_of(self, ids: NDArray[np.object_]) -> NDArray[np.intp]:
+        """Return the row of each assigned customer among ids of rows, -1 if there is none.
+
+        Raises:
+            DataError: If a customer is there twice, or no assigned customer is.
+
+        Examples:
+            >>> drawn = assign(["a", "b"], arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> drawn.rows_of(np.array(["b"], dtype=object)).tolist()
+            [-1, 0]
+        """
         twice = repeated(ids)
         if twice:
             hint = "one row per customer, known before the treatment"

@@ -16,7 +16,8 @@ from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.checks import CHECKS, ExperimentCheck
-from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator, handled
+from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator
+from omniltv.experiments.estimators.protocol import handled
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift

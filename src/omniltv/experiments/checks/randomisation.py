@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._options import checked
-from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+from omniltv.experiments.checks.protocol import CheckFinding, Severity, StudyFacts
 from omniltv.experiments.estimators.doubly_robust import propensities
 
 __all__ = ["RandomisationCheck"]
@@ -58,7 +58,7 @@ class RandomisationCheck:
         n = int(apart.sum())
         if not n:
             return ()
-        severity = "warning" if n > _MANY * len(x) else "note"
+        severity: Severity = "warning" if n > _MANY * len(x) else "note"
         message = f"{n:,} customers have no counterparts in the other arm"
         hint = "they are left out: the effect is that on the others"
         ids = tuple(facts.customer_id[apart][:5].tolist())

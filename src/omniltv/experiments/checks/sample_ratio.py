@@ -96,7 +96,8 @@ def _expected(
     special: Mapping[str, Mapping[str, float]],
 ) -> dict[str, float]:
     """Return the expected size of each arm."""
-    size = {name: int((stratum == name).sum()) for name in special}
+    labels = np.empty(0, dtype=np.str_) if stratum is None else stratum
+    size = {name: int((labels == name).sum()) for name in special}
     plain = n - sum(size.values())
     return {
         arm: share * plain + sum(own[arm] * size[name] for name, own in special.items())

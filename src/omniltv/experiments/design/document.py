@@ -44,6 +44,7 @@ type Shares = dict[str, ShareOfArm]
 type Place = Annotated[float, Field(ge=0, le=1)]
 
 
+@checked
 class Layer(Written):
     """A share of the customers that one experiment takes, so that others leave them alone.
 

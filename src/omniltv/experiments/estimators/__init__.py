@@ -9,9 +9,6 @@ from omniltv.experiments.estimators.protocol import (
     ArmMeans,
     ArmSample,
     LiftEstimator,
-    handled,
-    p_value_of,
-    reach_of,
 )
 from omniltv.experiments.estimators.quantile import QuantileDifference
 from omniltv.experiments.estimators.regression import Regression
@@ -29,7 +26,4 @@ __all__ = [
     "QuantileDifference",
     "Regression",
     "Stratified",
-    "handled",
-    "p_value_of",
-    "reach_of",
 ]

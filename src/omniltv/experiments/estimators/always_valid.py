@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omniltv._options import Many, checked
+from omniltv._options import Many, Natural, Share, checked
 from omniltv.experiments.estimators.protocol import ArmMeans, ArmSample, LiftEstimator, handled
 
 __all__ = ["AlwaysValid"]
@@ -60,7 +60,7 @@ class AlwaysValid:
         """
         return self.estimator.estimate(treated, control)
 
-    def reach(self, level: float, means: ArmMeans, n: int) -> float:  # noqa: ARG002 - of the t distribution
+    def reach(self, level: Share, means: ArmMeans, n: Natural) -> float:  # noqa: ARG002 - of the t distribution
         """Return half the length of the interval in standard errors, at n customers.
 
         Examples:

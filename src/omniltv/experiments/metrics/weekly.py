@@ -50,10 +50,10 @@ class Weekly:
         Examples:
             >>> import pandas as pd
             >>> from datetime import datetime
-            >>> people = pd.DataFrame({"customer_id": [1, 2], "arm": ["a", "b"]})
-            >>> arms = Assignment.from_frame(people, start=datetime(2026, 4, 1))
-            >>> bought = pd.DataFrame({"customer_id": [1, 2], "time": ["2026-04-03", "2026-04-11"]})
-            >>> found = Weekly("purchases by week").outcome({"purchases": bought}, arms)
+            >>> one = pd.DataFrame({"customer_id": [7], "arm": "a"})
+            >>> arms = Assignment.from_frame(one, start=datetime(2026, 4, 1))
+            >>> twice = pd.DataFrame({"customer_id": 7, "time": ["2026-04-03", "2026-04-11"]})
+            >>> found = Weekly("purchases by week").outcome({"purchases": twice}, arms)
             >>> found.collect()["week"].to_list()
             ['week 01', 'week 02']
         """
