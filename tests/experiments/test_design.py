@@ -134,9 +134,9 @@ def test_two_treatments_and_their_interaction() -> None:
 
 
 def test_the_formula_is_that_of_the_t_test() -> None:
-    """A pilot of 2,000 standard Normals around 10: n per arm for 80 % power is 16 / d^2."""
+    """A pilot of 4,000 standard Normals around 10: n per arm for 80 % power is 16 / d^2."""
     design = Design(name="s", arms=HALVES, control="a")
-    pilot = Pilot(np.random.default_rng(2).normal(10, 1, 20_000))
+    pilot = Pilot(np.random.default_rng(2).normal(10, 1, 4000))
     found = minimal_lift(pilot, design, customers=3200)
     assert found.lift == pytest.approx(2.8 * np.sqrt(4 / 3200) / 10, rel=0.03)
     assert found.power == pytest.approx(0.8, abs=0.005)

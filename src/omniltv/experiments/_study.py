@@ -103,18 +103,7 @@ class Study:
     ) -> "Study":
         """Return the study, or raise what is wrong with its arguments."""
         assignment.known_arm(control)
-        facts = StudyFacts(
-            customer_id=assignment.customer_id,
-            arm=assignment.arm,
-            control=control,
-            shares=assignment.shares,
-            by_stratum=assignment.by_stratum,
-            randomised=assignment.randomised,
-            stratum=assignment.stratum,
-            cluster=assignment.cluster,
-            start=assignment.start,
-            left_out=assignment.left_out,
-        )
+        facts = _facts(assignment, control)
         if baseline is None:
             nothing = np.empty((len(assignment), 0))
             return cls(assignment, control, level, {}, nothing, None, (), facts)
@@ -264,6 +253,22 @@ class Study:
             findings.found,
             findings.withheld,
         )
+
+
+def _facts(assignment: Assignment, control: str) -> StudyFacts:
+    """Return what checks may know of an assignment."""
+    return StudyFacts(
+        customer_id=assignment.customer_id,
+        arm=assignment.arm,
+        control=control,
+        shares=assignment.shares,
+        by_stratum=assignment.by_stratum,
+        randomised=assignment.randomised,
+        stratum=assignment.stratum,
+        cluster=assignment.cluster,
+        start=assignment.start,
+        left_out=assignment.left_out,
+    )
 
 
 def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
