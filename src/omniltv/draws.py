@@ -8,7 +8,7 @@ of each row. Every summary iterates over blocks of states.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -117,21 +117,19 @@ class RowDraws:
             raise DataError("missing draws", column=name, rows=lacking.tolist(), hint=hint)
         rows = np.arange(len(array)) if index is None else np.asarray(index)
 
-        def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
-            return array[states, draws]
-
-        return cls(evaluate, rows.astype(np.intp), len(array), array.shape[1], name)
+        return cls(_InMemory(array), rows.astype(np.intp), len(array), array.shape[1], name)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Return what another process needs: draws that a closure computes are computed here."""
-        if not isinstance(self.evaluate, FunctionType):
-            facts = (self.evaluate, self.index, self.n_states, self.n_draws, self.name)
-            return type(self), facts
-        values = self.evaluate(slice(0, self.n_states), slice(0, self.n_draws))
-        return _in_memory, (type(self), values, self.index, self.name)
+        return type(self), tuple(self._sent(getattr(self, each.name)) for each in fields(self))
+
+    def _sent(self, value: object) -> object:
+        if not isinstance(value, FunctionType):
+            return value
+        return _InMemory(value(slice(0, self.n_states), slice(0, self.n_draws)))
 
     def __repr__(self) -> str:
         return (
@@ -247,10 +245,14 @@ class RowDraws:
         return np.concatenate(parts)[self.index]
 
 
-def _in_memory[Kind: RowDraws](
-    kind: type[Kind], values: NDArray[np.float64], index: NDArray[np.intp], name: str
-) -> Kind:
-    return kind.from_array(values, index=index, name=name)
+@dataclass(frozen=True, eq=False)
+class _InMemory:
+    """Draws of all states, of shape (n_states, n_draws), as a function that can be sent."""
+
+    values: NDArray[np.float64]
+
+    def __call__(self, states: slice, draws: slice) -> NDArray[np.float64]:
+        return self.values[states, draws]
 
 
 def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -293,11 +295,18 @@ class Draws(RowDraws):
     The interval of a sum is computed from the sums of draws, not from the intervals of rows. Rows
     share the population's parameters, so their errors are correlated.
 
+    Attributes:
+        in_total: Function like ``evaluate`` that `total` adds up instead of it. It adds an error
+            that all rows of a channel share and that is small for a single row. None if there
+            is none.
+
     Examples:
         >>> draws = Draws.from_array([[1.0, 3.0], [2.0, 4.0]])
         >>> draws.total().values.tolist()
         [[3.0, 7.0]]
     """
+
+    in_total: Evaluate | None = None
 
     def total(self, by: ArrayLike | None = None, *, weights: ArrayLike | None = None) -> "Totals":
         """Return the sum over rows in each draw, overall or per group.
@@ -313,7 +322,8 @@ class Draws(RowDraws):
         weight = self._weights(weights)
         values = np.zeros((len(labels), self.n_draws))
         shares = self._shares(codes, weight, len(labels))
-        for states, block in self.blocks():
+        added = self if self.in_total is None else replace(self, evaluate=self.in_total)
+        for states, block in added.blocks():
             values += shares(states) @ block
         size = np.bincount(codes, weights=weight, minlength=len(labels))
         return Totals(labels=labels, values=values, size=size, name=self.name)

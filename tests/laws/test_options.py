@@ -45,6 +45,7 @@ from omniltv.experiments import (
     window_history,
 )
 from omniltv.experiments.design import Design, Pilot, minimal_lift, power
+from omniltv.experiments.learning import Register, Thompson, policy_value, pool_effects
 from omniltv.experiments.metrics import measure
 from omniltv.identity import (
     InMemoryEngine,
@@ -59,6 +60,7 @@ from omniltv.identity.store import IdentityStore
 from omniltv.models import (
     BgNbd,
     CnbdK,
+    ModelError,
     Pooling,
     acquisition_value,
     fit,
@@ -67,6 +69,7 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.checks import (
+    backtest,
     compare,
     coverage,
     expected_purchases_matrix,
@@ -281,6 +284,12 @@ type Call = Callable[[SimpleNamespace, dict[str, Any]], object]
 FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
                       "last_purchase": ["2026-01-05"], "orders": [1]})  # fmt: skip
 ARMS = {"a": 0.5, "b": 0.5}
+CELLS = pd.DataFrame({"tier": ["gold"], "estimate": [1.0], "standard_error": [1.0],
+                      "control_mean": [9.0]})  # fmt: skip
+MEASURED = CELLS.assign(measurement="one", treatment="call", channel="call")
+TRIED = pd.DataFrame({"tier": "gold", "treatment": ["call", "none"] * 4, "value": range(8),
+                      "propensity": 0.5, "round": 1})  # fmt: skip
+BANDIT = Thompson(treatments=("call", "none"), by=("tier",))
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
 OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
@@ -338,6 +347,19 @@ CALLS: Mapping[str, Call] = {
     "ltv_lift": lambda w, x: ltv_lift(
         w.assignment, observed=w.arms, persistence=Persistence.none(), **x
     ),
+    "pool_effects": lambda w, x: pool_effects(CELLS, **_with({"by": "tier"}, x)),
+    "PooledEffects.effects": lambda w, x: pool_effects(CELLS, by="tier").effects(**x),
+    "Register.add": lambda w, x: Register.empty().add(
+        difference(w.arms.assign(value=w.arms["value"] + 1), w.assignment, control="a"),
+        **_with({"measurement": "m", "end": date(2026, 1, 5), "decision": "go on"}, x),
+    ),
+    "Register.learnings": lambda w, x: Register.read(MEASURED).learnings(**x),
+    "Thompson.shares": lambda w, x: BANDIT.shares(TRIED, **x),
+    "TreatmentShares.share_of": lambda w, x: BANDIT.shares(TRIED).share_of(**x),
+    "TreatmentShares.assign": lambda w, x: BANDIT.shares(TRIED).assign(
+        JUDGED, **_with({"salt": "spring"}, x)
+    ),
+    "policy_value": lambda w, x: policy_value(TRIED, BANDIT.shares(TRIED), **x),
     "days": lambda w, x: days(**x),
     "weeks": lambda w, x: weeks(**x),
     "months": lambda w, x: months(**x),
@@ -398,6 +420,13 @@ CALLS: Mapping[str, Call] = {
     "Coverage.share": lambda w, x: coverage(w.purchases, w.split, seed=1).share(0.5, **x),
     "Coverage.share_of_totals": lambda w, x: coverage(w.purchases, w.split, seed=1).share_of_totals(
         0.5, **x
+    ),
+    "ModelError": lambda w, x: ModelError(**_with({"horizons": (weeks(4),), "sd": (0.1,)}, x)),
+    "ModelError.factors": lambda w, x: ModelError.default().factors(
+        **_with({"channels": ["ec"], "horizon": weeks(4), "n_draws": 2, "seed": 1}, x)
+    ),
+    "backtest": lambda w, x: backtest(
+        w.log, BgNbd(), **_with({"horizon": weeks(1), "origins": 1, "seed": 1}, x), method="map"
     ),
     "coverage": lambda w, x: coverage(w.purchases, w.split, **_with({"seed": 1}, x)),
     "compare": lambda w, x: compare({"bg": w.purchases}, w.history, **x),

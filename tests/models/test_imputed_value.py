@@ -15,6 +15,7 @@ from omniltv.models import (
     GammaGamma,
     ImputedValue,
     LifetimeValue,
+    ModelError,
     Pooling,
     PosteriorDraws,
     PurchaseFit,
@@ -74,13 +75,24 @@ def bought() -> pd.DataFrame:
 
 
 def value_of(
-    ids: Sequence[str], *, rows: pd.DataFrame | None = None, ahead: float = 52
+    ids: Sequence[str],
+    *,
+    rows: pd.DataFrame | None = None,
+    ahead: float = 52,
+    model_error: ModelError | None = None,
 ) -> LifetimeValue:
     rows = bought() if rows is None else rows
     log = PurchaseLog.from_frame(rows.merge(crosswalk(ids), on=["source", "record_id"]))
     history = log.history(unit="week", by="channel", end="2026-04-30")
     discount = Discount(per_year=0.1)
-    return lifetime_value(*fits(), history, horizon=weeks(ahead), discount=discount, seed=1)
+    return lifetime_value(
+        *fits(),
+        history,
+        horizon=weeks(ahead),
+        discount=discount,
+        seed=1,
+        model_error=model_error or ModelError.default(),
+    )
 
 
 def imputed(drawn: Sequence[Sequence[str]] = DRAWN, of: Sequence[str] = DECIDED) -> ImputedValue:
@@ -152,7 +164,8 @@ def test_one_imputation_is_the_value_itself() -> None:
 
 def test_a_single_customer() -> None:
     everybody = ["a"] * 4
-    found = imputed([everybody] * 2, of=everybody)
+    plain = value_of(everybody, model_error=ModelError.none())
+    found = imputed_value([plain] * 2, [crosswalk(everybody)] * 2, of=crosswalk(everybody))
     assert found.customer_id.tolist() == ["a"]
     np.testing.assert_allclose(found.total().values, found.draws.to_array())
     assert found.identity_share() == pytest.approx([0.0])

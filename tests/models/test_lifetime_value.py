@@ -18,6 +18,7 @@ from omniltv.models import (
     GammaGamma,
     LifetimeValue,
     MbgNbd,
+    ModelError,
     ParetoNbd,
     Pooling,
     PosteriorDraws,
@@ -100,6 +101,7 @@ def value(
     draws: int = 200,
     horizon: Span | None = YEAR,
     retention_cost: float | dict[str, float] = 0.0,
+    model_error: ModelError | None = None,
 ) -> LifetimeValue:
     buying, spending = fits(draws=draws)
     return lifetime_value(
@@ -111,6 +113,7 @@ def value(
         margin=0.4,
         retention_cost=retention_cost,
         seed=seed,
+        model_error=model_error or ModelError.default(),
     )
 
 
@@ -332,7 +335,7 @@ def test_customers_add_up_over_channels() -> None:
 
 
 def test_totals_add_draws_and_not_intervals() -> None:
-    ltv = value(shop(400, seed=5))
+    ltv = value(shop(400, seed=5), model_error=ModelError.none())
     total = ltv.total(by="channel")
     assert total.labels == CHANNELS
     draws = ltv.draws.to_array()

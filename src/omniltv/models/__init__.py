@@ -6,6 +6,7 @@ from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
+from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
 from omniltv.models.posterior.store import load_fit
 from omniltv.models.processes.bg_bb import BgBb
@@ -34,6 +35,7 @@ __all__ = [
     "LifetimeValue",
     "LogNormalSpend",
     "MbgNbd",
+    "ModelError",
     "ParetoNbd",
     "PolyaUrn",
     "Pooling",

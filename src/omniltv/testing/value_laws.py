@@ -114,7 +114,7 @@ class Invented:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
         >>> case = invented(BgNbd(), Pooling.complete(), customers=30, draws=40)
         >>> case.score(case.history)
-        LifetimeValue(40 rows, 1.5 weeks, 40 states, 40 draws)
+        LifetimeValue(40 rows, 1.5 weeks, 40 states, 40 draws; error of totals 3.6 %, assumed)
     """
 
     purchases: PurchaseFit

@@ -5,6 +5,7 @@ with customers times draws. Checks on the calibration period use data that the m
 seen; checks on a holdout (`PurchaseLog.split`) use data that it has not seen.
 """
 
+from omniltv.models.checks._backtest import Backtest, BacktestWindow, backtest
 from omniltv.models.checks._comparison import FitComparison, Loo, compare, loo
 from omniltv.models.checks._coverage import Coverage, coverage
 from omniltv.models.checks._frequencies import (
@@ -22,6 +23,8 @@ from omniltv.models.checks._tracking import Tracking, tracking
 from omniltv.models.posterior.selection import Finding, Selection, selection
 
 __all__ = [
+    "Backtest",
+    "BacktestWindow",
     "ConditionalExpectation",
     "Coverage",
     "Finding",
@@ -33,6 +36,7 @@ __all__ = [
     "Ranking",
     "Selection",
     "Tracking",
+    "backtest",
     "compare",
     "conditional_expectation",
     "coverage",

@@ -18,6 +18,9 @@ from omniltv.models.posterior.fits import (
     SpendFit,
     Unseen,
 )
+from omniltv.models.posterior.model_error import (
+    ModelError,
+)
 from omniltv.models.posterior.pooling import (
     Pooling,
     PoolingKind,
@@ -43,6 +46,7 @@ __all__ = [
     "Flat",
     "HalfNormal",
     "LogNormal",
+    "ModelError",
     "Normal",
     "Pooling",
     "PoolingKind",

@@ -1,14 +1,14 @@
 """The posterior of a channel model: shares of channels, and amounts split by them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from omniltv._options import checked
 from omniltv.data.log import PurchaseLog
-from omniltv.draws import Draws
+from omniltv.draws import Draws, Evaluate
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior._archive import Settings
 from omniltv.models.posterior._choices import Choices, Habits
@@ -84,11 +84,17 @@ class ChannelMixFit(Fit[ChannelModel]):
         cells, index = self.cells(habits, unseen=unseen), np.arange(len(habits))
 
         def of(channel: str) -> Draws:
-            def evaluate(rows: slice, draws: slice) -> NDArray[np.float64]:
-                values = amount.take(index[rows]).to_array()[:, draws]
-                return values * self._shares(habits, cells, rows, draws, channel)
+            def part(whole: Draws) -> Evaluate:
+                def evaluate(rows: slice, draws: slice) -> NDArray[np.float64]:
+                    values = whole.take(index[rows]).to_array()[:, draws]
+                    return values * self._shares(habits, cells, rows, draws, channel)
 
-            return Draws(evaluate, index, len(index), amount.n_draws, f"{amount.name} by {channel}")
+                return evaluate
+
+            name, added = f"{amount.name} by {channel}", amount.in_total
+            in_total = added and part(replace(amount, evaluate=added))
+            size = len(index)
+            return Draws(part(amount), index, size, amount.n_draws, name, in_total=in_total)
 
         return {name: of(name) for name in self.channels}
 

@@ -27,7 +27,7 @@ from omniltv.models.value._streams import RowNames
 __all__ = ["Quantities", "States", "ValueForecast", "discounting", "lobatto"]
 
 type _At = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
-"""Returns the draws of some states, of shape (states, draws)."""
+"""Returns the draws of some states, or rows, of shape (states, draws)."""
 
 type _Span = Callable[[int, int, slice], NDArray[np.float64]]
 """Returns the draws of rows from one place to another in the customers' order."""
@@ -115,7 +115,7 @@ class _Lazy:
     """A function of a forecast by name, which other processes can receive."""
 
     forecast: "ValueForecast"
-    kind: _Per
+    kind: str
     quantity: str
 
     def __call__(self, states: slice, draws: slice) -> NDArray[np.float64]:
@@ -138,7 +138,10 @@ class ValueForecast:
         horizon: Length of the forecast, in the unit of the purchase fit.
         whole: Whether the expected value has an infinite horizon.
         rate: Continuous discount rate per unit.
-        seed: Seed of the simulated futures.
+        seed: Seed of the simulated futures and of the model error.
+        error: Factor of each channel in each draw, by which totals are multiplied, of shape
+            (n_channels, n_draws); None without a model error.
+        channel: Channel of each state, by position, of shape (n_states,).
     """
 
     purchases: PurchaseFit
@@ -151,6 +154,8 @@ class ValueForecast:
     whole: bool
     rate: float
     seed: int
+    error: NDArray[np.float64] | None
+    channel: NDArray[np.intp]
 
     @property
     def n_draws(self) -> int:
@@ -196,31 +201,86 @@ class ValueForecast:
     def _quantities(
         self, kind: _Per, index: "_Functions[NDArray[np.intp]]", size: "_Functions[int]"
     ) -> Quantities:
-        made = _Functions(*(_Lazy(self, kind, name) for name in _Functions._fields))
-        n = self.n_draws
+        def amount(name: str, title: str) -> Draws:
+            of = (getattr(index, name), getattr(size, name), self.n_draws, title)
+            in_total = None if self.error is None else _Lazy(self, f"{kind}_in_total", name)
+            return Draws(_Lazy(self, kind, name), *of, in_total=in_total)
+
+        alive = _Lazy(self, kind, "prob_alive")
         return Quantities(
-            Draws(made.worth, index.worth, size.worth, n, "value"),
-            Draws(made.outcome, index.outcome, size.outcome, n, "value"),
-            ProbAlive(made.prob_alive, index.prob_alive, size.prob_alive, n, "P(alive)"),
-            Draws(made.purchases, index.purchases, size.purchases, n, "expected purchases"),
+            amount("worth", "value"),
+            amount("outcome", "value"),
+            ProbAlive(alive, index.prob_alive, size.prob_alive, self.n_draws, "P(alive)"),
+            amount("purchases", "expected purchases"),
         )
 
     @cached_property
     def _of_rows(self) -> "_Functions[Evaluate]":
+        return self._by_rows(self._amounts)
+
+    @cached_property
+    def _of_rows_in_total(self) -> "_Functions[Evaluate]":
+        return self._by_rows(self._with_error)
+
+    @cached_property
+    def _of_customers(self) -> "_Functions[Evaluate]":
+        return self._by_customers(self._amounts)
+
+    @cached_property
+    def _of_customers_in_total(self) -> "_Functions[Evaluate]":
+        return self._by_customers(self._with_error)
+
+    @property
+    def _amounts(self) -> "_Functions[_At]":
+        return _Functions(self._worth, self._outcome, self._prob_alive, self._purchases)
+
+    @property
+    def _with_error(self) -> "_Functions[_At]":
+        """The amounts as totals add them up: expected margins times the factors of channels."""
+
+        def worth(states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+            return self._times_error(self._worth(states, draws), states, draws, self.cost[states])
+
+        def outcome(rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+            states = self.states.index[rows]
+            return self._times_error(self._outcome(rows, draws), states, draws, self.cost[states])
+
+        def purchases(states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
+            return self._times_error(self._purchases(states, draws), states, draws, np.zeros(1))
+
+        return _Functions(worth, outcome, self._prob_alive, purchases)
+
+    def _times_error(
+        self,
+        amounts: NDArray[np.float64],
+        states: NDArray[np.intp],
+        draws: slice,
+        cost: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return amounts before a certain cost times the factors of their channels, less cost."""
+        if self.error is None:
+            return amounts
+        factor = self.error[self.channel[states], draws]
+        found = amounts * factor
+        return found + cost[:, None] * (factor - 1) if cost.any() else found
+
+    def _by_rows(self, amounts: "_Functions[_At]") -> "_Functions[Evaluate]":
         each, n = np.arange(len(self.states.index)), len(self.states.states)
 
         def by_state(at: _At) -> Evaluate:
             return lambda states, draws: at(np.arange(n)[states], draws)
 
         def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
-            return self._outcome(each[rows], draws)
+            return amounts.outcome(each[rows], draws)
 
         return _Functions(
-            by_state(self._worth), outcome, by_state(self._prob_alive), by_state(self._purchases)
+            by_state(amounts.worth),
+            outcome,
+            by_state(amounts.prob_alive),
+            by_state(amounts.purchases),
         )
 
-    @cached_property
-    def _of_customers(self) -> "_Functions[Evaluate]":
+    def _by_customers(self, amounts: "_Functions[_At]") -> "_Functions[Evaluate]":
         n = len(self.starts) - 1
 
         def summed(span: _Span) -> Evaluate:
@@ -233,15 +293,15 @@ class ValueForecast:
 
         def log_dead(low: int, high: int, draws: slice) -> NDArray[np.float64]:
             with np.errstate(divide="ignore"):
-                return np.log1p(-self._in_order(self._prob_alive)(low, high, draws))
+                return np.log1p(-self._in_order(amounts.prob_alive)(low, high, draws))
 
         def alive_anywhere(customers: slice, draws: slice) -> NDArray[np.float64]:
             return -np.expm1(summed(log_dead)(customers, draws))
 
         def outcome(low: int, high: int, draws: slice) -> NDArray[np.float64]:
-            return self._outcome(self.order[low:high], draws)
+            return amounts.outcome(self.order[low:high], draws)
 
-        worth, count = (summed(self._in_order(at)) for at in (self._worth, self._purchases))
+        worth, count = (summed(self._in_order(at)) for at in (amounts.worth, amounts.purchases))
         return _Functions(worth, summed(outcome), alive_anywhere, count)
 
     def _in_order(self, at: _At) -> _Span:

@@ -20,6 +20,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError, UnitError
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.value._forecast import States, ValueForecast
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["LifetimeValue", "ValuePerRow", "lifetime_value"]
 
 _CHANNEL_COLUMNS = ("channel", "acquisition_channel")
+_DEFAULT_ERROR = ModelError.default()
 
 
 @checked
@@ -141,6 +143,9 @@ class LifetimeValue(ValuePerRow[Draws]):
 
     Attributes:
         history: The history that was scored.
+        model_error: The error of the model itself, which totals include: those of `total`,
+            `predictive_total`, and of the draws of expected margin, actual margin and expected
+            purchases. It is small for a single customer, whose intervals do not include it.
 
     Examples:
         >>> from omniltv.models import BgNbd, GammaGamma, fit
@@ -157,6 +162,7 @@ class LifetimeValue(ValuePerRow[Draws]):
     """
 
     history: PurchaseHistory = field(kw_only=True)
+    model_error: ModelError = field(kw_only=True)
     _forecast: ValueForecast = field(kw_only=True)
 
     @property
@@ -167,10 +173,13 @@ class LifetimeValue(ValuePerRow[Draws]):
     def __repr__(self) -> str:
         ahead = "whole remaining life" if self._forecast.whole else self.horizon
         size = f"{self.draws.n_states:,} states, {self.draws.n_draws:,} draws"
-        return f"LifetimeValue({len(self):,} rows, {ahead}, {size})"
+        sd = self.model_error.at(self.horizon)
+        source = f"{self.model_error.origins} origins" if self.model_error.origins else "assumed"
+        error = f"error of totals {100 * sd:.2g} %, {source}" if sd else "no error of totals"
+        return f"LifetimeValue({len(self):,} rows, {ahead}, {size}; {error})"
 
     def total(self, by: str | ArrayLike | None = None) -> Totals:
-        """Return the expected margin summed over rows, draw by draw.
+        """Return the expected margin summed over rows, draw by draw, with the model error.
 
         Args:
             by: Name of a group column, a label per row, or None for one total.
@@ -181,7 +190,7 @@ class LifetimeValue(ValuePerRow[Draws]):
         return self.draws.total(self._labels(by))
 
     def predictive_total(self, by: str | ArrayLike | None = None) -> Totals:
-        """Return the actual margin summed over rows, draw by draw; see `total`.
+        """Return the actual margin summed over rows, with the model error; see `total`.
 
         Raises:
             DataError: If there is no such group column.
@@ -207,7 +216,13 @@ class LifetimeValue(ValuePerRow[Draws]):
         quantities = forecast.per_customer()
         ids = forecast.names.customer_id[first]
         return LifetimeValue(
-            ids, {}, self.horizon, *quantities, history=self.history, _forecast=forecast
+            ids,
+            {},
+            self.horizon,
+            *quantities,
+            history=self.history,
+            model_error=self.model_error,
+            _forecast=forecast,
         )
 
 
@@ -223,6 +238,7 @@ def lifetime_value(
     retention_cost: NotNegative | Mapping[str, NotNegative] = 0.0,
     seed: Seed,
     unseen: Unseen = "error",
+    model_error: ModelError = _DEFAULT_ERROR,
 ) -> LifetimeValue:
     """Return the discounted margin of each row within the horizon.
 
@@ -250,6 +266,10 @@ def lifetime_value(
         seed: Seed of the simulated futures of `LifetimeValue.predictive`. They do not
             depend on the block size.
         unseen: How to treat a group that a fit did not see.
+        model_error: The error of the model itself, which totals include. The channel of a row
+            is its label of ``channel``, else of ``acquisition_channel``, else all rows are one
+            channel. The default assumes 15 % over half a year; the result says so. To learn it
+            from the log, pass ``checks.backtest(...).model_error()``.
 
     Raises:
         DataError: If a group was not seen, or a channel has no margin or cost.
@@ -266,36 +286,69 @@ def lifetime_value(
         >>> value = lifetime_value(*fits, history, horizon=weeks(52),
         ...     discount=Discount(per_year=0.1), margin=0.3, seed=1)
         >>> value
-        LifetimeValue(2 rows, 52 weeks, 2 states, 1 draws)
+        LifetimeValue(2 rows, 52 weeks, 2 states, 1 draws; error of totals 21 %, assumed)
         >>> value.to_frame()[["customer_id", "value", "prob_alive"]].shape
         (2, 3)
     """
     check_terms(purchases, spend)
-    if history.unit is not purchases.unit:
-        message = f"the history counts in {history.unit}s, the fit in {purchases.unit}s"
-        raise UnitError(f'{message}. Hint: log.history(unit="{purchases.unit}")')
-    _require_values(history)
-    margins = _per_row(history, margin, "margin")
+    _require_values(history, purchases.unit)
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
     states = States.of(history, purchases, spend, unseen)
     of_states = np.empty((2, len(states.states)))
-    costs = _per_row(history, retention_cost, "retention_cost") * paid_yearly(horizon, discount)
-    of_states[:, states.index] = margins, costs
+    of_states[0, states.index] = _per_row(history, margin, "margin")
+    of_states[1, states.index] = _per_row(history, retention_cost, "retention_cost")
+    factors, channel = _factors(model_error, states.states, ahead, purchases.n_draws, seed)
     forecast = ValueForecast(
         purchases=purchases,
         spend=spend,
         names=RowNames(history.customer_id, history.groups),
         states=states,
         margin=of_states[0],
-        cost=of_states[1],
+        cost=of_states[1] * paid_yearly(horizon, discount),
         horizon=ahead.to(purchases.unit),
         whole=horizon is None,
         rate=discount.rate(purchases.unit),
         seed=seed,
+        error=factors,
+        channel=channel,
     )
-    quantities = forecast.per_row()
-    ids, groups = history.customer_id, dict(history.groups)
-    return LifetimeValue(ids, groups, ahead, *quantities, history=history, _forecast=forecast)
+    return _valued(history, ahead, model_error, forecast)
+
+
+def _valued(
+    history: PurchaseHistory, ahead: Span, model_error: ModelError, forecast: ValueForecast
+) -> LifetimeValue:
+    return LifetimeValue(
+        history.customer_id,
+        dict(history.groups),
+        ahead,
+        *forecast.per_row(),
+        history=history,
+        model_error=model_error,
+        _forecast=forecast,
+    )
+
+
+def _channels(states: PurchaseHistory) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the channels of a history and the channel of each row, for the model error.
+
+    Other group columns, such as the arms of an experiment, have a common error.
+    """
+    for column in _CHANNEL_COLUMNS:
+        if column in states.groups:
+            labels, code = np.unique(states.groups[column], return_inverse=True)
+            return [str(label) for label in labels], code.astype(np.intp)
+    return ["all"], np.zeros(len(states), dtype=np.intp)
+
+
+def _factors(
+    error: ModelError, states: PurchaseHistory, horizon: Span, n_draws: int, seed: int
+) -> tuple[NDArray[np.float64] | None, NDArray[np.intp]]:
+    """Return the factors of totals by channel, None without an error; and each state's channel."""
+    channels, code = _channels(states)
+    if not error.at(horizon):
+        return None, code
+    return error.factors(channels, horizon=horizon, n_draws=n_draws, seed=seed), code
 
 
 def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
@@ -306,8 +359,11 @@ def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
         raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
 
 
-def _require_values(history: PurchaseHistory) -> None:
-    """Raise DataError if customers with repeat purchases have no mean value."""
+def _require_values(history: PurchaseHistory, unit: TimeUnit) -> None:
+    """Raise UnitError for another unit, DataError if repeat customers have no mean value."""
+    if history.unit is not unit:
+        message = f"the history counts in {history.unit}s, the fit in {unit}s"
+        raise UnitError(f'{message}. Hint: log.history(unit="{unit}")')
     bad = (history.frequency > 0) & np.isnan(history.monetary_value)
     if bad.any():
         hint = "PurchaseHistory.from_frame reads it from the column monetary_value"

@@ -10,6 +10,7 @@ from omniltv._frames import IntoTable
 from omniltv._options import Level, checked
 from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
+from omniltv.data.report import Tolerance
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.conditions.condition import Condition
@@ -17,6 +18,7 @@ from omniltv.segmentation.tiers._customers import CustomerTable
 from omniltv.segmentation.tiers._dates import as_day
 from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
 from omniltv.segmentation.tiers._lines import TierLines
+from omniltv.segmentation.tiers._report import report_of
 from omniltv.segmentation.tiers.rules import CustomerValue
 from omniltv.segmentation.tiers.tier import Cut, Tier
 from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
@@ -253,14 +255,25 @@ class TierScheme(Written):
         log: PurchaseLog[object] | None = None,
         *,
         draws: RowDraws | None = None,
+        tolerance: Tolerance | None = None,
     ) -> ProbabilisticTiering: ...
     @overload
     def assign(
-        self, customers: IntoTable, log: PurchaseLog[object] | None = None, *, draws: RowDraws
+        self,
+        customers: IntoTable,
+        log: PurchaseLog[object] | None = None,
+        *,
+        draws: RowDraws,
+        tolerance: Tolerance | None = None,
     ) -> ProbabilisticTiering: ...
     @overload
     def assign(
-        self, customers: IntoTable, log: PurchaseLog[object] | None = None, *, draws: None = None
+        self,
+        customers: IntoTable,
+        log: PurchaseLog[object] | None = None,
+        *,
+        draws: None = None,
+        tolerance: Tolerance | None = None,
     ) -> Tiering: ...
     def assign(
         self,
@@ -268,6 +281,7 @@ class TierScheme(Written):
         log: PurchaseLog[object] | None = None,
         *,
         draws: RowDraws | None = None,
+        tolerance: Tolerance | None = None,
     ) -> Tiering:
         """Return the tier of each customer; with draws, also the probability of each tier.
 
@@ -284,8 +298,12 @@ class TierScheme(Written):
             draws: Draws of the value of each row, in the order of the rows. Predictive draws
                 give the probability that the future value reaches the line; draws of the
                 expected value show how certain the tier itself is.
+            tolerance: How many customers of the log, and how much of their value, may be
+                missing from ``customers`` before there is a warning or an error;
+                ``Tolerance()`` if None. The report of the result has them.
 
         Raises:
+            IntakeError: If more of the log has no tier than ``tolerance`` allows.
             DataError: If a customer has two rows, a column is absent or not of finite
                 numbers, the draws do not have one row per customer, or no customer is in
                 the log.
@@ -301,16 +319,23 @@ class TierScheme(Written):
             >>> early = Tier(name="early", realised_below=Cut(amount=15))
             >>> scheme = TierScheme(tiers=(early, Tier(name="others")))
             >>> expected = pd.DataFrame({"customer_id": ["a", "b"], "value": [3.0, 4.0]})
-            >>> scheme.assign(expected, log).tier.tolist()
+            >>> tiering = scheme.assign(expected, log)
+            >>> tiering.tier.tolist()
             ['early', 'others']
+            >>> tiering.report.line()
+            'customers: 2 of 2 rows kept, value 30 of 30'
         """
         table = CustomerTable.read(customers, log, draws, self.customer_id)
+        report = report_of(table.id, log)
+        report.judge(tolerance)
         value = table.numbers(self.value)
         scheme = self._with_amounts(table)
         lines = np.array([line_of(tier.value_at_least) for tier in scheme.tiers])
         may_enter = open_to(scheme, table)
         code = np.argmax(may_enter & (value[:, None] >= lines), axis=1)
         if table.draws is None:
-            return Tiering(scheme, table.id, code, value, details=table.details)
+            return Tiering(scheme, table.id, code, value, details=table.details, report=report)
         chances = probabilities(may_enter, lines, table.draws)
-        return ProbabilisticTiering(scheme, table.id, code, value, chances, details=table.details)
+        return ProbabilisticTiering(
+            scheme, table.id, code, value, chances, details=table.details, report=report
+        )

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import Table, Tabular
 from omniltv._options import Natural, checked
+from omniltv.data.report import IntakeReport
 
 if TYPE_CHECKING:
     from omniltv.segmentation.tiers.scheme import TierScheme
@@ -38,6 +40,8 @@ class Tiering(Tabular):
         value: Expected value, shape (n_customers,).
         details: What else is known of each customer, by column: the columns of the value and
             of the log that were given.
+        report: Customers of the table and of the log, with their realised value: those who
+            have a tier, and those set aside since they are not in the table.
 
     Examples:
         >>> import pandas as pd
@@ -57,6 +61,7 @@ class Tiering(Tabular):
     code: NDArray[np.intp]
     value: NDArray[np.float64]
     details: Mapping[str, NDArray[np.generic]] = field(default_factory=dict, kw_only=True)
+    report: IntakeReport[pd.DataFrame] = field(kw_only=True)
 
     def __len__(self) -> int:
         return len(self.customer_id)

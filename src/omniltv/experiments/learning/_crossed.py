@@ -1,0 +1,239 @@
+"""A Normal model with crossed groups, whose standard deviations are integrated out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import multivariate_t, qmc
+
+from omniltv.errors import ConfigError
+
+__all__ = ["CrossedModel", "Factor", "Integrated", "factor"]
+
+type Vector = NDArray[np.float64]
+
+_POINTS = 1_024
+_ROUNDS = 4
+_ENOUGH = 0.3
+_FROM_PRIOR = 0.2
+_FREEDOM = 5
+_LEAST_LOG = -12.0
+_BLOCK = 4_000_000
+_MOST = 2_000
+
+
+class Factor(NamedTuple):
+    """One grouping of the measurements.
+
+    Attributes:
+        name: Name of the grouping.
+        code: Level of each measurement, of shape (n,).
+        wanted: Level of each wanted cell, of shape (n_wanted,).
+    """
+
+    name: str
+    code: NDArray[np.intp]
+    wanted: NDArray[np.intp]
+
+
+class Integrated(NamedTuple):
+    """The posterior of the wanted cells.
+
+    Attributes:
+        mean: Posterior mean, of shape (n_wanted,).
+        sd: Posterior standard deviation, of shape (n_wanted,).
+        draws: Draws, of shape (n_wanted, n_draws).
+        spread: Posterior mean of the standard deviation of each factor.
+        effective: Effective number of points of the integration.
+    """
+
+    mean: Vector
+    sd: Vector
+    draws: Vector
+    spread: dict[str, float]
+    effective: float
+
+
+def factor(
+    name: str, columns: Sequence[NDArray[np.str_]], wanted: Sequence[NDArray[np.str_]]
+) -> Factor:
+    """Return the grouping by one column of labels, or by the combinations of several.
+
+    Args:
+        name: Name of the grouping.
+        columns: Labels of the measurements, each of shape (n,).
+        wanted: Labels of the wanted cells, each of shape (n_wanted,).
+
+    Examples:
+        >>> factor("tier", [np.array(["a", "b", "a"])], [np.array(["b"])])
+        Factor(name='tier', code=array([0, 1, 0]), wanted=array([1]))
+    """
+    both = [np.concatenate(pair) for pair in zip(columns, wanted, strict=True)]
+    code = np.zeros(len(both[0]), dtype=np.intp)
+    for labels in both:
+        _, own = np.unique(labels, return_inverse=True)
+        _, code = np.unique(code * (own.max(initial=0) + 1) + own, return_inverse=True)
+    return Factor(name, code[: len(columns[0])], code[len(columns[0]) :])
+
+
+@dataclass(frozen=True, eq=False)
+class CrossedModel:
+    """Estimates y = scale (mean + one deviation per factor) + Normal noise.
+
+    The mean and the deviations are Normal, and the standard deviations of the deviations
+    half-Normal (Gelman 2006, Bayesian Analysis 1(3), 515-534, on why not inverse gamma). Given
+    these standard deviations, everything is Normal and exact. They are integrated out by
+    importance sampling over quasi-random points: first from the prior, then from a multivariate
+    t distribution fitted to the weighted points in the logarithm, mixed with the prior.
+
+    Attributes:
+        estimate: The estimates, of shape (n,).
+        precision: Inverse covariance of their noise, of shape (n, n), or of shape (n,) if they
+            are independent.
+        scale: What one unit of the mean and of the deviations is worth, of shape (n,).
+        factors: The groupings.
+        mean_sd: Prior standard deviation of the mean.
+        spread: Scale of the half-Normal prior of each factor.
+        seed: Seed of the integration.
+    """
+
+    estimate: Vector
+    precision: Vector
+    scale: Vector
+    factors: Sequence[Factor]
+    mean_sd: float
+    spread: float
+    seed: int
+    _sizes: tuple[int, ...] = field(init=False)
+    _information: Vector = field(init=False)
+    _score: Vector = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes = tuple(_levels(own) for own in self.factors)
+        if 1 + sum(sizes) > _MOST:
+            raise ConfigError(
+                f"{1 + sum(sizes):,} groups to pool, at most {_MOST:,}. Hint: fewer measurements"
+            )
+        design = self._design([own.code for own in self.factors], sizes) * self.scale[:, None]
+        own = self.precision[:, None]
+        weighted = own * design if self.precision.ndim == 1 else self.precision @ design
+        object.__setattr__(self, "_sizes", sizes)
+        object.__setattr__(self, "_information", design.T @ weighted)
+        object.__setattr__(self, "_score", weighted.T @ self.estimate)
+
+    def integrate(self, *, n_draws: int) -> Integrated:
+        """Return the posterior of the wanted cells."""
+        log_spread, weight = self._points()
+        wanted = self._design([own.wanted for own in self.factors], self._sizes)
+        rng = np.random.default_rng((self.seed, _ROUNDS))
+        counts = _systematic(weight, n_draws, rng)
+        ends = np.cumsum(counts)
+        mean, square = np.zeros(len(wanted)), np.zeros(len(wanted))
+        draws = np.empty((len(wanted), n_draws))
+        for block, lower, centre, turn in self._solved(log_spread):
+            along = wanted * turn[:, None, :]
+            at = np.einsum("btp,bp->bt", along, centre)
+            spread = np.linalg.solve(lower, np.swapaxes(along, 1, 2))
+            mean += weight[block] @ at
+            square += weight[block] @ (at**2 + (spread**2).sum(axis=1))
+            for k, n in enumerate(counts[block]):
+                end = ends[block][k]
+                noise = rng.standard_normal((spread.shape[1], n))
+                draws[:, end - n : end] = at[k][:, None] + spread[k].T @ noise
+        sd = np.sqrt(np.maximum(square - mean**2, 0.0))
+        means = weight @ np.exp(log_spread)
+        names = [own.name for own in self.factors]
+        found = dict(zip(names, means.tolist(), strict=True))
+        shuffled = draws[:, rng.permutation(n_draws)]
+        return Integrated(mean, sd, shuffled, found, float(1.0 / (weight**2).sum()))
+
+    def _design(self, codes: Sequence[NDArray[np.intp]], sizes: Sequence[int]) -> Vector:
+        """Return the matrix of the mean and the deviations, of shape (n, 1 + n_levels)."""
+        parts = [np.eye(size)[code] for code, size in zip(codes, sizes, strict=True)]
+        return np.hstack([np.ones((len(codes[0]), 1)), *parts])
+
+    def _points(self) -> tuple[Vector, Vector]:
+        """Return logarithms of standard deviations, and their weights."""
+        uniform = qmc.Sobol(len(self.factors), rng=self.seed).random(_POINTS)
+        log_spread = self._from_prior(uniform)
+        log_weight = self._log_likelihood(log_spread)
+        for k in range(_ROUNDS):
+            weight = _normalised(log_weight)
+            if 1.0 / (weight**2).sum() > _ENOUGH * _POINTS:
+                break
+            log_spread, proposal = self._proposed(log_spread, weight, k)
+            log_weight = self._log_likelihood(log_spread) + self._log_prior(log_spread) - proposal
+        return log_spread, _normalised(log_weight)
+
+    def _from_prior(self, uniform: Vector) -> Vector:
+        inside = np.clip(uniform, 1e-6, 1.0 - 1e-6)
+        return np.maximum(np.log(self.spread * ndtri((1.0 + inside) / 2.0)), _LEAST_LOG)
+
+    def _log_prior(self, log_spread: Vector) -> Vector:
+        """Return the log density of the half-Normal prior in the logarithms."""
+        ratio = np.exp(log_spread) / self.spread
+        each = 0.5 * np.log(2.0 / np.pi) - np.log(self.spread) - ratio**2 / 2.0 + log_spread
+        return np.asarray(each.sum(axis=1))
+
+    def _proposed(self, log_spread: Vector, weight: Vector, k: int) -> tuple[Vector, Vector]:
+        """Return new points from a mixture, and the log density of the mixture."""
+        centre = weight @ log_spread
+        off = log_spread - centre
+        shape = (weight[:, None] * off).T @ off + 1e-4 * np.eye(len(centre))
+        heavy = multivariate_t(centre, 1.5 * shape, df=_FREEDOM, seed=self.seed + k + 1)
+        few = int(_FROM_PRIOR * _POINTS)
+        rng = np.random.default_rng((self.seed, k))
+        new = np.vstack(
+            [
+                np.reshape(heavy.rvs(_POINTS - few), (_POINTS - few, -1)),
+                self._from_prior(rng.random((few, len(centre)))),
+            ]
+        )
+        parts = [
+            np.log1p(-_FROM_PRIOR) + np.reshape(heavy.logpdf(new), -1),
+            np.log(_FROM_PRIOR) + self._log_prior(new),
+        ]
+        return new, np.logaddexp(*parts)
+
+    def _log_likelihood(self, log_spread: Vector) -> Vector:
+        """Return the log marginal likelihood at each point, apart from a constant."""
+        answer = np.empty(len(log_spread))
+        for block, lower, centre, turn in self._solved(log_spread):
+            log_det = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+            answer[block] = 0.5 * ((centre * turn) @ self._score) - 0.5 * log_det
+        return answer
+
+    def _solved(self, log_spread: Vector) -> Iterator[tuple[slice, Vector, Vector, Vector]]:
+        """Yield, in blocks, the Cholesky factor and mean of the standardised coefficients."""
+        repeats = (1, *self._sizes)
+        p = sum(repeats)
+        step = max(1, _BLOCK // p**2)
+        for begin in range(0, len(log_spread), step):
+            block = slice(begin, min(begin + step, len(log_spread)))
+            own = np.exp(log_spread[block])
+            sds = np.hstack([np.full((len(own), 1), self.mean_sd), own])
+            turn = np.repeat(sds, repeats, axis=1)
+            matrix = np.eye(p) + turn[:, :, None] * self._information * turn[:, None, :]
+            lower = np.linalg.cholesky(matrix)
+            right = (turn * self._score)[:, :, None]
+            centre = np.linalg.solve(np.swapaxes(lower, 1, 2), np.linalg.solve(lower, right))
+            yield block, lower, centre[:, :, 0], turn
+
+
+def _normalised(log_weight: Vector) -> Vector:
+    weight = np.exp(log_weight - log_weight.max())
+    return np.asarray(weight / weight.sum())
+
+
+def _systematic(weight: Vector, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return how often each point is drawn, of n times, by systematic resampling."""
+    place = (np.arange(n) + rng.random()) / n
+    chosen = np.minimum(np.searchsorted(np.cumsum(weight), place), len(weight) - 1)
+    return np.bincount(chosen, minlength=len(weight))
+
+
+def _levels(own: Factor) -> int:
+    return int(max(own.code.max(initial=-1), own.wanted.max(initial=-1))) + 1
