@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from omniltv.experiments import (
     CHECKS,
@@ -22,6 +23,8 @@ from omniltv.experiments import (
 )
 
 __all__ = ["WORLDS", "Trial", "World", "trial"]
+
+type Column = NDArray[np.generic]
 
 N = 3000
 ESTIMATORS: Mapping[str, LiftEstimator] = {
@@ -86,12 +89,12 @@ def trial(world: World, estimator: str, seed: int) -> dict[str, object]:
     }
 
 
-def frame_of(arm: np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
+def frame_of(arm: Column, **columns: Column) -> pd.DataFrame:
     """Return one row per customer."""
     return pd.DataFrame({"customer_id": np.arange(len(arm)), "arm": arm, **columns})
 
 
-def arms(treated: np.ndarray) -> np.ndarray:
+def arms(treated: Column) -> Column:
     """Return the names of the arms."""
     return np.where(treated, "b", "a")
 

@@ -49,6 +49,7 @@ HALVES = {"a": 0.5, "b": 0.5}
 
 type Array = NDArray[np.float64]
 type Targets = dict[str, bool]
+type Rows = list[dict[str, object]]
 
 
 class Part(NamedTuple):
@@ -88,7 +89,9 @@ def hillstrom(_: argparse.Namespace) -> Part:
     covariates = ["recency", "history", "mens", "womens", "newbie"]
     before = Baseline(frame, covariates=covariates)
     control = "No E-Mail"
-    rows, gaps, reductions = [], [], {}
+    rows: Rows = []
+    gaps: list[float] = []
+    reductions: dict[str, float] = {}
     for outcome in ("visit", "conversion", "spend"):
         plain = difference(Outcome(frame, outcome), arms, control=control)
         adjusted = lift(
@@ -145,7 +148,8 @@ RUNS_OF_LOOKS = 1000
 
 def looks(_: argparse.Namespace) -> Part:
     """Return how often each rule finds an effect, and after how many days."""
-    rows, alarms = [], {}
+    rows: Rows = []
+    alarms: dict[tuple[str, float], float] = {}
     for effect in (0.0, 0.08):
         first = [days_to_alarm(seed, effect) for seed in range(RUNS_OF_LOOKS)]
         for rule in first[0]:
@@ -212,7 +216,8 @@ def first_day(found: NDArray[np.bool_]) -> int:
 
 def worlds(options: argparse.Namespace) -> Part:
     """Return bias and coverage of each estimator in each world, and what the checks say."""
-    rows, targets = [], {}
+    rows: Rows = []
+    targets: Targets = {}
     for world in WORLDS:
         for name in world.estimators:
             found = pd.DataFrame([trial(world, name, seed) for seed in range(options.runs)])
@@ -231,7 +236,7 @@ def worlds(options: argparse.Namespace) -> Part:
             key = f"{world.name}, {name}"
             if right:
                 least = 0.95 - 4 * np.sqrt(0.95 * 0.05 / options.runs)
-                targets[f"{key}: coverage of 95 %, is {covered:.1%}"] = covered >= least
+                targets[f"{key}: coverage of 95 %, is {covered:.1%}"] = bool(covered >= least)
                 targets[f"{key}: not stopped, is {stopped:.1%}"] = stopped <= 0.02
             elif world.visible:
                 targets[f"{key}: stopped, is {stopped:.1%}"] = stopped >= 0.95
@@ -263,7 +268,8 @@ def powers(options: argparse.Namespace) -> Part:
         ),
         "100 stores": (plain, Pilot(by_store, cluster=store)),
     }  # fmt: skip
-    rows, targets = [], {}
+    rows: Rows = []
+    targets: Targets = {}
     for name, (design, pilot) in cases.items():
         promised = minimal_lift(pilot, design, customers=5000)
         reached = power(
@@ -296,9 +302,7 @@ def scale(options: argparse.Namespace) -> Part:
     card = measure(family, {"purchases": frame}, arms, control="a", baseline=before)
     seconds = time.process_time() - start
     count = len(card.to_frame())
-    rows: list[dict[str, object]] = [
-        {"library": "omniltv", "comparisons": count, "CPU s": round(seconds, 1)}
-    ]
+    rows: Rows = [{"library": "omniltv", "comparisons": count, "CPU s": round(seconds, 1)}]
     targets = {
         f"a million customers, {count} comparisons in {MOST_SECONDS:.0f} CPU s, "
         f"took {seconds:.1f}": seconds <= MOST_SECONDS
@@ -344,7 +348,7 @@ def of_peers(frame: pd.DataFrame) -> Mapping[str, object]:
 
 def disagreement(frame: pd.DataFrame, arms: Assignment, theirs: Mapping[str, object]) -> float:
     """Return the largest relative gap to plain differences of the other libraries."""
-    gaps = []
+    gaps: list[float] = []
     tea, ols = (dict(pairs(theirs[name])) for name in ("tea", "ols"))
     for name in MEANS:
         row = difference(Outcome(frame, name), arms, control="a").overall()

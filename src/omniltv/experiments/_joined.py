@@ -17,11 +17,14 @@ from omniltv.experiments.checks import StudyFacts
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.tables import Missing, Outcome
 
-__all__ = ["JoinedForecast", "JoinedOutcomes", "ObservedOutcomes"]
+__all__ = ["JoinedForecast", "JoinedOutcomes", "Joins", "ObservedOutcomes"]
 
 _WHAT = "the table of outcomes"
 _UNASSIGNED = "customer_id: not assigned"
 _FEW = 0.5  # share of assigned customers with a row, below which ids may not match
+type Joins = dict[int, tuple[object, NDArray[np.object_], NDArray[np.intp]]]
+"""Tables by identity, each with the customers of its rows and their positions."""
+
 _JOINED = Tolerance(warn_above=0.5, stop_above=0.95)
 
 
@@ -104,16 +107,20 @@ class ObservedOutcomes(JoinedOutcomes):
         )
 
     @classmethod
-    def read(cls, outcome: Outcome, assignment: Assignment) -> Self:
-        """Return the outcomes, added per assigned customer and part."""
+    def read(cls, outcome: Outcome, assignment: Assignment, joins: Joins | None = None) -> Self:
+        """Return the outcomes, added per assigned customer and part.
+
+        Args:
+            outcome: The outcome.
+            assignment: The arm of each customer.
+            joins: Tables that were joined before; this one is added.
+        """
         table, early, when = _since_start(outcome, assignment)
-        ids = read_ids(table, "customer_id", _WHAT)
+        ids, place = _joined(outcome, table, assignment, {} if joins is None else joins)
         amount = numbers(table, outcome.column, _WHAT, ids=ids)
         part = np.full(len(ids), "")
         if outcome.parts is not None:
             part = labels(table, outcome.parts, _WHAT, ids=ids)
-        place = positions(ids, assignment.customer_id)
-        refuse_unassigned(place, "customer_id")
         names, code = np.unique(part, return_inverse=True)
         known = place >= 0
         first, last = _ends(when, place, len(assignment))
@@ -140,6 +147,21 @@ class ObservedOutcomes(JoinedOutcomes):
             early=early,
             left_out=f" ({aside.rows:,} rows, {outcome.column} {money(aside.value)})",
         )
+
+
+def _joined(
+    outcome: Outcome, table: Eager, assignment: Assignment, joins: Joins
+) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+    """Return the customer of each row, and the position among those assigned."""
+    known = joins.get(id(outcome.table)) if outcome.time is None else None
+    if known is not None:
+        return known[1:]
+    ids = read_ids(table, "customer_id", _WHAT)
+    place = positions(ids, assignment.customer_id)
+    refuse_unassigned(place, "customer_id")
+    if outcome.time is None:
+        joins[id(outcome.table)] = (outcome.table, ids, place)
+    return ids, place
 
 
 def _since_start(

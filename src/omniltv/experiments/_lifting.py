@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from omniltv._log import logged
 from omniltv.errors import ConfigError
-from omniltv.experiments._joined import ObservedOutcomes
+from omniltv.experiments._joined import Joins, ObservedOutcomes
 from omniltv.experiments._ratio import linearised
 from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.checks import ExperimentCheck
@@ -25,14 +25,23 @@ def lift_of(
     *,
     checks: Sequence[ExperimentCheck],
     despite: Sequence[str],
+    joins: Joins | None = None,
 ) -> Lift:
     """Return the effect of each arm on an outcome.
+
+    Args:
+        study: The assignment, with groups and covariates.
+        outcome: The outcome.
+        estimator: Computes the means.
+        checks: The checks of the experiment.
+        despite: Names of the checks whose stop does not withhold the estimate.
+        joins: Tables of other outcomes that were joined to the assignment before.
 
     Raises:
         DataError: If an outcome is missing or infinite, or a column is absent.
         ConfigError: If the estimator cannot estimate a ratio.
     """
-    seen = ObservedOutcomes.read(outcome, study.assignment)
+    seen = ObservedOutcomes.read(outcome, study.assignment, joins)
     seen.require_rows(study.assignment)
     handles = handled(estimator)
     if outcome.per is not None and handles & _NO_RATIO:

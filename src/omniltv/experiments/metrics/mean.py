@@ -7,7 +7,7 @@ import narwhals as nw
 from omniltv._frames import unused_name
 from omniltv._options import checked
 from omniltv.experiments.assignment import Assignment
-from omniltv.experiments.metrics.protocol import Tables, table_of
+from omniltv.experiments.metrics.protocol import Tables, source_of, table_of
 from omniltv.experiments.tables import Outcome
 
 __all__ = ["Mean"]
@@ -53,11 +53,9 @@ class Mean:
             >>> Mean("spend", column="value").outcome({"purchases": spend}, arms).missing
             'zero'
         """
-        rows = table_of(tables, self.table)
-        column = self.column
+        source, column = source_of(tables, self.table), self.column
         if column is None:
+            rows = table_of(tables, self.table)
             column = unused_name(rows.columns, self.name)
-            rows = rows.with_columns(nw.lit(1.0).alias(column))
-        return Outcome(
-            rows.to_native(), column=column, parts=self.parts, missing="zero", time=self.time
-        )
+            source = rows.with_columns(nw.lit(1.0).alias(column)).to_native()
+        return Outcome(source, column=column, parts=self.parts, missing="zero", time=self.time)

@@ -8,7 +8,7 @@ from omniltv.errors import DataError
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.tables import Outcome
 
-__all__ = ["Metric", "Tables", "table_of"]
+__all__ = ["Metric", "Tables", "source_of", "table_of"]
 
 type Tables = Mapping[str, IntoTable]
 """Tables by name, such as "purchases"; each with ``customer_id``, any number of rows each."""
@@ -50,6 +50,24 @@ class Metric(Protocol):
         ...
 
 
+def source_of(tables: Tables, name: str) -> IntoTable:
+    """Return a table as it was given.
+
+    Raises:
+        DataError: If there is no such table.
+
+    Examples:
+        >>> import pandas as pd
+        >>> visits = pd.DataFrame({"customer_id": [1]})
+        >>> source_of({"visits": visits}, "visits") is visits
+        True
+    """
+    if name not in tables:
+        hint = f"tables={{{name!r}: frame}}"
+        raise DataError(f"no table {name!r}", column="customer_id", hint=hint)
+    return tables[name]
+
+
 def table_of(tables: Tables, name: str) -> Eager:
     """Return a table in memory.
 
@@ -61,7 +79,4 @@ def table_of(tables: Tables, name: str) -> Eager:
         >>> table_of({"visits": pd.DataFrame({"customer_id": [1]})}, "visits").columns
         ['customer_id']
     """
-    if name not in tables:
-        hint = f"tables={{{name!r}: frame}}"
-        raise DataError(f"no table {name!r}", column="customer_id", hint=hint)
-    return collect(tables[name], f"the table {name!r}")
+    return collect(source_of(tables, name), f"the table {name!r}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from omniltv._options import checked
 from omniltv.experiments.assignment import Assignment
-from omniltv.experiments.metrics.protocol import Tables, table_of
+from omniltv.experiments.metrics.protocol import Tables, source_of
 from omniltv.experiments.tables import Outcome
 
 __all__ = ["Ratio"]
@@ -50,5 +50,5 @@ class Ratio:
             >>> metric.outcome({"sessions": visits}, arms).per
             'sessions'
         """
-        rows = table_of(tables, self.table).to_native()
+        rows = source_of(tables, self.table)
         return Outcome(rows, column=self.column, per=self.per, missing="zero", time=self.time)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from omniltv.experiments.metrics.protocol import Metric, Tables
 from omniltv.experiments.multiplicity import Correction, adjusted_p_values
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Baseline
+
+if TYPE_CHECKING:
+    from omniltv.experiments._joined import Joins
 
 __all__ = ["Scorecard", "measure"]
 
@@ -114,6 +117,7 @@ def measure(
         raise ConfigError(f"metrics need different names, got {names}. Hint: Mean('spend', ...)")
     study = Study.read(assignment, control, baseline, level)
     default = estimator or (Cuped() if study.covariates.shape[1] else Difference())
+    joins: Joins = {}
     lifts = {
         metric.name: lift_of(
             study,
@@ -121,6 +125,7 @@ def measure(
             cast("LiftEstimator", getattr(metric, "estimator", default)),
             checks=CHECKS,
             despite=(),
+            joins=joins,
         )
         for metric in metrics
     }
