@@ -30,11 +30,13 @@ from omniltv.data.simulate import Dirt
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, OmniltvError
 from omniltv.experiments import (
+    AlwaysValid,
     Assignment,
     Baseline,
     Difference,
     Forecast,
     Persistence,
+    adjusted_p_values,
     assign,
     cuped,
     difference,
@@ -42,7 +44,9 @@ from omniltv.experiments import (
     ltv_lift,
     window_history,
 )
+from omniltv.experiments.design import Design, Pilot, minimal_lift, power
 from omniltv.experiments.learning import Register, Thompson, policy_value, pool_effects
+from omniltv.experiments.metrics import measure
 from omniltv.identity import (
     InMemoryEngine,
     linkage_quality,
@@ -306,6 +310,9 @@ def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return options | other
 
 
+PILOT = Pilot(np.arange(1.0, 9.0))
+DESIGN = Design(name="s", arms={"a": 0.5, "b": 0.5}, control="a")
+
 CALLS: Mapping[str, Call] = {
     "Assignment.from_frame": lambda w, x: Assignment.from_frame(w.arms, **x),
     "Assignment.balance": lambda w, x: w.assignment.balance(w.arms, columns=["value"], **x),
@@ -339,6 +346,15 @@ CALLS: Mapping[str, Call] = {
     ),
     "difference": lambda w, x: difference(w.arms, w.assignment, **x),
     "lift": lambda w, x: lift(w.arms, w.assignment, estimator=Difference(), **x),
+    "power": lambda w, x: power(
+        PILOT, DESIGN, **_with({"lift": 0.1, "customers": 9, "runs": 3}, x)
+    ),
+    "minimal_lift": lambda w, x: minimal_lift(PILOT, DESIGN, **_with({"customers": 9}, x)),
+    "AlwaysValid.reach": lambda w, x: AlwaysValid(Difference(), planned=9).reach(
+        **_with({"level": 0.9, "means": None, "n": 9}, x)
+    ),
+    "measure": lambda w, x: measure([], {}, w.assignment, **x),
+    "adjusted_p_values": lambda w, x: adjusted_p_values(np.array([0.1]), **x),
     "ltv_lift": lambda w, x: ltv_lift(
         w.assignment, observed=w.arms, persistence=Persistence.none(), **x
     ),
@@ -492,13 +508,16 @@ TOLD = frozenset({
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
-    "WindowCheck",
+    "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
+    "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference",
+    "Regression", "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
     "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
     "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
-    "CounterView", "Moves", "Responses", "ActingData", "ContactPlan", "ContactOverlap", "CustomerEvents", "ScenarioState",
+    "CounterView", "Moves", "Responses", "ActingData", "ContactPlan", "ContactOverlap",
+    "CustomerEvents", "ScenarioState",
     "CustomerEvents.with_table", "ScenarioState.with_rows", "ScenarioState.sent",
     "ScenarioState.of", "QuietHours.is_quiet", "QuietHours.allowed",
     "NameComparison", "NumberComparison", "Outcome",

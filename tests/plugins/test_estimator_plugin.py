@@ -12,12 +12,16 @@ from omniltv.experiments import (
     ArmMeans,
     ArmSample,
     Assignment,
+    Compliers,
     Cuped,
     Difference,
+    DoublyRobust,
     Forecast,
     LiftEstimator,
     Outcome,
     Persistence,
+    Regression,
+    Stratified,
     lift,
     ltv_lift,
     window_history,
@@ -58,6 +62,21 @@ class FirstThousand:
             return ArmSample(side.outcome[:100], side.covariates[:100])
 
         return Difference().estimate(head(treated), head(control))
+
+
+OTHERS = [Regression(), Stratified(), Compliers(), DoublyRobust()]
+
+
+@pytest.mark.parametrize("estimator", OTHERS, ids=lambda estimator: estimator.name)
+@pytest.mark.parametrize("law", laws()[:-1], ids=lambda law: law.__name__)
+def test_formal_laws(law: Callable[[LiftEstimator], None], estimator: LiftEstimator) -> None:
+    law(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", OTHERS[:2], ids=lambda estimator: estimator.name)
+def test_false_alarms(estimator: LiftEstimator) -> None:
+    laws()[-1](estimator)
 
 
 @pytest.mark.parametrize("estimator", [Difference(), Cuped(), CappedDifference()])

@@ -10,11 +10,16 @@ from omniltv.experiments.checks import (
     StudyFacts,
 )
 from omniltv.experiments.estimators import (
+    AlwaysValid,
     ArmMeans,
     ArmSample,
+    Compliers,
     Cuped,
     Difference,
+    DoublyRobust,
     LiftEstimator,
+    QuantileDifference,
+    Regression,
     Stratified,
 )
 from omniltv.experiments.forecast import (
@@ -25,21 +30,26 @@ from omniltv.experiments.forecast import (
 )
 from omniltv.experiments.lifetime import ltv_lift
 from omniltv.experiments.lift import cuped, difference, lift
+from omniltv.experiments.multiplicity import adjusted_p_values
 from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.sensitivity import Robustness, robustness
 from omniltv.experiments.tables import Baseline, Outcome
 from omniltv.experiments.window import window_history
 
 __all__ = [
     "CHECKS",
+    "AlwaysValid",
     "ArmMeans",
     "ArmSample",
     "Assignment",
     "Balance",
     "Baseline",
     "CheckFinding",
+    "Compliers",
     "Cuped",
     "Difference",
+    "DoublyRobust",
     "ExperimentCheck",
     "FittedModel",
     "FittedValue",
@@ -50,13 +60,18 @@ __all__ = [
     "Outcome",
     "Persistence",
     "PurchaseForecaster",
+    "QuantileDifference",
+    "Regression",
+    "Robustness",
     "SampleRatio",
     "Stratified",
     "StudyFacts",
+    "adjusted_p_values",
     "assign",
     "cuped",
     "difference",
     "lift",
     "ltv_lift",
+    "robustness",
     "window_history",
 ]

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids
+from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids, require
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._moments import moments
@@ -16,11 +17,14 @@ from omniltv.experiments.checks import StudyFacts
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.tables import Missing, Outcome
 
-__all__ = ["JoinedForecast", "JoinedOutcomes", "ObservedOutcomes"]
+__all__ = ["JoinedForecast", "JoinedOutcomes", "Joins", "ObservedOutcomes"]
 
 _WHAT = "the table of outcomes"
 _UNASSIGNED = "customer_id: not assigned"
 _FEW = 0.5  # share of assigned customers with a row, below which ids may not match
+type Joins = dict[int, tuple[object, NDArray[np.object_], NDArray[np.intp]]]
+"""Tables by identity, each with the customers of its rows and their positions."""
+
 _JOINED = Tolerance(warn_above=0.5, stop_above=0.95)
 
 
@@ -73,6 +77,7 @@ class ObservedOutcomes(JoinedOutcomes):
         values: Shape (n_customers, n_parts).
         per: What the outcome is divided by, of shape (n_customers,); None if nothing.
         exposure: How long each customer was observed; NaN without a row.
+        received: Whether each customer received the treatment; None if not known.
         first: Time of the first row of each customer; NaT without one.
         last: Time of the last row.
         early: Customers of the rows before the start, which are left out.
@@ -84,6 +89,7 @@ class ObservedOutcomes(JoinedOutcomes):
     first: NDArray[np.datetime64] | None = None
     last: NDArray[np.datetime64] | None = None
     early: tuple[object, ...] = ()
+    received: NDArray[np.bool_] | None = None
 
     def facts(self, facts: StudyFacts, outcome: Outcome, handles: frozenset[str]) -> StudyFacts:
         """Return the facts of a study with those of its outcomes."""
@@ -91,6 +97,7 @@ class ObservedOutcomes(JoinedOutcomes):
             facts,
             outcome=outcome.column,
             per=outcome.per or "",
+            received=self.received,
             first=self.first,
             last=self.last,
             early=self.early,
@@ -100,16 +107,20 @@ class ObservedOutcomes(JoinedOutcomes):
         )
 
     @classmethod
-    def read(cls, outcome: Outcome, assignment: Assignment) -> Self:
-        """Return the outcomes, added per assigned customer and part."""
+    def read(cls, outcome: Outcome, assignment: Assignment, joins: Joins | None = None) -> Self:
+        """Return the outcomes, added per assigned customer and part.
+
+        Args:
+            outcome: The outcome.
+            assignment: The arm of each customer.
+            joins: Tables that were joined before; this one is added.
+        """
         table, early, when = _since_start(outcome, assignment)
-        ids = read_ids(table, "customer_id", _WHAT)
+        ids, place = _joined(outcome, table, assignment, {} if joins is None else joins)
         amount = numbers(table, outcome.column, _WHAT, ids=ids)
         part = np.full(len(ids), "")
         if outcome.parts is not None:
             part = labels(table, outcome.parts, _WHAT, ids=ids)
-        place = positions(ids, assignment.customer_id)
-        refuse_unassigned(place, "customer_id")
         names, code = np.unique(part, return_inverse=True)
         known = place >= 0
         first, last = _ends(when, place, len(assignment))
@@ -130,11 +141,27 @@ class ObservedOutcomes(JoinedOutcomes):
             values=values,
             per=_sums(table, outcome.per, ids, place, len(assignment)),
             exposure=_exposure(table, outcome, ids, place, len(assignment)),
+            received=_received(table, outcome, ids, place, len(assignment)),
             first=first,
             last=last,
             early=early,
             left_out=f" ({aside.rows:,} rows, {outcome.column} {money(aside.value)})",
         )
+
+
+def _joined(
+    outcome: Outcome, table: Eager, assignment: Assignment, joins: Joins
+) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+    """Return the customer of each row, and the position among those assigned."""
+    known = joins.get(id(outcome.table)) if outcome.time is None else None
+    if known is not None:
+        return known[1:]
+    ids = read_ids(table, "customer_id", _WHAT)
+    place = positions(ids, assignment.customer_id)
+    refuse_unassigned(place, "customer_id")
+    if outcome.time is None:
+        joins[id(outcome.table)] = (outcome.table, ids, place)
+    return ids, place
 
 
 def _since_start(
@@ -195,6 +222,20 @@ def _exposure(
     longest = np.full(n, np.nan)
     np.fmax.at(longest, place[known], read[known])
     return longest
+
+
+def _received(
+    table: Eager, outcome: Outcome, ids: NDArray[np.object_], place: NDArray[np.intp], n: int
+) -> NDArray[np.bool_] | None:
+    """Return whether each customer has a row that says the treatment was received."""
+    column = outcome.received
+    if column is None:
+        return None
+    require(table.columns, [column], _WHAT)
+    got = numbers(table.with_columns(nw.col(column).cast(nw.Float64)), column, _WHAT, ids=ids)
+    found = np.zeros(n, dtype=np.bool_)
+    found[place[(place >= 0) & (got > 0)]] = True
+    return found
 
 
 def _report(

@@ -9,15 +9,20 @@ from warnings import warn
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from omniltv._frames import collect, labels, numbers, read_ids
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
 from omniltv.experiments.checks import Balance, CheckFinding, ExperimentCheck, StudyFacts
-from omniltv.experiments.estimators import ArmMeans, ArmSample, LiftEstimator
+from omniltv.experiments.estimators import (
+    ArmMeans,
+    ArmSample,
+    LiftEstimator,
+)
+from omniltv.experiments.estimators.protocol import p_value_of, reach_of
 from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.sensitivity import robustness
 from omniltv.experiments.tables import Baseline
 
 __all__ = ["ComparedGroup", "Findings", "Study"]
@@ -98,15 +103,7 @@ class Study:
     ) -> "Study":
         """Return the study, or raise what is wrong with its arguments."""
         assignment.known_arm(control)
-        facts = StudyFacts(
-            customer_id=assignment.customer_id,
-            arm=assignment.arm,
-            control=control,
-            shares=assignment.shares,
-            stratum=assignment.stratum,
-            cluster=assignment.cluster,
-            start=assignment.start,
-        )
+        facts = _facts(assignment, control)
         if baseline is None:
             nothing = np.empty((len(assignment), 0))
             return cls(assignment, control, level, {}, nothing, None, (), facts)
@@ -126,15 +123,22 @@ class Study:
             level,
             groups,
             matrix,
-            assignment.balance(baseline.table, numeric, control=control) if numeric else None,
+            Balance.of(facts.covariates, assignment.arm, assignment.arms, control)
+            if numeric
+            else None,
             tuple(f"{n:,} customers without {name} count as its mean" for name, n in absent),
             facts,
         )
 
-    @property
+    @cached_property
     def treated(self) -> tuple[str, ...]:
         """The arms other than the control."""
         return tuple(arm for arm in self.assignment.arms if arm != self.control)
+
+    @cached_property
+    def members(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Membership of each arm, of shape (n_customers,)."""
+        return {arm: self.assignment.arm == arm for arm in (self.control, *self.treated)}
 
     def compared(self, parts: Sequence[str], column: str | None) -> list[ComparedGroup]:
         """Return the comparisons: all customers, each group, each part."""
@@ -153,17 +157,21 @@ class Study:
 
     def sides(self, group: ComparedGroup, arm: str) -> NDArray[np.bool_]:
         """Return membership of the arm and of the control, of shape (n_customers, 2)."""
-        arms = np.stack([self.assignment.arm == arm, self.assignment.arm == self.control], axis=1)
-        return arms & group.members[:, None]
+        pair = (self.members[arm], self.members[self.control])
+        return np.stack([side & group.members for side in pair], axis=1)
 
     def samples(
-        self, outcome: NDArray[np.float64], sides: NDArray[np.bool_]
+        self,
+        outcome: NDArray[np.float64],
+        sides: NDArray[np.bool_],
+        received: NDArray[np.bool_] | None = None,
     ) -> tuple[ArmSample, ArmSample]:
         """Return what an estimator sees of the arm and of the control.
 
         Args:
             outcome: Of shape (n_customers,).
             sides: Membership of the two, as from `sides`.
+            received: Who received the treatment, of shape (n_customers,).
         """
         cluster, stratum = self.codes
 
@@ -173,6 +181,7 @@ class Study:
                 self.covariates[side],
                 None if cluster is None else cluster[side],
                 None if stratum is None else stratum[side],
+                None if received is None else received[side],
             )
 
         treated, control = (sample(side) for side in sides.T)
@@ -190,7 +199,9 @@ class Study:
             return int(sides.sum(axis=0).min()) > 1
         return min(len(np.unique(cluster[side])) for side in sides.T) > 1
 
-    def row(self, group: ComparedGroup, arm: str, means: ArmMeans | None) -> LiftRow:
+    def row(
+        self, group: ComparedGroup, arm: str, means: ArmMeans | None, estimator: LiftEstimator
+    ) -> LiftRow:
         """Return the row of one comparison; NaN if an arm has fewer than two customers."""
         n, control_n = (int(size) for size in self.sides(group, arm).sum(axis=0))
         if means is None:
@@ -198,7 +209,8 @@ class Study:
         estimate = means.treated - means.control
         cov = means.covariance
         error = float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
-        reach = float(stats.t.ppf((1 + self.level) / 2, means.df))
+        reach = reach_of(estimator, self.level, means, n + control_n)
+        gap = estimate / error if error > 0 else np.nan
         return LiftRow(
             group.by,
             group.group,
@@ -212,6 +224,7 @@ class Study:
             means.control,
             n,
             control_n,
+            p_value_of(estimator, gap, means, n + control_n),
         )
 
     def result(
@@ -225,6 +238,8 @@ class Study:
         """Return the lift with its findings; withhold the numbers if a check stops them."""
         findings.warn()
         said = [*self.remarks, *notes, *_multiplicity(len(rows), self.level)]
+        if not self.assignment.randomised:
+            said += [_strength(row, self.level) for row in rows if not row.by]
         shown = [_withheld(row) for row in rows] if findings.withheld else rows
         return Lift(
             outcome,
@@ -240,12 +255,38 @@ class Study:
         )
 
 
+def _facts(assignment: Assignment, control: str) -> StudyFacts:
+    """Return what checks may know of an assignment."""
+    return StudyFacts(
+        customer_id=assignment.customer_id,
+        arm=assignment.arm,
+        control=control,
+        shares=assignment.shares,
+        by_stratum=assignment.by_stratum,
+        randomised=assignment.randomised,
+        stratum=assignment.stratum,
+        cluster=assignment.cluster,
+        start=assignment.start,
+        left_out=assignment.left_out,
+    )
+
+
 def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
     return None if labels is None else np.unique(labels, return_inverse=True)[1]
 
 
 def _withheld(row: LiftRow) -> LiftRow:
     return _empty_row(row.by, row.group, row.arm, row.n, row.control_n)
+
+
+def _strength(row: LiftRow, level: float) -> str:
+    """Return how strong an unseen cause would overturn a result."""
+    found = robustness(row, level=level)
+    return (
+        f"{row.arm}: an unseen cause of treatment and outcome that explains {found.interval:.1%} "
+        f"of what is left of both makes the interval include zero; {found.estimate:.1%} reduces "
+        "the estimate to zero (robustness values)"
+    )
 
 
 def _empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:
@@ -261,7 +302,7 @@ class _JoinedBaseline:
         self.table = collect(baseline.table, BEFORE)
         self.ids = read_ids(self.table, "customer_id", BEFORE)
         self.assigned = assignment.customer_id
-        self.place = assignment.rows_in(self.table)
+        self.place = assignment.rows_of(self.ids)
 
     def labels(self, column: str) -> NDArray[np.str_]:
         absent = self.place < 0

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import blake2b
 from math import fsum, isclose
 from typing import Self, cast
 
@@ -27,10 +26,11 @@ from omniltv._frames import (
 from omniltv._options import checked
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError
+from omniltv.experiments._hashing import dealt, uniform
 from omniltv.experiments.checks.balance import Balance
 from omniltv.experiments.checks.sample_ratio import SampleRatio
 
-__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned", "uniform"]
+__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
 
 _WHAT = "the assignment"
 _TWO = 2
@@ -49,6 +49,7 @@ def assign(
     cluster: str | None = None,
     customer_id: str = "customer_id",
     start: datetime | None = None,
+    by_stratum: Mapping[str, Mapping[str, float]] | None = None,
 ) -> "Assignment":
     """Return the arm of every customer, drawn by a salted hash of the id.
 
@@ -73,10 +74,11 @@ def assign(
             are computed over clusters.
         customer_id: Column of the id. Ids are hashed as text, so 7 and "7" are the same.
         start: Start of the treatment.
+        by_stratum: Shares of the strata whose shares differ from ``arms``, by stratum.
 
     Raises:
         ConfigError: If the shares do not add up to 1, strata or a cluster are given without
-            a frame, or both are given.
+            a frame, both are given, or ``by_stratum`` has other arms.
         DataError: If an id is missing or repeated, or a column is absent.
 
     Examples:
@@ -96,11 +98,39 @@ def assign(
         raise DataError("customers with several rows", column=customer_id, rows=twice, hint=hint)
     of_cluster = None if cluster is None else _clusters(customers, cluster, strata, ids)
     place = uniform(ids if of_cluster is None else of_cluster.tolist(), salt)
+    special = _special_shares(by_stratum or {}, shares, stratum)
     if stratum is not None:
-        place = _dealt(place, stratum, salt)
+        place = dealt(place, stratum, salt)
+    arm = _arm_at(place, shares)
+    for name, own in special.items():
+        inside = stratum == name
+        arm[inside] = _arm_at(place[inside], own)
+    return Assignment(
+        ids, arm, stratum=stratum, shares=shares, start=start, cluster=of_cluster,
+        by_stratum=special,
+    )  # fmt: skip
+
+
+def _arm_at(place: NDArray[np.float64], shares: Mapping[str, float]) -> NDArray[np.str_]:
+    """Return the arm at each place in [0, 1): arms in the order of their names."""
     edges = np.cumsum(list(shares.values()))[:-1]
-    arm = np.asarray(list(shares))[np.searchsorted(edges, place, side="right")]
-    return Assignment(ids, arm, stratum=stratum, shares=shares, start=start, cluster=of_cluster)
+    return np.asarray(list(shares))[np.searchsorted(edges, place, side="right")]
+
+
+def _special_shares(
+    by_stratum: Mapping[str, Mapping[str, float]],
+    shares: Mapping[str, float],
+    stratum: NDArray[np.str_] | None,
+) -> dict[str, dict[str, float]]:
+    """Return checked shares by stratum."""
+    if by_stratum and stratum is None:
+        raise ConfigError("shares by stratum need strata. Hint: strata='tier'")
+    special = {name: _checked_shares(own) for name, own in by_stratum.items()}
+    for name, own in special.items():
+        if list(own) != list(shares):
+            hint = f"the arms are {', '.join(shares)}"
+            raise ConfigError(f"by_stratum[{name!r}] has other arms than arms=. Hint: {hint}")
+    return special
 
 
 @checked
@@ -118,6 +148,10 @@ class Assignment(Tabular):
             by `among`.
         cluster: Unit that was assigned as a whole, of shape (n_customers,), such as the
             store; None if customers were assigned one by one.
+        by_stratum: Planned shares of the strata whose shares differ from ``shares``.
+        randomised: Whether the arms were drawn at random. If not, only estimators that
+            adjust for confounding give an estimate.
+        left_out: Arms of the customers whom `among` left out.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -132,6 +166,9 @@ class Assignment(Tabular):
     start: datetime | None = None
     report: IntakeReport[pd.DataFrame] | None = None
     cluster: NDArray[np.str_] | None = None
+    by_stratum: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    randomised: bool = True
+    left_out: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
 
     @classmethod
     def from_frame(
@@ -144,6 +181,7 @@ class Assignment(Tabular):
         stratum: str | None = None,
         cluster: str | None = None,
         start: datetime | None = None,
+        randomised: bool = True,
     ) -> Self:
         """Return an assignment made elsewhere.
 
@@ -157,6 +195,8 @@ class Assignment(Tabular):
             stratum: Column of the stratum.
             cluster: Column of the unit that was assigned as a whole, such as the store.
             start: Start of the treatment.
+            randomised: Whether the arms were drawn at random. Pass False for observational
+                data, such as customers chosen by a rule or who chose themselves.
 
         Raises:
             DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
@@ -184,7 +224,10 @@ class Assignment(Tabular):
         strata = None if stratum is None else said[stratum][first]
         unit = None if cluster is None else said[cluster][first]
         report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
-        return cls(ids[first], said[arm][first], strata, planned, start, report, unit)
+        return cls(
+            ids[first], said[arm][first], strata, planned, start, report, unit,
+            randomised=randomised,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.customer_id)
@@ -247,6 +290,7 @@ class Assignment(Tabular):
             stratum=None if self.stratum is None else self.stratum[kept],
             cluster=None if self.cluster is None else self.cluster[kept],
             report=_report(self.customer_id, {"arm": self.arm}, kept, _OTHERS),
+            left_out=np.concatenate([self.left_out, self.arm[~kept]]),
         )
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
@@ -278,7 +322,7 @@ class Assignment(Tabular):
         if not self.shares:
             hint = "Assignment.from_frame(frame, shares={'control': 0.5, 'treated': 0.5})"
             raise ConfigError(f"the planned shares are not known. Hint: {hint}")
-        return SampleRatio.of(self.arm, self.shares, self.stratum)
+        return SampleRatio.of(self.arm, self.shares, self.stratum, self.by_stratum)
 
     def balance(
         self, frame: IntoTable, columns: Sequence[str], *, control: str | None = None
@@ -334,7 +378,19 @@ class Assignment(Tabular):
             >>> drawn.rows_in(collect(pd.DataFrame({"customer_id": ["b"]}), "customers")).tolist()
             [-1, 0]
         """
-        ids = read_ids(table, "customer_id", BEFORE)
+        return self.rows_of(read_ids(table, "customer_id", BEFORE))
+
+    def rows_of(self, ids: NDArray[np.object_]) -> NDArray[np.intp]:
+        """Return the row of each assigned customer among ids of rows, -1 if there is none.
+
+        Raises:
+            DataError: If a customer is there twice, or no assigned customer is.
+
+        Examples:
+            >>> drawn = assign(["a", "b"], arms={"control": 0.5, "treated": 0.5}, salt="spring")
+            >>> drawn.rows_of(np.array(["b"], dtype=object)).tolist()
+            [-1, 0]
+        """
         twice = repeated(ids)
         if twice:
             hint = "one row per customer, known before the treatment"
@@ -444,38 +500,6 @@ def _bare_ids(
     if strata is not None:
         raise ConfigError("strata are columns of a frame, got ids. Hint: assign(frame, ...)")
     return check_ids(list(customers), customer_id)
-
-
-def uniform(keys: Iterable[object], salt: str) -> NDArray[np.float64]:
-    """Return the salted hash of each key as a number in [0, 1).
-
-    Examples:
-        >>> uniform(["a"], "spring").round(4).tolist()
-        [0.5725]
-    """
-    start = blake2b(salt.encode() + b"\x00", digest_size=8)
-
-    def number(key: object) -> int:
-        state = start.copy()
-        state.update(str(key).encode())
-        return int.from_bytes(state.digest()) >> 11  # the 53 bits that a float holds
-
-    return np.fromiter(map(number, keys), dtype=np.float64) / 2**53
-
-
-def _dealt(place: NDArray[np.float64], stratum: NDArray[np.str_], salt: str) -> NDArray[np.float64]:
-    """Return evenly spaced places in [0, 1) within each stratum, in the order of the hashes.
-
-    Places are (rank + offset) / size, with a hashed offset per stratum (systematic
-    sampling), so the probability of an arm is its share, even in a stratum of one customer.
-    """
-    names, code, size = np.unique(stratum, return_inverse=True, return_counts=True)
-    offset = uniform(names.tolist(), f"{salt}/offset")
-    order = np.lexsort((place, code))
-    first = np.cumsum(size) - size
-    rank = np.empty(len(place))
-    rank[order] = np.arange(len(place)) - first[code[order]]
-    return (rank + offset[code]) / size[code]
 
 
 def _refuse_two(

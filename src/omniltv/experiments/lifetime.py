@@ -16,7 +16,8 @@ from omniltv.experiments._joined import JoinedForecast, ObservedOutcomes
 from omniltv.experiments._study import ComparedGroup, Findings, Study
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.checks import CHECKS, ExperimentCheck
-from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator, handled
+from omniltv.experiments.estimators import ArmMeans, Cuped, LiftEstimator
+from omniltv.experiments.estimators.protocol import handled
 from omniltv.experiments.forecast import Forecast
 from omniltv.experiments.persistence import Persistence
 from omniltv.experiments.result import Lift
@@ -120,7 +121,7 @@ def ltv_lift(
         facts = window.facts(facts, read, handles)
     findings = Findings.of(facts, checks, despite)
     found = [
-        study.row(group, arm, value.means(estimator, k, arm))
+        study.row(group, arm, value.means(estimator, k, arm), estimator)
         for k, group in enumerate(value.groups)
         for arm in study.treated
     ]

@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from omniltv._log import logged
 from omniltv._options import Level, checked
-from omniltv.errors import ConfigError
-from omniltv.experiments._joined import ObservedOutcomes
-from omniltv.experiments._study import ComparedGroup, Findings, Study
+from omniltv.experiments._lifting import lift_of
+from omniltv.experiments._study import Study
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.checks import CHECKS, ExperimentCheck
-from omniltv.experiments.estimators import ArmMeans, Cuped, Difference, LiftEstimator, handled
+from omniltv.experiments.estimators import Cuped, Difference, LiftEstimator
 from omniltv.experiments.result import Lift
 from omniltv.experiments.tables import Baseline, IntoOutcome, as_outcome
 
@@ -131,49 +126,5 @@ def lift(
         >>> lift(table, arms, estimator=Difference(), control="a").overall().estimate
         3.5
     """
-    read = as_outcome(outcome)
     study = Study.read(assignment, control, baseline, level)
-    seen = ObservedOutcomes.read(read, assignment)
-    seen.require_rows(assignment)
-    handles = handled(estimator)
-    if read.per is not None and "stratum" in handles:
-        hint = "estimator=Difference()"
-        raise ConfigError(f"a ratio cannot be stratified. Hint: {hint}")
-    findings = Findings.of(seen.facts(study.facts, read, handles), checks, despite)
-    rows = [
-        study.row(group, arm, _estimate(estimator, study, group, arm, seen))
-        for group in study.compared(seen.parts, read.parts)
-        for arm in study.treated
-    ]
-    name = read.column if read.per is None else f"{read.column} / {read.per}"
-    return study.result(name, estimator, rows, seen.notes(), findings)
-
-
-@logged("lift estimated")
-def _estimate(
-    estimator: LiftEstimator, study: Study, group: ComparedGroup, arm: str, seen: ObservedOutcomes
-) -> ArmMeans | None:
-    sides = study.sides(group, arm)
-    if not study.enough(sides):
-        return None
-    outcome = seen.values.sum(axis=1) if group.part is None else seen.values[:, group.part]
-    if seen.per is not None:
-        if min(seen.per[side].sum() for side in sides.T) <= 0:
-            return None
-        outcome = _linearised(outcome, seen.per, sides)
-    return estimator.estimate(*study.samples(outcome, sides))
-
-
-def _linearised(
-    outcome: NDArray[np.float64], per: NDArray[np.float64], sides: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return outcomes whose mean in each arm is the ratio of sums.
-
-    r + (y - r d) / mean(d) has the mean r = sum(y) / sum(d), and its standard error is that of
-    the delta method (Deng, Knoblich and Lu, KDD 2018, eq. 3).
-    """
-    linear = outcome.copy()
-    for side in sides.T:
-        ratio = outcome[side].sum() / per[side].sum()
-        linear[side] = ratio + (outcome[side] - ratio * per[side]) / per[side].mean()
-    return linear
+    return lift_of(study, as_outcome(outcome), estimator, checks=checks, despite=despite)

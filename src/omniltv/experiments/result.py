@@ -36,6 +36,8 @@ class LiftRow(NamedTuple):
         control_mean: Mean outcome in the control arm.
         n: Customers in the arm.
         control_n: Customers in the control arm.
+        p_value: One minus the highest level at which the interval excludes zero; NaN if the
+            estimate is withheld.
 
     Examples:
         >>> import pandas as pd
@@ -61,6 +63,7 @@ class LiftRow(NamedTuple):
     control_mean: float
     n: int
     control_n: int
+    p_value: float = float("nan")
 
 
 @checked

@@ -44,6 +44,8 @@ class Outcome:
             each part is divided by the whole of ``per``.
         exposure: Column with how long each customer was observed, the same in all rows of a
             customer; T of a history if None.
+        received: Column that says whether the customer received the treatment: a number above
+            0, or True, in any row. Customers without a row did not.
         tolerance: How many rows, and how much of the column, may be of customers who were not
             assigned if most of those assigned have no row, as ids that do not match would
             cause; a warning above one half and an error above 95 % if None.
@@ -67,6 +69,7 @@ class Outcome:
     time: str | None = None
     per: str | None = None
     exposure: str | None = None
+    received: str | None = None
 
     @property
     def exposure_column(self) -> str | None:

@@ -1,8 +1,10 @@
 """Checks of an experiment: one file each, under one Protocol."""
 
 from omniltv.experiments.checks.arm_labels import ArmLabelCheck
+from omniltv.experiments.checks.attrition import AttritionCheck
 from omniltv.experiments.checks.balance import Balance, BalanceCheck
 from omniltv.experiments.checks.clusters import ClusterCheck
+from omniltv.experiments.checks.compliance import ComplianceCheck
 from omniltv.experiments.checks.covariate_time import CovariateTimeCheck
 from omniltv.experiments.checks.early_outcomes import EarlyOutcomeCheck
 from omniltv.experiments.checks.protocol import (
@@ -11,6 +13,7 @@ from omniltv.experiments.checks.protocol import (
     Severity,
     StudyFacts,
 )
+from omniltv.experiments.checks.randomisation import RandomisationCheck
 from omniltv.experiments.checks.sample_ratio import SampleRatio, SampleRatioCheck
 from omniltv.experiments.checks.strata import StrataCheck
 from omniltv.experiments.checks.windows import WindowCheck
@@ -18,13 +21,16 @@ from omniltv.experiments.checks.windows import WindowCheck
 __all__ = [
     "CHECKS",
     "ArmLabelCheck",
+    "AttritionCheck",
     "Balance",
     "BalanceCheck",
     "CheckFinding",
     "ClusterCheck",
+    "ComplianceCheck",
     "CovariateTimeCheck",
     "EarlyOutcomeCheck",
     "ExperimentCheck",
+    "RandomisationCheck",
     "SampleRatio",
     "SampleRatioCheck",
     "Severity",
@@ -34,12 +40,15 @@ __all__ = [
 ]
 
 CHECKS: tuple[ExperimentCheck, ...] = (
+    RandomisationCheck(),
     SampleRatioCheck(),
+    AttritionCheck(),
     StrataCheck(),
     ClusterCheck(),
     WindowCheck(),
     CovariateTimeCheck(),
     BalanceCheck(),
+    ComplianceCheck(),
     ArmLabelCheck(),
     EarlyOutcomeCheck(),
 )

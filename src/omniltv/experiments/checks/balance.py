@@ -15,6 +15,7 @@ from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
 __all__ = ["Balance", "BalanceCheck", "dependence"]
 
 _ALARM = 0.001
+_NEVER = 1e-9
 _MIN_EXPECTED = 5.0
 
 
@@ -113,25 +114,29 @@ def _standardised(side: NDArray[np.float64], base: NDArray[np.float64]) -> tuple
 class BalanceCheck:
     """Warn if covariates or groups of the arms differed before the treatment.
 
-    Each covariate and each group column is tested at 0.001 divided by the number of tests.
+    Each covariate and each group column is tested at 0.001 divided by the number of tests. A
+    covariate with a p-value below 1e-9 is a stop: the arms were not drawn at random. With
+    clusters, the means of the clusters are compared. Observational data are not tested.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.arange(80).astype(object),
         ...     arm=np.array(["a", "b"] * 40), control="a",
         ...     covariates={"age": np.array([30.0, 50.0] * 40) + np.arange(80) % 7})
         >>> print(BalanceCheck().look(facts)[0].message)
-        the arms differed before the treatment in: age
+        the arms differed before the treatment in: age, so much that they were not drawn at random
     """
 
     name: str = "balance"
 
     def look(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
         """Return a warning that names the columns that differ."""
-        numeric = Balance.of(facts.covariates, facts.arm, facts.arms, facts.control)
+        if not facts.randomised:
+            return ()
+        values, arm = _by_cluster(facts)
+        numeric = Balance.of(values, arm, facts.arms, facts.control)
         limit = _ALARM / max(1, len(facts.groups))
-        unequal = [
-            name for name, labels in facts.groups.items() if dependence(labels, facts.arm) < limit
-        ]
+        groups = {} if facts.cluster is not None else facts.groups
+        unequal = [name for name, labels in groups.items() if dependence(labels, arm) < limit]
         names = (*numeric.suspicious, *unequal)
         if not names:
             return ()
@@ -139,7 +144,27 @@ class BalanceCheck:
         hint = (
             "make the column a stratum and use Stratified(), if the shares were unequal on purpose"
         )
+        if (numeric.p_value < _NEVER).any():
+            message = f"{message}, so much that they were not drawn at random"
+            hint = "Assignment.from_frame(..., randomised=False) and estimator=DoublyRobust()"
+            return (CheckFinding(self.name, "stop", message, count=len(names), hint=hint),)
         return (CheckFinding(self.name, "warning", message, count=len(names), hint=hint),)
+
+
+def _by_cluster(
+    facts: StudyFacts,
+) -> tuple[Mapping[str, NDArray[np.float64]], NDArray[np.str_]]:
+    """Return covariates and arms, of the clusters if clusters were assigned."""
+    if facts.cluster is None:
+        return facts.covariates, facts.arm
+    _, first, code = np.unique(facts.cluster, return_index=True, return_inverse=True)
+    means = {}
+    for name, values in facts.covariates.items():
+        known = ~np.isnan(values)
+        n = np.bincount(code, weights=known)
+        total = np.bincount(code, weights=np.where(known, values, 0.0))
+        means[name] = np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return means, facts.arm[first]
 
 
 def dependence(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> float:

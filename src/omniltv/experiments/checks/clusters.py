@@ -12,6 +12,7 @@ __all__ = ["ClusterCheck"]
 
 _CHANCE = 1e-9  # that customers assigned one by one look as if whole clusters were
 _FEW = 10
+_GLANCE = 10_000  # customers that are looked at first
 _HINT = "assign(..., cluster='store') or Assignment.from_frame(..., cluster='store')"
 
 
@@ -41,6 +42,8 @@ class ClusterCheck:
         if facts.cluster is not None:
             return self._declared(facts, facts.cluster)
         for column, labels in facts.labels.items():
+            if _mixed(labels[:_GLANCE], facts.arm[:_GLANCE]):
+                continue
             if _whole(labels, facts.arm):
                 n = len(np.unique(labels[labels != ""]))
                 message = f"every {column} is in one arm: {column}s were assigned, not customers"
@@ -77,6 +80,11 @@ def _arms_by_label(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> dict[str,
     for label, name in pairs.tolist():
         found.setdefault(label, []).append(name)
     return found
+
+
+def _mixed(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> bool:
+    """Return whether a label has customers in several arms."""
+    return any(len(arms) > 1 for arms in _arms_by_label(labels, arm).values())
 
 
 def _whole(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> bool:

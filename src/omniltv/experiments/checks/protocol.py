@@ -59,6 +59,8 @@ class StudyFacts:
         arm: Arm of each customer, of shape (n_customers,).
         control: The arm to compare with.
         shares: Planned share of each arm, if known.
+        by_stratum: Planned shares of the strata whose shares differ.
+        randomised: Whether the arms are declared to be drawn at random.
         stratum: Stratum of each customer, if there are strata.
         cluster: Cluster that was assigned as a whole, such as a store, if declared.
         start: Start of the treatment, if known.
@@ -68,12 +70,15 @@ class StudyFacts:
         known_at: Time of the covariates, of shape (n_customers,), if known.
         outcome: Column of the outcome.
         per: Column that the outcome is divided by; "" if there is none.
+        left_out: Arms of the customers whom `Assignment.among` left out, of any length.
+        received: Whether each customer received the treatment, if known.
         first: Time of the first outcome of each customer, if outcomes have times.
         last: Time of the last outcome of each customer, if outcomes have times.
         early: Ids of the customers with outcomes before the start, one entry per row.
         exposure: How long each customer was observed, if known; NaN if missing.
         exposure_column: Column of the exposure.
-        handles: What the estimator accounts for: "cluster", "stratum".
+        handles: What the estimator accounts for: "cluster", "stratum", "compliance",
+            "confounding".
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.array(["x", "y"], dtype=object),
@@ -86,6 +91,8 @@ class StudyFacts:
     arm: NDArray[np.str_]
     control: str
     shares: Mapping[str, float] = field(default_factory=dict)
+    by_stratum: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    randomised: bool = True
     stratum: NDArray[np.str_] | None = None
     cluster: NDArray[np.str_] | None = None
     start: datetime | None = None
@@ -95,6 +102,8 @@ class StudyFacts:
     known_at: NDArray[np.datetime64] | None = None
     outcome: str = "value"
     per: str = ""
+    left_out: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
+    received: NDArray[np.bool_] | None = None
     first: NDArray[np.datetime64] | None = None
     last: NDArray[np.datetime64] | None = None
     early: tuple[object, ...] = ()

@@ -45,8 +45,11 @@ class SampleRatio:
         arm: NDArray[np.str_],
         shares: Mapping[str, float],
         stratum: NDArray[np.str_] | None = None,
+        by_stratum: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Self:
         """Return the check of arms, of shape (n_customers,), against planned shares.
+
+        ``by_stratum`` has the shares of the strata whose shares differ from ``shares``.
 
         A stratum is left out if the expected size of an arm is below 5, where the
         chi-square distribution is a poor approximation.
@@ -57,10 +60,11 @@ class SampleRatio:
             0.206
         """
         observed = {name: int((arm == name).sum()) for name in shares}
-        expected = {name: share * len(arm) for name, share in shares.items()}
+        special = by_stratum or {}
+        expected = _expected(len(arm), shares, stratum, special)
         parts = {}
         for name in () if stratum is None else np.unique(stratum).tolist():
-            part = cls.of(arm[stratum == name], shares)
+            part = cls.of(arm[stratum == name], special.get(name, shares))
             if min(part.expected.values()) >= _MIN_EXPECTED:
                 parts[str(name)] = part
         return cls(observed, expected, _goodness_of_fit(observed, expected), parts)
@@ -83,6 +87,22 @@ class SampleRatio:
             return f"as planned (p = {self.p_value:.3f})"
         where = f" in {', '.join(self.mismatches)}" if self.mismatches else ""
         return f"sample ratio mismatch{where} (p = {self.p_value:.2g}): do not use the estimates"
+
+
+def _expected(
+    n: int,
+    shares: Mapping[str, float],
+    stratum: NDArray[np.str_] | None,
+    special: Mapping[str, Mapping[str, float]],
+) -> dict[str, float]:
+    """Return the expected size of each arm."""
+    labels = np.empty(0, dtype=np.str_) if stratum is None else stratum
+    size = {name: int((labels == name).sum()) for name in special}
+    plain = n - sum(size.values())
+    return {
+        arm: share * plain + sum(own[arm] * size[name] for name, own in special.items())
+        for arm, share in shares.items()
+    }
 
 
 def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
@@ -110,7 +130,7 @@ class SampleRatioCheck:
         """Return a stop if there is a mismatch, overall or in a stratum."""
         if not facts.shares:
             return ()
-        found = SampleRatio.of(facts.arm, facts.shares, facts.stratum)
+        found = SampleRatio.of(facts.arm, facts.shares, facts.stratum, facts.by_stratum)
         if found.ok:
             return ()
         gap = max(abs(found.observed[arm] - found.expected[arm]) for arm in found.observed)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from omniltv._frames import Eager, IntoTable, Table, Tabular, collect, labels, numbers, read_ids
 from omniltv._options import Seed, checked
 from omniltv.errors import ConfigError, DataError
-from omniltv.experiments.assignment import uniform
+from omniltv.experiments._hashing import uniform
 from omniltv.experiments.learning._crossed import CrossedModel, factor
 from omniltv.experiments.learning.cells import N_DRAWS, PoolingPrior, distinct
 

@@ -18,11 +18,11 @@ from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
 from omniltv.models.posterior.priors import Normal, Prior
 
-__all__ = ["Design", "IndependentPriors", "LogDensity"]
+__all__ = ["DesignMatrix", "IndependentPriors", "LogDensity"]
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class DesignMatrix:
     """The design: how the coordinates of cells depend on coefficients.
 
     Attributes:
@@ -165,7 +165,7 @@ class LogDensity:
     """
 
     likelihood: Likelihood | SubsampledLikelihood
-    design: Design
+    design: DesignMatrix
     fixed: IndependentPriors
     spreads: IndependentPriors
     start_of_spreads: Vector

@@ -207,12 +207,12 @@ def _design(
     group: NDArray[np.intp],
     terms: Sequence[NDArray[np.intp]],
     effects: Sequence[Effect],
-) -> tuple[_log_density.Design, NDArray[np.int64]]:
+) -> tuple[_log_density.DesignMatrix, NDArray[np.int64]]:
     """Return how cells are made of coefficients, and the cell of each state."""
     x = np.column_stack([np.empty((len(group), 0)), *(item.values(observed) for item in effects)])
     cell, at = _cells(group, x)
     names = [item.name for item in model.coordinates]
-    design = _log_density.Design(
+    design = _log_density.DesignMatrix(
         base=group[at].astype(np.int64) * (not terms),
         terms=tuple(level[at].astype(np.int64) for level in terms),
         covariates=x[at],
@@ -226,7 +226,7 @@ def _target(
     model: Model,
     likelihood: Likelihood,
     observed: Observations,
-    design: _log_density.Design,
+    design: _log_density.DesignMatrix,
     cell: NDArray[np.int64],
     effects: Sequence[Effect],
     priors: Mapping[str, Prior],
@@ -245,7 +245,9 @@ def _target(
     )
 
 
-def _degrees(design: _log_density.Design, customers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _degrees(
+    design: _log_density.DesignMatrix, customers: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the degrees of freedom of the proposals of rows of coefficients.
 
     With few customers the log-likelihood is far from quadratic, so the tails of the proposal
@@ -280,7 +282,7 @@ def _rough_mode(
     one, together = np.zeros(1, dtype=np.int64), np.zeros(len(some), dtype=np.int64)
     posterior = _log_density.LogDensity(
         likelihood=Likelihood(model, part, observed.count[some], together),
-        design=_log_density.Design(one, (), np.empty((1, 0)), (), len(priors)),
+        design=_log_density.DesignMatrix(one, (), np.empty((1, 0)), (), len(priors)),
         fixed=_log_density.IndependentPriors(priors),
         spreads=_log_density.IndependentPriors([]),
         start_of_spreads=np.empty(0),
