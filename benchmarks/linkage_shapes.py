@@ -31,6 +31,7 @@ import pandas as pd
 from _report import report
 from _shapes import FAMILIES, SHAPES, TRUTH
 
+import omniltv.identity
 from omniltv.identity import LinkageQuality, LinkSpec, Resolution, linkage_quality, stitch
 from omniltv.identity.records.columns import Records
 from omniltv.identity.records.normalise import Spelling
@@ -88,7 +89,8 @@ def main() -> int:
         "--shapes", nargs="+", default=[*SHAPES], choices=[*SHAPES, *FAMILIES], metavar="SHAPE"
     )
     parser.add_argument("--peers", nargs="*", default=[*PEERS], choices=PEERS, metavar="PEER")
-    parser.add_argument("--reuse", action="store_true", help="keep peers' answers by input")
+    parser.add_argument("--reuse", action="store_true", help="keep answers by input and code")
+    parser.add_argument("--update", action="store_true", help="rows of the page not run now stay")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--family-threshold", type=float, default=LinkSpec().family_threshold)
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
@@ -105,16 +107,18 @@ def main() -> int:
             )
             rows += on_shape(name, lists, spec, options.peers, reuse=options.reuse)
             print(pd.DataFrame(rows[-1:]).to_string(index=False), file=sys.stderr)
-    table = pd.DataFrame(rows)
+    if options.update:
+        rows += earlier(options.markdown, rows)
+    table = pd.DataFrame(rows).sort_values("shape", key=_in_order, kind="stable")
     parts = {
         "f1": by_tool(table, "F1"),
         "families": by_tool(table, "families merged %"),
-        "careful": by_tool(table, CAREFUL),
+        "careful": at_few_families(table),
         "ours": stated(table),
     }
     print(where, *(part.to_string(index=False) for part in parts.values()), sep="\n\n")
     if options.markdown:
-        tables = {**parts, "all": table.drop(columns=["stated recall", CAREFUL])}
+        tables = {**parts, "all": table}
         shown = {part: _markdown.table(frame) for part, frame in tables.items()}
         _markdown.fill(options.markdown, {"machine": f"Measured on {where}.", **shown})
     return report(
@@ -132,8 +136,15 @@ def on_shape(
     """Return a row per tool on the lists of one shape."""
     given = lists.drop(columns=TRUTH)
     _warm(given)
+    row = {"shape": name, "records": len(lists), "tool": OURS}
+    kept = KEPT / f"{_hash({'spec': repr(spec), 'code': _code()}, lists, CERTAIN)}.json"
+    if reuse and not peers and kept.exists():
+        return [row | cast("Row", json.loads(kept.read_text("utf-8")))]
     found, seconds = _timed(lambda: stitch(given, spec=spec))
-    rows = [{"shape": name, "records": len(lists), "tool": OURS} | ours(found, lists, seconds)]
+    figures = ours(found, lists, seconds)
+    if reuse:
+        _keep(kept, figures)
+    rows = [row | figures]
     with tempfile.TemporaryDirectory() as folder:
         tables = {True: given, False: in_order_given(found.records, given)}
         for raw, table in tables.items():
@@ -189,9 +200,43 @@ def answered(peer: Peer, table: pd.DataFrame, path: Path, *, reuse: bool) -> Row
     except (CalledProcessError, TimeoutExpired) as error:
         return {"note": "stopped" if isinstance(error, TimeoutExpired) else "failed"}
     if reuse:
-        KEPT.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), "utf-8")
+        _keep(kept, found)
     return found
+
+
+def earlier(page: Path, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of a page that were not run now.
+
+    Lists and settings have to be those of the page.
+    """
+    text = page.read_text("utf-8").partition("<!-- table: all -->")[2].partition("<!-- end")[0]
+    names, _, *cells = [_cells(line) for line in text.splitlines() if line.startswith("|")]
+    now = {(row["shape"], row["tool"]) for row in rows}
+    table = pd.DataFrame(cells, columns=names)
+    for name in set(names) - {"shape", "tool", "note"}:
+        table[name] = pd.to_numeric(table[name].str.replace(",", ""), errors="coerce")
+    old = [key not in now for key in zip(table["shape"], table["tool"], strict=True)]
+    return cast("list[Row]", table[old].to_dict("records"))
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _in_order(shapes: "pd.Series[str]") -> "pd.Series[int]":
+    place = {name: number for number, name in enumerate(SHAPES)}
+    return shapes.map(place)
+
+
+def _keep(path: Path, answer: Row) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(answer), "utf-8")
+
+
+def _code() -> str:
+    """Return a hash of our own code that links."""
+    files = sorted(Path(omniltv.identity.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _hash(given: Mapping[str, object], table: pd.DataFrame, script: str) -> str:
@@ -276,6 +321,12 @@ def by_tool(table: pd.DataFrame, figure: str) -> pd.DataFrame:
     count = [f"{n:,.0f}".replace("nan", "") for n in records.reindex(whole.index)]
     whole.insert(0, "records", count)
     return whole.reset_index()
+
+
+def at_few_families(table: pd.DataFrame) -> pd.DataFrame:
+    """Return F1 at few merged families, of the shapes on which a peer was tried for it."""
+    tried = table.loc[(table["tool"] != OURS) & table[CAREFUL].notna(), "shape"]
+    return by_tool(table[table["shape"].isin(tried)], CAREFUL) if len(tried) else pd.DataFrame()
 
 
 def stated(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Floats
 from omniltv._options import Count, Seed, checked
+from omniltv.errors import ConfigError
 from omniltv.identity.records._codes import MISSING
 from omniltv.identity.records.columns import Column, Records
 
@@ -27,6 +28,8 @@ __all__ = [
     "Candidates",
     "Clusterer",
     "Comparison",
+    "Disagreement",
+    "GradedDisagreement",
     "LinkEngine",
     "LinkModel",
     "NormalisingComparison",
@@ -441,6 +444,9 @@ class Disagreement:
         person: For two records of one person, one of which is wrong.
         strangers: For unrelated people, before looking at the list.
 
+    Raises:
+        ConfigError: If the two have different lengths, or shares are not positive with sum 1.
+
     Examples:
         >>> Disagreement(person=(0.1, 0.9), strangers=(0.4, 0.6)).levels
         2
@@ -448,6 +454,13 @@ class Disagreement:
 
     person: tuple[float, ...]
     strangers: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        both = (self.person, self.strangers)
+        wrong = [s for s in both if min(s, default=0) <= 0 or not np.isclose(sum(s), 1)]
+        if wrong or len(self.person) != len(self.strangers):
+            message = f"shares of disagreement must be positive and sum to 1, got {both}"
+            raise ConfigError(f"{message}. Hint: person=(0.1, 0.9), strangers=(0.4, 0.6)")
 
     @property
     def levels(self) -> int:
