@@ -74,8 +74,9 @@ def level_counts(levels: NDArray[np.int8], weight: Floats, n_levels: int) -> Flo
 
 def differing_from(comparison: Comparison) -> int:
     """Return the first level of disagreement."""
-    graded = isinstance(comparison, GradedDisagreement)
-    return len(comparison.levels) - (comparison.disagreement.levels if graded else 1)
+    if not isinstance(comparison, GradedDisagreement):
+        return len(comparison.levels) - 1
+    return len(comparison.levels) - comparison.disagreement.levels
 
 
 def spread_levels(
