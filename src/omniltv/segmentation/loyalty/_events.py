@@ -122,7 +122,7 @@ def day_starts(table: Eager, column: str, zone: str, *, after: int = 0) -> Integ
     """
     if column not in table.columns:
         return np.full(len(table), NEVER if after else _MISSING)
-    stamps = _stamps(table, column, zone).normalize() + pd.Timedelta(days=after)
+    stamps = _stamps(table, column, zone).normalize() + np.timedelta64(after, "D")
     absent = np.asarray(table[column].is_null().to_list(), dtype=np.bool_)
     absent |= np.array([value != value for value in table[column].to_list()])  # noqa: PLR0124
     starts = _utc(stamps, zone)
