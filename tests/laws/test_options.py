@@ -75,6 +75,7 @@ from omniltv.models.checks import (
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Cut, TierScheme
+from omniltv.segmentation.loyalty import settle
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -275,6 +276,8 @@ type Call = Callable[[SimpleNamespace, dict[str, Any]], object]
 FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
                       "last_purchase": ["2026-01-05"], "orders": [1]})  # fmt: skip
 ARMS = {"a": 0.5, "b": 0.5}
+LEDGER = pd.DataFrame({"event_id": ["e"], "customer_id": ["a"], "time": ["2026-01-05"],
+                       "kind": ["earn"], "points": [1]})  # fmt: skip
 
 
 def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -409,6 +412,7 @@ CALLS: Mapping[str, Call] = {
     "LogNormal": lambda w, x: priors.LogNormal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "Normal": lambda w, x: priors.Normal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "StudentT": lambda w, x: priors.StudentT(**_with({"nu": 3.0, "mu": 0.0, "sigma": 1.0}, x)),
+    "settle": lambda w, x: settle(LEDGER, **_with({"at": "2026-02-01"}, x)),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }
 
@@ -427,7 +431,7 @@ TOLD = frozenset({
     "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
-    "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SharedUseComparison",
+    "RowDraws", "SampleRatio", "SetComparison", "Settlement", "Shapes.blocks", "SharedUseComparison",
     "SplinkEngine", "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile",
     "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep",
     "folded", "load_febrl",

@@ -1,6 +1,6 @@
 """The ledger of points: balances, lots and movements from the events of a programme."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from omniltv._arrays import Codes, Integers
 from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv._options import checked
 from omniltv.data.checking import Moment
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import ConfigError
 from omniltv.segmentation.loyalty._accounts import account_bounds, account_codes
 from omniltv.segmentation.loyalty._events import (
     KINDS,
@@ -29,7 +29,7 @@ from omniltv.segmentation.loyalty._kernel import EVENT, EXPIRE, KIND, LOT, NEVER
 from omniltv.segmentation.loyalty._kernel import Book as LedgerBook
 from omniltv.segmentation.loyalty._kernel import replay
 
-__all__ = ["Settlement", "settle", "settle_parts"]
+__all__ = ["Settlement", "settle"]
 
 _IDS = {
     "event_id": ("event_id", "lot"),
@@ -124,9 +124,8 @@ class Settlement[FrameT]:
         how many points expire then. A customer who is merged into another has no row.
         """
         lots, totals = self._lot_totals
-        accounts, code = np.unique(self._roots[self._members], return_inverse=True)
+        accounts = np.unique(self._roots[self._members])
         of = np.searchsorted(accounts, self._roots[self._events.member[lots]])
-        del code
         summed = {name: _sums(of, values, len(accounts)) for name, values in totals.items()}
         waiting = self._book.start[lots] > self._now
         pending = _sums(of, totals["left"] * waiting, len(accounts))
@@ -151,7 +150,8 @@ class Settlement[FrameT]:
         keep = np.flatnonzero(reasons != "")
         part = self._given[keep, :]
         names = {"reason": reasons[keep], "short": short[keep]}
-        return self._kind.native(part.with_columns(*(_series(part, n, v) for n, v in names.items())))
+        added = [_series(part, name, values) for name, values in names.items()]
+        return self._kind.native(part.with_columns(*added))
 
     @property
     def _now(self) -> int:
@@ -231,7 +231,8 @@ def settle(events: IntoFrameT, *, at: Moment, timezone: str = "UTC") -> Settleme
 
     Examples:
         >>> events = pd.DataFrame({
-        ...     "event_id": ["e1", "e2", "e3"], "customer_id": "ann", "kind": ["earn", "earn", "spend"],
+        ...     "event_id": ["e1", "e2", "e3"], "customer_id": "ann",
+        ...     "kind": ["earn", "earn", "spend"],
         ...     "time": pd.to_datetime(["2026-01-05", "2026-02-05", "2026-02-20"]),
         ...     "points": [100, 50, 120], "valid_until": ["2026-03-31", "2026-04-30", None]})
         >>> ledger = settle(events, at="2026-03-01")
@@ -251,65 +252,6 @@ def settle(events: IntoFrameT, *, at: Moment, timezone: str = "UTC") -> Settleme
     roots = _all_roots(book.parent)
     kind = whole_ids(table, kind, _IDS)
     return Settlement(moment, found.replays, found, book, moves, roots, table, kind, timezone)
-
-
-@checked
-def settle_parts(
-    parts: Iterable[IntoFrameT], *, at: Moment, timezone: str = "UTC", by: str = "customer_id"
-) -> Iterator[Settlement[IntoFrameT]]:
-    """Yield the ledger part by part, in the memory of one part.
-
-    Args:
-        parts: Frames as in `settle`, ordered by the column ``by`` over all parts (for example
-            the batches of a query with ``ORDER BY``). A customer may stand in several parts.
-        at: As in `settle`.
-        timezone: As in `settle`.
-        by: Column that the parts are ordered by. If customers are merged, it has the same value
-            for all customers who are ever merged. Event ids are compared within its values.
-
-    Raises:
-        DataError: As in `settle`, or if the parts are not in order.
-
-    Examples:
-        >>> events = pd.DataFrame({
-        ...     "event_id": ["e1", "e2"], "customer_id": ["ann", "ben"], "kind": "earn",
-        ...     "time": pd.to_datetime("2026-01-05"), "points": [100, 50]})
-        >>> parts = settle_parts([events[:1], events[1:]], at="2026-03-01")
-        >>> [part.balances["balance"].tolist() for part in parts]
-        [[100], [50]]
-    """
-    held: Any = None
-    last: Any = None
-    for part in parts:
-        rows, kind = read_frame(part, "a part of the ledger")
-        if len(rows) == 0:
-            continue
-        last = _in_order(rows, by, last)
-        rows = rows if held is None else nw.concat([held, rows], how="vertical")
-        ready = np.flatnonzero(np.asarray(rows[by].to_list(), dtype=object) != last)
-        held = rows[len(ready) :, :]
-        if len(ready):
-            yield settle(kind.native(rows[: len(ready), :]), at=at, timezone=timezone)
-    if held is not None:
-        yield settle(kind.native(held), at=at, timezone=timezone)
-
-
-def _in_order(rows: Eager, by: str, last: object) -> object:
-    """Return the last value of a column in ascending order.
-
-    Raises:
-        DataError: If it is not, or begins before the last value of the part before.
-    """
-    values = np.asarray(rows[by].to_list(), dtype=object)
-    earlier = np.append(values[:1] if last is None else np.array([last], object), values[:-1])
-    try:
-        bad = np.flatnonzero(np.asarray(values < earlier, dtype=np.bool_))
-    except TypeError as error:
-        raise DataError("values are missing or of several types", column=by) from error
-    if len(bad):
-        hint = f"ORDER BY {by}"
-        raise DataError("the parts are not in order", column=by, rows=bad.tolist(), hint=hint)
-    return values[-1]
 
 
 def _book(events: Events, account: Codes) -> LedgerBook:
