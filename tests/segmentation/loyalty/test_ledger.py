@@ -248,7 +248,7 @@ def test_what_cannot_be_applied_is_set_aside_with_the_reason(name: str) -> None:
 
 
 def test_another_content_under_a_known_id_is_an_error_that_names_it() -> None:
-    with pytest.raises(DataError, match="several contents for one id.*first ids: e") as caught:
+    with pytest.raises(DataError, match=r"several contents for one id.*first ids: e") as caught:
         ledger(event("e", "a", "2026-01-05", "earn", 10), event("e", "a", "2026-01-05", "earn", 11))
     assert caught.value.column == "event_id"
     assert caught.value.rows == ("e",)

@@ -96,8 +96,8 @@ def in_order(events: Events, account: Codes) -> Codes:
     same = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
     for key in keys:
         same &= key[1:] == key[:-1]
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))  # noqa: FBT003
-    run = np.cumsum(np.append(True, ~same))[tied]  # noqa: FBT003
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    run = np.cumsum(np.append(True, ~same))[tied]
     texts = np.unique(events.ids[order[tied]].astype(str), return_inverse=True)[1]
     order[tied] = order[tied][np.lexsort((texts, run))]
     return order
@@ -277,7 +277,9 @@ _TESTS: Mapping[str, Callable[[Events], Flags]] = {
 }
 
 
-def whole_ids(table: Eager, kind: FrameKind[Any], columns: Mapping[str, Sequence[str]]) -> Any:
+def whole_ids(
+    table: Eager, kind: FrameKind[Any], columns: Mapping[str, Sequence[str]]
+) -> FrameKind[Any]:
     """Return the kind of frame, in which columns of ids are whole numbers if the table's are."""
     names = {
         name

@@ -3,7 +3,7 @@
 # Numba compiles these functions; it has no types that a checker could read.
 # mypy: disable-error-code="no-untyped-call, no-untyped-def, untyped-decorator"
 # Numba takes arguments by position.
-# ruff: noqa: ANN001, ANN202, ANN201, PLR0913, PLR0917
+# ruff: noqa: ANN001, ANN202
 
 from typing import NamedTuple
 
@@ -187,12 +187,12 @@ def _take(book, moves, event, wanted, limit):
         if wanted == 0:
             return 0
         lot = book.queue[at]
-        if book.left[lot] > 0 and book.start[lot] <= limit:
-            if _root(book, book.member[lot]) == root:
-                taken = min(wanted, book.left[lot])
-                book.left[lot] -= taken
-                wanted -= taken
-                _write(book, moves, event, lot, book.kind[event], -taken)
+        usable = book.left[lot] > 0 and book.start[lot] <= limit
+        if usable and _root(book, book.member[lot]) == root:
+            taken = min(wanted, book.left[lot])
+            book.left[lot] -= taken
+            wanted -= taken
+            _write(book, moves, event, lot, book.kind[event], -taken)
     return wanted
 
 

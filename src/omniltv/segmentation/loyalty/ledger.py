@@ -25,9 +25,17 @@ from omniltv.segmentation.loyalty._events import (
     read_events,
     whole_ids,
 )
-from omniltv.segmentation.loyalty._kernel import EVENT, EXPIRE, KIND, LOT, NEVER, POINTS, TIME, WHY
+from omniltv.segmentation.loyalty._kernel import (
+    EVENT,
+    KIND,
+    LOT,
+    NEVER,
+    POINTS,
+    TIME,
+    WHY,
+    replay,
+)
 from omniltv.segmentation.loyalty._kernel import Book as LedgerBook
-from omniltv.segmentation.loyalty._kernel import replay
 
 __all__ = ["Settlement", "settle"]
 
