@@ -40,8 +40,9 @@ from omniltv.identity import (
 )
 
 RECORDS_PER_PERSON = 1.63
+OWN = "omniltv"
 ENGINES: dict[str, LinkEngine] = {
-    "omniltv": InMemoryEngine(),
+    OWN: InMemoryEngine(),
     "omniltv, Splink engine": SplinkEngine(),
 }
 SPLINK = "Splink 5, raw"
@@ -200,7 +201,7 @@ def link(*, folder: str, engine: str) -> _fresh.Answer:
         "peak MB": _fresh.memory()[1],
         "F1": f1(found.crosswalk, pd.read_parquet(Path(folder, "truth.parquet"))),
     }
-    if ENGINES[engine] is None:
+    if engine == OWN:
         IdentityStore.create(Path(folder, "store"), found)
     return answer
 

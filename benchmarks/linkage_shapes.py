@@ -28,7 +28,7 @@ import _markdown
 import _peers
 import pandas as pd
 from _report import report
-from _shapes import FAMILIES, SHAPES, TRUTH, Shape
+from _shapes import FAMILIES, SHAPES, TRUTH
 
 from omniltv.identity import LinkageQuality, LinkSpec, Resolution, linkage_quality, stitch
 from omniltv.identity.records.columns import Records
@@ -86,6 +86,7 @@ def main() -> int:
     parser.add_argument("--peers", nargs="*", default=[*PEERS], choices=PEERS, metavar="PEER")
     parser.add_argument("--reuse", action="store_true", help="keep peers' answers by input")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--family-threshold", type=float, default=LinkSpec().family_threshold)
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
@@ -93,7 +94,12 @@ def main() -> int:
     rows: list[Row] = []
     for name, shape in SHAPES.items():
         if name in options.shapes or shape.family in options.shapes:
-            rows += on_shape(name, shape, options.seed, options.peers, reuse=options.reuse)
+            lists = shape.made(options.seed)
+            spec = LinkSpec(
+                spelling=Spelling(phone_region=shape.region),
+                family_threshold=options.family_threshold,
+            )
+            rows += on_shape(name, lists, spec, options.peers, reuse=options.reuse)
             print(pd.DataFrame(rows[-1:]).to_string(index=False), file=sys.stderr)
     table = pd.DataFrame(rows)
     parts = {
@@ -116,11 +122,10 @@ def main() -> int:
 
 
 def on_shape(
-    name: str, shape: Shape, seed: int, peers: Sequence[str], *, reuse: bool = False
+    name: str, lists: pd.DataFrame, spec: LinkSpec, peers: Sequence[str], *, reuse: bool = False
 ) -> list[Row]:
     """Return a row per tool on the lists of one shape."""
-    lists = shape.made(seed)
-    given, spec = lists.drop(columns=TRUTH), LinkSpec(spelling=Spelling(phone_region=shape.region))
+    given = lists.drop(columns=TRUTH)
     _warm(given)
     found, seconds = _timed(lambda: stitch(given, spec=spec))
     rows = [{"shape": name, "records": len(lists), "tool": OURS} | ours(found, lists, seconds)]

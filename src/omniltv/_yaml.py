@@ -88,7 +88,8 @@ def read_yaml(source: str | Path) -> Document:
         return _Reader(iter(yaml.parse(text, Loader=_LOADER))).document()
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark or error.context_mark, error.problem or error.context
-        raise _error(mark.line + 1 if mark else 1, f"not YAML: {problem}") from error
+        hint = "look for a missing quote or indentation; lists go less deep than 40 levels"
+        raise _error(mark.line + 1 if mark else 1, f"not YAML: {problem}", hint) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise ConfigError(f"not YAML: {error}. Hint: save the document as UTF-8 text") from error
 

@@ -1,7 +1,11 @@
 """Files as they are exported (cases A9 and A13): encodings, delimiters, Excel, Parquet, errors."""
 
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from zipfile import ZipFile
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,7 @@ from omniltv.data import read_table
 from omniltv.errors import DataError
 
 JAPANESE = "会員番号,氏名,金額\n007,山田花子,1200\n008,高橋一郎,\n"
+read: Callable[..., Any] = read_table  # with a backend that a parameter names
 GERMAN = "Kunde;Name;Betrag\n007;Jürgen Müller;1.200,50\n008;André Lefèvre;3,00\n"
 
 
@@ -24,7 +29,7 @@ GERMAN = "Kunde;Name;Betrag\n007;Jürgen Müller;1.200,50\n008;André Lefèvre;3
 def test_a9_japanese_encodings_are_found(tmp_path: Path, encoding: str, backend: str) -> None:
     path = tmp_path / "export.csv"
     path.write_bytes(JAPANESE.encode(encoding))
-    table = read_table(path, backend=backend)  # type: ignore[call-overload]
+    table = read(path, backend=backend)
     assert list(table.columns) == ["会員番号", "氏名", "金額"]
     assert table["会員番号"].to_list() == ["007", "008"]
     assert table["氏名"].to_list() == ["山田花子", "高橋一郎"]
@@ -102,7 +107,7 @@ def test_workbooks_are_read_as_text(tmp_path: Path) -> None:
 def test_parquet_keeps_types(tmp_path: Path, backend: str) -> None:
     path = tmp_path / "export.parquet"
     pl.DataFrame({"id": [1, 2], "v": [0.5, 1.5]}).write_parquet(path)
-    table = read_table(path, backend=backend)  # type: ignore[call-overload]
+    table = read(path, backend=backend)
     assert table["v"].to_list() == [0.5, 1.5]
     assert isinstance(table, pd.DataFrame) == (backend == "pandas")
 
@@ -143,7 +148,7 @@ def test_a13_parquet_without_rows_is_refused(tmp_path: Path, backend: str) -> No
     path = tmp_path / "export.parquet"
     pl.DataFrame({"id": pl.Series([], dtype=pl.Int64)}).write_parquet(path)
     with pytest.raises(DataError, match="headers but no rows"):
-        read_table(path, backend=backend)  # type: ignore[call-overload]
+        read(path, backend=backend)
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "parquet", "polars"])
@@ -161,12 +166,12 @@ def test_a13_damaged_files_are_our_error_or_are_read(tmp_path: Path, kind: str) 
     for size in rng.integers(4, len(whole) - 1, 8):
         path.write_bytes(whole[:size])
         with pytest.raises(DataError, match="is damaged"):
-            read_table(path, backend=backend)  # type: ignore[call-overload]
+            read(path, backend=backend)
     refused = 0
     for place in rng.integers(4, len(whole), 24):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            read_table(path, backend=backend)  # type: ignore[call-overload]
+            read(path, backend=backend)
         except DataError:
             refused += 1
     assert refused > 0
@@ -193,3 +198,98 @@ def test_large_files_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
         read_table(path, encoding="utf-8")
     with pytest.raises(DataError, match="is not klingon"):
         read_table(path, encoding="klingon")
+
+
+def forged(path: Path, sheet: str, *, stated: int | None = None) -> Path:
+    """Write a workbook with one sheet of some XML; state another size of the sheet, if given."""
+    pd.DataFrame({"id": ["1"]}).to_excel(path, index=False)
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = sheet.encode()
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+        if stated is not None:
+            archive.getinfo("xl/worksheets/sheet1.xml").file_size = stated
+    return path
+
+
+def cells(*places: str) -> str:
+    rows = "".join(
+        f'<row r="{place.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{place}"><v>7</v></c></row>'
+        for place in places
+    )
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'
+
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{10 * f"&l{n - 1};"}">' for n in range(1, 10))
+BOMBS: dict[str, Callable[[], tuple[str, int | None, str]]] = {
+    "blanks": lambda: (" " * 50_000_000, None, "unpacks to 50,0"),
+    "a size that is not stated": lambda: (cells("A1") + " " * 20_000_000, 500, "is damaged"),
+    "a size that is stated": lambda: (cells("A1"), 2**33, "unpacks to 8,5.*, more than 4,29"),
+    "values far to the right": lambda: (
+        cells(*(f"{'XFD' if row == 9 else 'A'}{row}" for row in range(1, 600))),
+        None,
+        "nearly all of its cells are empty",
+    ),
+    "entities": lambda: (
+        f'<!DOCTYPE w [<!ENTITY l0 "ha">{LAUGHS}]>' + cells("A1").replace("7", "&l9;"),
+        None,
+        "is damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_in_workbooks_are_refused_within_little_memory(tmp_path: Path, name: str) -> None:
+    sheet, stated, says = BOMBS[name]()
+    path = forged(tmp_path / "export.xlsx", sheet, stated=stated)
+    del sheet
+    assert path.stat().st_size < 400_000
+    with pytest.raises(DataError, match=says) as caught, traced(limit=64 * 2**20):
+        read_table(path)
+    assert caught.value.hint
+
+
+@contextmanager
+def traced(limit: int) -> Iterator[None]:
+    """Fail if more bytes are allocated at a time."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limit
+
+
+def test_a_value_far_from_the_table_costs_nothing(tmp_path: Path) -> None:
+    sheet = cells("A1", "A2", "B3", "C1048576")
+    table = read_table(forged(tmp_path / "export.xlsx", sheet))
+    assert table.fillna("").values.tolist() == [["7", "", ""], ["", "7", ""], ["", "", "7"]]
+    assert list(table.columns) == ["7", "Unnamed: 1", "Unnamed: 2"]
+
+
+def test_a_row_below_the_last_of_a_sheet_ends_the_reading(tmp_path: Path) -> None:
+    path = forged(tmp_path / "export.xlsx", cells("A1", "A999999999999999"))
+    with pytest.raises(DataError, match="more rows than a sheet can have"):
+        read_table(path)
+
+
+def test_short_rows_below_many_headers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(",".join(map(str, range(8_000))) + "\n1,2" * 8_000 + "\n", "utf-8")
+    with pytest.raises(DataError, match="nearly all of its cells are empty"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars"])
+def test_parquet_that_unpacks_to_more_than_allowed_is_refused(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "export.parquet"
+    pl.DataFrame({"id": np.ones(1_000_000, dtype=np.int8)}).write_parquet(path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(DataError, match="states 1,000,000 rows and 1 columns") as caught:
+        read(path, backend=backend, max_bytes=7_999_999)
+    assert "max_bytes=8000000" in str(caught.value)
+    assert len(read(path, backend=backend)) == 1_000_000

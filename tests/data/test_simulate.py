@@ -214,6 +214,7 @@ def _two(*, reach: float) -> tuple[ChannelConfig, ChannelConfig]:
     )
 
 
+@pytest.mark.slow
 def test_the_number_of_first_purchases_can_grow() -> None:
     config = RetailerConfig(growth=1.0, observed=weeks(100), acquired_within=0.5)
     retailer = simulate_retailer(20_000, seed=3, config=config)

@@ -173,6 +173,7 @@ def test_names_are_as_unequal_as_in_life(spotless: Retailer) -> None:
     assert 0.01 < latin < 0.1
 
 
+@pytest.mark.slow
 def test_more_dirt_makes_linking_harder(usual: Retailer, spotless: Retailer) -> None:
     found = [
         _f1(retailer, _raw_keys(retailer))

@@ -1,15 +1,48 @@
 """The quickstart on tables of one's own: what its exit code says, and what it writes."""
 
+import runpy
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
+import pytest
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "quickstart.py"
 
+type Run = Callable[[Path], "Done"]
 
-def run(data: Path) -> subprocess.CompletedProcess[str]:
+
+class Done(NamedTuple):
+    """What a run of the script left."""
+
+    returncode: object
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the script in this process, without its imports anew."""
+
+    def ran(data: Path) -> Done:
+        out = data if data.is_dir() else data.parent
+        monkeypatch.setattr(
+            sys, "argv", [str(SCRIPT), "--data", str(data), "--out", str(out / "out")]
+        )
+        with warnings.catch_warnings(action="ignore"), pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        said = capsys.readouterr()
+        code = ended.value.code
+        return Done(1, said.out, str(code)) if isinstance(code, str) else Done(code, *said)
+
+    return ran
+
+
+def in_its_own_process(data: Path) -> subprocess.CompletedProcess[str]:
     out = (data if data.is_dir() else data.parent) / "out"
     command = [sys.executable, str(SCRIPT), "--data", str(data), "--out", str(out)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -28,7 +61,7 @@ def write(folder: Path, unknown: int) -> None:
 
 def test_a_job_that_would_lose_most_transactions_stops_with_code_4(tmp_path: Path) -> None:
     write(tmp_path, unknown=30)
-    done = run(tmp_path)
+    done = in_its_own_process(tmp_path)
     assert done.returncode == 4, done.stderr
     assert "30 of 42 rows set aside" in done.stderr
     rejected = pd.read_csv(tmp_path / "out" / "rejected_stopped.csv", dtype=str)
@@ -37,7 +70,7 @@ def test_a_job_that_would_lose_most_transactions_stops_with_code_4(tmp_path: Pat
     assert intake[intake["step"] == "stopped"]["value"].tolist() == [420.0, 120.0, 300.0]
 
 
-def test_a13_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a13_a_missing_file_is_named(run: Run, tmp_path: Path) -> None:
     write(tmp_path, unknown=0)
     (tmp_path / "transactions.csv").unlink()
     done = run(tmp_path)
@@ -45,7 +78,9 @@ def test_a13_a_missing_file_is_named(tmp_path: Path) -> None:
     assert f"no transactions in {tmp_path}" in done.stderr
 
 
-def test_a5_dates_that_are_open_are_asked_for_by_the_option_of_the_script(tmp_path: Path) -> None:
+def test_a5_dates_that_are_open_are_asked_for_by_the_option_of_the_script(
+    run: Run, tmp_path: Path
+) -> None:
     """Any headers, a semicolon, no list of customers: the columns are found, the dates are not."""
     path = tmp_path / "Umsatz.csv"
     rows = ["Kundennr;Order ID;Order Date;Qty;Unit Price"]

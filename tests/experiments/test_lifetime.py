@@ -85,6 +85,7 @@ def test_without_log_likelihoods_the_error_is_a_bound() -> None:
     assert wide.standard_error == pytest.approx(sharp.standard_error, rel=reach)
 
 
+@pytest.mark.slow
 def test_aa_tests_reject_as_rarely_as_stated() -> None:
     """False-alarm probability 5e-6: the misses are binomial with probability 0.05."""
     rows = []

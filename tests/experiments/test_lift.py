@@ -260,6 +260,7 @@ def test_broken_experiments_are_warned_about(study: tuple[pd.DataFrame, Assignme
         )
 
 
+@pytest.mark.slow
 def test_intervals_of_spend_that_a_few_make_up_still_cover() -> None:
     """Two of a hundred buy, for lognormal sums: the shape of a campaign's outcome."""
     misses, arms = 0, np.repeat(["a", "b"], 2000)  # false-alarm probability 1e-5

@@ -201,10 +201,11 @@ ODD = [
 
 
 def cases() -> list[Any]:
+    """Return every case with one library; the store takes it from the next."""
     return [
         pytest.param(odd, library, id=f"{odd.name}, {library}")
-        for odd in ODD
-        for library in odd.libraries
+        for place, odd in enumerate(ODD)
+        for library in odd.libraries[place % len(odd.libraries) :][:1]
     ]
 
 
@@ -231,7 +232,7 @@ def test_every_record_comes_back_with_an_id_or_a_reason(odd: Odd, library: str) 
 @pytest.mark.parametrize("place", range(len(ODD)), ids=[odd.name for odd in ODD])
 def test_a_store_takes_it_too(place: int, tmp_path: Path) -> None:
     odd = ODD[place]
-    library = odd.libraries[place % len(odd.libraries)]
+    library = odd.libraries[(place + 1) % len(odd.libraries)]
     store = IdentityStore.create(tmp_path / "ids", stitch(pd.DataFrame(GOOD).iloc[:0]))
     found = store.update(EVERYWHERE[library](GOOD | odd.columns))
     assert len(rows(found.crosswalk)) + len(rows(found.rejected)) >= 3

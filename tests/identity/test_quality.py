@@ -112,6 +112,7 @@ def test_what_is_no_probability_is_refused(
         Reliability.of([0.5], [True], bins=0)
 
 
+@pytest.mark.slow
 def test_probabilities_learnt_from_others_are_calibrated() -> None:
     learnt = stitch(simulate_retailer(800, seed=1).records)
     others = simulate_retailer(800, seed=2)

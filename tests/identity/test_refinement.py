@@ -41,6 +41,7 @@ def off(world: Retailer, found: Resolution[pd.DataFrame]) -> float:
     return float(np.mean((pairs.probability - true) ** 2))
 
 
+@pytest.mark.slow
 def test_labels_make_probabilities_truer(world: Retailer) -> None:
     """The model comes from spotless lists, so its probabilities are too sure.
 

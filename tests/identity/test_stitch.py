@@ -185,6 +185,7 @@ def retailer() -> pd.DataFrame:
     return simulate_retailer(600, seed=3).records
 
 
+@pytest.mark.slow
 def test_drawn_crosswalks_link_as_often_as_is_probable(retailer: pd.DataFrame) -> None:
     """Two records that compare with no third are drawn anew for each crosswalk."""
     found = stitch(retailer)

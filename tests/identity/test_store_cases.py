@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from omniltv.data import simulate_retailer
-from omniltv.errors import ConfigError, DataError, StoreError
+from omniltv.data import Tolerance, simulate_retailer
+from omniltv.errors import ConfigError, DataError, IntakeError, StoreError
 from omniltv.identity import IdentityStore, stitch
 
 HANA = {"family_name": "高橋", "given_name": "花子", "birth_date": "1980-01-02"}
@@ -377,6 +377,17 @@ def test_e11_a_run_that_would_remove_many_records_stops(folder: Path) -> None:
     assert len(caught.value.rows) == len(half)
     store.update(added, gone=half[["source", "record_id"]], most_gone=0.6)
     assert len(store) == len(world) - len(half) + 1
+
+
+def test_e11_rejected_rows_stop_a_rebuild_unless_they_are_tolerated(store: IdentityStore) -> None:
+    before = customers(store)
+    lists = people(*(record("ec", f"E{n}", **HANA, **CONTACT) for n in (1, 2, 3)))
+    broken = pd.concat([lists.assign(record_id=None)] * 3 + [lists])
+    with pytest.raises(IntakeError):
+        store.rebuild(broken, most_gone=1.0)
+    assert (store.run, customers(store)) == (1, before)
+    store.rebuild(broken, most_gone=1.0, tolerance=Tolerance.anything())
+    assert store.run == 2
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])

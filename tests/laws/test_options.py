@@ -74,7 +74,9 @@ from omniltv.models.checks import (
 )
 from omniltv.models.posterior import priors
 from omniltv.reporting.model_plots import plot_matrix, plot_tracking
-from omniltv.segmentation import Condition, Cut, TierScheme
+from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
+from omniltv.segmentation.allocation import allocate
+from omniltv.segmentation.conditions import Scope
 from omniltv.segmentation.loyalty import settle
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
@@ -230,7 +232,7 @@ def test_every_public_function_goes_through_the_gate() -> None:
 # What is not checked by the gate: frames (by `read_frame`), and what may be anything.
 ELSEWHERE = (
     "Native", "IntoFrameT", "FrameT", "<class 'object'>", "IntoTable", "IntoOutcome", "Eager",
-    "Axes", "TierScheme", "Model", "DatabaseAPI",
+    "Axes", "TierScheme", "Model", "DatabaseAPI", "IntoCapacities",
 )  # fmt: skip
 
 
@@ -278,6 +280,10 @@ FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
 ARMS = {"a": 0.5, "b": 0.5}
 LEDGER = pd.DataFrame({"event_id": ["e"], "customer_id": ["a"], "time": ["2026-01-05"],
                        "kind": ["earn"], "points": [1]})  # fmt: skip
+JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
+MEMORY = TierMemory(tiers=("gold",))
+OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
+                       "gain": [5.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
 
 def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -291,6 +297,10 @@ CALLS: Mapping[str, Call] = {
     "Condition.where": lambda w, x: Condition.where(
         **_with({"column": "value", "op": "ge", "value": 1}, x)
     ).mask(w.arms),
+    "Context": lambda w, x: Context(**x),
+    "Context.amounts": lambda w, x: Context().amounts(**x),
+    "Scope": lambda w, x: Scope(**_with({"schema": {}}, x)),
+    "Scope.at": lambda w, x: Scope({}).at(**x),
     "PurchaseHistory.from_summaries": lambda w, x: PurchaseHistory.from_summaries(FRAME, **x),
     "PurchaseHistory.with_group": lambda w, x: w.history.with_group(values=["a"] * 6, **x),
     "PurchaseHistory.with_covariate": lambda w, x: w.history.with_covariate(values=[1] * 6, **x),
@@ -304,6 +314,7 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),
+    "allocate": lambda w, x: allocate(OFFERS, {"calls": 1}, **x),
     "assign": lambda w, x: assign(w.arms, arms=ARMS, **_with({"salt": "spring"}, x)),
     "check": lambda w, x: check(w.retailer.transactions, **x),
     "cuped": lambda w, x: cuped(
@@ -392,6 +403,21 @@ CALLS: Mapping[str, Call] = {
     "Tiering.first": lambda w, x: (
         TierScheme.high_potential_general().assign(w.worth, w.log).first(**x)
     ),
+    "TierScheme.customer_classes": lambda w, x: TierScheme.customer_classes(
+        **_with({"active_since": "2026-01-01"}, x)
+    ),
+    "TierMemory.move": lambda w, x: MEMORY.move(
+        **_with({"state": None, "now": JUDGED, "on": "2026-01-01"}, x)
+    ),
+    "TierMemory.qualifying": lambda w, x: MEMORY.qualifying(**_with({"log": w.log}, x)),
+    "TierMemory.review_dates": lambda w, x: MEMORY.review_dates(
+        MEMORY.move(None, JUDGED, on="1990-01-01").state, **x
+    ),
+    "Transitions.kept": lambda w, x: transitions(JUDGED, JUDGED, tiers=("gold",)).kept(**x),
+    "Transitions.nurtured": lambda w, x: transitions(JUDGED, JUDGED, tiers=("gold",)).nurtured(
+        **_with({"tier": "gold", "into": "gold"}, x)
+    ),
+    "transitions": lambda w, x: transitions(JUDGED, JUDGED, **_with({"tiers": ("gold",)}, x)),
     "Calendar.factors": lambda w, x: Calendar().factors(
         **_with({"start": date(2026, 1, 5), "first": 0, "days": 7}, x)
     ),
@@ -420,13 +446,16 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
+    "Allocation", "Choice", "DualAscent", "ExactAllocator",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
     "CoordinateComparison", "CopiesApart.link", "Cuped", "DateComparison", "Diagnostics",
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
     "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
     "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
+    "Moves",
     "NameComparison", "NumberComparison", "Outcome",
+    "Passage", "Transitions", "Cut.places",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
     "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",

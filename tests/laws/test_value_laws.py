@@ -31,13 +31,13 @@ print(hashlib.sha256(said["draws"].tobytes() + said["predictive"].tobytes()).hex
 
 
 def _cases() -> list[ParameterSet]:
-    """Every model with every pooling; with the models of several stages, one is not slow."""
+    """Every model with partial pooling, and one model with every pooling; the others are slow."""
     return [
         pytest.param(
             model,
             pooling,
             id=f"{model.name}-{pooling.kind}",
-            marks=pytest.mark.slow if "cnbd" in model.name and pooling is not POOLINGS[-1] else (),
+            marks=() if pooling is POOLINGS[-1] or model.name == "bg_nbd" else pytest.mark.slow,
         )
         for model in PURCHASE_MODELS
         for pooling in POOLINGS

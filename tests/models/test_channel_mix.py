@@ -155,6 +155,7 @@ def test_nothing_is_forgotten_if_habits_stay(log: Log) -> None:
     assert fit_channel_mix(log, seed=1).half_life is None
 
 
+@pytest.mark.slow
 def test_habits_that_drift_are_forgotten_and_better_forecast() -> None:
     data = bought(700, seed=5, purchases=14, switch=True)
     turn = data.groupby("customer_id").cumcount()

@@ -78,6 +78,7 @@ def expected(model: CnbdK, p: Parameters, state: PurchaseState, horizon: float) 
     return float((may_buy * reached * weight).sum() / weight.sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", PURCHASE_LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize("model", OTHERS, ids=lambda model: model.name)
 def test_keeps(law: Callable[[PurchaseModel], None], model: CnbdK) -> None:

@@ -4,7 +4,6 @@ A difference may be as large as the stated inexactness of Laplace, and beyond th
 as chance makes it in one run of 100,000, over all quantities of a test together.
 """
 
-import arviz
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -45,6 +44,8 @@ def quantities(posterior: PosteriorDraws) -> Draws:
 
 def by_sampling(found: PurchaseFit | SpendFit) -> tuple[Draws, Vector, Vector]:
     """Draws, and effective sizes of their means and of their squared deviations."""
+    import arviz  # here: the collection of tests would wait for it
+
     draws = quantities(found.draws)
     square = np.square(draws - draws.mean(axis=(0, 1)))
     of_mean, of_square = (np.asarray(arviz.ess(part, method="mean")) for part in (draws, square))

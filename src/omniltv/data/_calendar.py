@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from omniltv._frames import Eager
+from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
@@ -47,13 +47,7 @@ def local_moment(value: Moment, timezone: str | None) -> np.datetime64:
     Raises:
         ConfigError: If this is not a moment, or it has an offset and there is no time zone.
     """
-    hint = 'Hint: a local moment such as "2026-01-31"'
-    try:
-        stamp = pd.Timestamp(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"not a moment: {value!r}. {hint}") from error
-    if bool(pd.isna(stamp)):
-        raise ConfigError(f"not a moment: {value!r}. {hint}")
+    stamp = read_moment(value, 'a local moment such as "2026-01-31"')
     if stamp.tzinfo is not None and timezone is None:
         message = f"{value!r} has an offset, but the log has no time zone"
         advice = 'a moment without an offset, or PurchaseLog.from_frame(..., timezone="UTC")'

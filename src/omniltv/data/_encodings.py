@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["contains", "delimiter_of", "encoding_of"]
+__all__ = ["contains", "delimiter_of", "encoding_of", "lines_of"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -78,6 +78,20 @@ def contains(path: Path, encoding: str, text: str) -> bool:
             return True
         tail = chunk[-2 * len(text) :]
     return False
+
+
+def lines_of(path: Path) -> int:
+    r"""Return the number of line ends of a file, of any kind.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "a.csv")
+        ...     _ = path.write_bytes(b"id\n1\n2\n")
+        ...     lines_of(path)
+        3
+    """
+    return sum(max(chunk.count(b"\n"), chunk.count(b"\r")) for chunk in _chunks(path))
 
 
 def _guessed(path: Path) -> str:

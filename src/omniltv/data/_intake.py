@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
@@ -40,10 +41,15 @@ class Coded:
     @classmethod
     def of(cls, table: Eager, column: str, rows: NDArray[np.intp]) -> "Coded":
         """Return a column of some rows; ``"all"`` if the table does not have it."""
-        given = table[column].to_list() if column in table.columns else ["all"] * len(table)
+        if column not in table.columns:
+            every = np.array(["all"] * min(len(rows), 1), dtype=object)
+            return cls(np.zeros(len(rows), dtype=np.intp), every)
+        given = table[column].to_list()
         chosen = np.array([*given, None], dtype=object)[np.append(rows, -1)]
-        code, labels = pd.factorize(chosen)  # among texts only, it compares up to the first NUL
-        return cls(code[:-1].astype(np.intp), np.asarray(labels, dtype=object))
+        if isinstance(table.schema[column], nw.String) and "\0" not in "".join(filter(None, given)):
+            chosen = chosen[:-1]  # among texts only, pandas compares up to the first NUL
+        code, labels = pd.factorize(chosen)
+        return cls(code[: len(rows)].astype(np.intp), np.asarray(labels, dtype=object))
 
     def sorted(self) -> "Coded":
         """Return the column with its labels in order of their text."""

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
-from zipfile import BadZipFile, ZipFile
 
 import narwhals as nw
 import pandas as pd
 
 from omniltv._options import Count, Header, checked
-from omniltv.data._encodings import contains, delimiter_of, encoding_of
+from omniltv.data._encodings import contains, delimiter_of, encoding_of, lines_of
+from omniltv.data._extents import check_cells, check_size
+from omniltv.data._workbooks import check_archive, read_workbook
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _OTHER_KINDS = (
     (b"\xff\xd8\xff", "a picture"),
     (b"sqlite format 3", "a database"),
 )
+_CELLS_PER_BYTE = 4  # complete rows have at most one
 _TAIL = 1 << 14  # bytes: the longest last row that is looked at
 
 
@@ -90,13 +93,15 @@ def read_table(
             blanks (``r"\s+"``).
         sheet: Sheet of a workbook, by position or name.
         skip_rows: Rows above the headers. If None, lines that start with ``#`` are skipped.
-        max_bytes: Larger files are refused: a table takes several times its size in memory.
+        max_bytes: Larger files are refused, and files that unpack to more: the parts of a
+            workbook, or 8 bytes for each cell of Parquet. A table takes several times its size
+            in memory.
         backend: The kind of frame.
 
     Raises:
         DataError: If the file does not exist, is empty, has headers but no rows, is too
-            large, is damaged or of another kind, ends within a row, or its rows cannot be
-            divided or decoded.
+            large, unpacks to far more than a table does, is damaged or of another kind, ends
+            within a row, or its rows cannot be divided or decoded.
         ConfigError: If a package that reads this kind of file is not installed.
 
     Examples:
@@ -111,9 +116,9 @@ def read_table(
     file = Path(path)
     start = _start_of(file, max_bytes)
     if start.startswith(_PARQUET):
-        table = _parquet(file, backend)
+        table = _parquet(file, backend, max_bytes)
     elif start.startswith(_ZIP):
-        table = _as(_excel(file, sheet, skip_rows or 0), backend)
+        table = _as(_excel(file, sheet, skip_rows or 0, max_bytes), backend)
     else:
         _refuse_other_kinds(file, start)
         table = _as(_delimited(file, encoding, delimiter, skip_rows), backend)
@@ -153,42 +158,37 @@ def _damage_named(file: Path, kind: str, *errors: type[BaseException]) -> Iterat
     caught: tuple[type[BaseException], ...] = (Exception, *errors)
     try:
         yield
+    except DataError:
+        raise
     except caught as error:
         problem = f"{file} is damaged, or is not {kind}: {type(error).__name__}: {error}"
         raise DataError(problem, hint="export the table again") from error
 
 
-def _excel(file: Path, sheet: int | str, skip_rows: int) -> pd.DataFrame:
+def _excel(file: Path, sheet: int | str, skip_rows: int, max_bytes: int) -> pd.DataFrame:
     if find_spec("openpyxl") is None:
         raise ConfigError('Excel files need openpyxl. Hint: pip install "omniltv[excel]"')
-    with _damage_named(file, "a workbook"), ZipFile(file) as archive:
-        if "xl/workbook.xml" not in archive.namelist():
-            raise BadZipFile("an archive without a workbook of Excel (.xlsx)")
-    with _damage_named(file, "a workbook"), pd.ExcelFile(file, engine="openpyxl") as book:
-        names = list(map(str, book.sheet_names))
-        known = sheet in names if isinstance(sheet, str) else 0 <= sheet < len(names)
-        frame = book.parse(
-            sheet_name=sheet if known else 0,
-            skiprows=skip_rows,
-            dtype=str,
-            keep_default_na=False,
-            na_values=[""],
-        )
-    if not known:
-        hint = f"sheet= is a position from 0 or one of: {', '.join(names)}"
-        raise DataError(f"{file} has no sheet {sheet!r}", hint=hint)
-    return frame.dropna(how="all").reset_index(drop=True)
+    with _damage_named(file, "a workbook"):
+        check_archive(file, max_bytes)
+        return read_workbook(file, sheet, skip_rows)
 
 
-def _parquet(file: Path, backend: FileBackend) -> "pd.DataFrame | pl.DataFrame":
+def _parquet(file: Path, backend: FileBackend, max_bytes: int) -> "pd.DataFrame | pl.DataFrame":
     if backend == "polars":
         import polars as pl  # noqa: PLC0415 - an optional package
 
         with _damage_named(file, "a Parquet file", pl.exceptions.PanicException):
+            stated = pl.scan_parquet(file)
+            rows = stated.select(pl.len()).collect().item()
+            check_size(file, rows, len(stated.collect_schema()), max_bytes)
             return pl.read_parquet(file)
     if find_spec("pyarrow") is None:
         raise ConfigError('Parquet files need pyarrow. Hint: pip install "omniltv[store]"')
+    from pyarrow.parquet import read_metadata  # noqa: PLC0415 - an optional package
+
     with _damage_named(file, "a Parquet file"):
+        found = read_metadata(file)
+        check_size(file, found.num_rows, found.num_columns, max_bytes)
         return pd.read_parquet(file)
 
 
@@ -199,6 +199,8 @@ def _delimited(
     try:
         skipped = _remarks(file, found) if skip_rows is None else skip_rows
         mark = delimiter or delimiter_of(file, found, skipped)
+        width = _fields(_header(file, found, skipped), mark)
+        check_cells(file, lines_of(file), width, _CELLS_PER_BYTE * file.stat().st_size)
         frame = pd.read_csv(
             file,
             sep=mark,
@@ -234,6 +236,12 @@ def _refuse_cut(file: Path, encoding: str, delimiter: str, width: int) -> None:
 def _fields(line: str, delimiter: str) -> int:
     """Return the number of fields of a line without quotes."""
     return line.count(delimiter) + 1 if len(delimiter) == 1 else len(line.split())
+
+
+def _header(file: Path, encoding: str, skipped: int) -> str:
+    """Return the line with the headers."""
+    with file.open(encoding=encoding) as opened:
+        return next(islice(opened, skipped, None), "")
 
 
 def _remarks(file: Path, encoding: str) -> int:

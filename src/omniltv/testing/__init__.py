@@ -2,12 +2,13 @@
 
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
-estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Rules for
-refunds: `check_refund_rule`. What a function accepts: `options_of`. Identity:
-`omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
+estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Allocators:
+`check_allocator`. Rules for refunds: `check_refund_rule`. What a function accepts: `options_of`.
+Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
 from omniltv._options import options_of
+from omniltv.testing.allocation_laws import check_allocator
 from omniltv.testing.data_laws import check_refund_rule
 from omniltv.testing.model_laws import (
     PURCHASE_LAWS,
@@ -21,6 +22,7 @@ from omniltv.testing.segmentation_laws import check_tier_rule
 __all__ = [
     "PURCHASE_LAWS",
     "SPEND_LAWS",
+    "check_allocator",
     "check_purchase_model",
     "check_refund_rule",
     "check_spend_model",

@@ -42,7 +42,7 @@ from omniltv.models.processes.protocols import (
 )
 from omniltv.units import TimeUnit
 
-__all__ = ["RANKS", "Calibration", "Ranked", "band", "simulation_based_calibration"]
+__all__ = ["RANKS", "Calibration", "RankedFit", "band", "simulation_based_calibration"]
 
 RANKS = 100
 """Number of possible ranks, 0 to 99, of the truth among 99 draws."""
@@ -155,7 +155,7 @@ def simulation_based_calibration(
     method: Sampling = _LAPLACE,
     groups: int = 3,
     customers: int = 60,
-    run: Callable[[Callable[[int], "Ranked"], Iterable[int]], Iterable["Ranked"]] = map,
+    run: Callable[[Callable[[int], "RankedFit"], Iterable[int]], Iterable["RankedFit"]] = map,
 ) -> Calibration:
     """Return ranks of parameters drawn from the prior among draws of their posteriors.
 
@@ -202,7 +202,7 @@ def simulation_based_calibration(
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedFit:
     """The result of one fit of `simulation_based_calibration`.
 
     Attributes:
@@ -212,7 +212,7 @@ class Ranked:
         seconds: Processor time of the fit.
 
     Examples:
-        >>> Ranked({"log_rate": 41}, handed_over=False, repeats=63, seconds=0.1).ranks
+        >>> RankedFit({"log_rate": 41}, handed_over=False, repeats=63, seconds=0.1).ranks
         {'log_rate': 41}
     """
 
@@ -238,7 +238,7 @@ def _seeds(seed: int, fits: int) -> list[int]:
     return cast("list[int]", words.tolist())
 
 
-def _once(trial: _Trial, seed: int) -> Ranked:
+def _once(trial: _Trial, seed: int) -> RankedFit:
     rng = np.random.default_rng(seed)
     truth = _prior(trial.model, trial.pooling, trial.groups, rng)
     each = np.repeat(truth["coordinates"], trial.customers, axis=0)
@@ -255,7 +255,7 @@ def _once(trial: _Trial, seed: int) -> Ranked:
         _fit_of_data(trial.model, found, history, _parameters(trial.model, each), state),
     )
     ranks = {**own, **of_data}
-    return Ranked(ranks, handed_over, int(history.frequency.sum()), seconds)
+    return RankedFit(ranks, handed_over, int(history.frequency.sum()), seconds)
 
 
 def _fitted(trial: _Trial, history: PurchaseHistory, seed: int) -> PurchaseFit | SpendFit:

@@ -39,7 +39,7 @@ POOLINGS: tuple[Pooling, ...] = (
 )
 """One pooling of each kind."""
 
-type Score = Callable[[PurchaseHistory], LifetimeValue]
+type Scorer = Callable[[PurchaseHistory], LifetimeValue]
 """Returns the value of any history, always under the same fits and seed."""
 
 _CHANNELS = ("app", "ec", "store")
@@ -48,7 +48,7 @@ _SPREAD = 0.15  # standard deviation of the draws in every coordinate
 _BATCHES = 7
 
 
-def check_own_answer(score: Score, history: PurchaseHistory, *, alone: int | None = None) -> None:
+def check_own_answer(score: Scorer, history: PurchaseHistory, *, alone: int | None = None) -> None:
     """Require that the results of a customer are identical in any batch.
 
     The history is scored whole, reversed, in 7 batches of customers and one by one.

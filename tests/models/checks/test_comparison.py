@@ -64,6 +64,7 @@ def test_who_came_on_the_last_day_tells_nothing() -> None:
     assert found.bad == 0
 
 
+@pytest.mark.slow
 def test_the_model_that_the_data_come_from_is_best(
     found: PurchaseFit, split: CalibrationHoldout
 ) -> None:

@@ -11,7 +11,6 @@ is refused if a file is missing, is not in the manifest, or differs from it. Onl
 can read the files, since they contain personal data.
 """
 
-import io
 import json
 import re
 import shutil
@@ -166,12 +165,14 @@ def _table(lib: ModuleType, data: bytes, folder: Path) -> "pa.Table":
     Raises:
         StoreError: If its footer states more rows or values than such a file can have.
     """
-    footer = lib.parquet.read_metadata(io.BytesIO(data))
+    footer = lib.parquet.read_metadata(lib.BufferReader(data))
     size = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
     if footer.num_rows > len(data) or size > _MOST_GROWTH * len(data) + _SMALL:
         raise StoreError(_DAMAGED.format(folder, "a table is larger than its file can be"))
     texts = [field.name for field in footer.schema.to_arrow_schema() if field.type == lib.string()]
-    return cast("pa.Table", lib.parquet.read_table(io.BytesIO(data), read_dictionary=texts))
+    # Threads that read for Python may still run when the interpreter ends, and abort it.
+    whole = lib.parquet.read_table(lib.BufferReader(data), read_dictionary=texts, use_threads=False)
+    return cast("pa.Table", whole)
 
 
 class _FileFacts(BaseModel):

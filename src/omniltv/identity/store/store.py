@@ -371,15 +371,21 @@ class IdentityStore:
         return self._report(rejected_rows(kind, table, [""] * len(table)), changes, counts, [])
 
     def rebuild(
-        self, records: IntoFrameT, *, most_gone: Share = MOST_GONE
+        self,
+        records: IntoFrameT,
+        *,
+        most_gone: Share = MOST_GONE,
+        tolerance: Tolerance | None = None,
     ) -> Resolution[IntoFrameT]:
         """Run `stitch` on all records again, keeping ids and decisions, and store the result.
 
         Args:
             records: All customer lists; records that are not in them are removed.
             most_gone: Largest share of the stored records that may be removed.
+            tolerance: As in `update`.
 
         Raises:
+            IntakeError: As `update`; the store stays as it is.
             DataError: As `stitch`; also if more records than ``most_gone`` would be removed.
             ConfigError: If ``most_gone`` is not from 0 to 1.
             StoreError: If the folder cannot be written, or another writer changed it.
@@ -393,7 +399,8 @@ class IdentityStore:
             return {key: name for key, name in before.items() if key not in another}
 
         told = {name: [*past.decisions[name]] for name in DECISION_COLUMNS}
-        found = stitched(records, self._spec, told, Before(known, past.issued))
+        earlier = Before(known, past.issued)
+        found = stitched(records, self._spec, told, earlier, tolerance=tolerance)
         state = _state_of(found, self.run + 1, past.audit)
         after = dict(zip(state.records.ids(), state.customer.tolist(), strict=True))
         refuse_loss([key for key in before if key not in after], len(self), most_gone)

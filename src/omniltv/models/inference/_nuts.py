@@ -8,6 +8,8 @@ whitened by the covariance of the nested Laplace approximation, so that the samp
 is close to a standard normal.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -205,10 +207,18 @@ def sample(
         cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
-        progress_bar=progress,
+        progress_bar=progress and _watched(),
         target_accept=_TARGET_ACCEPT_FUNNEL if funnel else _TARGET_ACCEPT,
     )
     return _chains(density, trace, start)
+
+
+_ERRORS = 2  # the file descriptor of standard error
+
+
+def _watched() -> bool:
+    """Return whether somebody may look at a progress bar: in a terminal or a notebook."""
+    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
 
 
 def _chains(density: _Whitened, trace: DataTree, start: float) -> Chains:

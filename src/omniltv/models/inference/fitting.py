@@ -106,7 +106,7 @@ def fit(
             ``"log_rate:age"`` for the effect of a covariate, ``"spread:log_rate"`` for the
             standard deviation between groups under partial pooling. See
             `omniltv.models.posterior.priors`.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
         FitError: If the data have no rows, or no paid repeat purchase (spend), or no

@@ -50,7 +50,7 @@ def fit_channel_mix(
         method: As in `fit`. Use the same numbers of draws and chains as in other fits, so
             that `ChannelMixFit.split` can pair their draws.
         priors: As in `fit`.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
         FitError: If no customer bought twice.

@@ -103,6 +103,7 @@ def test_chances_without_draws_or_quantile_are_refused() -> None:
 amounts = st.lists(st.sampled_from([0.0, 1.0, 1.0, 2.5, 1e9]), max_size=25)
 
 
+@pytest.mark.filterwarnings("ignore:.*tied at the line:omniltv.errors.DataWarning")
 @given(value=amounts, share=st.floats(0.01, 1), seed=st.integers(0, 99))
 def test_every_customer_has_exactly_one_tier_and_no_budget_is_exceeded(
     value: list[float], share: float, seed: int
@@ -124,6 +125,7 @@ def test_every_customer_has_exactly_one_tier_and_no_budget_is_exceeded(
     assert again.tier[::-1].tolist() == tiering.tier.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*tied at the line:omniltv.errors.DataWarning")
 @pytest.mark.parametrize(
     ("value", "high"),
     [
@@ -162,6 +164,9 @@ def test_amounts_stay_where_they_were_fixed() -> None:
     assert later.tier.tolist() == ["top", "top", "top"]
     nobody = scheme.with_amounts(customers([1.0]))
     assert TierScheme.from_yaml(nobody.to_yaml()) == nobody
+    assert nobody.assign(customers([1.0, 1.5])).tier.tolist() == ["rest", "top"]
+    with pytest.raises(DataError, match="'top': no customers to take a share of"):
+        scheme.with_amounts(customers([]))
 
 
 def test_frames_of_other_kinds_and_ids_that_are_numbers() -> None:

@@ -1,129 +1,27 @@
 """Tier schemes: lines on value, probabilities, conditions and rules, in order."""
 
-from collections.abc import Sequence
-from math import floor, inf, isnan
 from typing import Annotated, Self, overload
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from omniltv._config import Written, validate
 from omniltv._frames import IntoTable
-from omniltv._log import logged
 from omniltv._options import Level, checked
+from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
-from omniltv.errors import ConfigError
-from omniltv.segmentation._customers import CustomerTable
-from omniltv.segmentation.conditions import Condition
-from omniltv.segmentation.rules import CustomerValue, TierRule, holds_for
-from omniltv.segmentation.tiering import ProbabilisticTiering, Tiering
+from omniltv.errors import ConfigError, DataError
+from omniltv.segmentation.conditions.condition import Condition
+from omniltv.segmentation.tiers._customers import CustomerTable
+from omniltv.segmentation.tiers._dates import as_day
+from omniltv.segmentation.tiers._judging import line_of, open_to, probabilities
+from omniltv.segmentation.tiers._lines import TierLines
+from omniltv.segmentation.tiers.rules import CustomerValue
+from omniltv.segmentation.tiers.tier import Cut, Tier
+from omniltv.segmentation.tiers.tiering import ProbabilisticTiering, Tiering
 
-__all__ = ["Cut", "ReachProbability", "Tier", "TierScheme"]
-
-
-def _no_nan(amount: float) -> float:
-    """Return an amount that may be infinite: a line that no one reaches."""
-    if isnan(amount):
-        raise ValueError("the amount is not a number")
-    return amount
-
-
-@checked
-class Cut(Written):
-    """A line on a column: an amount, or the amount that at most a share of customers reaches.
-
-    Give exactly one of the two. Customers tied at the line all stay below it if together
-    they would exceed the share, so equal customers are treated equally and a budget for 20 %
-    never serves more. If all customers are equal, no one reaches the line.
-
-    Attributes:
-        share: Share of customers at or above the line, in (0, 1].
-        amount: The line itself.
-
-    Examples:
-        >>> Cut(share=0.5).at([1.0, 2.0, 3.0, 4.0]), Cut(share=0.5).at([1.0, 3.0, 3.0, 4.0])
-        (3.0, 4.0)
-    """
-
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
-    amount: Annotated[float, Field(allow_inf_nan=True), AfterValidator(_no_nan)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.share is None) == (self.amount is None):
-            raise ValueError("give either share or amount")
-        return self
-
-    def at(self, values: Sequence[float] | NDArray[np.float64]) -> float:
-        """Return the line as an amount; infinity if no one may reach it.
-
-        Examples:
-            >>> Cut(amount=50_000).at([]), Cut(share=0.5).at([7.0, 7.0])
-            (50000.0, inf)
-        """
-        if self.share is None:
-            return inf if self.amount is None else self.amount
-        ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
-        places = floor(self.share * len(ordered) + 1e-9)
-        kept = ordered[:places]
-        if 0 < places < len(ordered):
-            kept = kept[kept > ordered[places]]
-        return float(kept[-1]) if len(kept) else inf
-
-
-class ReachProbability(Written):
-    """A minimum probability of reaching the line of another tier.
-
-    Attributes:
-        tier: The tier whose ``value_at_least`` is the line.
-        at_least: The probability, in (0, 1).
-
-    Examples:
-        >>> upside = ReachProbability(tier="high", at_least=0.1)
-        >>> print(Tier(name="potential", chance=upside).to_yaml())
-        name: potential
-        chance:
-          tier: high
-          at_least: 0.1
-        <BLANKLINE>
-    """
-
-    tier: str
-    at_least: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Tier(Written):
-    """One tier; a customer must meet all its requirements.
-
-    Attributes:
-        name: Name of the tier.
-        value_at_least: Expected value at or above this line.
-        realised_below: Realised value (of past purchases) below this line.
-        chance: Probability of reaching the line of another tier.
-        when: Condition on the columns of the table.
-        rules: Rules written in Python. They cannot be stored as YAML.
-
-    Examples:
-        >>> regular = Tier(name="regular", when=Condition.where("purchases", "ge", 12))
-        >>> regular.is_rest, Tier(name="others").is_rest
-        (False, True)
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    name: str
-    value_at_least: Cut | None = None
-    realised_below: Cut | None = None
-    chance: ReachProbability | None = None
-    when: Condition | None = None
-    rules: tuple[TierRule, ...] = ()
-
-    @property
-    def is_rest(self) -> bool:
-        """Whether the tier has no requirements."""
-        return self == Tier(name=self.name)
+__all__ = ["TierScheme"]
 
 
 @checked
@@ -169,6 +67,11 @@ class TierScheme(Written):
             raise ValueError(f"tier {unknown[0]!r}: chance needs a tier with value_at_least")
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tiers, best first."""
+        return tuple(tier.name for tier in self.tiers)
+
     @classmethod
     def high_potential_general(
         cls,
@@ -209,8 +112,8 @@ class TierScheme(Written):
 
         Examples:
             >>> scheme = TierScheme.high_potential_general(high=Cut(amount=50_000), chance=0.2)
-            >>> scheme.tiers[0].value_at_least
-            Cut(share=None, amount=50000.0)
+            >>> scheme.tiers[0].value_at_least.amount
+            50000.0
         """
         tiers = [
             {"name": "high", "value_at_least": high or Cut(share=0.2)},
@@ -223,6 +126,70 @@ class TierScheme(Written):
         ]
         columns = {"value": value, "realised": realised, "upper": upper}
         return validate(cls, {"tiers": tiers, "customer_id": customer_id, **columns})
+
+    @classmethod
+    def customer_classes(
+        cls,
+        *,
+        active_since: Moment,
+        best: Cut | None = None,
+        value: str = "realised_value",
+        customer_id: str = "customer_id",
+    ) -> Self:
+        """Return the scheme of customer classes over the whole funnel, buyers or not.
+
+        - **best customer** (最優良顧客): bought since the date, and the value reaches the line;
+          by default at most 20 % of the active customers reach it.
+        - **customer** (顧客): bought since the date.
+        - **sleeping** (スリーピング): bought, but not since the date.
+        - **prospect** (見込み): never bought; can be addressed and showed interest.
+        - **pre-prospect** (見込み予備軍): never bought; can be addressed or showed interest.
+        - **internet user**: all others.
+
+        The table has one row per person: ``purchases`` and ``last_purchase``, which
+        `assign` takes from a log; ``known``, whether the person can be addressed (an account,
+        a membership, consent to mail); and ``interest``, the number of actions that show
+        interest (a cart, an enquiry, a visit to a store) in a span of your choice. A missing
+        entry counts as no.
+
+        Args:
+            active_since: Customers whose last purchase is earlier are sleeping.
+            best: Line on the value of best customers.
+            value: Column of the value; a finite number for everyone, 0 for those who never
+                bought. It may be the expected value.
+            customer_id: Column of the id.
+
+        Raises:
+            ConfigError: If ``active_since`` is not a moment.
+
+        Examples:
+            >>> import pandas as pd
+            >>> people = pd.DataFrame({
+            ...     "customer_id": list("abcde"), "realised_value": [90.0, 20.0, 50.0, 0.0, 0.0],
+            ...     "purchases": [9, 1, 4, 0, 0], "known": [True, True, True, True, False],
+            ...     "interest": [2, 0, 0, 1, 3],
+            ...     "last_purchase": pd.to_datetime(["2026-05-01", "2026-06-01", "2024-01-01",
+            ...                                      None, None])})
+            >>> classes = TierScheme.customer_classes(
+            ...     active_since="2025-07-01", best=Cut(share=0.5, among=Condition.where(
+            ...         "last_purchase", "ge", "2025-07-01")))
+            >>> classes.assign(people).tier.tolist()
+            ['best customer', 'customer', 'sleeping', 'prospect', 'pre-prospect']
+        """
+        bought = Condition.where("purchases", "ge", 1)
+        active = bought & Condition.where("last_purchase", "ge", str(as_day(active_since)))
+        known = Condition.where("known", "eq", value=True)
+        interest = Condition.where("interest", "ge", 1)
+        line = best or Cut(share=0.2, among=active)
+        tiers = (
+            Tier(name="best customer", value_at_least=line, when=active),
+            Tier(name="customer", when=active),
+            Tier(name="sleeping", when=bought),
+            Tier(name="prospect", when=known & interest),
+            Tier(name="pre-prospect", when=known | interest),
+            Tier(name="internet user"),
+        )
+        return cls(tiers=tiers, value=value, customer_id=customer_id)
 
     def with_amounts(
         self, customers: IntoTable | CustomerValue, log: PurchaseLog[object] | None = None
@@ -238,7 +205,8 @@ class TierScheme(Written):
             log: As in `assign`.
 
         Raises:
-            DataError: If a column is absent or not of finite numbers.
+            DataError: If a column is absent or not of finite numbers, or a share is of no
+                customers.
 
         Examples:
             >>> import pandas as pd
@@ -248,7 +216,13 @@ class TierScheme(Written):
             >>> scheme.with_amounts(frame).tiers[0].value_at_least.amount
             8.0
         """
-        return self._with_amounts(CustomerTable.read(customers, log, None, self.customer_id))
+        fixed = self._with_amounts(CustomerTable.read(customers, log, None, self.customer_id))
+        for tier in fixed.tiers:
+            for cut in (tier.value_at_least, tier.realised_below):
+                if cut is not None and cut.share is not None:
+                    problem = f"tier {tier.name!r}: no customers to take a share of"
+                    raise DataError(problem, hint="Cut(amount=...), or a table with customers")
+        return fixed
 
     def to_yaml(self) -> str:
         """Return the scheme as YAML that `from_yaml` reads back as an equal scheme.
@@ -269,21 +243,8 @@ class TierScheme(Written):
         return super().to_yaml()
 
     def _with_amounts(self, customers: CustomerTable) -> Self:
-        def fixed(cut: Cut | None, column: str) -> Cut | None:
-            if cut is None or cut.share is None:
-                return cut
-            return Cut(amount=cut.at(customers.numbers(column)))
-
-        tiers = tuple(
-            tier.model_copy(
-                update={
-                    "value_at_least": fixed(tier.value_at_least, self.value),
-                    "realised_below": fixed(tier.realised_below, self.realised),
-                }
-            )
-            for tier in self.tiers
-        )
-        return self.model_copy(update={"tiers": tiers})
+        lines = TierLines(customers.table, customers.numbers, self.value, self.realised)
+        return self.model_copy(update={"tiers": tuple(map(lines.fixed, self.tiers))})
 
     @overload
     def assign(
@@ -310,7 +271,7 @@ class TierScheme(Written):
     ) -> Tiering:
         """Return the tier of each customer; with draws, also the probability of each tier.
 
-        Lines given as shares become amounts once, from the expected values. The same amounts
+        TierLines given as shares become amounts once, from the expected values. The same amounts
         apply in every draw, so a tier probability is the probability that the value of this
         customer reaches an amount. The probabilities of a tier need not add up to its share
         of customers.
@@ -346,63 +307,10 @@ class TierScheme(Written):
         table = CustomerTable.read(customers, log, draws, self.customer_id)
         value = table.numbers(self.value)
         scheme = self._with_amounts(table)
-        lines = np.array([_line(tier.value_at_least) for tier in scheme.tiers])
-        open_to = _open_to(scheme, table)
-        code = np.argmax(open_to & (value[:, None] >= lines), axis=1)
+        lines = np.array([line_of(tier.value_at_least) for tier in scheme.tiers])
+        may_enter = open_to(scheme, table)
+        code = np.argmax(may_enter & (value[:, None] >= lines), axis=1)
         if table.draws is None:
             return Tiering(scheme, table.id, code, value, details=table.details)
-        chances = _probabilities(open_to, lines, table.draws)
+        chances = probabilities(may_enter, lines, table.draws)
         return ProbabilisticTiering(scheme, table.id, code, value, chances, details=table.details)
-
-
-def _line(cut: Cut | None) -> float:
-    """Return a cut that is an amount already; minus infinity if there is none."""
-    return -inf if cut is None else cut.at(())
-
-
-@logged("tiers opened to customers")
-def _open_to(scheme: TierScheme, customers: CustomerTable) -> NDArray[np.bool_]:
-    """Return which tiers each row may enter, lines on value aside: (n_rows, n_tiers)."""
-    lines = {tier.name: _line(tier.value_at_least) for tier in scheme.tiers}
-    answer = np.ones((len(customers.id), len(scheme.tiers)), dtype=np.bool_)
-    for k, tier in enumerate(scheme.tiers):
-        if tier.when is not None:
-            answer[:, k] &= tier.when.mask(customers.table.to_native())
-        for rule in tier.rules:
-            answer[:, k] &= holds_for(rule, customers.table)
-        if tier.realised_below is not None:
-            answer[:, k] &= customers.numbers(scheme.realised) < _line(tier.realised_below)
-        if tier.chance is not None:
-            answer[:, k] &= _may_reach(scheme, customers, tier.chance, lines[tier.chance.tier])
-    return answer
-
-
-def _may_reach(
-    scheme: TierScheme, customers: CustomerTable, chance: ReachProbability, line: float
-) -> NDArray[np.bool_]:
-    if scheme.upper is not None:
-        return customers.numbers(scheme.upper) >= line
-    if customers.draws is None:
-        hint = "assign(value, log), assign(frame, draws=...), or a scheme with upper="
-        raise ConfigError(f"a tier needs probabilities, and there are no draws. Hint: {hint}")
-    return customers.draws.prob_at_least(line) >= chance.at_least
-
-
-@logged("tier probabilities")
-def _probabilities(
-    open_to: NDArray[np.bool_], lines: NDArray[np.float64], draws: RowDraws
-) -> NDArray[np.float64]:
-    """Return the probability of each tier, of shape (n_rows, n_tiers).
-
-    The requirement of a tier on the value is a half-line [line, infinity). So among the
-    tiers that are open to a row, the first k together cover the half-line of the lowest of
-    their lines, and tier k gets what it adds.
-    """
-    chances = np.zeros(open_to.shape)
-    taken = np.zeros(len(open_to))
-    for k, line in enumerate(lines):
-        reach = draws.prob_at_least(line) if line > -inf else 1.0
-        upto = np.maximum(taken, open_to[:, k] * reach)
-        chances[:, k] = upto - taken
-        taken = upto
-    return chances

@@ -11,7 +11,7 @@ from omniltv._frames import Table, Tabular
 from omniltv._options import Natural, checked
 
 if TYPE_CHECKING:
-    from omniltv.segmentation.tiers import TierScheme
+    from omniltv.segmentation.tiers.scheme import TierScheme
 
 __all__ = ["ProbabilisticTiering", "Tiering"]
 
@@ -68,12 +68,22 @@ class Tiering(Tabular):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the tiers, best first."""
-        return tuple(tier.name for tier in self.scheme.tiers)
+        return self.scheme.names
 
     @property
     def tier(self) -> NDArray[np.str_]:
         """Name of the tier of each customer, of shape (n_customers,)."""
         return np.asarray(self.names)[self.code]
+
+    @property
+    def surplus(self) -> NDArray[np.float64]:
+        """Value above the line of the customer's tier, of shape (n_customers,).
+
+        It is 0 in tiers without a line on value. `TierMemory` may carry it over.
+        """
+        cuts = [tier.value_at_least for tier in self.scheme.tiers]
+        lines = np.array([np.inf if cut is None else cut.at(()) for cut in cuts])
+        return np.asarray(np.fmax(0.0, self.value - lines[self.code]), dtype=np.float64)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns of one row per customer, in the order of the input.

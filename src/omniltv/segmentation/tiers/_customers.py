@@ -21,7 +21,7 @@ from omniltv._frames import (
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import DataError
-from omniltv.segmentation.rules import CustomerValue
+from omniltv.segmentation.tiers.rules import CustomerValue
 
 __all__ = ["CustomerTable"]
 
