@@ -8,7 +8,7 @@ from omniltv._arrays import Codes
 from omniltv.segmentation.loyalty._events import Events
 from omniltv.segmentation.loyalty._kernel import MERGE
 
-__all__ = ["account_bounds", "account_codes"]
+__all__ = ["account_bounds", "account_codes", "account_roots"]
 
 
 def account_codes(events: Events) -> Codes:
@@ -27,3 +27,13 @@ def account_bounds(account: Codes) -> Codes:
     """Return the first event of each account, and the number of events."""
     first = np.flatnonzero(np.diff(account, prepend=-1))
     return np.append(first, len(account)).astype(np.int64)
+
+
+def account_roots(parent: Codes) -> Codes:
+    """Return the customer who has the account of each customer."""
+    roots = np.arange(len(parent))
+    while True:
+        above = parent[roots]
+        if (above < 0).all():
+            return roots
+        roots = np.where(above < 0, roots, above)

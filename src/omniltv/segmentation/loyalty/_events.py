@@ -1,4 +1,4 @@
-"""Events of a ledger as arrays: read, checked row by row, once each, in canonical order."""
+"""Events of a ledger as arrays: read, sifted row by row, once each, in canonical order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,35 +11,61 @@ import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
 from omniltv._frames import Eager, FrameKind, require
+from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation.loyalty._kernel import EARN, MERGE, NEVER, REVERSE, SPEND, SPLIT
+from omniltv.segmentation.loyalty._kernel import (
+    EARN,
+    EXPIRE,
+    MERGE,
+    NEVER,
+    REVERSE,
+    SPEND,
+    SPLIT,
+)
 
-__all__ = ["KINDS", "Events", "day_starts", "in_order", "local", "moments", "read_events", "whole"]
+__all__ = [
+    "KINDS",
+    "Events",
+    "Sifted",
+    "check_zone",
+    "day_starts",
+    "in_order",
+    "local",
+    "moment_of",
+    "moments",
+    "read_events",
+    "sift",
+    "texts",
+    "utc_micros",
+    "whole",
+    "whole_ids",
+]
 
 KINDS = ("merge", "split", "earn", "adjust", "reverse", "spend", "expire")
 """Names of the kinds of events, by the codes of the kernel."""
 
 MOST_POINTS = 10**12
 _NEEDED = ("event_id", "customer_id", "time", "kind", "points")
-_FIELDS = ("kind", "member", "other", "time", "points", "start", "until", "reference")
+_CONTENT = ("kind", "member", "other", "time", "points", "start", "until", "reference")
+_EXACT = 2**53
 _MISSING = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Events as arrays of shape (n_events,), and the rows that cannot be used.
+    """Events as arrays of shape (n_events,).
 
-    Times are microseconds since 1970 in UTC. Customers and references are codes.
+    Times are microseconds since 1970 in UTC. Customers are codes.
 
     Attributes:
-        rows: The row of each event in the table.
+        row: The row of each event in the table; -1 for events of the state.
+        place: The position of each event in the state; -1 for events of the table.
         ids: Ids of the events, as text.
         customers: Ids of the customers as text, in the order of their codes.
-        reasons: Why a row of the table cannot be used, "" if it can, of shape (n_rows,).
-        replays: Number of rows that repeat an event.
     """
 
-    rows: Codes
+    row: Codes
+    place: Codes
     ids: Objects
     customers: Objects
     kind: Integers
@@ -50,43 +76,97 @@ class Events:
     start: Integers
     until: Integers
     reference: Objects
-    reasons: Objects
-    replays: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     def take(self, chosen: Codes) -> "Events":
         """Return some of the events."""
-        parts: dict[str, Any] = {name: getattr(self, name)[chosen] for name in _FIELDS}
-        return replace(self, rows=self.rows[chosen], ids=self.ids[chosen], **parts)
+        names = ("row", "place", "ids", *_CONTENT)
+        parts: dict[str, Any] = {name: getattr(self, name)[chosen] for name in names}
+        return replace(self, **parts)
+
+    def and_then(self, more: "Events") -> "Events":
+        """Return these events and others, with one list of customers."""
+        names = pd.unique(np.concatenate([self.customers, more.customers]))
+        both = [_recoded(events, names) for events in (self, more)]
+        columns = ("row", "place", "ids", *_CONTENT)
+        parts: dict[str, Any] = {
+            name: np.concatenate([getattr(events, name) for events in both]) for name in columns
+        }
+        return replace(self, customers=names, **parts)
+
+    def compact(self) -> "Events":
+        """Return the events with the customers that they name, sorted."""
+        used = np.unique(np.concatenate([self.member, self.other]))
+        return _recoded(self, np.sort(self.customers[used[used >= 0]]))
 
 
-def read_events(table: Eager, end: int, zone: str) -> Events:
-    """Return the events of a table; rows with a fault have a reason.
+@dataclass(frozen=True, eq=False)
+class Sifted:
+    """Events that can be applied, and why the others cannot.
+
+    Attributes:
+        events: Events without fault, once each.
+        faulty: The other events.
+        reasons: Why they cannot be used, of shape (n_faulty,).
+        replays: Number of rows that repeat an event.
+    """
+
+    events: Events
+    faulty: Events
+    reasons: Objects
+    replays: int
+
+
+def read_events(table: Eager, zone: str) -> Events:
+    """Return the events of a table as they are.
 
     Raises:
-        DataError: If a column is missing, or rows with one id differ.
+        DataError: If a column is missing.
     """
     require(table.columns, _NEEDED, "the ledger")
-    ids, customers = _texts(table, "event_id"), _texts(table, "customer_id")
-    kind = _kinds(table)
-    other = _texts(table, "other_id") if "other_id" in table.columns else _none(ids)
-    known = pd.unique(np.concatenate([customers, other]))
-    names = np.array(sorted(name for name in known if name is not None), dtype=object)
-    index = pd.Index(names, dtype=object)
-    events = Events(
-        rows=np.arange(len(ids)),
+    ids, customers = texts(table, "event_id"), texts(table, "customer_id")
+    other = _optional(table, "other_id")
+    codes, names = pd.factorize(np.concatenate([customers, other]))
+    return Events(
+        row=np.arange(len(ids)),
+        place=np.full(len(ids), -1),
         ids=ids,
-        customers=names,
-        kind=kind,
-        member=index.get_indexer(customers),
-        other=index.get_indexer(other),
+        customers=np.asarray(names, dtype=object),
+        kind=_kinds(table),
+        member=codes[: len(ids)],
+        other=codes[len(ids) :],
         time=moments(table, "time", zone),
         points=whole(table, "points"),
         start=day_starts(table, "valid_from", zone),
         until=day_starts(table, "valid_until", zone, after=1),
-        reference=_texts(table, "reference") if "reference" in table.columns else _none(ids),
-        reasons=np.full(len(ids), "", dtype=object),
+        reference=_optional(table, "reference"),
     )
-    return _usable(_once(events), end)
+
+
+def sift(events: Events, closed: int, end: int) -> Sifted:
+    """Return every event once, without those that cannot be applied.
+
+    Raises:
+        DataError: If rows with one id differ.
+    """
+    once, replays = _once(events)
+    reasons = np.full(len(once), "", dtype=object)
+    fresh = once.place < 0
+    for reason, test in _TESTS.items():
+        reasons[test(once) & (reasons == "") & fresh] = reason
+    reasons[(reasons == "") & (once.time >= end)] = "not before the time of the ledger"
+    reasons[(reasons == "") & (once.time < closed) & fresh] = "before the ledger was closed"
+    bad = reasons != ""
+    faulty = once.take(np.flatnonzero(bad))
+    return Sifted(once.take(np.flatnonzero(~bad)).compact(), faulty, reasons[bad], replays)
+
+
+def _recoded(events: Events, names: Objects) -> Events:
+    """Return events with codes of another list of customers."""
+    code = np.append(pd.Index(names).get_indexer(pd.Index(events.customers)), -1)
+    return replace(events, customers=names, member=code[events.member], other=code[events.other])
 
 
 def in_order(events: Events, account: Codes) -> Codes:
@@ -98,7 +178,7 @@ def in_order(events: Events, account: Codes) -> Codes:
         same &= key[1:] == key[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     run = np.cumsum(np.append(True, ~same))[tied]
-    texts = np.unique(events.ids[order[tied]].astype(str), return_inverse=True)[1]
+    texts = pd.factorize(events.ids[order[tied]], sort=True)[0]
     order[tied] = order[tied][np.lexsort((texts, run))]
     return order
 
@@ -123,8 +203,7 @@ def day_starts(table: Eager, column: str, zone: str, *, after: int = 0) -> Integ
     if column not in table.columns:
         return np.full(len(table), NEVER if after else _MISSING)
     stamps = _stamps(table, column, zone).normalize() + np.timedelta64(after, "D")
-    absent = np.asarray(table[column].is_null().to_list(), dtype=np.bool_)
-    absent |= np.array([value != value for value in table[column].to_list()])  # noqa: PLR0124
+    absent = np.asarray(table[column].is_null().to_numpy(), dtype=np.bool_)
     starts = _utc(stamps, zone)
     unread = (starts == _MISSING) & ~absent
     starts[absent] = NEVER if after else _MISSING
@@ -185,18 +264,20 @@ def _utc(stamps: pd.DatetimeIndex, zone: str) -> Integers:
 
 
 def _kinds(table: Eager) -> Integers:
-    codes = {name: code for code, name in enumerate(KINDS[:-1])}
-    words = [str(word) for word in table["kind"].to_list()]
-    values, unique = pd.factorize(np.array(words, dtype=object))
-    return np.array([codes.get(word, -1) for word in unique], dtype=np.int64)[values]
+    codes = {name: code for code, name in enumerate(KINDS)}
+    values, unique = pd.factorize(np.array(table["kind"].to_list(), dtype=object))
+    known = [codes.get(str(word), -1) for word in unique]
+    return np.array([*known, -1], dtype=np.int64)[values]
 
 
-def _texts(table: Eager, column: str) -> Objects:
+def texts(table: Eager, column: str) -> Objects:
     """Return ids as text, None if they are missing."""
     series = table[column]
     if series.dtype.is_float():
-        series = _from_floats(series, column)
+        return _from_floats(series, column)
     values = series.to_list()
+    if series.dtype.is_integer() and not series.is_null().any():
+        return np.asarray(series.to_numpy()).astype(str).astype(object)
     if series.dtype == nw.String:
         found = [text if isinstance(text, str) and text.strip() else None for text in values]
     else:
@@ -204,59 +285,51 @@ def _texts(table: Eager, column: str) -> Objects:
     return np.fromiter(found, dtype=object, count=len(found))
 
 
-def _from_floats(series: "nw.Series[Any]", column: str) -> "nw.Series[Any]":
-    """Return ids that a gap has turned into floats as whole numbers."""
+def _from_floats(series: "nw.Series[Any]", column: str) -> Objects:
+    """Return whole numbers that a gap has turned into floats as text."""
     numbers = np.asarray(series.to_numpy(), dtype=np.float64)
-    bad = np.flatnonzero(~np.isnan(numbers) & ~((numbers == np.floor(numbers)) & (numbers < 2**53)))
+    absent = np.isnan(numbers)
+    bad = np.flatnonzero(~absent & ~((numbers == np.floor(numbers)) & (np.abs(numbers) < _EXACT)))
     if len(bad):
         hint = "read the column as text or as whole numbers"
         raise DataError("ids are floats", column=column, rows=bad.tolist(), hint=hint)
-    return series.fill_nan(None).cast(nw.Int64)
+    found = np.where(absent, 0, numbers).astype(np.int64).astype(str).astype(object)
+    found[absent] = None
+    return found
 
 
-def _none(like: Objects) -> Objects:
-    return np.full(len(like), None, dtype=object)
+def _optional(table: Eager, column: str) -> Objects:
+    if column in table.columns:
+        return texts(table, column)
+    return np.full(len(table), None, dtype=object)
 
 
-def _once(events: Events) -> Events:
-    """Return every event once.
+def _once(events: Events) -> tuple[Events, int]:
+    """Return every event once, and how many rows repeat one.
 
     Raises:
         DataError: If rows with one id differ.
     """
-    codes, _ = pd.factorize(events.ids)
-    first = np.flatnonzero((codes >= 0) & ~pd.Series(codes).duplicated().to_numpy())
-    of = np.zeros(len(first), dtype=np.intp)
-    of[codes[first]] = first
-    copies = np.flatnonzero((codes >= 0) & pd.Series(codes).duplicated().to_numpy())
-    original = of[codes[copies]]
+    codes = pd.factorize(events.ids)[0]
+    again = (codes >= 0) & pd.Series(codes).duplicated().to_numpy()
+    first = np.flatnonzero((codes >= 0) & ~again)
+    copies = np.flatnonzero(again)
+    original = first[codes[copies]]  # codes are in order of appearance
     differ = np.zeros(len(copies), dtype=np.bool_)
-    for name in _FIELDS:
+    for name in _CONTENT:
         values = getattr(events, name)
         differ |= values[copies] != values[original]
     if differ.any():
         bad = list(dict.fromkeys(events.ids[copies[differ]]))
         hint = "give a changed event an id of its own: reverse the first one and add another"
         raise DataError("several contents for one id", column="event_id", rows=bad, hint=hint)
-    kept = np.ones(len(codes), dtype=np.bool_)
-    kept[copies] = False
-    return replace(events.take(np.flatnonzero(kept)), replays=len(copies))
-
-
-def _usable(events: Events, end: int) -> Events:
-    """Return the events without fault; the others get a reason."""
-    reasons = np.full(len(events.rows), "", dtype=object)
-    for reason, test in _TESTS.items():
-        reasons[test(events) & (reasons == "")] = reason
-    reasons[(reasons == "") & (events.time >= end)] = "not before the time of the ledger"
-    events.reasons[events.rows] = reasons
-    return events.take(np.flatnonzero(reasons == ""))
+    return events.take(np.flatnonzero(~again)), len(copies)
 
 
 def _no_points(events: Events) -> Flags:
     low = np.where(np.isin(events.kind, (EARN, SPEND)), 1, -MOST_POINTS)
-    low[events.kind == REVERSE] = 0
-    zero = (events.points == 0) & ~np.isin(events.kind, (MERGE, SPLIT, REVERSE))
+    low[np.isin(events.kind, (REVERSE, EXPIRE))] = 0
+    zero = (events.points == 0) & ~np.isin(events.kind, (MERGE, SPLIT, REVERSE, EXPIRE))
     return (events.points < low) | zero | (np.abs(events.points) > MOST_POINTS)
 
 
@@ -297,3 +370,25 @@ def check_zone(zone: str) -> None:
     except Exception as error:  # pandas, zoneinfo and the file system have errors of their own
         message = f'unknown time zone: {zone!r}. Hint: timezone="Asia/Tokyo"'
         raise ConfigError(message, parameter="timezone") from error
+
+
+def moment_of(at: Moment, zone: str, parameter: str = "at") -> pd.Timestamp:
+    """Return a moment in local time.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    problem = f'not a moment: {at!r}. Hint: {parameter}="2026-04-01"'
+    try:
+        stamp = pd.Timestamp(at)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(problem, parameter=parameter) from error
+    if pd.isna(stamp):
+        raise ConfigError(problem, parameter=parameter)
+    return stamp if stamp.tzinfo is None else stamp.tz_convert(zone).tz_localize(None)
+
+
+def utc_micros(moment: pd.Timestamp, zone: str) -> int:
+    """Return a local time in microseconds, in UTC."""
+    aware = moment.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+    return int(aware.as_unit("us").asm8.astype(np.int64))

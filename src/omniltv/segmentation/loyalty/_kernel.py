@@ -15,12 +15,19 @@ from omniltv._compiled import compiled
 __all__ = [
     "ADJUST",
     "EARN",
+    "EVENT",
     "EXPIRE",
+    "KIND",
+    "LOT",
     "MERGE",
     "NEVER",
+    "OF_SETTLED",
+    "POINTS",
     "REVERSE",
     "SPEND",
     "SPLIT",
+    "TIME",
+    "VIA",
     "WHY",
     "Book",
     "replay",
@@ -51,41 +58,123 @@ FINE, BEYOND, NO_EVENT, FOREIGN, LATER, ASIDE, DONE, TOO_MUCH, SHORT, MERGED, IT
 EVENT, LOT, KIND, POINTS, TIME, BACK = range(6)  # columns of a movement
 HEAD, TAIL, USED = range(3)
 
+(
+    OF_KIND, OF_TIME, OF_POINTS, OF_START, OF_UNTIL, OF_MEMBER, OF_OTHER, OF_REFERENCE, OF_LEFT,
+    OF_CLAIMED, OF_LAPSED, OF_FIRST, OF_MOVES, OF_WHY, OF_SHORT, OF_QUEUED, OF_SETTLED,
+) = range(17)  # fmt: skip
+PARENT, VIA = range(2)
+
 
 class Book(NamedTuple):
-    """Events in canonical order, and what is known of them so far; arrays of shape (n_events,).
+    """Events in canonical order, and what is known of them so far.
 
-    A lot is the event that earned it. `parent` and `via` have one value per customer, `queue`
-    has room for the lots of the largest account, and `place` has the ends of the queue and the
-    number of movements.
+    A few arrays instead of one per quantity: the loop is compiled four times as fast.
+
+    Attributes:
+        event: One row per event and a column per quantity; see the properties. A lot is the event
+            that earned it. Settled events were applied before. ``claimed`` of a merge is 1 if it
+            was undone.
+        customer: The customer that each customer is merged into, and the event of the merge; -1
+            if none. Of shape (n_customers, 2).
+        queue: Room for the lots of the largest account.
+        place: The ends of the queue, and the number of movements.
     """
 
-    kind: Integers
-    time: Integers
-    points: Integers
-    start: Integers
-    until: Integers
-    member: Codes
-    other: Codes
-    reference: Codes
-    left: Integers
-    claimed: Integers
-    lapsed: Integers
-    first: Codes
-    moves: Codes
-    why: Integers
-    short: Integers
-    queued: Flags
-    parent: Codes
-    via: Codes
+    event: Integers
+    customer: Codes
     queue: Codes
     place: Codes
+
+    @property
+    def kind(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_KIND]
+
+    @property
+    def member(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_MEMBER]
+
+    @property
+    def other(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_OTHER]
+
+    @property
+    def reference(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_REFERENCE]
+
+    @property
+    def time(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_TIME]
+
+    @property
+    def points(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_POINTS]
+
+    @property
+    def start(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_START]
+
+    @property
+    def until(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_UNTIL]
+
+    @property
+    def left(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_LEFT]
+
+    @property
+    def claimed(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_CLAIMED]
+
+    @property
+    def lapsed(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_LAPSED]
+
+    @property
+    def first(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_FIRST]
+
+    @property
+    def moves(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_MOVES]
+
+    @property
+    def why(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_WHY]
+
+    @property
+    def short(self) -> Integers:
+        """Column of the events."""
+        return self.event[:, OF_SHORT]
+
+    @property
+    def settled(self) -> Flags:
+        """Whether each event was applied before."""
+        return self.event[:, OF_SETTLED] > 0
+
+    @property
+    def parent(self) -> Codes:
+        """The customer that each customer is merged into, -1 if none."""
+        return self.customer[:, PARENT]
 
 
 @compiled()
 def _root(book, member):
-    while book.parent[member] >= 0:
-        member = book.parent[member]
+    while book.customer[member, PARENT] >= 0:
+        member = book.customer[member, PARENT]
     return member
 
 
@@ -103,7 +192,7 @@ def _room(moves, needed):
 def _write(book, moves, event, lot, kind, points):
     at = book.place[USED]
     moves[at, EVENT], moves[at, LOT], moves[at, KIND] = event, lot, kind
-    moves[at, POINTS], moves[at, TIME] = points, book.time[event]
+    moves[at, POINTS], moves[at, TIME] = points, book.event[event, OF_TIME]
     moves[at, BACK] = 0
     book.place[USED] = at + 1
 
@@ -111,11 +200,11 @@ def _write(book, moves, event, lot, kind, points):
 @compiled()
 def _lapse(book, moves, lot, time):
     """Let what is left of a lot expire."""
-    points = book.left[lot]
+    points = book.event[lot, OF_LEFT]
     _write(book, moves, lot, lot, EXPIRE, -points)
     moves[book.place[USED] - 1, TIME] = time
-    book.lapsed[lot] += points
-    book.left[lot] = 0
+    book.event[lot, OF_LAPSED] += points
+    book.event[lot, OF_LEFT] = 0
 
 
 @compiled()
@@ -123,11 +212,11 @@ def _expire(book, moves, now):
     """Let all lots expire whose end has come; the queue is ordered by this end."""
     while book.place[HEAD] < book.place[TAIL]:
         lot = book.queue[book.place[HEAD]]
-        if book.left[lot] > 0:
-            if book.until[lot] > now:
+        if book.event[lot, OF_LEFT] > 0:
+            if book.event[lot, OF_UNTIL] > now:
                 return
-            _lapse(book, moves, lot, book.until[lot])
-        book.queued[lot] = False
+            _lapse(book, moves, lot, book.event[lot, OF_UNTIL])
+        book.event[lot, OF_QUEUED] = 0
         book.place[HEAD] += 1
 
 
@@ -137,11 +226,11 @@ def _tidy(book):
     kept = 0
     for at in range(book.place[HEAD], book.place[TAIL]):
         lot = book.queue[at]
-        if book.left[lot] > 0:
+        if book.event[lot, OF_LEFT] > 0:
             book.queue[kept] = lot
             kept += 1
         else:
-            book.queued[lot] = False
+            book.event[lot, OF_QUEUED] = 0
     book.place[HEAD], book.place[TAIL] = 0, kept
 
 
@@ -154,15 +243,15 @@ def _enqueue(book, lot):
     while low < high:
         middle = (low + high) // 2
         there = book.queue[middle]
-        earlier = book.until[there] < book.until[lot]
-        if earlier or (book.until[there] == book.until[lot] and there < lot):
+        earlier = book.event[there, OF_UNTIL] < book.event[lot, OF_UNTIL]
+        if earlier or (book.event[there, OF_UNTIL] == book.event[lot, OF_UNTIL] and there < lot):
             low = middle + 1
         else:
             high = middle
     for at in range(book.place[TAIL], low, -1):
         book.queue[at] = book.queue[at - 1]
     book.queue[low] = lot
-    book.queued[lot] = True
+    book.event[lot, OF_QUEUED] = 1
     book.place[TAIL] += 1
 
 
@@ -172,8 +261,12 @@ def _has(book, root, now, wanted):
     found = 0
     for at in range(book.place[HEAD], book.place[TAIL]):
         lot = book.queue[at]
-        if book.start[lot] <= now and book.left[lot] > 0 and _root(book, book.member[lot]) == root:
-            found += book.left[lot]
+        if (
+            book.event[lot, OF_START] <= now
+            and book.event[lot, OF_LEFT] > 0
+            and _root(book, book.event[lot, OF_MEMBER]) == root
+        ):
+            found += book.event[lot, OF_LEFT]
             if found >= wanted:
                 return True
     return False
@@ -182,98 +275,113 @@ def _has(book, root, now, wanted):
 @compiled()
 def _take(book, moves, event, wanted, limit):
     """Take points from the lots that expire first, if usable until a time; return what is short."""
-    root = _root(book, book.member[event])
+    root = _root(book, book.event[event, OF_MEMBER])
     for at in range(book.place[HEAD], book.place[TAIL]):
         if wanted == 0:
             return 0
         lot = book.queue[at]
-        usable = book.left[lot] > 0 and book.start[lot] <= limit
-        if usable and _root(book, book.member[lot]) == root:
-            taken = min(wanted, book.left[lot])
-            book.left[lot] -= taken
+        usable = book.event[lot, OF_LEFT] > 0 and book.event[lot, OF_START] <= limit
+        if usable and _root(book, book.event[lot, OF_MEMBER]) == root:
+            taken = min(wanted, book.event[lot, OF_LEFT])
+            book.event[lot, OF_LEFT] -= taken
             wanted -= taken
-            _write(book, moves, event, lot, book.kind[event], -taken)
+            _write(book, moves, event, lot, book.event[event, OF_KIND], -taken)
     return wanted
 
 
 @compiled()
 def _earn(book, moves, event):
-    book.left[event] = book.points[event]
-    _write(book, moves, event, event, book.kind[event], book.points[event])
+    book.event[event, OF_LEFT] = book.event[event, OF_POINTS]
+    _write(book, moves, event, event, book.event[event, OF_KIND], book.event[event, OF_POINTS])
     _enqueue(book, event)
 
 
 @compiled()
 def _spend(book, moves, event):
-    wanted = abs(book.points[event])
-    now = book.time[event]
-    if not _has(book, _root(book, book.member[event]), now, wanted):
-        book.why[event], book.short[event] = BEYOND, wanted
+    wanted = abs(book.event[event, OF_POINTS])
+    now = book.event[event, OF_TIME]
+    if not _has(book, _root(book, book.event[event, OF_MEMBER]), now, wanted):
+        book.event[event, OF_WHY], book.event[event, OF_SHORT] = BEYOND, wanted
         return
     _take(book, moves, event, wanted, now)
 
 
 @compiled()
+def _forfeit(book, moves, event):
+    """Let points of a customer expire before their time: so many, or all of them."""
+    if book.event[event, OF_POINTS] > 0:
+        _spend(book, moves, event)
+    else:
+        _take(book, moves, event, NEVER, NEVER)
+
+
+@compiled()
 def _reversal(book, event):
     """Return why an event cannot be reversed, `FINE` if it can."""
-    ref = book.reference[event]
-    if ref < 0 or not EARN <= book.kind[ref] <= SPEND or book.kind[ref] == REVERSE:
+    ref = book.event[event, OF_REFERENCE]
+    if (
+        ref < 0
+        or not EARN <= book.event[ref, OF_KIND] <= SPEND
+        or book.event[ref, OF_KIND] == REVERSE
+    ):
         return NO_EVENT
-    if _root(book, book.member[ref]) != _root(book, book.member[event]):
+    if _root(book, book.event[ref, OF_MEMBER]) != _root(book, book.event[event, OF_MEMBER]):
         return FOREIGN
     if ref > event:
         return LATER
-    if book.why[ref] != FINE:
+    if book.event[ref, OF_WHY] != FINE:
         return ASIDE
-    left = abs(book.points[ref]) - book.claimed[ref]
+    left = abs(book.event[ref, OF_POINTS]) - book.event[ref, OF_CLAIMED]
     if left == 0:
         return DONE
-    return TOO_MUCH if book.points[event] > left else FINE
+    return TOO_MUCH if book.event[event, OF_POINTS] > left else FINE
 
 
 @compiled()
 def _take_back(book, moves, event, ref, wanted):
     """Take back what an event earned: from its lot, then, if it was spent, from other lots."""
-    taken = min(wanted, book.left[ref])
+    taken = min(wanted, book.event[ref, OF_LEFT])
     if taken > 0:
-        book.left[ref] -= taken
+        book.event[ref, OF_LEFT] -= taken
         _write(book, moves, event, ref, REVERSE, -taken)
     wanted -= taken
-    lapsed = min(wanted, book.lapsed[ref])
-    book.lapsed[ref] -= lapsed
+    lapsed = min(wanted, book.event[ref, OF_LAPSED])
+    book.event[ref, OF_LAPSED] -= lapsed
     short = _take(book, moves, event, wanted - lapsed, NEVER)
     if short > 0:
-        book.why[event], book.short[event] = SHORT, short
+        book.event[event, OF_WHY], book.event[event, OF_SHORT] = SHORT, short
 
 
 @compiled()
 def _give_back(book, moves, event, ref, wanted):
     """Give back what an event took, to the same lots, the last one first."""
-    for at in range(book.first[ref] + book.moves[ref] - 1, book.first[ref] - 1, -1):
+    for at in range(
+        book.event[ref, OF_FIRST] + book.event[ref, OF_MOVES] - 1, book.event[ref, OF_FIRST] - 1, -1
+    ):
         given = min(wanted, -moves[at, POINTS] - moves[at, BACK])
         if given > 0:
             lot = moves[at, LOT]
             moves[at, BACK] += given
             wanted -= given
-            book.left[lot] += given
+            book.event[lot, OF_LEFT] += given
             _write(book, moves, event, lot, REVERSE, given)
-            if book.until[lot] <= book.time[event]:
-                _lapse(book, moves, lot, book.time[event])
-            elif not book.queued[lot]:
+            if book.event[lot, OF_UNTIL] <= book.event[event, OF_TIME]:
+                _lapse(book, moves, lot, book.event[event, OF_TIME])
+            elif not book.event[lot, OF_QUEUED]:
                 _enqueue(book, lot)
 
 
 @compiled()
 def _reverse(book, moves, event):
-    book.why[event] = _reversal(book, event)
-    if book.why[event] != FINE:
+    book.event[event, OF_WHY] = _reversal(book, event)
+    if book.event[event, OF_WHY] != FINE:
         return
-    ref = book.reference[event]
-    wanted = book.points[event]
+    ref = book.event[event, OF_REFERENCE]
+    wanted = book.event[event, OF_POINTS]
     if wanted == 0:
-        wanted = abs(book.points[ref]) - book.claimed[ref]
-    book.claimed[ref] += wanted
-    if book.kind[ref] == SPEND or book.points[ref] < 0:
+        wanted = abs(book.event[ref, OF_POINTS]) - book.event[ref, OF_CLAIMED]
+    book.event[ref, OF_CLAIMED] += wanted
+    if book.event[ref, OF_KIND] == SPEND or book.event[ref, OF_POINTS] < 0:
         _give_back(book, moves, event, ref, wanted)
     else:
         _take_back(book, moves, event, ref, wanted)
@@ -281,64 +389,80 @@ def _reverse(book, moves, event):
 
 @compiled()
 def _merge(book, event):
-    member, other = book.member[event], book.other[event]
-    if book.parent[other] >= 0:
-        book.why[event] = MERGED
+    member, other = book.event[event, OF_MEMBER], book.event[event, OF_OTHER]
+    if book.customer[other, PARENT] >= 0:
+        book.event[event, OF_WHY] = MERGED
     elif _root(book, member) == other:
-        book.why[event] = ITSELF
+        book.event[event, OF_WHY] = ITSELF
     else:
-        book.parent[other], book.via[other] = member, event
+        book.customer[other, PARENT], book.customer[other, VIA] = member, event
 
 
 @compiled()
 def _split(book, event):
-    ref = book.reference[event]
-    other = book.other[ref] if ref >= 0 and book.kind[ref] == MERGE else -1
-    if other < 0 or book.parent[other] < 0 or book.via[other] != ref:
-        book.why[event] = NO_MERGE
+    ref = book.event[event, OF_REFERENCE]
+    other = book.event[ref, OF_OTHER] if ref >= 0 and book.event[ref, OF_KIND] == MERGE else -1
+    if other < 0 or book.customer[other, PARENT] < 0 or book.customer[other, VIA] != ref:
+        book.event[event, OF_WHY] = NO_MERGE
     else:
-        book.parent[other] = -1
+        book.customer[other, PARENT] = -1
+        book.event[ref, OF_CLAIMED] = 1
 
 
 @compiled()
 def _apply(book, moves, event):
     """Apply one event."""
-    kind = book.kind[event]
-    book.first[event] = book.place[USED]
+    kind = book.event[event, OF_KIND]
+    book.event[event, OF_FIRST] = book.place[USED]
     if kind == MERGE:
         _merge(book, event)
     elif kind == SPLIT:
         _split(book, event)
     elif kind == REVERSE:
         _reverse(book, moves, event)
-    elif kind == EARN or (kind == ADJUST and book.points[event] > 0):
+    elif kind == EARN or (kind == ADJUST and book.event[event, OF_POINTS] > 0):
         _earn(book, moves, event)
+    elif kind == EXPIRE:
+        _forfeit(book, moves, event)
     else:
         _spend(book, moves, event)
-    book.moves[event] = book.place[USED] - book.first[event]
+    book.event[event, OF_MOVES] = book.place[USED] - book.event[event, OF_FIRST]
 
 
 @compiled()
-def replay(book, bounds, end):
+def _resume(book, event):
+    """Put the lot of a settled event in the queue again."""
+    if book.event[event, OF_LEFT] > 0:
+        _enqueue(book, event)
+
+
+@compiled()
+def replay(book, taken, bounds, end):
     """Return the movements of all accounts up to a time; the book is filled in.
 
     Args:
         book: The events, sorted by account and within an account in canonical order.
+        taken: Movements of settled events, which come first in the result.
         bounds: First event of each account, and the number of events.
         end: The time at which the ledger is read.
     """
-    moves = np.zeros((2 * len(book.kind) + 8, 6), np.int64)
+    moves = np.zeros((2 * len(book.event) + len(taken) + 8, 6), np.int64)
+    moves[: len(taken)] = taken
+    book.place[USED] = len(taken)
     for account in range(len(bounds) - 1):
         book.place[HEAD] = book.place[TAIL] = 0
         for event in range(bounds[account], bounds[account + 1]):
-            ref = book.reference[event]
+            if book.event[event, OF_SETTLED]:
+                _resume(book, event)
+                continue
+            ref = book.event[event, OF_REFERENCE]
             open_lots = book.place[TAIL] - book.place[HEAD]
-            needed = 2 * open_lots + 8 + (2 * book.moves[ref] if ref >= 0 else 0)
+            needed = 2 * open_lots + 8 + (2 * book.event[ref, OF_MOVES] if ref >= 0 else 0)
             moves = _room(moves, book.place[USED] + needed)
-            _expire(book, moves, book.time[event])
+            _expire(book, moves, book.event[event, OF_TIME])
             _apply(book, moves, event)
         moves = _room(moves, book.place[USED] + book.place[TAIL] + 8)
         _expire(book, moves, end)
         for at in range(book.place[HEAD], book.place[TAIL]):
-            book.queued[book.queue[at]] = False
+            book.event[book.queue[at], OF_QUEUED] = 0
     return moves[: book.place[USED]]

@@ -11,31 +11,25 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Integers
-from omniltv._frames import Eager, FrameKind, read_frame
-from omniltv._options import checked
+from omniltv._frames import FrameKind, read_frame
+from omniltv._options import Natural, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
-from omniltv.segmentation.loyalty._accounts import account_bounds, account_codes
+from omniltv.segmentation.loyalty._accounts import account_codes, account_roots
 from omniltv.segmentation.loyalty._events import (
     KINDS,
-    Events,
+    Sifted,
     check_zone,
     in_order,
     local,
+    moment_of,
     read_events,
+    sift,
+    utc_micros,
     whole_ids,
 )
-from omniltv.segmentation.loyalty._kernel import (
-    EVENT,
-    KIND,
-    LOT,
-    NEVER,
-    POINTS,
-    TIME,
-    WHY,
-    replay,
-)
-from omniltv.segmentation.loyalty._kernel import Book as LedgerBook
+from omniltv.segmentation.loyalty._kernel import EVENT, KIND, LOT, NEVER, POINTS, TIME, WHY
+from omniltv.segmentation.loyalty.state import LedgerState, Run, carried, lots_of, run
 
 __all__ = ["Settlement", "settle"]
 
@@ -44,6 +38,8 @@ _IDS = {
     "customer_id": ("customer_id", "account"),
 }
 _DAY = 86_400_000_000
+_GONE = {"spent": "spend", "expired": "expire", "reversed": "reverse", "adjusted": "adjust"}
+_NOT_A_TIME = np.iinfo(np.int64).min
 
 
 @checked
@@ -60,34 +56,33 @@ class Settlement[FrameT]:
 
     at: pd.Timestamp
     replays: int
-    _events: Events = field(repr=False)
-    _book: LedgerBook = field(repr=False)
-    _moves: Integers = field(repr=False)
-    _roots: Codes = field(repr=False)
-    _given: Eager = field(repr=False)
+    _run: Run = field(repr=False)
+    _sifted: Sifted = field(repr=False)
     _kind: FrameKind[FrameT] = field(repr=False)
     _zone: str = field(repr=False)
+    _before: LedgerState | None = field(repr=False)
 
     def __repr__(self) -> str:
-        left = int(self._book.left.sum())
+        left, until = int(self._run.book.left.sum()), f"{len(self._run.events):,} events until"
         return (
-            f"Settlement({len(self._events.ids):,} events until {self.at}: {left:,} points left, "
+            f"Settlement({until} {self.at}: {left:,} points left, "
             f"{self.n_rejected:,} events set aside)"
         )
 
     @property
     def n_rejected(self) -> int:
         """Number of events that are in `rejected`."""
-        return int((self._reasons[0] != "").sum())
+        return len(self._sifted.faulty) + len(self._refused)
 
     @cached_property
     def movements(self) -> FrameT:
         """Every change of a lot: ``event_id``, ``lot``, ``kind``, signed ``points``, ``time``.
 
         ``customer_id`` is the customer of the event. A lot is named by the event that earned it.
-        An expiry has the event and the customer that earned the lot.
+        An expiry has the event and the customer that earned the lot. With a state, these are the
+        movements since the moment that it is closed at.
         """
-        moves, events = self._moves, self._events
+        moves, events = self._run.moves, self._run.events
         names = np.array(KINDS, dtype=object)
         columns = {
             "event_id": events.ids[moves[:, EVENT]],
@@ -108,14 +103,14 @@ class Settlement[FrameT]:
         ``customer_id`` if the customer was merged. ``usable`` is false while a lot is pending.
         ``valid_until`` is the last day, missing if the points do not expire.
         """
-        book, events = self._book, self._events
+        book, events = self._run.book, self._run.events
         lots, totals = self._lot_totals
         last = np.where(book.until[lots] == NEVER, np.iinfo(np.int64).min, book.until[lots] - 1)
         first = np.maximum(book.start[lots], book.time[lots])
         columns = {
             "lot": events.ids[lots],
             "customer_id": events.customers[events.member[lots]],
-            "account": events.customers[self._roots[events.member[lots]]],
+            "account": events.customers[self._accounts[lots]],
             "time": local(book.time[lots], self._zone),
             "valid_from": local(first, self._zone),
             "valid_until": local(last, self._zone).astype("datetime64[D]").astype("datetime64[us]"),
@@ -126,23 +121,21 @@ class Settlement[FrameT]:
 
     @cached_property
     def balances(self) -> FrameT:
-        """Points by account: ``balance`` (usable), ``pending``, and totals as in `lots`.
+        """Points by account: ``balance`` (usable) and ``pending``.
 
         ``next_expiry`` is the last day of the usable points that expire first, ``expiring`` is
         how many points expire then. A customer who is merged into another has no row.
         """
-        lots, totals = self._lot_totals
-        accounts = np.unique(self._roots[self._members])
-        of = np.searchsorted(accounts, self._roots[self._events.member[lots]])
-        summed = {name: _sums(of, values, len(accounts)) for name, values in totals.items()}
-        waiting = self._book.start[lots] > self._now
-        pending = _sums(of, totals["left"] * waiting, len(accounts))
+        book, lots = self._run.book, lots_of(self._run)
+        accounts = np.unique(self._accounts)
+        of = np.searchsorted(accounts, self._accounts[lots])
+        left = book.left[lots]
+        pending = _sums(of, left * (book.start[lots] > self._now), len(accounts))
         day, expiring = self._next(lots, of, len(accounts))
         columns = {
-            "customer_id": self._events.customers[accounts],
-            "balance": summed.pop("left") - pending,
+            "customer_id": self._run.events.customers[accounts],
+            "balance": _sums(of, left, len(accounts)) - pending,
             "pending": pending,
-            **summed,
             "next_expiry": day,
             "expiring": expiring,
         }
@@ -150,50 +143,94 @@ class Settlement[FrameT]:
 
     @cached_property
     def rejected(self) -> FrameT:
-        """The events that moved no or too few points, as given, with ``reason`` and ``short``.
+        """The events that moved no or too few points, with ``reason`` and ``short``.
 
-        ``short`` is the number of points that could not be moved.
+        ``row`` is the row of the event in the table, -1 if it came with the state. ``short`` is
+        the number of points that could not be moved.
         """
-        reasons, short = self._reasons
-        keep = np.flatnonzero(reasons != "")
-        part = self._given[keep, :]
-        names = {"reason": reasons[keep], "short": short[keep]}
-        added = [_series(part, name, values) for name, values in names.items()]
-        return self._kind.native(part.with_columns(*added))
+        faulty, refused = self._sifted.faulty, self._refused
+        late = self._run.events.take(refused)
+        book = self._run.book
+        short = np.concatenate([np.zeros(len(faulty), dtype=np.int64), book.short[refused]])
+        why = np.array(WHY, dtype=object)[book.why[refused]]
+        kinds = np.array([*KINDS, None], dtype=object)
+        both = faulty.and_then(late)
+        names = np.append(both.customers, None)
+        columns = {
+            "row": both.row,
+            "event_id": both.ids,
+            "customer_id": names[both.member],
+            "kind": kinds[both.kind],
+            "time": local(both.time, self._zone),
+            "reason": np.concatenate([self._sifted.reasons, why]),
+            "short": short,
+        }
+        return self._frame({name: values[np.argsort(both.row)] for name, values in columns.items()})
+
+    def close(self, before: Moment | None = None, *, reversible_days: Natural = 90) -> LedgerState:
+        """Return the state to settle the next batch from; events before a moment are final.
+
+        Events at or after the moment are kept and applied again with those that arrive late.
+        Events that arrive after the close, but are of an earlier time, are set aside.
+
+        Args:
+            before: The moment; that of the ledger if None.
+            reversible_days: Events of so many days before the moment can be reversed later.
+
+        Raises:
+            ConfigError: If the moment is after that of the ledger, or before the last close.
+
+        Examples:
+            >>> first = pd.DataFrame({
+            ...     "event_id": ["e1"], "customer_id": ["ann"], "kind": ["earn"],
+            ...     "time": ["2026-01-05"], "points": [100]})
+            >>> state = settle(first, at="2026-02-01").close("2026-01-25")
+            >>> second = pd.DataFrame({
+            ...     "event_id": ["e2"], "customer_id": ["ann"], "kind": ["spend"],
+            ...     "time": ["2026-01-31"], "points": [60]})
+            >>> settle(second, at="2026-03-01", state=state).balances["balance"].tolist()
+            [40]
+        """
+        moment = self.at if before is None else moment_of(before, self._zone, "before")
+        end, latest = utc_micros(moment, self._zone), utc_micros(self.at, self._zone)
+        closed = _closed(self._before)
+        if not closed <= end <= latest:
+            problem = f"a ledger at {self.at} cannot be closed at {moment}"
+            raise ConfigError(f"{problem}. Hint: ledger.close()", parameter="before")
+        found, later = self._run, self._run.events.take(np.flatnonzero([]))
+        if end < latest:
+            past = self._run.events.time < end
+            later = self._run.events.take(np.flatnonzero(~past))
+            found = run(self._run.events.take(np.flatnonzero(past)), self._before, end)
+        gone = _gone(found)
+        parts = carried(found, later, gone, end - reversible_days * _DAY)
+        names = ("events", "booked", "settled", "gone", "taken")
+        return LedgerState(moment, self._zone, latest, *[parts[name] for name in names])
 
     @property
     def _now(self) -> int:
-        return _micros(self.at, self._zone) - 1
+        return utc_micros(self.at, self._zone) - 1
 
-    @property
-    def _members(self) -> Codes:
-        return np.unique(self._events.member)
+    @cached_property
+    def _accounts(self) -> Codes:
+        """Account of each event now."""
+        return account_roots(self._run.book.parent)[self._run.events.member]
+
+    @cached_property
+    def _refused(self) -> Codes:
+        """Events that could not be applied, or not in full."""
+        book = self._run.book
+        return np.flatnonzero((book.why != 0) & ~book.settled)
 
     @cached_property
     def _lot_totals(self) -> tuple[Codes, dict[str, Integers]]:
-        moves, book = self._moves, self._book
-        lots = np.flatnonzero((moves[:, EVENT] == moves[:, LOT]) & (moves[:, POINTS] > 0))
-        rows = np.sort(moves[lots, LOT])
-        size = len(book.kind)
-        totals = {"earned": book.points[rows], "left": book.left[rows]}
-        gone = {"spent": "spend", "expired": "expire", "reversed": "reverse", "adjusted": "adjust"}
-        for name, kind in gone.items():
-            lost = self._source_kind == KINDS.index(kind)
-            lost &= moves[:, EVENT] != moves[:, LOT] if kind == "adjust" else True
-            totals[name] = -_sums(moves[lost, LOT], moves[lost, POINTS], size)[rows]
-        return rows, totals
-
-    @property
-    def _source_kind(self) -> Integers:
-        """Kind of each movement; points given back count against what had taken them."""
-        moves, book = self._moves, self._book
-        given = (moves[:, KIND] == KINDS.index("reverse")) & (moves[:, POINTS] > 0)
-        kind = moves[:, KIND].copy()
-        kind[given] = book.kind[book.reference[moves[given, EVENT]]]
-        return kind
+        rows, book = lots_of(self._run), self._run.book
+        gone = _gone(self._run)[rows]
+        spent = {name: gone[:, column] for column, name in enumerate(_GONE)}
+        return rows, {"earned": book.points[rows], "left": book.left[rows], **spent}
 
     def _next(self, lots: Codes, of: Codes, size: int) -> tuple[np.ndarray[Any, Any], Integers]:
-        book = self._book
+        book = self._run.book
         live = (book.left[lots] > 0) & (book.start[lots] <= self._now) & (book.until[lots] < NEVER)
         first = np.full(size, NEVER)
         np.minimum.at(first, of[live], book.until[lots[live]])
@@ -202,16 +239,6 @@ class Settlement[FrameT]:
         day = local(last, self._zone).astype("datetime64[D]").astype("datetime64[us]")
         return day, _sums(of[due], book.left[lots[due]], size)
 
-    @cached_property
-    def _reasons(self) -> tuple[Any, Integers]:
-        reasons = self._events.reasons.copy()
-        short = np.zeros(len(reasons), dtype=np.int64)
-        late = np.flatnonzero(self._book.why)
-        rows = self._events.rows[late]
-        reasons[rows] = np.array(WHY, dtype=object)[self._book.why[late]]
-        short[rows] = self._book.short[late]
-        return reasons, short
-
     def _frame(self, columns: Mapping[str, Any]) -> FrameT:
         types = {name: _type(values) for name, values in columns.items()}
         data = {n: v.tolist() if v.dtype == object else v for n, v in columns.items()}
@@ -219,23 +246,30 @@ class Settlement[FrameT]:
 
 
 @checked
-def settle(events: IntoFrameT, *, at: Moment, timezone: str = "UTC") -> Settlement[IntoFrameT]:
+def settle(
+    events: IntoFrameT, *, at: Moment, timezone: str = "UTC", state: LedgerState | None = None
+) -> Settlement[IntoFrameT]:
     """Return the ledger of a programme at a moment, from its events in any order.
 
     The result depends only on the set of events. They are applied by time, then by kind (merge,
-    split, earn, adjust, reverse, spend), then by id. A row that repeats an event counts once.
+    split, earn, adjust, reverse, spend, expire), then by id. A row that repeats an event counts
+    once. With a state, the events go on from where it was closed, and the result is that of the
+    whole history.
 
     Args:
         events: One row per event: ``event_id``, ``customer_id``, ``time``, ``kind``, ``points``.
             A lot may have ``valid_from`` and ``valid_until``, days of which both count whole.
             ``reference`` names the event that a reverse or split undoes, ``other_id`` the
-            customer who is merged into ``customer_id``.
+            customer who is merged into ``customer_id``. Points may be missing for merge and
+            split, for a reverse of all points, and for an expiry of all points.
         at: Events at or after this moment are set aside.
         timezone: Time zone of days, and of times without an offset.
+        state: State of the events before, from `Settlement.close`.
 
     Raises:
         DataError: If a column is missing, or if two rows with one id differ.
-        ConfigError: If the moment or the time zone cannot be read.
+        ConfigError: If the moment or the time zone cannot be read, or the state is of a later
+            moment or of another time zone.
 
     Examples:
         >>> events = pd.DataFrame({
@@ -244,73 +278,56 @@ def settle(events: IntoFrameT, *, at: Moment, timezone: str = "UTC") -> Settleme
         ...     "time": pd.to_datetime(["2026-01-05", "2026-02-05", "2026-02-20"]),
         ...     "points": [100, 50, 120], "valid_until": ["2026-03-31", "2026-04-30", None]})
         >>> ledger = settle(events, at="2026-03-01")
-        >>> ledger.balances[["customer_id", "balance", "spent", "expiring"]]
-          customer_id  balance  spent  expiring
-        0         ann       30    120        30
+        >>> ledger.balances[["customer_id", "balance", "pending", "expiring"]]
+          customer_id  balance  pending  expiring
+        0         ann       30        0        30
     """
     check_zone(timezone)
-    moment = _moment(at, timezone)
+    moment = moment_of(at, timezone)
+    end = utc_micros(moment, timezone)
+    _require_earlier(state, end, timezone)
     table, kind = read_frame(events, "the ledger")
-    found = read_events(table, _micros(moment, timezone), timezone)
-    account = account_codes(found)
-    order = in_order(found, account)
-    found = found.take(order)
-    book = _book(found, account[order])
-    moves = replay(book, account_bounds(account[order]), _micros(moment, timezone))
-    roots = _all_roots(book.parent)
+    given = read_events(table, timezone)
+    every = given if state is None else state._events.and_then(given)  # noqa: SLF001
+    sifted = sift(every, _closed(state), end)
+    order = in_order(sifted.events, account_codes(sifted.events))
+    found = run(sifted.events.take(order), state, end)
     kind = whole_ids(table, kind, _IDS)
-    return Settlement(moment, found.replays, found, book, moves, roots, table, kind, timezone)
+    return Settlement(moment, sifted.replays, found, sifted, kind, timezone, state)
 
 
-def _book(events: Events, account: Codes) -> LedgerBook:
-    size, people = len(events.ids), len(events.customers)
-    bounds = account_bounds(account)
-    longest = int(np.diff(bounds).max(initial=0))
-    zeros = {
-        name: np.zeros(size, dtype=np.int64)
-        for name in ("left", "claimed", "lapsed", "first", "moves", "why", "short")
-    }
-    named = np.flatnonzero(~pd.isna(events.reference))
-    reference = np.full(size, -1, dtype=np.int64)
-    if len(named):
-        reference[named] = pd.Index(events.ids).get_indexer(events.reference[named])
-    return LedgerBook(
-        **{n: getattr(events, n) for n in ("kind", "time", "points", "start", "until")},
-        member=events.member.astype(np.int64),
-        other=events.other.astype(np.int64),
-        reference=reference,
-        queued=np.zeros(size, dtype=np.bool_),
-        parent=np.full(people, -1, dtype=np.int64),
-        via=np.full(people, -1, dtype=np.int64),
-        queue=np.zeros(longest + 1, dtype=np.int64),
-        place=np.zeros(3, dtype=np.int64),
-        **zeros,
-    )
+def _closed(state: LedgerState | None) -> int:
+    return _NOT_A_TIME if state is None else utc_micros(state.closed, state.timezone)
 
 
-def _all_roots(parent: Codes) -> Codes:
-    roots = np.arange(len(parent))
-    while True:
-        above = parent[roots]
-        if (above < 0).all():
-            return roots
-        roots = np.where(above < 0, roots, above)
+def _require_earlier(state: LedgerState | None, end: int, zone: str) -> None:
+    if state is not None and state.timezone != zone:
+        problem = f"the state is of the time zone {state.timezone!r}"
+        raise ConfigError(f"{problem}. Hint: timezone={state.timezone!r}", parameter="timezone")
+    if state is not None and end < state._end:  # noqa: SLF001
+        problem = "the state is of a later moment"
+        raise ConfigError(f"{problem}. Hint: at={str(state.closed)!r} or later", parameter="at")
 
 
-def _moment(at: Moment, zone: str) -> pd.Timestamp:
-    try:
-        stamp = pd.Timestamp(at)
-    except (TypeError, ValueError) as error:
-        message = f'not a moment: {at!r}. Hint: at="2026-04-01"'
-        raise ConfigError(message, parameter="at") from error
-    if pd.isna(stamp):
-        raise ConfigError(f'not a moment: {at!r}. Hint: at="2026-04-01"', parameter="at")
-    return stamp if stamp.tzinfo is None else stamp.tz_convert(zone).tz_localize(None)
+def _gone(found: Run) -> Integers:
+    """Return how many points of each lot were spent, expired, reversed and adjusted."""
+    moves, gone = found.moves, found.gone.copy()
+    kinds = _source_kind(found)
+    for column, kind in enumerate(_GONE.values()):
+        lost = kinds == KINDS.index(kind)
+        if kind == "adjust":
+            lost &= moves[:, EVENT] != moves[:, LOT]
+        np.subtract.at(gone[:, column], moves[lost, LOT], moves[lost, POINTS])
+    return gone
 
 
-def _micros(moment: pd.Timestamp, zone: str) -> int:
-    aware = moment.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
-    return aware.value // 1000
+def _source_kind(found: Run) -> Integers:
+    """Return the kind of each movement; points given back count against what had taken them."""
+    moves, book = found.moves, found.book
+    given = (moves[:, KIND] == KINDS.index("reverse")) & (moves[:, POINTS] > 0)
+    kind = moves[:, KIND].copy()
+    kind[given] = book.kind[book.reference[moves[given, EVENT]]]
+    return kind
 
 
 def _sums(of: Codes, values: Integers, size: int) -> Integers:
@@ -322,12 +339,3 @@ def _sums(of: Codes, values: Integers, size: int) -> Integers:
 def _type(values: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401 - a type of column
     types = {"O": nw.String, "M": nw.Datetime("us"), "b": nw.Boolean}
     return types.get(values.dtype.kind, nw.Int64)
-
-
-def _series(part: Eager, name: str, values: np.ndarray[Any, Any]) -> "nw.Series[Any]":
-    if part.implementation.is_pandas():
-        index = part.to_native().index
-        plain = pd.Series(values.tolist(), index=index, name=name)
-        return nw.from_native(plain, series_only=True)
-    backend: Any = part.implementation
-    return nw.new_series(name, values.tolist(), _type(values), backend=backend)
