@@ -13,12 +13,13 @@ from omniltv.segmentation.tiers._dates import add_months
 if TYPE_CHECKING:
     from omniltv.segmentation.loyalty.programme import Programme
 
-__all__ = ["COLUMNS", "activity_events"]
+__all__ = ["COLUMNS", "activity_events", "stacked"]
 
 COLUMNS = (
     "event_id", "customer_id", "time", "kind", "points", "valid_from", "valid_until", "reference",
 )  # fmt: skip
 _DAY = np.timedelta64(1, "D")
+_MONTH = np.timedelta64(1, "M")
 _ROUNDING = 1e-9
 _PERIOD = {"day": "datetime64[D]", "month": "datetime64[M]", "year": "datetime64[Y]"}
 
@@ -37,8 +38,16 @@ def activity_events(
         earned = _earned(programme, rule, _chosen(programme, rule, rows, customers, until, ranks))
         parts += [earned, _reversed(programme, rule, earned, taken)]
     spends, refused = _spends(programme.redemption, rows)
-    events = pd.concat([part for part in [*parts, spends] if len(part)] or [spends])
-    return _extended(programme, events)[list(COLUMNS)], pd.concat([left, refused])
+    kept = [part[[*COLUMNS, "rolling"]] for part in [*parts, spends] if len(part)]
+    events = stacked(kept or [spends[[*COLUMNS, "rolling"]]])
+    return _extended(events)[list(COLUMNS)], stacked([left, refused])
+
+
+def stacked(tables: list[Frame]) -> Frame:
+    """Return tables of the same columns as one; pandas fails on some columns without values."""
+    names = list(tables[0])
+    columns = {name: [table[name].to_numpy() for table in tables] for name in names}
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def _with_rank(rows: Frame, ranks: Frame) -> Frame:
@@ -60,9 +69,9 @@ def _chosen(
     ranks: Frame,
 ) -> Frame:
     """Return the activities or occasions that a rule gives points for."""
-    if rule.on in BENEFITS:
-        rows = _with_rank(_occasions(rule.on, customers, until), ranks)
-    found = rows[rows["kind"] == rule.on].reset_index(drop=True)
+    if rule.activity in BENEFITS:
+        rows = _with_rank(_occasions(rule.activity, customers, until), ranks)
+    found = rows[rows["kind"] == rule.activity].reset_index(drop=True)
     if rule.when is not None and len(found):
         context = Context(today=until.date(), time_zone=programme.timezone)
         found = found[rule.when.mask(found, context)].reset_index(drop=True)
@@ -87,7 +96,7 @@ def _occasions(kind: str, customers: Frame, until: pd.Timestamp) -> Frame:
         part = customers[good].assign(time=on[good].astype("datetime64[us]"), kind=kind)
         suffix = kind if kind == "joined" else f"{kind} {year}"
         parts.append(part.assign(activity_id=part["customer_id"].astype(str) + f"/{suffix}"))
-    return cast("Frame", pd.concat(parts, ignore_index=True).assign(value=0.0))
+    return stacked(parts).assign(value=0.0)
 
 
 def _first_year(joined: np.ndarray[Any, Any]) -> int:
@@ -162,21 +171,21 @@ def _last_day(validity: Validity, day: np.ndarray[Any, Any]) -> np.ndarray[Any, 
     last = add_months(day, validity.months) + validity.days * _DAY
     if validity.until == "day":
         return last
-    return (last.astype("datetime64[M]") + 1).astype("datetime64[D]") - _DAY
+    return (last.astype("datetime64[M]") + _MONTH).astype("datetime64[D]") - _DAY
 
 
-def _extended(programme: "Programme", events: Frame) -> Frame:
+def _extended(events: Frame) -> Frame:
     """Return events with the days of points that later earnings keep valid."""
-    if "rolling" not in events or not events["rolling"].eq(other=True).any():
+    chosen = events["rolling"].to_numpy(dtype=np.bool_)
+    if not chosen.any():
         return events
-    chosen = events["rolling"].eq(other=True).to_numpy()
     part = events[chosen].sort_values(["customer_id", "time"], kind="stable")
     until, time = part["valid_until"].to_numpy(), part["time"].to_numpy()
     who = part["customer_id"].to_numpy()
     ends = np.append((who[1:] != who[:-1]) | (time[1:] >= until[:-1] + _DAY), True)
     run = np.append(0, np.cumsum(ends)[:-1])
     latest = pd.Series(until).groupby(run).transform("max").to_numpy()
-    return pd.concat([events[~chosen], part.assign(valid_until=latest)])
+    return stacked([events[~chosen], part.assign(valid_until=latest)])
 
 
 def _returns(rows: Frame) -> tuple[Frame, Frame]:
@@ -191,7 +200,7 @@ def _returns(rows: Frame) -> tuple[Frame, Frame]:
     back = np.where(np.isnan(back), total, back)
     so_far = pd.Series(back).groupby(found["reference"].to_numpy()).cumsum().to_numpy()
     after = np.maximum(total - so_far, 0.0)
-    before = np.minimum(after + back, total)
+    before = np.maximum(total - (so_far - back), 0.0)
     return found.assign(before=before, after=after), aside[["activity_id", "reason"]]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from omniltv.data.log import PurchaseLog
 from omniltv.data.report import Tolerance
+from omniltv.segmentation.loyalty._earning import stacked
 from omniltv.segmentation.loyalty.rules import Ranks
 
 __all__ = ["RankRun", "rank_runs"]
@@ -15,7 +16,7 @@ __all__ = ["RankRun", "rank_runs"]
 type Earnings = Callable[[pd.DataFrame], pd.DataFrame]
 """From ranks so far to what qualifies: customer_id, transaction_id, time and value."""
 
-_DAY = np.timedelta64(1, "D")
+_NOTHING = pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +35,30 @@ class RankRun:
 
 
 def rank_runs(
-    ranks: Ranks, earnings: Earnings, customers: pd.DataFrame, days: list[str]
+    ranks: Ranks,
+    earnings: Earnings,
+    customers: pd.DataFrame,
+    days: list[str],
+    *,
+    fixed: bool,
 ) -> RankRun:
-    """Return the last run of the memory over some days of activity; the last day is today."""
-    state, tables = None, [pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])]
-    table = customers
+    """Return the last run of the memory over some days of activity; the last day is today.
+
+    With ``fixed``, what qualifies does not depend on ranks.
+    """
+    state, table, tables = None, customers, [_NOTHING]
+    same = _log(earnings(_NOTHING)) if fixed else None
     for day in _nights(ranks, days):
         for night in [day] if state is None else ranks.memory.review_dates(state, day):
-            history = pd.concat(tables[1:] or tables, ignore_index=True)
-            log = _log(earnings(history))
+            history = stacked(tables[1:] or tables)
+            log = same if fixed else _log(earnings(history))
             table = _judged_by(ranks, log, customers, state, night)
             moves = ranks.memory.move(state, _judged(ranks, table), on=night)
             state = moves.state
             names = {"to_tier": "rank", "on": "from"}
             fresh = moves.moves.rename(columns=names)[["customer_id", "rank", "from", "reason"]]
             tables += [fresh] if len(fresh) else []
-    history = pd.concat(tables[1:] or tables, ignore_index=True)
+    history = stacked(tables[1:] or tables)
     return RankRun(state if state is not None else customers, history, table)
 
 

@@ -64,8 +64,8 @@ class Liability:
         """Return the interval of the points redeemed.
 
         Examples:
-            >>> Liability(100, np.arange(101.0), 1.0).interval(0.9)
-            (5.0, 95.0)
+            >>> Liability(100, np.arange(101.0), 1.0).interval(0.5)
+            (25.0, 75.0)
         """
         low, high = np.quantile(self.redeemed, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
@@ -90,11 +90,10 @@ class BreakEven:
     uplift: Floats
 
     def __repr__(self) -> str:
-        low, high = np.quantile(self.uplift, [0.05, 0.95])
-        rise = f"purchases must rise by {self.uplift.mean():.1%}, 90 % interval {low:.1%} to {high:.1%}"
-        return f"{type(self).__name__}(cost {self.cost.mean():,.0f}, {rise})".replace(
-            "%", " %"
-        ).replace("90  %", "90 %")
+        low, high = np.quantile(100 * self.uplift, [0.05, 0.95])
+        rise = f"purchases must rise by {100 * self.uplift.mean():.1f} %"
+        interval = f"90 % interval {low:.1f} % to {high:.1f} %"
+        return f"{type(self).__name__}(cost {self.cost.mean():,.0f}, {rise}, {interval})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,9 +258,9 @@ def break_even(
 
     Examples:
         >>> now = Programme(name="Card", earning=[
-        ...     {"name": "basic", "on": "purchase", "per_amount": 100}])
+        ...     {"name": "basic", "activity": "purchase", "per_amount": 100}])
         >>> double = now.model_copy(update={"earning": [
-        ...     {"name": "basic", "on": "purchase", "per_amount": 100, "points": 2}]})
+        ...     {"name": "basic", "activity": "purchase", "per_amount": 100, "points": 2}]})
         >>> futures = pd.DataFrame({
         ...     "draw": [0, 1], "customer_id": "ann", "time": "2026-06-01", "value": 1000.0})
         >>> break_even(now, double, futures, margin=0.3, share=0.5)
@@ -293,7 +292,7 @@ def _points(
         pairs = pd.DataFrame({"new": names, "customer_id": rows["customer_id"]}).drop_duplicates()
         people = pairs.merge(known, on="customer_id").drop(columns="customer_id")
         people = people.rename(columns={"new": "customer_id"})
-    last = pd.to_datetime(rows["time"]).max() + pd.Timedelta(days=1)
+    last = pd.to_datetime(rows["time"]).max() + np.timedelta64(1, "D")
     made = programme.events(rows.assign(customer_id=names), people, until=last).events
     earned = made[made["kind"] == "earn"]
     draw = earned["customer_id"].str.split("/", n=1).str[0].astype(np.int64)

@@ -20,7 +20,7 @@ from omniltv.segmentation.conditions._values import Name
 from omniltv.segmentation.conditions.condition import Condition, linked
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.loyalty._activities import read_activities, read_customers
-from omniltv.segmentation.loyalty._earning import activity_events
+from omniltv.segmentation.loyalty._earning import activity_events, stacked
 from omniltv.segmentation.loyalty._events import check_zone, moment_of, whole_ids
 from omniltv.segmentation.loyalty._progress import progress_words
 from omniltv.segmentation.loyalty._ranking import RankRun, rank_runs
@@ -28,6 +28,7 @@ from omniltv.segmentation.loyalty.rules import BENEFITS, EarningRule, Ranks, Red
 
 __all__ = ["Programme", "ProgrammeEvents"]
 
+_DAY = np.timedelta64(1, "D")
 _TIMES = ("time", "valid_from", "valid_until")
 _NO_RANKS = pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])
 
@@ -43,7 +44,7 @@ class ProgrammeEvents[FrameT]:
             ``reason``.
 
     Examples:
-        >>> programme = Programme(name="Card", earning=[{"name": "visit", "on": "visit"}])
+        >>> programme = Programme(name="Card", earning=[{"name": "visit", "activity": "visit"}])
         >>> made = programme.events(pd.DataFrame({
         ...     "activity_id": ["v1"], "customer_id": ["ann"], "kind": ["visit"],
         ...     "time": ["2026-01-05"]}), until="2026-02-01")
@@ -80,8 +81,8 @@ class Programme(Written):
         ... version: 1
         ... name: Card
         ... earning:
-        ... - {name: basic, on: purchase, points: 1, per_amount: 100}
-        ... - {name: review, on: review, points: 20, cap: {per: month, times: 2}}
+        ... - {name: basic, activity: purchase, points: 1, per_amount: 100}
+        ... - {name: review, activity: review, points: 20, cap: {per: month, times: 2}}
         ... validity: {months: 12, until: month_end}
         ... ''')
         >>> activities = pd.DataFrame({
@@ -121,12 +122,12 @@ class Programme(Written):
         """Return the document as YAML, with its version.
 
         Examples:
-            >>> print(Programme(name="Card", earning=[{"name": "v", "on": "visit"}]).to_yaml())
+            >>> print(Programme(name="Card", earning=[{"name": "v", "activity": "visit"}]).to_yaml())
             version: 1
             name: Card
             earning:
             - name: v
-              on: visit
+              activity: visit
             <BLANKLINE>
         """
         return f"version: {self.version}\n{super().to_yaml()}"
@@ -152,7 +153,7 @@ class Programme(Written):
         """Return how long the points of a rule are valid.
 
         Examples:
-            >>> programme = Programme(name="Card", earning=[{"name": "visit", "on": "visit"}])
+            >>> programme = Programme(name="Card", earning=[{"name": "visit", "activity": "visit"}])
             >>> programme.validity_of(programme.earning[0]).expires
             False
         """
@@ -184,7 +185,7 @@ class Programme(Written):
 
         Examples:
             >>> programme = Programme(name="Card", earning=[
-            ...     {"name": "welcome", "on": "joined", "points": 500}])
+            ...     {"name": "welcome", "activity": "joined", "points": 500}])
             >>> people = pd.DataFrame({"customer_id": ["ann"], "joined": ["2026-01-05"]})
             >>> nothing = pd.DataFrame({"activity_id": [], "customer_id": [], "kind": [],
             ...     "time": []}, dtype=str)
@@ -201,7 +202,7 @@ class Programme(Written):
         made, refused = activity_events(self, rows, people, history, moment)
         return ProgrammeEvents(
             _built(kind, made.reset_index(drop=True)),
-            _built(kind, pd.concat([aside, refused], ignore_index=True)),
+            _built(kind, stacked([aside, refused])),
         )
 
     def rank_history(
@@ -224,7 +225,7 @@ class Programme(Written):
         Examples:
             >>> programme = Programme.from_yaml('''
             ... name: Card
-            ... earning: [{name: basic, on: purchase, per_amount: 100, times_rank: true}]
+            ... earning: [{name: basic, activity: purchase, per_amount: 100, times_rank: true}]
             ... ranks:
             ...   scheme:
             ...     value: qualifying_value
@@ -264,7 +265,7 @@ class Programme(Written):
         Examples:
             >>> programme = Programme.from_yaml('''
             ... name: Card
-            ... earning: [{name: basic, on: purchase, per_amount: 100}]
+            ... earning: [{name: basic, activity: purchase, per_amount: 100}]
             ... ranks:
             ...   scheme:
             ...     value: qualifying_value
@@ -310,7 +311,7 @@ class Programme(Written):
         moment = moment_of(until, self.timezone, "until")
         table, kind = read_frame(activities, "the table of activities")  # type: ignore[type-var]
         rows, aside = read_activities(table, self.timezone)
-        occasions = {rule.on for rule in self.earning} & set(BENEFITS)
+        occasions = {rule.activity for rule in self.earning} & set(BENEFITS)
         needs = ["joined"] * bool(occasions) + ["birthday"] * ("birthday" in occasions)
         people = read_customers(customers, rows["customer_id"], needs)
         ids = {"customer_id": ("customer_id",), "activity_id": ("activity_id",)}
@@ -321,13 +322,21 @@ class Programme(Written):
         last = moment_of(until, self.timezone, "until")
         days = rows["time"].to_numpy().astype("datetime64[D]")
         today = np.datetime64(last, "D")
-        nights = np.unique(np.append(days + 1, [today]))
+        nights = np.unique(np.append(days + _DAY, [today]))
         first = days.min() if len(days) else today
         dates = [str(day) for day in np.unique(np.append(nights[nights <= today], first))]
         known = pd.DataFrame({"customer_id": pd.unique(rows["customer_id"])})
         everyone = people.merge(known, on="customer_id", how="outer")
+        by_rank = any(
+            rule.times_rank or (rule.when is not None and "rank" in rule.when.columns)
+            for rule in self.earning
+        )
         return rank_runs(
-            ranks, lambda history: self._qualifying(rows, everyone, history, last), everyone, dates
+            ranks,
+            lambda history: self._qualifying(rows, everyone, history, last),
+            everyone,
+            dates,
+            fixed=ranks.qualify_by == "value" or not by_rank,
         )
 
     def _qualifying(

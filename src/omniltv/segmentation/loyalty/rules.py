@@ -79,7 +79,7 @@ class EarningRule(Written):
 
     Attributes:
         name: Name of the rule, unique in the programme.
-        on: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``; or an
+        activity: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``; or an
             occasion of the customer: ``joined``, ``birthday``, ``anniversary`` (of joining).
         points: Points per activity, or per ``per_amount`` of its value.
         per_amount: Amount of money that earns the points; None for points per activity.
@@ -92,12 +92,12 @@ class EarningRule(Written):
         validity: How long the points are valid; as the programme says if None.
 
     Examples:
-        >>> EarningRule(name="basic", on="purchase", points=1, per_amount=100).rounding
+        >>> EarningRule(name="basic", activity="purchase", points=1, per_amount=100).rounding
         'down'
     """
 
     name: Name
-    on: Name
+    activity: Name
     points: Points = 1
     per_amount: Amount | None = None
     rounding: Literal["down", "nearest", "up"] = "down"
@@ -109,10 +109,10 @@ class EarningRule(Written):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if self.on in BENEFITS and self.per_amount is not None:
-            raise ValueError(f"{self.on!r} has no value: leave out per_amount")
-        if self.on in {"return", "redeem"}:
-            raise ValueError(f"activities of the kind {self.on!r} earn no points")
+        if self.activity in BENEFITS and self.per_amount is not None:
+            raise ValueError(f"{self.activity!r} has no value: leave out per_amount")
+        if self.activity in {"return", "redeem"}:
+            raise ValueError(f"activities of the kind {self.activity!r} earn no points")
         return self
 
 
@@ -157,8 +157,8 @@ class Ranks(Written):
     scheme: TierScheme
     memory: TierMemory
     qualify_by: Literal["value", "points"] = "value"
-    multipliers: dict[Name, Annotated[float, Field(gt=0, le=1000)]] = {}
-    units: dict[Name, str | tuple[str, str]] = {}
+    multipliers: dict[Name, Annotated[float, Field(gt=0, le=1000)]] = Field(default_factory=dict)
+    units: dict[Name, str | tuple[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

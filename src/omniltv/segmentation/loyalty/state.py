@@ -39,7 +39,7 @@ class Run:
     Attributes:
         events: The events in canonical order.
         book: What is known of each event.
-        taken: Movements of settled events, made before this run.
+        taken: Movements of settled events, made before this run, with what was given back since.
         moves: Movements of this run, of shape (n_movements, 6).
         gone: Points of each lot that were spent, expired, reversed and adjusted before this run,
             of shape (n_events, 4).
@@ -165,7 +165,7 @@ def run(events: Events, state: LedgerState | None, end: int) -> Run:
     if state is not None:
         taken = _resumed(events, state, book, gone)
     moves = replay(book, taken, bounds, end)
-    return Run(events, book, taken, moves[len(taken) :], gone)
+    return Run(events, book, moves[: len(taken)], moves[len(taken) :], gone)
 
 
 def _book(events: Events, longest: int) -> Book:
