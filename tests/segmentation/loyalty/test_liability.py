@@ -12,21 +12,22 @@ from omniltv.segmentation.loyalty import (
     Programme,
     Redemption,
     RedemptionModel,
+    Settlement,
     break_even,
     learn_redemption,
     liability,
     settle,
 )
 
-ALWAYS = np.array([50.0, 0.0, 0.0])
+ALWAYS = np.array([50.0, 0.0, 0.0, 0.0])
 
 
 def model(share: float = 1.0, **terms: int) -> RedemptionModel:
     fixed = Redemption.model_validate(terms)
-    return RedemptionModel(ALWAYS, np.zeros((3, 3)), np.array([share]), fixed, 0.0, 0)
+    return RedemptionModel(ALWAYS, np.zeros((4, 4)), np.array([share]), fixed, 0.0, 0)
 
 
-def ledger(*lots: tuple[int, str, str | None]) -> "object":
+def ledger(*lots: tuple[int, str, str | None]) -> Settlement[pd.DataFrame]:
     return settle(
         pd.DataFrame({
             "event_id": [f"e{k}" for k in range(len(lots))], "customer_id": "ann",
@@ -55,21 +56,20 @@ def futures(*times: str) -> pd.DataFrame:
 def test_each_future_follows_the_rules_of_the_ledger(
     lots: list[tuple[int, str, str | None]], times: list[str], share: float, redeemed: int
 ) -> None:
-    found = liability(ledger(*lots), futures(*times), model(share), seed=1)  # type: ignore[arg-type]
+    found = liability(ledger(*lots), futures(*times), model(share), seed=1)
     expected = 70 if len(lots) == 2 else redeemed
     assert found.redeemed.tolist() == [expected]
 
 
 def test_fewer_points_than_the_minimum_are_not_redeemed() -> None:
     lots = ledger((99, "2026-01-05", None))
-    assert liability(lots, futures("2026-03-01"), model(minimum=100), seed=1).mean == 0  # type: ignore[arg-type]
+    assert liability(lots, futures("2026-03-01"), model(minimum=100), seed=1).mean == 0
 
 
 def test_too_short_a_history_is_refused() -> None:
-    moves = pd.DataFrame({"customer_id": ["a"], "time": ["2026-01-01"], "points": [5],
-                          "kind": ["earn"]})  # fmt: skip
+    bought = pd.DataFrame({"customer_id": ["ann"], "time": ["2026-01-05"]})
     with pytest.raises(DataError, match="too little to learn from"):
-        learn_redemption(moves, moves[["customer_id", "time"]])
+        learn_redemption(ledger((5, "2026-01-05", None)), bought)
 
 
 def test_break_even_is_the_rise_in_purchases_that_pays_for_the_points() -> None:

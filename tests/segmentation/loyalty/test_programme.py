@@ -135,9 +135,7 @@ def test_points_are_multiplied_by_the_rank_of_the_day() -> None:
 
 
 def test_a_condition_may_ask_for_the_rank() -> None:
-    rows = activities(
-        ("p1", "2026-01-05", "purchase", 6000.0), ("v", "2026-01-09", "visit", None)
-    )
+    rows = activities(("p1", "2026-01-05", "purchase", 6000.0), ("v", "2026-01-09", "visit", None))
     rule = {"activity": "visit", "when": {"column": "rank", "op": "eq", "value": "silver"}}
     assert points(programme(rule, ranks=RANKS), rows) == [1]
 
@@ -251,4 +249,6 @@ def test_the_json_schema_refuses_what_the_library_refuses() -> None:
     validator = Draft202012Validator(schema)
     accepted = [text for text, _ in FAULTS if validator.is_valid(yaml.safe_load(text))]
     assert accepted == []
-    assert validator.is_valid(yaml.safe_load(f"{{{HEAD}, ranks: {{scheme: {{{TIERS}}}, {MEMORY}}}}}"))
+    assert validator.is_valid(
+        yaml.safe_load(f"{{{HEAD}, ranks: {{scheme: {{{TIERS}}}, {MEMORY}}}}}")
+    )

@@ -15,12 +15,11 @@ from omniltv._frames import FrameKind, read_frame
 from omniltv._options import Natural, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
-from omniltv.segmentation.loyalty._accounts import account_codes, account_roots
+from omniltv.segmentation.loyalty._accounts import account_roots
 from omniltv.segmentation.loyalty._events import (
     KINDS,
     Sifted,
     check_zone,
-    in_order,
     local,
     moment_of,
     read_events,
@@ -290,8 +289,7 @@ def settle(
     given = read_events(table, timezone)
     every = given if state is None else state._events.and_then(given)  # noqa: SLF001
     sifted = sift(every, _closed(state), end)
-    order = in_order(sifted.events, account_codes(sifted.events))
-    found = run(sifted.events.take(order), state, end)
+    found = run(sifted.events, state, end)
     kind = whole_ids(table, kind, _IDS)
     return Settlement(moment, sifted.replays, found, sifted, kind, timezone, state)
 

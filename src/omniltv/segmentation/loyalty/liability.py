@@ -136,7 +136,7 @@ def liability(
         >>> futures = pd.DataFrame({
         ...     "draw": [0, 1], "customer_id": "ann", "time": ["2026-06-01", "2027-06-01"]})
         >>> always = RedemptionModel(
-        ...     np.array([50.0, 0.0, 0.0]), np.zeros((3, 3)), np.ones(1), Redemption(), 0.0, 0)
+        ...     np.array([50.0, 0.0, 0.0, 0.0]), np.zeros((4, 4)), np.ones(1), Redemption(), 0.0, 0)
         >>> liability(settle(events, at="2026-02-01"), futures, always, seed=1).redeemed.tolist()
         [100.0, 0.0]
     """
@@ -216,7 +216,9 @@ def _one_future(
         who, time = future.customer[rows], future.time[rows, None]
         usable = np.where((lots[1][who] <= time) & (time < lots[2][who]), left[who], 0.0)
         balance = usable.sum(axis=1) + fresh[who]
-        odds = model.log_odds(balance, parameters) + effects[who]
+        horizon = time + model.soon_days * np.timedelta64(1, "D")
+        soon = ((usable > 0) & (lots[2][who] <= horizon)).any(axis=1)
+        odds = model.log_odds(balance, soon.astype(np.float64), parameters) + effects[who]
         redeems = (rng.random(len(who)) < expit(odds)) & (balance >= model.terms.minimum)
         wanted = np.where(redeems, rng.choice(model.shares, len(who)) * balance, 0.0)
         wanted = np.floor(wanted / model.terms.step + 0.5) * model.terms.step

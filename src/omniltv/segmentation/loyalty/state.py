@@ -11,7 +11,7 @@ from omniltv._arrays import Codes, Flags, Integers
 from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.segmentation.loyalty._accounts import account_bounds, account_codes
-from omniltv.segmentation.loyalty._events import Events
+from omniltv.segmentation.loyalty._events import Events, in_order
 from omniltv.segmentation.loyalty._kernel import (
     ADJUST,
     EARN,
@@ -158,7 +158,8 @@ def _restored(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def run(events: Events, state: LedgerState | None, end: int) -> Run:
     """Apply events in canonical order, after those that the state has settled."""
     account = account_codes(events)
-    bounds = account_bounds(account)
+    order = in_order(events, account)
+    events, bounds = events.take(order), account_bounds(account[order])
     book = _book(events, int(np.diff(bounds).max(initial=0)))
     taken = np.zeros((0, 6), dtype=np.int64)
     gone = np.zeros((len(events), 4), dtype=np.int64)
