@@ -461,6 +461,7 @@ TOLD = frozenset({
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
     "RowDraws", "SampleRatio", "SetComparison",
+    "BreakEven", "Liability", "LedgerState", "ProgrammeEvents", "RedemptionModel",
     "Settlement", "Shapes.blocks", "SharedUseComparison",
     "SplinkEngine", "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile",
     "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep",

@@ -231,17 +231,15 @@ def test_points_can_be_made_to_expire() -> None:
 def test_states_and_closes_that_do_not_fit_are_refused(fault: str, tmp_path: Path) -> None:
     table = frame([event("e", "a", "2026-01-05", "earn", 10)])
     state = settle(table, at=END).close()
+    (tmp_path / "x").write_text("no state")
+    calls = {
+        "earlier": lambda: settle(table, at="2026-02-01", state=state),
+        "zone": lambda: settle(table, at=END, timezone="Asia/Tokyo", state=state),
+        "after": lambda: settle(table, at=END).close("2026-06-01"),
+        "file": lambda: LedgerState.load(tmp_path / "x"),
+    }
     with pytest.raises(ConfigError, match="Hint: "):
-        match fault:
-            case "earlier":
-                settle(table, at="2026-02-01", state=state)
-            case "zone":
-                settle(table, at=END, timezone="Asia/Tokyo", state=state)
-            case "after":
-                settle(table, at=END).close("2026-06-01")
-            case _:
-                (tmp_path / "x").write_text("no state")
-                LedgerState.load(tmp_path / "x")
+        calls[fault]()
 
 
 def test_the_lot_that_expires_first_is_spent_first() -> None:

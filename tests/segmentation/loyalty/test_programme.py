@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from omniltv.errors import ConfigError, DataError
@@ -143,9 +144,9 @@ def test_a_condition_may_ask_for_the_rank() -> None:
 def test_progress_is_told_in_figures_and_words() -> None:
     either = {"any_of": [{"column": "purchases", "op": "ge", "value": 3},
                          {"column": "qualifying_value", "op": "ge", "value": 5000}]}  # fmt: skip
-    ranks = {**RANKS, "units": {"purchases": ["visit", "visits"], "qualifying_value": "yen"}}
-    ranks["scheme"] = {"value": "qualifying_value",
-                       "tiers": [{"name": "silver", "when": either}, {"name": "member"}]}  # fmt: skip
+    tiers = [{"name": "silver", "when": either}, {"name": "member"}]
+    units = {"purchases": ["visit", "visits"], "qualifying_value": "yen"}
+    ranks = {**RANKS, "units": units, "scheme": {"value": "qualifying_value", "tiers": tiers}}
     document = programme({"activity": "visit"}, ranks=ranks)
     told = document.progress(activities(("p", "2026-01-05", "purchase", 1800.0)), on="2026-01-06")
     assert told["progress"].tolist() == ["2 visits or 3,200 yen to silver"]
@@ -222,7 +223,8 @@ FAULTS: list[tuple[str, str]] = [
      "ranks.multipliers.gold"),
 ]  # fmt: skip
 BEYOND_THE_SCHEMA: list[tuple[str, str]] = [
-    (f"{{name: C, earning: [{OK}, {OK}]}}", "top level"), (f"{{{HEAD}, timezone: Mars}}", "top level"),
+    (f"{{name: C, earning: [{OK}, {OK}]}}", "top level"),
+    (f"{{{HEAD}, timezone: Mars}}", "top level"),
     ("{name: C, earning: [{name: a, activity: v, times_rank: true}]}", "top level"),
     ("{name: C, earning: [{name: a, activity: joined, per_amount: 5}]}", "earning[0]"),
     ("{name: C, earning: [{name: a, activity: redeem}]}", "earning[0]"),
@@ -243,8 +245,6 @@ def test_a_bad_document_is_an_error_with_its_path(text: str, path: str) -> None:
 
 
 def test_the_json_schema_refuses_what_the_library_refuses() -> None:
-    import yaml
-
     schema: Any = Programme.json_schema()
     validator = Draft202012Validator(schema)
     accepted = [text for text, _ in FAULTS if validator.is_valid(yaml.safe_load(text))]

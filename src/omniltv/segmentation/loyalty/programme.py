@@ -122,7 +122,8 @@ class Programme(Written):
         """Return the document as YAML, with its version.
 
         Examples:
-            >>> print(Programme(name="Card", earning=[{"name": "v", "activity": "visit"}]).to_yaml())
+            >>> rules = [{"name": "v", "activity": "visit"}]
+            >>> print(Programme(name="Card", earning=rules).to_yaml())
             version: 1
             name: Card
             earning:

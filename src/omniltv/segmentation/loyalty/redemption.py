@@ -31,8 +31,8 @@ class RedemptionModel:
     """The probability that a customer redeems at a purchase, and the share of the points.
 
     The log odds are ``a + b log(balance / minimum) + c soon`` plus a Normal effect of the customer
-    with the standard deviation ``sigma``. ``soon`` is 1 if points of the customer expire soon. The share of the balance that is redeemed is drawn from the
-    shares in the history.
+    with the standard deviation ``sigma``. ``soon`` is 1 if points of the customer expire soon.
+    The share of the balance that is redeemed is drawn from the shares in the history.
 
     Attributes:
         parameters: a, b, c and the logarithm of sigma at the mode, of shape (4,).

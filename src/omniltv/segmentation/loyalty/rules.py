@@ -79,8 +79,8 @@ class EarningRule(Written):
 
     Attributes:
         name: Name of the rule, unique in the programme.
-        activity: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``; or an
-            occasion of the customer: ``joined``, ``birthday``, ``anniversary`` (of joining).
+        activity: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``;
+            or an occasion of the customer: ``joined``, ``birthday``, ``anniversary`` (of joining).
         points: Points per activity, or per ``per_amount`` of its value.
         per_amount: Amount of money that earns the points; None for points per activity.
         rounding: How amounts are divided by ``per_amount``, and how products with a multiplier
