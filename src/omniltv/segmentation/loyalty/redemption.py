@@ -19,7 +19,7 @@ from omniltv.segmentation.loyalty.rules import Redemption
 
 __all__ = ["RedemptionModel", "learn_redemption"]
 
-_NODES = 31
+_NODES = 21
 _FEWEST = 20
 _STEP = 0.02
 _DAY = np.timedelta64(1, "D")
@@ -232,13 +232,13 @@ def _fitted(seen: pd.DataFrame, terms: Redemption) -> tuple[Floats, Floats]:
     log_weights = np.log(weights / weights.sum())
 
     def loss(parameters: Floats) -> float:
-        effects = np.exp(np.clip(parameters[3], -5, 3)) * nodes
+        effects = np.exp(parameters[3]) * nodes
         found = _node_likelihood(seen, parameters, effects, terms)[1]
         prior = (parameters / np.array([5.0, 5.0, 5.0, 1.5])) ** 2 / 2
         return float(-logsumexp(found + log_weights, axis=1).sum() + prior.sum())
 
-    best = minimize(loss, np.array([-1.0, 0.5, 0.0, 0.0]), method="Nelder-Mead",
-                    options={"xatol": 1e-3, "fatol": 1e-3, "maxiter": 800})  # fmt: skip
+    bounds = [(-20.0, 20.0)] * 3 + [(-4.0, 3.0)]
+    best = minimize(loss, np.array([-1.0, 0.5, 0.0, 0.0]), method="L-BFGS-B", bounds=bounds)
     mode = np.asarray(best.x, dtype=np.float64)
     return mode, _covariance(loss, mode)
 
