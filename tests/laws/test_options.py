@@ -77,7 +77,15 @@ from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
 from omniltv.segmentation.allocation import allocate
 from omniltv.segmentation.conditions import Scope
-from omniltv.segmentation.loyalty import settle
+from omniltv.segmentation.loyalty import (
+    Programme,
+    Ranks,
+    Redemption,
+    RedemptionModel,
+    break_even,
+    liability,
+    settle,
+)
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -280,6 +288,14 @@ FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
 ARMS = {"a": 0.5, "b": 0.5}
 LEDGER = pd.DataFrame({"event_id": ["e"], "customer_id": ["a"], "time": ["2026-01-05"],
                        "kind": ["earn"], "points": [1]})  # fmt: skip
+VISITS = LEDGER.assign(activity_id="v", kind="purchase", value=5.0, draw=0)
+RANKS = Ranks.model_validate(
+    {"scheme": {"tiers": [{"name": "all"}], "value": "purchases"}, "memory": {"tiers": ["all"]}}
+)
+CARD = Programme.model_validate(
+    {"name": "Card", "earning": [{"name": "a", "activity": "purchase"}], "ranks": RANKS}
+)
+REDEEMS = RedemptionModel(np.zeros(4), np.eye(4), np.ones(1), Redemption(), 1.0, 0)
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
 OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
@@ -438,6 +454,15 @@ CALLS: Mapping[str, Call] = {
     "LogNormal": lambda w, x: priors.LogNormal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "Normal": lambda w, x: priors.Normal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "StudentT": lambda w, x: priors.StudentT(**_with({"nu": 3.0, "mu": 0.0, "sigma": 1.0}, x)),
+    "Settlement.close": lambda w, x: settle(LEDGER, at="2026-02-01").close(**x),
+    "Programme.events": lambda w, x: CARD.events(VISITS, **x),
+    "Programme.rank_history": lambda w, x: CARD.rank_history(VISITS, **x),
+    "Programme.progress": lambda w, x: CARD.progress(VISITS, **x),
+    "Ranks.multiplier": lambda w, x: RANKS.multiplier(**x),
+    "liability": lambda w, x: liability(
+        settle(LEDGER, at="2026-02-01"), VISITS.assign(time="2026-03-01"), REDEEMS, **x
+    ),
+    "break_even": lambda w, x: break_even(CARD, CARD, VISITS, **_with({"share": 0.5}, x)),
     "settle": lambda w, x: settle(LEDGER, **_with({"at": "2026-02-01"}, x)),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }

@@ -12,7 +12,7 @@ from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Integers
 from omniltv._frames import FrameKind, read_frame
-from omniltv._options import Natural, checked
+from omniltv._options import Days, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
 from omniltv.segmentation.loyalty._accounts import account_roots
@@ -166,7 +166,7 @@ class Settlement[FrameT]:
         }
         return self._frame({name: values[np.argsort(both.row)] for name, values in columns.items()})
 
-    def close(self, before: Moment | None = None, *, reversible_days: Natural = 90) -> LedgerState:
+    def close(self, before: Moment | None = None, *, reversible_days: Days = 90) -> LedgerState:
         """Return the state to settle the next batch from; events before a moment are final.
 
         Events at or after the moment are kept and applied again with those that arrive late.

@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from omniltv._arrays import Floats, Objects
 from omniltv._frames import IntoTable, collect, require
-from omniltv._options import Natural, checked
+from omniltv._options import Days, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import local, moments, texts
 from omniltv.segmentation.loyalty.ledger import Settlement
@@ -113,7 +113,7 @@ def learn_redemption(
     purchases: IntoTable,
     *,
     terms: Redemption | None = None,
-    soon_days: Natural = 60,
+    soon_days: Days = 60,
 ) -> RedemptionModel:
     """Return a model of redemptions from a ledger and the purchases so far.
 
