@@ -20,6 +20,7 @@ from omniltv.errors import ConfigError
 
 __all__ = [
     "Count",
+    "Days",
     "Few",
     "Finite",
     "Header",
@@ -42,6 +43,9 @@ type Count = Annotated[int, Ge(1)]
 
 type Natural = Annotated[int, Ge(0)]
 """A whole number of at least 0."""
+
+type Days = Annotated[int, Interval(ge=0, le=36_500)]
+"""A number of days, up to a century."""
 
 type Many = Annotated[int, Interval(ge=1, le=10_000_000)]
 """A number of things that are held in memory."""

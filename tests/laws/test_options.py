@@ -85,6 +85,15 @@ from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme
 from omniltv.segmentation.allocation import allocate
 from omniltv.segmentation.conditions import Scope
 from omniltv.segmentation.counter import CounterDesk, write_counter
+from omniltv.segmentation.loyalty import (
+    Programme,
+    Ranks,
+    Redemption,
+    RedemptionModel,
+    break_even,
+    liability,
+    settle,
+)
 from omniltv.segmentation.products import fit_next_product
 from omniltv.segmentation.response import PooledResponse, contact_propensity, fit_response
 from omniltv.segmentation.scores import BroadValue, ValuedAction
@@ -296,6 +305,16 @@ MEASURED = CELLS.assign(measurement="one", treatment="call", channel="call")
 TRIED = pd.DataFrame({"tier": "gold", "treatment": ["call", "none"] * 4, "value": range(8),
                       "propensity": 0.5, "round": 1})  # fmt: skip
 BANDIT = Thompson(treatments=("call", "none"), by=("tier",))
+LEDGER = pd.DataFrame({"event_id": ["e"], "customer_id": ["a"], "time": ["2026-01-05"],
+                       "kind": ["earn"], "points": [1]})  # fmt: skip
+VISITS = LEDGER.assign(activity_id="v", kind="purchase", value=5.0, draw=0)
+RANKS = Ranks.model_validate(
+    {"scheme": {"tiers": [{"name": "all"}], "value": "purchases"}, "memory": {"tiers": ["all"]}}
+)
+CARD = Programme.model_validate(
+    {"name": "Card", "earning": [{"name": "a", "activity": "purchase"}], "ranks": RANKS}
+)
+REDEEMS = RedemptionModel(np.zeros(4), np.eye(4), np.ones(1), Redemption(), 1.0, 0)
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
 REVIEW = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.0})
@@ -497,6 +516,16 @@ CALLS: Mapping[str, Call] = {
     "PooledResponse": lambda w, x: fit_response(CONTACTS, model=PooledResponse(**x)),
     "contact_propensity": lambda w, x: contact_propensity(w.arms, columns=["value"], **x),
     "fit_response": lambda w, x: fit_response(CONTACTS, **x),
+    "Settlement.close": lambda w, x: settle(LEDGER, at="2026-02-01").close(**x),
+    "Programme.events": lambda w, x: CARD.events(VISITS, **x),
+    "Programme.rank_history": lambda w, x: CARD.rank_history(VISITS, **x),
+    "Programme.progress": lambda w, x: CARD.progress(VISITS, **x),
+    "Ranks.multiplier": lambda w, x: RANKS.multiplier(**x),
+    "liability": lambda w, x: liability(
+        settle(LEDGER, at="2026-02-01"), VISITS.assign(time="2026-03-01"), REDEEMS, **x
+    ),
+    "break_even": lambda w, x: break_even(CARD, CARD, VISITS, **_with({"share": 0.5}, x)),
+    "settle": lambda w, x: settle(LEDGER, **_with({"at": "2026-02-01"}, x)),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }
 
@@ -526,7 +555,9 @@ TOLD = frozenset({
     "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
-    "RowDraws", "SampleRatio", "SetComparison", "Shapes.blocks", "SharedUseComparison",
+    "RowDraws", "SampleRatio", "SetComparison",
+    "BreakEven", "Liability", "LedgerState", "ProgrammeEvents", "RedemptionModel",
+    "Settlement", "Shapes.blocks", "SharedUseComparison",
     "SplinkEngine", "SplinkEngine.link", "StoreUpdate", "StringComparison", "TableProfile",
     "TextComparison", "Tolerance", "Totals", "Truth", "ValueComparison", "Balance.of", "WorldStep",
     "folded", "load_febrl",
