@@ -325,13 +325,8 @@ def test_points_become_money_only_by_a_stated_rate() -> None:
         CombinedValue()  # type: ignore[call-arg]  # the rate has no default
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "engagement",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("omni use", "broad value")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["engagement", "omni use", "broad value"])
 def test_the_scores_keep_the_public_laws(name: str) -> None:
     people = pd.DataFrame(
         {"customer_id": list("abc"), "customer_class": ["customer", "prospect", None]}

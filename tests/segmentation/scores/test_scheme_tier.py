@@ -60,7 +60,7 @@ def test_tiers_are_those_of_the_scheme_on_any_engine(name: str) -> None:
     scheme = SCHEMES[name]
     expected = scheme.assign(CUSTOMERS).tier.tolist()
     assert len(set(expected)) > 1 or name == "a share of nobody"
-    for engine in ("pandas", "polars lazy", "pyarrow", "duckdb"):
+    for engine in ("pandas", "polars lazy", "duckdb"):
         frame = ENGINES[engine](pa.Table.from_pandas(CUSTOMERS, preserve_index=False))
         found = nw.from_native(scored(frame, SchemeTier(scheme=scheme))).sort("customer_id")
         rows = found.collect() if isinstance(found, nw.LazyFrame) else found
