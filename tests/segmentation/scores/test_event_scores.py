@@ -410,7 +410,7 @@ def test_faults_in_tables_are_our_errors() -> None:
         (people, events.assign(time="2024"), "time"),
         (people, events.assign(kind=3), "kind"),
         (people, events.assign(customer_id=7), "customer_id"),
-        (people.assign(customer_id=[None]), events, "customer_id"),
+        (people.assign(customer_id=pd.Series([None], dtype=object)), events, "customer_id"),
         (people.assign(engagement=1.0), events, "engagement"),
         (people.assign(_engagement=1.0), events, "_engagement"),
     ]

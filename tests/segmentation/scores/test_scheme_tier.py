@@ -127,7 +127,7 @@ def test_numbers_that_are_not_finite_are_named(bad: float) -> None:
         with pytest.raises(DataError, match="missing or infinite numbers in 2 rows") as caught:
             scored(ENGINES[engine](table), SchemeTier(scheme=scheme))
         assert caught.value.column == "value"
-        assert sorted(caught.value.rows) == [7, 9]
+        assert set(caught.value.rows) == {7, 9}
 
 
 def test_a_document_has_the_scheme_and_a_version() -> None:
