@@ -38,7 +38,7 @@ def levels_meant(values: list[Any], levels: int) -> list[int]:
     ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(values=st.lists(NUMBERS, min_size=1, max_size=60), levels=st.integers(2, 9))
 def test_lines_are_those_of_a_sorted_list(values: list[Any], levels: int) -> None:
     typed = pl.Series(values, dtype=pl.Float64).to_list()

@@ -112,7 +112,8 @@ def _bucket(rows: EagerOrLazy, dtype: nw.dtypes.DType) -> nw.Expr:
     ((n, low, high),) = _collected(ends.select("n", "low", "high")).rows()
     if not n or high == low:
         return finite * 0.0
-    return ((finite - low) * min(_BUCKETS / (high - low), _LARGE)).round(0)
+    per_unit: float = min(_BUCKETS / (high - low), _LARGE)
+    return ((finite - float(low)) * per_unit).round(0)
 
 
 def _cells(rows: EagerOrLazy, keys: list[str], bucket: nw.Expr) -> dict[Key, list[_Cell]]:

@@ -135,14 +135,14 @@ class Moved(ConditionKind):
             return holds & (
                 self._name(scope, self.tier_column) != self._name(scope, self.before_column)
             )
-        origins = {tier: self._origins(tier, before) for tier in now}
-        holds = [
-            _in(scope, self.tier_column, (tier,)) & _in(scope, self.before_column, names)
-            for tier, names in origins.items()
-            if names
+        moves = {tier: self._origins(tier, before) for tier in now}
+        steps = [
+            _in(scope, self.tier_column, (tier,)) & _in(scope, self.before_column, origins)
+            for tier, origins in moves.items()
+            if origins
         ]
         nobody = _in(scope, self.tier_column, ()) & _in(scope, self.before_column, ())
-        return reduce(lambda x, y: x | y, holds) if holds else nobody
+        return reduce(lambda x, y: x | y, steps) if steps else nobody
 
     def _origins(self, tier: str, before: tuple[str, ...]) -> tuple[str, ...]:
         """Return the worse tiers that customers rose from, or the better ones they fell from."""
