@@ -22,9 +22,9 @@ from _pytest.doctest import DoctestModule  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # Other processes may share the machine: time is measured by benchmarks, not here.
-# A property is tried on 40 inputs, other ones each time; --hypothesis-profile=thorough tries more.
-settings.register_profile("here", deadline=None, max_examples=40)
-settings.register_profile("ci", deadline=None, max_examples=40, derandomize=True)
+# A property is tried on 25 inputs, other ones each time; --hypothesis-profile=thorough tries more.
+settings.register_profile("here", deadline=None, max_examples=25)
+settings.register_profile("ci", deadline=None, max_examples=25, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 

@@ -74,12 +74,15 @@ def main() -> int:
     parser.add_argument("--late", type=int, default=10_000, help="records that come later")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--skip-peer", action="store_true")
+    parser.add_argument("--only-steps", action="store_true", help="only the time by step")
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
         return _fresh.answer(STEPS, options.step)
+    if options.only_steps:
+        return only_steps(options)
     where = _fresh.surroundings()
     rows, updates, inside = [], [], {}
     for size in sorted(options.sizes):
@@ -110,6 +113,19 @@ def main() -> int:
     }
     checked = targets(rows, updates)
     return report("linkage_scale", table, figures=figures, targets=checked, check=options.check)
+
+
+def only_steps(options: argparse.Namespace) -> int:
+    """Print the time of each step of `stitch`, and the memory, without other tools."""
+    where, inside = _fresh.surroundings(), {}
+    for size in sorted(options.sizes):
+        with tempfile.TemporaryDirectory() as folder:
+            given = {"folder": folder, "size": size, "late": options.late, "seed": options.seed}
+            _fresh.run(__file__, "make", given)
+            inside[size] = _fresh.run(__file__, "inside", {"folder": folder})
+    memory = {f"peak MB {size}": found["peak MB"] for size, found in inside.items()}
+    print(where, by_step(inside).to_string(index=False), memory, sep="\n\n")
+    return 0
 
 
 def targets(rows: list[dict[str, object]], updates: list[dict[str, object]]) -> dict[str, bool]:

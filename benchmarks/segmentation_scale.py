@@ -1,7 +1,9 @@
-"""Twenty conditions and RFM over millions of customers, beside SQL written by hand.
+"""Twenty conditions, RFM and tiers over millions of customers, beside SQL written by hand.
 
-DuckDB and Polars count the customers of twenty conditions, and of each level of RFM. The SQL
-written by hand asks DuckDB the same. Each run has a process of its own.
+DuckDB and Polars mark the customers of twenty conditions, add the levels of RFM and the tier of
+a scheme, and count them. The SQL written by hand asks DuckDB the same. With `--peer`, the RFM of
+openretailscience is measured beside ours, from the same purchases. Each run has a process of its
+own.
 
     uv run python benchmarks/segmentation_scale.py [--check] [--customers 10000000] [--write]
 """
@@ -12,12 +14,14 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+import _fresh
+import _peers
 import duckdb
 import narwhals as nw
 import numpy as np
@@ -26,16 +30,25 @@ import polars as pl
 from _markdown import fill, table
 from _report import report
 from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
 
-from omniltv.segmentation import Condition, Context
-from omniltv.segmentation.scores import Rfm, scored
+from omniltv.segmentation import ConditionSet, Context, Cut, TierScheme
+from omniltv.segmentation.scores import Rfm, SchemeTier, scored
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "segmentation-scale.md"
 TODAY = date(2026, 4, 1)
 MOST_RATIO = 1.5
 MOST_SECONDS = 20.0
 MOST_GIGABYTES = 4.0
+BATCH = 1_000_000
 COLUMNS = ("last_purchase", "purchases", "realised_value")
+SCHEME = TierScheme.high_potential_general(
+    high=Cut(share=0.2),
+    low_realised=Cut(share=0.5),
+    value="value",
+    realised="spend_before",
+    upper="upper",
+)
 
 # A condition in YAML, and the same in SQL.
 CONDITIONS: list[tuple[str, str]] = [
@@ -75,53 +88,80 @@ CONDITIONS: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 
-def customers(n: int, seed: int) -> pl.DataFrame:
-    """Return invented customers, one in twenty without a purchase."""
+def batches(n: int, seed: int) -> Iterator[pl.DataFrame]:
+    """Yield invented customers, one in twenty without a realised value."""
     rng = np.random.default_rng(seed)
+    for start in range(0, n, BATCH):
+        yield customers(np.arange(start, min(n, start + BATCH)), rng)
+
+
+def customers(ids: NDArray[np.int64], rng: np.random.Generator) -> pl.DataFrame:
+    """Return some of the customers."""
+    n, tiers = len(ids), np.array(["gold", "silver", "bronze"])
     born = np.datetime64("1940-01-01") + rng.integers(0, 25_000, n).astype("timedelta64[D]")
     last = np.datetime64("2024-01-01") + rng.integers(0, 821, n).astype("timedelta64[D]")
-    tiers = np.array(["gold", "silver", "bronze"])
-    frame = pl.DataFrame(
+    value = rng.lognormal(9, 1, n).round()
+    ahead = rng.lognormal(8, 1, n)
+    return pl.DataFrame(
         {
-            "customer_id": np.arange(n),
-            "name": [f"{'ABCDEFGH'[k % 8]}{k}" for k in range(n)],
+            "customer_id": ids,
+            "name": [f"{'ABCDEFGH'[k % 8]}{k}" for k in ids.tolist()],
             "channel": np.array(["store", "ec", "app", "call"])[rng.integers(0, 4, n)],
             "purchases": rng.geometric(0.2, n),
-            "realised_value": rng.lognormal(9, 1, n).round(),
+            "realised_value": pl.Series(value).zip_with(
+                pl.Series(rng.random(n) >= 0.05), pl.Series([None], dtype=pl.Float64)
+            ),
             "spend_now": rng.lognormal(8, 1, n),
             "spend_before": rng.lognormal(8, 1, n),
+            "value": ahead,
+            "upper": ahead * rng.uniform(1, 4, n),
             "tier": tiers[rng.integers(0, 3, n)],
             "tier_before": tiers[rng.integers(0, 3, n)],
             "born": born,
             "last_purchase": last,
         }
     )
-    unknown = pl.Series(rng.random(n) < 0.05)
-    value = pl.when(unknown).then(None).otherwise(pl.col("realised_value"))
-    return frame.with_columns(value.alias("realised_value"))
 
 
-def by_library(lazy: IntoFrame) -> dict[str, int]:
-    """Return the customers of each condition and level, counted by the library."""
-    frame = nw.from_native(lazy).lazy()
-    schema, context = frame.collect_schema(), Context(today=TODAY)
-    conditions = [Condition.from_yaml(text) for text, _ in CONDITIONS]
-    marks = {f"c{k}": c.expr(schema, context).cast(nw.Int64) for k, c in enumerate(conditions)}
-    counts = frame.select(**marks).select(*(nw.col(name).sum() for name in marks)).collect()
-    found = {name: int(counts[name][0]) for name in marks}
-    levels = nw.from_native(scored(frame.select(*COLUMNS).to_native(), Rfm())).lazy()
-    sizes = levels.group_by("rfm").agg(nw.len().alias("n")).collect()
-    return found | {f"rfm{r}": int(n) for r, n in sizes.select("rfm", "n").rows()}
+def write(path: str, n: int, seed: int) -> None:
+    """Write the customers as a Parquet file, in batches."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only the process that writes needs it
+
+    writer = None
+    for batch in batches(n, seed):
+        rows = batch.to_arrow()
+        writer = writer or pq.ParquetWriter(path, rows.schema)
+        writer.write_table(rows)
+    if writer is not None:
+        writer.close()
+
+
+def by_library(lazy: IntoFrame, engine: Mapping[str, Any]) -> dict[str, int]:
+    """Return the customers of each condition, level and tier, counted by the library."""
+    rules = ConditionSet.from_yaml(
+        "conditions:\n" + "\n".join(f"  c{k}: {text}" for k, (text, _) in enumerate(CONDITIONS))
+    )
+    marks = nw.from_native(rules.marks(lazy, Context(today=TODAY))).lazy()
+    sums = marks.select(*(nw.col(name).cast(nw.Int64).sum() for name in rules.conditions))
+    counts = sums.collect(**engine)
+    found = {name: int(counts[name][0]) for name in rules.conditions}
+    levels = nw.from_native(scored(lazy, Rfm())).lazy().select("rfm")
+    sizes = levels.group_by("rfm").agg(nw.len().alias("n")).collect(**engine)
+    found |= {f"rfm{r}": int(n) for r, n in sizes.select("rfm", "n").rows()}
+    now = scored(lazy, SchemeTier(scheme=SCHEME, name="now"))
+    tiers = nw.from_native(now).lazy().select("now")
+    sizes = tiers.group_by("now").agg(nw.len().alias("n")).collect(**engine)
+    return found | {str(tier): int(n) for tier, n in sizes.select("now", "n").rows()}
 
 
 def by_duckdb(path: str) -> dict[str, int]:
     """Return the counts by omniltv in DuckDB."""
-    return by_library(_connection().read_parquet(path))
+    return by_library(_connection().read_parquet(path), {})
 
 
 def by_polars(path: str) -> dict[str, int]:
-    """Return the counts by omniltv in Polars."""
-    return by_library(pl.scan_parquet(path))
+    """Return the counts by omniltv in Polars, with the engine for larger tables."""
+    return by_library(pl.scan_parquet(path), {"engine": "streaming"})
 
 
 def by_hand(path: str) -> dict[str, int]:
@@ -138,7 +178,16 @@ def by_hand(path: str) -> dict[str, int]:
     )
     levels = " + ".join(level.format(c=column) for column in COLUMNS)
     query = f"select rfm, count(*) from (select {levels} as rfm from {source}) group by 1"  # noqa: S608 - as above
-    return found | {f"rfm{int(r)}": int(n) for r, n in connection.sql(query).fetchall()}
+    found |= {f"rfm{int(r)}": int(n) for r, n in connection.sql(query).fetchall()}
+    query = (
+        f"with ranked as (select value, upper, rank() over (order by value desc) as high, "  # noqa: S608 - as above
+        f"rank() over (order by spend_before desc) as spent, count(*) over () as n from {source}), "
+        "line as (select min(value) as high from ranked where high <= floor(0.2 * n)) "
+        "select case when value >= line.high then 'high' "
+        "when spent > floor(0.5 * n) and upper >= line.high then 'potential' "
+        "else 'general' end, count(*) from ranked, line group by 1"
+    )
+    return found | {str(tier): int(n) for tier, n in connection.sql(query).fetchall()}
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -161,11 +210,39 @@ def alone(name: str, path: str) -> dict[str, Any]:
 
 def run(name: str, path: str) -> None:
     """Print the seconds, the memory and the counts of one run."""
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     counts = RUNS[name](path)
-    seconds = time.perf_counter() - start
+    seconds, worked = time.perf_counter() - start, time.process_time() - used
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": seconds, "gigabytes": memory, "counts": counts}))
+    print(json.dumps({"seconds": seconds, "cpu": worked, "gigabytes": memory, "counts": counts}))
+
+
+def rfm_of_purchases(path: str) -> dict[str, float]:
+    """Return the seconds and the processor seconds of RFM from purchases, by omniltv in DuckDB."""
+    start, used = time.perf_counter(), time.process_time()
+    connection = _connection()
+    connection.execute(
+        "create table summary as select customer_id, max(transaction_date) as last_purchase, "  # noqa: S608 - as above
+        "count(distinct transaction_id) as purchases, sum(unit_spend) as realised_value "
+        f"from read_parquet('{path}') group by 1"
+    )
+    summary = connection.table("summary")
+    levels = nw.from_native(scored(summary, Rfm())).lazy().group_by("rfm").agg(nw.len())
+    levels.collect()
+    seconds, worked = time.perf_counter() - start, time.process_time() - used
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"seconds": seconds, "cpu": worked, "gigabytes": memory}
+
+
+def write_purchases(path: str, n: int, seed: int) -> None:
+    """Write three purchases per customer on the average as a Parquet file."""
+    connection = _connection()
+    connection.execute(f"select setseed({1 / (seed + 1)})")
+    connection.execute(
+        f"copy (select (random() * {n})::bigint as customer_id, k as transaction_id, "  # noqa: S608 - as above
+        "date '2024-01-01' + (random() * 820)::int as transaction_date, "
+        f"round(exp(8 + 2 * random())) as unit_spend from range({3 * n}) t(k)) to '{path}'"
+    )
 
 
 def main() -> int:
@@ -173,32 +250,58 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--peer", action="store_true", help="measure openretailscience, too")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--run")
     parser.add_argument("--path")
     given = parser.parse_args()
+    if given.run == "purchases":
+        print(json.dumps(rfm_of_purchases(given.path)))
+        return 0
     if given.run:
         run(given.run, given.path)
         return 0
+    before = _fresh.surroundings()
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "customers.parquet")
-        customers(given.customers, given.seed).write_parquet(path)
+        write(path, given.customers, given.seed)
         found = {name: alone(name, path) for name in RUNS}
-    return _reported(found, given)
+        Path(path).unlink()
+        peer = _beside_peer(folder, given) if given.peer else {}
+    return _reported(found, peer, before, given)
 
 
-def _reported(found: Mapping[str, dict[str, Any]], given: argparse.Namespace) -> int:
-    hand = found["SQL by hand"]
-    rows = pd.DataFrame(
+def _beside_peer(folder: str, given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    path = str(Path(folder) / "purchases.parquet")
+    write_purchases(path, given.customers, given.seed)
+    theirs = _peers.run("openretailscience", "openretailscience_rfm.py", {"path": path})
+    return {"omniltv in DuckDB": alone("purchases", path), "openretailscience": dict(theirs)}
+
+
+def _rows(found: Mapping[str, dict[str, Any]], base: str, n: int) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "by": list(found),
-            "customers": given.customers,
+            "customers": n,
             "seconds": [round(each["seconds"], 2) for each in found.values()],
-            "ratio": [round(each["seconds"] / hand["seconds"], 2) for each in found.values()],
+            "ratio": [
+                round(each["seconds"] / found[base]["seconds"], 2) for each in found.values()
+            ],
+            "processor seconds": [round(each["cpu"], 2) for each in found.values()],
             "GB": [round(each["gigabytes"], 2) for each in found.values()],
         }
     )
+
+
+def _reported(
+    found: Mapping[str, dict[str, Any]],
+    peer: Mapping[str, dict[str, Any]],
+    before: str,
+    given: argparse.Namespace,
+) -> int:
+    hand = found["SQL by hand"]
+    rows = _rows(found, "SQL by hand", given.customers)
     ours = {name: each for name, each in found.items() if name != "SQL by hand"}
     targets = {
         "the same counts by all": all(each["counts"] == hand["counts"] for each in ours.values()),
@@ -210,9 +313,16 @@ def _reported(found: Mapping[str, dict[str, Any]], given: argparse.Namespace) ->
             each["gigabytes"] < MOST_GIGABYTES for each in ours.values()
         ),
     }
+    parts = {"scale": table(rows), "size": f"{before}"}
+    if peer:
+        beside = _rows(peer, "omniltv in DuckDB", given.customers)
+        print(beside.to_string(index=False), "\n")
+        parts["peer"] = table(beside)
+        theirs, own = peer["openretailscience"]["seconds"], peer["omniltv in DuckDB"]["seconds"]
+        targets["RFM at least as fast as openretailscience"] = own <= theirs
     if given.write:
-        fill(PAGE, {"scale": table(rows)})
-    figures = {f"seconds_{name}": each["seconds"] for name, each in found.items()}
+        fill(PAGE, parts)
+    figures = {f"seconds_{name}": each["seconds"] for name, each in {**found, **peer}.items()}
     return report("segmentation_scale", rows, figures=figures, targets=targets, check=given.check)
 
 

@@ -3,7 +3,7 @@
 Run by `_peers.run` in an environment of its own: `... INPUT.json OUTPUT.json`. The input has
 ``tool``, ``columns`` (lists of texts by name; None where missing) and what the tool needs.
 The output has ``clusters`` (by threshold, one number a record) or ``probability`` (one a pair),
-``seconds`` and ``peak_mb``.
+``seconds`` and ``peak_mb``; ``strict`` has the clusters at further thresholds, if asked for.
 """
 
 import json
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 type Given = dict[str, Any]
 type Found = dict[str, object]
+type Places = np.ndarray[Any, Any]
 
 PACKAGES = ("splink", "duckdb", "recordlinkage", "scikit-learn", "pandas")
 
@@ -63,7 +64,8 @@ def splink(given: Given) -> Found:
     untrained = _train(linker, given)
     thresholds = given["thresholds"]
     pairs = linker.inference.predict(threshold_match_probability=min(thresholds))
-    probability = pairs.as_pandas_dataframe()["match_probability"].to_numpy(dtype=float)
+    scored = pairs.as_pandas_dataframe()
+    probability = scored["match_probability"].to_numpy(dtype=float)
     clusters, stated = {}, {}
     for threshold in thresholds:
         found = linker.clustering.cluster_pairwise_predictions_at_threshold(
@@ -72,7 +74,9 @@ def splink(given: Given) -> Found:
         clusters[threshold] = found.sort_values("unique_id")["cluster_id"].astype(int).tolist()
         links = probability[probability >= threshold]
         stated[threshold] = float(links.mean()) if len(links) else 1.0
-    return {"clusters": clusters, "stated": stated, "untrained": untrained}
+    ends = [scored[side].to_numpy(dtype=int) for side in ("unique_id_l", "unique_id_r")]
+    strict = _strict(given, len(table), ends[0], ends[1], probability)
+    return {"clusters": clusters, "stated": stated, "untrained": untrained, "strict": strict}
 
 
 def _train(linker: Linker, given: Given) -> list[str]:
@@ -151,8 +155,16 @@ def ecm(given: Given) -> Found:
         else:
             compare.exact(column, column, label=column)
     vectors = compare.compute(pairs, table).fillna(0)
-    links = rl.ECMClassifier(binarize=0.5).fit_predict(vectors)
-    return {"clusters": {0.5: _components(len(table), links)}}
+    classifier = rl.ECMClassifier(binarize=0.5)
+    links = classifier.fit_predict(vectors)
+    left, right = (links.get_level_values(k).to_numpy() for k in (0, 1))
+    ends = [vectors.index.get_level_values(k).to_numpy() for k in (0, 1)]
+    wanted = given.get("strict")
+    probability = classifier.prob(vectors).to_numpy() if wanted else np.zeros(len(vectors))
+    return {
+        "clusters": {0.5: _components(len(table), left, right)},
+        "strict": _strict(given, len(table), ends[0], ends[1], probability),
+    }
 
 
 def forest(given: Given) -> Found:
@@ -166,8 +178,15 @@ def forest(given: Given) -> Found:
     return {"probability": probability.tolist()}
 
 
-def _components(n: int, links: pd.MultiIndex) -> list[int]:
-    left, right = (links.get_level_values(k).to_numpy() for k in (0, 1))
+def _strict(
+    given: Given, n: int, left: Places, right: Places, probability: Places
+) -> dict[float, list[int]]:
+    """Return the clusters at each of the strict thresholds."""
+    kept = {threshold: probability >= threshold for threshold in given.get("strict", [])}
+    return {t: _components(n, left[links], right[links]) for t, links in kept.items()}
+
+
+def _components(n: int, left: Places, right: Places) -> list[int]:
     graph = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
     labels: list[int] = connected_components(graph, directed=False)[1].tolist()
     return labels

@@ -152,6 +152,8 @@ class YamlMixin(_Model):
     def to_yaml(self) -> str:
         """Return the model as YAML that `from_yaml` reads back as an equal model.
 
+        Defaults are left out, but for the version of a document.
+
         Examples:
             >>> class Point(Written):
             ...     x: float
@@ -159,7 +161,8 @@ class YamlMixin(_Model):
             x: 2.0
         """
         data = self.model_dump(exclude_defaults=True)
-        return write_yaml(_plain(data))
+        version = getattr(self, "version", None)
+        return write_yaml(_plain(data if version is None else {"version": version, **data}))
 
 
 class Written(YamlMixin):

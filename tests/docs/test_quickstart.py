@@ -1,7 +1,6 @@
 """The quickstart on tables of one's own: what its exit code says, and what it writes."""
 
 import runpy
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -42,12 +41,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return ran
 
 
-def in_its_own_process(data: Path) -> subprocess.CompletedProcess[str]:
-    out = (data if data.is_dir() else data.parent) / "out"
-    command = [sys.executable, str(SCRIPT), "--data", str(data), "--out", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def write(folder: Path, unknown: int) -> None:
     """Write two lists, and transactions of which some are of unknown records."""
     names = ["11", "12", "13"]
@@ -59,9 +52,11 @@ def write(folder: Path, unknown: int) -> None:
     bought.to_csv(folder / "transactions.csv", index=False)
 
 
-def test_a_job_that_would_lose_most_transactions_stops_with_code_4(tmp_path: Path) -> None:
+def test_a_job_that_would_lose_most_transactions_stops_with_code_4(
+    run: Run, tmp_path: Path
+) -> None:
     write(tmp_path, unknown=30)
-    done = in_its_own_process(tmp_path)
+    done = run(tmp_path)
     assert done.returncode == 4, done.stderr
     assert "30 of 42 rows set aside" in done.stderr
     rejected = pd.read_csv(tmp_path / "out" / "rejected_stopped.csv", dtype=str)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - the look-alike characters are what this file is about
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -229,14 +230,22 @@ def test_every_record_comes_back_with_an_id_or_a_reason(odd: Odd, library: str) 
     assert type(found.crosswalk) is type(frame)
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a store without records."""
+    folder = tmp_path_factory.mktemp("empty") / "ids"
+    IdentityStore.create(folder, stitch(pd.DataFrame(GOOD).iloc[:0]))
+    return folder
+
+
 @pytest.mark.parametrize("place", range(len(ODD)), ids=[odd.name for odd in ODD])
-def test_a_store_takes_it_too(place: int, tmp_path: Path) -> None:
+def test_a_store_takes_it_too(place: int, empty: Path, tmp_path: Path) -> None:
     odd = ODD[place]
     library = odd.libraries[(place + 1) % len(odd.libraries)]
-    store = IdentityStore.create(tmp_path / "ids", stitch(pd.DataFrame(GOOD).iloc[:0]))
-    found = store.update(EVERYWHERE[library](GOOD | odd.columns))
+    folder = shutil.copytree(empty, tmp_path / "ids")
+    found = IdentityStore(folder).update(EVERYWHERE[library](GOOD | odd.columns))
     assert len(rows(found.crosswalk)) + len(rows(found.rejected)) >= 3
-    again = IdentityStore(tmp_path / "ids")
+    again = IdentityStore(folder)
     assert len(again) == sum(not reason for reason in odd.reasons)
 
 

@@ -14,10 +14,12 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from omniltv.errors import ConfigError
 from omniltv.identity import (
     MISSING,
+    BirthDateComparison,
     Column,
     Comparison,
     CoordinateComparison,
     DateComparison,
+    Disagreement,
     NumberComparison,
     Pairs,
     Records,
@@ -228,3 +230,39 @@ def test_thresholds_out_of_order_are_refused(make: Callable[[], Comparison]) -> 
         match=r"(of '(x|place)' must be positive|q is a whole number).*Hint",
     ):
         make()
+
+
+@pytest.mark.parametrize(
+    ("other", "level"),
+    [
+        ("1980-06-15", "same"),
+        ("1980-06-16", "one slip"),
+        ("1989-06-15", "one slip"),
+        ("1966-01-31", "different"),
+        ("1965-12-31", "a generation apart"),
+        ("1930-01-01", "a generation apart"),
+        ("1929-12-31", "different"),
+        ("2011-11-23", "a generation apart"),
+        ("9f86d081884c7d65", "different"),
+        ("1930-01-01T00:00", "different"),
+    ],
+)
+def test_b5_birth_dates_15_to_50_years_apart_are_a_generation_apart(other: str, level: str) -> None:
+    born = BirthDateComparison()
+    pairs = Pairs.of({"birth_date": Column.of(["1980-06-15", other])}, [0, 1], [1, 0])
+    assert [born.levels[grade] for grade in born.grade(pairs)] == [level] * 2
+
+
+def test_birth_dates_of_a_list_without_any_are_missing() -> None:
+    assert BirthDateComparison().grade(Pairs.of({}, [0], [1])).tolist() == [MISSING]
+
+
+@pytest.mark.parametrize(
+    ("person", "strangers"),
+    [((0.1, 0.9), (1.0,)), ((0.1, 0.8), (0.5, 0.5)), ((0.0, 1.0), (0.5, 0.5)), ((), ())],
+)
+def test_shares_of_disagreement_are_one_per_level_and_sum_to_one(
+    person: tuple[float, ...], strangers: tuple[float, ...]
+) -> None:
+    with pytest.raises(ConfigError, match="Hint"):
+        Disagreement(person, strangers)

@@ -12,7 +12,7 @@ from omniltv.identity.customers._imputation import draw_partitions
 from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
-COPIES = 5_000
+COPIES = 2_500
 
 type Weights = dict[tuple[int, int], float]
 

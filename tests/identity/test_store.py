@@ -1,6 +1,7 @@
 """Ids live on: records come, change and go, decisions stay made, and nothing is half done."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,17 @@ def pair(a: tuple[str, str], b: tuple[str, str], *, same: bool) -> pd.DataFrame:
     return pd.DataFrame([(*a, *b, same)], columns=names)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a store that every test copies."""
+    folder = tmp_path_factory.mktemp("made") / "ids"
+    IdentityStore.create(folder, stitch(by_id("S1", "E1", "S2")))
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> IdentityStore:
-    return IdentityStore.create(tmp_path / "ids", stitch(by_id("S1", "E1", "S2")))
+def store(made: Path, tmp_path: Path) -> IdentityStore:
+    return IdentityStore(shutil.copytree(made, tmp_path / "ids"))
 
 
 def test_a_store_opens_as_it_was_left(store: IdentityStore, tmp_path: Path) -> None:

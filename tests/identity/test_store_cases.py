@@ -48,14 +48,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "ids"
 
 
-@pytest.fixture
-def store(folder: Path) -> IdentityStore:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a store that every test copies."""
     lists = people(
         record("ec", "E1", **HANA, **CONTACT),
         record("store", "S1", **HANA, **CONTACT),
         record("ec", "E2", **KEN, phone="03-9999-1111"),
     )
-    return IdentityStore.create(folder, stitch(lists))
+    folder = tmp_path_factory.mktemp("made") / "ids"
+    IdentityStore.create(folder, stitch(lists))
+    return folder
+
+
+@pytest.fixture
+def store(folder: Path, made: Path) -> IdentityStore:
+    return IdentityStore(shutil.copytree(made, folder))
 
 
 def test_b18_columns_that_are_not_given_keep_their_values(

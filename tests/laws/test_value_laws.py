@@ -22,7 +22,7 @@ import numpy as np
 from omniltv.models import BgNbd, Pooling
 from omniltv.testing.value_laws import answers_of, invented
 
-case = invented(BgNbd(), Pooling.partial("channel"))
+case = invented(BgNbd(), Pooling.partial("channel"), customers=20, draws=160)
 rows = np.arange(len(case.history))
 half = case.history.take(rows[int(sys.argv[1]) :: 2])
 said = answers_of(case.score(half))
@@ -48,19 +48,19 @@ def _cases() -> list[ParameterSet]:
 def test_an_answer_is_the_same_bytes_whoever_is_beside(
     model: PurchaseModel, pooling: Pooling
 ) -> None:
-    case = invented(model, pooling, customers=20, draws=160)
+    case = invented(model, pooling, customers=14, draws=80)
     check_own_answer(case.score, case.history, alone=3)
 
 
 def test_an_answer_is_the_same_bytes_with_covariates_and_at_every_degree() -> None:
     case = invented(
-        BgNbd(), POOLINGS[2], spend=LogNormalSpend(), covariate=True, customers=40, draws=1_000
+        BgNbd(), POOLINGS[2], spend=LogNormalSpend(), covariate=True, customers=20, draws=1_000
     )
-    check_own_answer(case.score, case.history, alone=5)
+    check_own_answer(case.score, case.history, alone=3)
 
 
 def test_another_process_of_another_thread_count_gives_the_same_bytes() -> None:
-    case = invented(BgNbd(), Pooling.partial("channel"))
+    case = invented(BgNbd(), Pooling.partial("channel"), customers=20, draws=160)
     said = answers_of(case.score(case.history))
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     ran = subprocess.run(

@@ -10,6 +10,7 @@ from omniltv.segmentation.conditions.logic import AllOf, AnyOf, Not
 from omniltv.segmentation.conditions.membership import InTier, Moved
 from omniltv.segmentation.conditions.ranking import RankLine
 from omniltv.segmentation.conditions.relative import OnWeekday, Within
+from omniltv.segmentation.conditions.sets import ConditionSet
 from omniltv.segmentation.conditions.text import TextMatch
 from omniltv.segmentation.tiers.memory import Hysteresis, TierMemory
 from omniltv.segmentation.tiers.moves import Moves
@@ -26,6 +27,7 @@ __all__ = [
     "ColumnComparison",
     "Condition",
     "ConditionKind",
+    "ConditionSet",
     "Context",
     "CustomerValue",
     "Cut",

@@ -21,6 +21,7 @@ from omniltv.identity.linking.protocols import (
     Candidates,
     Clusterer,
     Comparison,
+    GradedDisagreement,
     LinkEngine,
     LinkModel,
     Pairs,
@@ -109,6 +110,8 @@ def levels_are_described(comparison: Comparison, records: Records) -> None:  # n
     assert len(comparison.frequency) == n, "one frequency entry per level"
     assert 0 <= comparison.coincidence < 1, "coincidence is a probability"
     assert comparison.columns, "it reads some column"
+    if isinstance(comparison, GradedDisagreement):
+        assert comparison.disagreement.levels <= n - comparison.agreement, "the last levels differ"
 
 
 def grades_are_levels_or_missing(comparison: Comparison, records: Records) -> None:

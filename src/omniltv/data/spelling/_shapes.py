@@ -7,7 +7,7 @@ few shapes, so a regular expression is matched once per shape.
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -20,9 +20,10 @@ from omniltv._options import checked
 __all__ = ["Block", "Shapes", "distinct_texts", "folded"]
 
 type Digits = NDArray[np.uint8]
-"""The digit at each character, a larger number at other characters."""
+"""The digit at each character that is one, any number at the others."""
 
 type _Keys = NDArray[np.uint64]
+type _Letters = NDArray[np.unsignedinteger]
 
 _BLOCK = 4_096  # rows: what is worked on stays in the cache
 _STRETCH = 1 << 17  # rows: their digits fit into the second cache
@@ -32,6 +33,9 @@ _LAST = 0xFFFF
 _BASE = 0x9E3779B97F4A7C15
 _DASHES = dict.fromkeys("‐‑‒–—―−", "-") | dict.fromkeys("‘’′`´", "'")  # noqa: RUF001 - the signs that are replaced
 _NO_DIGIT = 255
+_ZERO, _ASCII = ord("0"), 128
+_HAN = (0x3000, 0xA000)  # kana and kanji: none of these is a digit
+_USUAL = 256  # shapes that are looked up by bisection, the others by hash
 
 
 @checked
@@ -44,7 +48,7 @@ class Shapes:
         codes: Position of each row's shape in ``texts``, of shape (n_rows,).
         first: A row of each shape, of shape (n_shapes,).
         starts: Position of each row's first character in ``digits``, of shape (n_rows,).
-        digits: The digit at each character of all texts; any larger number at other characters.
+        digits: The digit at each character of all texts that is one; any number at the others.
 
     Examples:
         >>> import numpy as np
@@ -65,20 +69,20 @@ class Shapes:
     def of(cls, texts: Objects) -> "Shapes":
         """Return the shapes of texts, of shape (n_rows,)."""
         codes, starts = (np.empty(len(texts), dtype=np.int64) for _ in range(2))
-        known: dict[int, int] = {}
-        first: list[int] = []
+        known = _Numbers()
         parts, end = [np.zeros(0, dtype=np.uint8)], 0
         for at in range(0, len(texts), _BLOCK):
             rows = slice(at, at + _BLOCK)
-            keys, offsets, digits = _block(texts[rows].tolist())
-            codes[rows] = _numbered(keys, at, known, first)
+            block = texts[rows].tolist()
+            keys, offsets, digits = _block(block)
+            codes[rows] = known.of(keys, block, at)
             starts[rows] = offsets + end
             parts.append(digits)
             end += len(digits)
         return cls(
-            texts=tuple(map(folded, texts[first].tolist())),
+            texts=tuple(known.shapes),
             codes=codes,
-            first=np.array(first, dtype=np.int64),
+            first=np.array(known.first, dtype=np.int64),
             starts=starts,
             digits=np.concatenate(parts),
         )
@@ -173,11 +177,13 @@ class Block:
             ...     [0, 2]).tolist()
             [12, 34]
         """
-        number = np.zeros(len(self.starts), dtype=np.int64)
-        for place in where:
+        if not len(where):
+            return np.zeros(len(self.starts), dtype=np.int64)
+        number = self.digits[where[0] :][self.starts].astype(_fitting(len(where)))
+        for place in where[1:]:
             number *= 10
-            number += self.digits[self.starts + place]
-        return number
+            number += self.digits[place:][self.starts]
+        return number.astype(np.int64)
 
 
 def distinct_texts(texts: Objects) -> tuple[Codes, Objects] | None:
@@ -214,63 +220,106 @@ def folded(text: str) -> str:
     return "".join(map(chr, _tables().fold[_letters(text.replace(_END, " "))]))
 
 
-def _numbered(keys: _Keys, at: int, known: dict[int, int], first: list[int]) -> Codes:
-    """Return the number of each key; add those that are new, and the row of each of them.
+def _fitting(n_digits: int) -> type[np.integer]:
+    """Return the smallest type that has all numbers of so many digits."""
+    kinds = ((2, np.uint8), (4, np.uint16), (9, np.uint32))
+    return next((kind for most, kind in kinds if n_digits <= most), np.int64)
 
-    Args:
-        keys: The keys of a block, or the one key of all its texts.
-        at: Row of the first key.
-        known: Numbers of the keys so far.
+
+@dataclass(eq=False)
+class _Numbers:
+    """The numbers of shapes, in the order in which they are found.
+
+    Several keys may have one shape, such as those of ``AM`` and ``am``.
+
+    Attributes:
+        shapes: The number of each shape.
         first: A row of each of them.
     """
-    local, distinct = pd.factorize(keys) if len(keys) > 1 else (np.zeros(1, np.int64), keys)
-    numbers = np.empty(len(distinct), dtype=np.int64)
-    for place, key in enumerate(distinct.tolist()):
-        if key not in known:
-            known[key] = len(known)
-            first.append(at + int(np.argmax(local == place)))
-        numbers[place] = known[key]
-    return numbers[local]
+
+    shapes: dict[str, int] = field(default_factory=dict)
+    first: list[int] = field(default_factory=list)
+    _number: dict[int, int] = field(default_factory=dict)  # by key
+    _usual: _Keys = field(default_factory=lambda: np.zeros(1, dtype=np.uint64))  # sorted
+    _of_usual: Codes = field(default_factory=lambda: np.full(1, -1, dtype=np.int64))
+
+    def of(self, keys: _Keys, texts: Sequence[str], at: int) -> Codes:
+        """Return the number of each key of a block, or of the one key of all its texts.
+
+        Args:
+            keys: The keys.
+            texts: The texts of the block.
+            at: Row of the first text.
+        """
+        place = np.searchsorted(self._usual, keys)
+        numbers = self._of_usual.take(place, mode="clip")
+        rest = np.flatnonzero((self._usual.take(place, mode="clip") != keys) | (numbers < 0))
+        if len(rest):
+            numbers[rest] = self._looked_up(keys[rest], rest, texts, at)
+        return numbers
+
+    def _looked_up(self, keys: _Keys, rows: Codes, texts: Sequence[str], at: int) -> Codes:
+        known = len(self._number)
+        local, distinct = pd.factorize(keys)
+        numbers = np.empty(len(distinct), dtype=np.int64)
+        for place, key in enumerate(distinct.tolist()):
+            if key not in self._number:
+                self._add(key, int(rows[np.argmax(local == place)]), texts, at)
+            numbers[place] = self._number[key]
+        if known < len(self._number) <= _USUAL:
+            self._usual = np.array(sorted(self._number), dtype=np.uint64)
+            self._of_usual = np.array([self._number[key] for key in self._usual.tolist()])
+        return numbers[local]
+
+    def _add(self, key: int, row: int, texts: Sequence[str], at: int) -> None:
+        number = self._number[key] = self.shapes.setdefault(folded(texts[row]), len(self.shapes))
+        if number == len(self.first):
+            self.first.append(at + row)
 
 
-def _block(texts: list[str]) -> tuple[_Keys, Codes, Digits]:
+def _block(texts: Sequence[str]) -> tuple[_Keys, Codes, Digits]:
     """Return a key of each text's shape, or the one of all, the starts of texts, and the digits."""
-    joined = _END.join([*texts, ""])
-    if joined.count(_END) != len(texts):
-        joined = _END.join([*(text.replace(_END, " ") for text in texts), ""])
-    if joined.isascii() and (alike := _block_of_one_shape(joined, len(texts))):
-        return alike
-    letters = _letters(joined)
-    starts = np.append(0, np.flatnonzero(letters == ord(_END))[:-1] + 1).astype(np.int64)
-    if not joined.isascii():
-        return _keys(_tables().key.take(letters), starts), starts, _tables().digit.take(letters)
-    plain = np.frombuffer(joined.encode("ascii").translate(_tables().ascii), dtype=np.uint8)
-    return _keys(plain, starts), starts, letters.astype(np.uint8) - np.uint8(ord("0"))
+    letters = _letters(_END.join([*texts, ""]))
+    zeroed, digits = _zeroed(letters)
+    if len(alike := _starts_if_alike(zeroed, len(texts))):
+        return _keys(zeroed[: len(letters) // len(texts)], alike[:1]), alike, digits
+    starts = np.append(0, np.flatnonzero(letters == ord(_END)) + 1).astype(np.int64)
+    if len(starts) != len(texts) + 1:
+        return _block([text.replace(_END, " ") for text in texts])
+    return _keys(zeroed, starts[:-1]), starts[:-1], digits
 
 
-def _block_of_one_shape(joined: str, n_texts: int) -> tuple[_Keys, Codes, Digits] | None:
-    """Return what `_block` does if all texts have the shape of the first; None otherwise."""
-    width, rest = divmod(len(joined), n_texts)
-    if rest:
-        return None
-    letters = joined.encode("ascii")
-    plain = np.frombuffer(letters.translate(_tables().ascii), dtype=np.uint8).reshape(-1, width)
-    if plain[0, -1] or not (plain == plain[0]).all():
-        return None
-    key = _keys(plain[0], np.zeros(1, dtype=np.int64))
-    starts = np.arange(0, len(letters), width, dtype=np.int64)
-    digits = np.frombuffer(letters, dtype=np.uint8) - np.uint8(ord("0"))
-    return key, starts, digits
+def _starts_if_alike(zeroed: _Letters, n_texts: int) -> Codes:
+    """Return where texts of one shape start, of shape (n_texts,); (0,) if they have several."""
+    width, rest = divmod(len(zeroed), n_texts)
+    if not rest:
+        rows = zeroed.reshape(-1, width)
+        ends = np.flatnonzero(rows[0] == ord(_END))
+        if ends.tolist() == [width - 1] and (rows == rows[0]).all():
+            return np.arange(0, len(zeroed), width, dtype=np.int64)
+    return np.zeros(0, dtype=np.int64)
 
 
-def _letters(text: str) -> NDArray[np.unsignedinteger]:
+def _zeroed(letters: _Letters) -> tuple[_Letters, Digits]:
+    """Return letters with 0 for every digit, and the digits."""
+    kind = letters.dtype.type
+    digits = letters - kind(_ZERO)
+    if kind is np.uint16:
+        usual = (letters < _ASCII) | (letters - kind(_HAN[0]) < _HAN[1] - _HAN[0])
+        if not usual.all():
+            return _tables().fold.take(letters), _tables().digit.take(letters)
+    decimal = -(digits < 10).astype(kind)  # all bits, or none
+    return letters - (digits & decimal), digits.astype(np.uint8, copy=False)
+
+
+def _letters(text: str) -> _Letters:
     if text.isascii():
         return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
 
 
-def _keys(letters: NDArray[np.unsignedinteger], starts: Codes) -> _Keys:
-    """Return a 64-bit polynomial hash of the shape of each stretch of characters."""
+def _keys(letters: _Letters, starts: Codes) -> _Keys:
+    """Return a 64-bit polynomial hash of each stretch of characters."""
     power, inverse = _powers(1 << len(letters).bit_length())
     terms = np.multiply(letters, power[: len(letters)], dtype=np.uint64)
     return np.add.reduceat(terms, starts) * inverse[starts]
@@ -292,14 +341,10 @@ class _Tables:
     Attributes:
         fold: The character in a shape.
         digit: The value as a digit, 255 if it is none.
-        key: The same as a number from 1, 0 for the end of a text.
-        ascii: The same for ASCII, as `bytes.translate` takes it.
     """
 
     fold: NDArray[np.uint16]
     digit: Digits
-    key: NDArray[np.uint16]
-    ascii: bytes
 
 
 @cache
@@ -312,9 +357,7 @@ def _tables() -> _Tables:
             digit[point] = unicodedata.decimal(letter)
             letter = "0"
         fold[point] = ord(letter)
-    key = np.maximum(fold, 1)
-    key[ord(_END)] = 0
-    return _Tables(fold, digit, key, bytes(key[:256].clip(0, 255).astype(np.uint8)))
+    return _Tables(fold, digit)
 
 
 def _folded_letter(letter: str) -> str:

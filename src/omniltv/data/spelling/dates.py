@@ -320,17 +320,23 @@ class _Parts:
         known = (minute < 60) & (second < 60) & (hour <= (12 if self.layout.halves else 24))
         if self.layout.halves:
             hour = hour % 12 + self.added.afternoon
-        clock = (hour * 60 + minute) * _MINUTE + second * _SECOND + self._fraction("f", 6)
+        clock = (hour * 60 + minute) * _MINUTE
+        if "S" in self.layout.parts:
+            clock += second * _SECOND + self._fraction("f", 6)
         return clock, known & (clock <= _DAY)
 
     def _part(self, name: str) -> Integers:
-        return self.block.number(self.layout.parts.get(name, ()))
+        """Return a part in each row, of shape (n_rows,), or (1,) if it is not written."""
+        places = self.layout.parts.get(name)
+        return self.block.number(places) if places else np.zeros(1, dtype=np.int64)
 
     def _fraction(self, name: str, digits: int) -> Integers:
         """Return the digits after a decimal mark, as a number of so many digits."""
-        places = self.layout.parts.get(name, range(0))[:digits]
-        scale: int = 10 ** (digits - len(places))
-        fraction: Integers = self.block.number(places) * scale
+        places = self.layout.parts.get(name)
+        if not places:
+            return np.zeros(1, dtype=np.int64)
+        scale: int = 10 ** max(digits - len(places), 0)
+        fraction: Integers = self.block.number(places[:digits]) * scale
         return fraction
 
 
@@ -361,16 +367,20 @@ def _excel_note(rows: int) -> tuple[str, ...]:
 
 def _midnights(year: Integers, month: Integers, day: Integers) -> Integers:
     """Return midnights in microseconds since 1970; `_NEVER` if a day is not in the calendar."""
-    first = _first_days()
-    known = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 0) & (year <= _LAST_YEAR)
-    place = np.where(known, year * 12 + month - 1, 0)
-    known &= day <= first[place + 1] - first[place]
-    midnights: Integers = np.where(known, (first[place] + day - 1) * _DAY, _NEVER)
+    first, length = _calendar()
+    known = (month >= 1) & (month <= 12) & (year >= 0) & (year <= _LAST_YEAR)
+    place = year * 12 + (month - 1)
+    if not known.all():
+        place[~known] = 0
+    known &= (day >= 1) & (day <= length.take(place))
+    midnights = (first.take(place) + day) * _DAY
+    midnights[~known] = _NEVER
     return midnights
 
 
 @cache
-def _first_days() -> Integers:
-    """Return the first day of each month from the year 0 on, in days since 1970."""
+def _calendar() -> tuple[Integers, Integers]:
+    """Return the day before each month from the year 0 on, since 1970, and the month's length."""
     months = np.arange("0000-01", "10000-02", dtype="datetime64[M]")
-    return months.astype("datetime64[D]").astype(np.int64)
+    first = months.astype("datetime64[D]").astype(np.int64)
+    return first[:-1] - 1, np.diff(first)

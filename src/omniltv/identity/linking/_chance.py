@@ -126,7 +126,7 @@ def strangers(
     result = []
     for k, comparison in enumerate(comparisons):
         stated = comparison.coincidence or _STRAY / max(n_records, 2)
-        prior = spread_levels(comparison, stated, stated)
+        prior = spread_levels(comparison, stated, stated, strangers=True)
         if _is_seldom(comparison):
             seen = _stratified(chance, k, apart, unrelated)
         else:

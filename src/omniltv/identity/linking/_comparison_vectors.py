@@ -8,10 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Floats
-from omniltv.identity.linking.protocols import Comparison, Pairs
+from omniltv.identity.linking.protocols import Comparison, GradedDisagreement, Pairs
 from omniltv.identity.records.columns import MISSING, Records
 
-__all__ = ["ComparisonVectors", "compared", "level_counts", "reachable_levels", "spread_levels"]
+__all__ = [
+    "ComparisonVectors",
+    "compared",
+    "differing_from",
+    "level_counts",
+    "reachable_levels",
+    "spread_levels",
+]
 
 _CHUNK = 500_000  # pairs whose codes are in memory at once
 _NEVER = 1e-6  # probability of a level that does not occur, relative to its neighbours
@@ -41,9 +48,9 @@ class ComparisonVectors:
         return np.asarray((self.levels != MISSING) & (self.levels < agreement))
 
     def differ(self) -> NDArray[np.bool_]:
-        """Return where a comparison is at its last level, shape (n_pairs, n_comparisons)."""
-        last = np.array([len(c.levels) - 1 for c in self.comparisons], dtype=np.int8)
-        return np.asarray(self.levels == last)
+        """Return where a comparison disagrees, shape (n_pairs, n_comparisons)."""
+        first = np.array([differing_from(c) for c in self.comparisons], dtype=np.int8)
+        return np.asarray(self.levels >= first)
 
 
 def compared(
@@ -65,25 +72,50 @@ def level_counts(levels: NDArray[np.int8], weight: Floats, n_levels: int) -> Flo
     return np.bincount(levels[known], weights=weight[known], minlength=n_levels)
 
 
+def differing_from(comparison: Comparison) -> int:
+    """Return the first level of disagreement."""
+    if not isinstance(comparison, GradedDisagreement):
+        return len(comparison.levels) - 1
+    return len(comparison.levels) - comparison.disagreement.levels
+
+
 def spread_levels(
     comparison: Comparison,
     agree: float,
     between: float,
     reachable: NDArray[np.bool_] | None = None,
+    *,
+    strangers: bool = False,
 ) -> Floats:
-    """Return level probabilities: agreement, the levels between, and the rest for the last.
+    """Return level probabilities: agreement, the levels between, and the rest for disagreement.
 
     A level that is not reachable has a tiny probability; its share goes to its neighbours, that
     of all levels between to agreement.
+
+    Args:
+        comparison: The comparison.
+        agree: Probability of agreement.
+        between: Probability of the levels between agreement and disagreement.
+        reachable: Levels that occur; all if None.
+        strangers: Whether disagreement is that of unrelated people, not that of one person.
     """
-    n, k = len(comparison.levels), comparison.agreement
+    n, k, last = len(comparison.levels), comparison.agreement, differing_from(comparison)
     possible = np.ones(n, dtype=np.bool_) if reachable is None else reachable
     halves = np.exp2(-np.arange(n, dtype=np.float64))
-    first, inner = _share(halves[:k], possible[:k]), _share(np.ones(n - k - 1), possible[k:-1])
-    middle = between if possible[k:-1].any() else between * _NEVER
-    rest = 1 - agree - between if n - k > 1 else 1 - agree
-    level = np.concatenate([(1 - rest - middle * (n - k > 1)) * first, middle * inner, [rest]])
+    first, inner = _share(halves[:k], possible[:k]), _share(np.ones(last - k), possible[k:last])
+    middle = between if possible[k:last].any() else between * _NEVER
+    rest = 1 - agree - between if last > k else 1 - agree
+    split = _disagreement(comparison, strangers=strangers)
+    differing = rest * _share(split, np.append(possible[last:-1], True))
+    level = np.concatenate([(1 - rest - middle * (last > k)) * first, middle * inner, differing])
     return np.asarray(level / level.sum(), dtype=np.float64)
+
+
+def _disagreement(comparison: Comparison, *, strangers: bool) -> Floats:
+    if not isinstance(comparison, GradedDisagreement):
+        return np.ones(1)
+    shares = comparison.disagreement
+    return np.array(shares.strangers if strangers else shares.person, dtype=np.float64)
 
 
 def _share(weight: Floats, possible: NDArray[np.bool_]) -> Floats:

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from omniltv._arrays import Floats, Levels
-from omniltv.identity.linking._comparison_vectors import level_counts, spread_levels
+from omniltv.identity.linking._comparison_vectors import (
+    differing_from,
+    level_counts,
+    spread_levels,
+)
 from omniltv.identity.linking._coverage import RuleCoverage
 from omniltv.identity.linking._dependence import Dependence, log_ratio
-from omniltv.identity.linking.protocols import Comparison
+from omniltv.identity.linking.protocols import Comparison, GradedDisagreement
 from omniltv.identity.records.columns import MISSING
 
 __all__ = [
@@ -32,12 +36,13 @@ __all__ = [
     "starting",
 ]
 
-_PRIOR_PAIRS = 10.0
+_PRIOR_PAIRS, _MOST_PRIOR = 10.0, 300.0
 _DIFFERING = 3.0  # differing pairs that the prior of m weighs
 _POOL = 100.0  # pairs that a comparison weighs at most in the prior of the others
 _DEFAULT = 20.0  # pairs that the default weighs beside it
 _ATTRIBUTE, _IDENTIFIER = (0.87, 0.1), (0.6, 0.1)  # agreement, and the levels between
 _KIN_PAIRS = 400.0
+_DIVIDED_PAIRS = 400.0  # differing pairs that a stated division of disagreement weighs
 _TWINS, _NAMESAKES = 0.02, 0.003  # of the pairs of one household
 _TELLING = 0.1
 _ROUNDS = 300
@@ -247,7 +252,10 @@ class _Prior:
         result = []
         for k, (c, rate) in enumerate(zip(comparisons, _pooled(member, comparisons), strict=True)):
             level = spread_levels(c, *rate, self.reachable[k])
-            result.append(level * np.clip(_DIFFERING / level[-1], _PRIOR_PAIRS, 30 * _PRIOR_PAIRS))
+            result.append(
+                level
+                * np.clip(_DIFFERING / level[differing_from(c) :].sum(), _PRIOR_PAIRS, _MOST_PRIOR)
+            )
         return result
 
     def log_density(
@@ -268,9 +276,10 @@ class _Prior:
         before: Classes,
     ) -> Classes:
         """Return the posterior means given the expected counts of both classes."""
+        priors = self.of_matches(member, comparisons)
         m = [
-            _mean(prior + count)
-            for prior, count in zip(self.of_matches(member, comparisons), member, strict=True)
+            _divided(c, _mean(prior + count), count)
+            for c, prior, count in zip(comparisons, priors, member, strict=True)
         ]
         h, u = [], before.u
         for k, c in enumerate(comparisons):
@@ -391,7 +400,8 @@ def _pooled(
     rates, weight = np.zeros((len(counts), 2)), np.zeros(len(counts))
     for k, (c, count) in enumerate(zip(comparisons, counts, strict=True)):
         n = max(float(count.sum()), 1e-300)
-        rates[k] = count[: c.agreement].sum() / n, count[c.agreement : -1].sum() / n
+        middle = count[c.agreement : differing_from(c)]
+        rates[k] = count[: c.agreement].sum() / n, middle.sum() / n
         weight[k] = min(n, _POOL)
     kind = np.array([f"{type(c).__name__} {c.coincidence > 0}" for c in comparisons])
     result = []
@@ -428,6 +438,20 @@ def _kin(comparison: Comparison, m: Floats, u: Floats) -> Floats:
         return u
     share = _NAMESAKES if any(comparison.frequency) else _TWINS
     return (1 - share) * u + share * m
+
+
+def _divided(comparison: Comparison, m: Floats, count: Floats) -> Floats:
+    """Return m with the stated division of disagreement, unless very many pairs show another.
+
+    Relatives of one name are counted in part as one person, and would teach that one person has
+    birth dates a generation apart.
+    """
+    if not isinstance(comparison, GradedDisagreement):
+        return m
+    last = slice(differing_from(comparison), None)
+    stated = np.array(comparison.disagreement.person)
+    share = _mean(_DIVIDED_PAIRS * stated + count[last])
+    return np.concatenate([m[: last.start], m[last].sum() * share])
 
 
 def _mean(counts: Floats) -> Floats:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Floats
 from omniltv._options import Count, Seed, checked
+from omniltv.errors import ConfigError
 from omniltv.identity.records._codes import MISSING
 from omniltv.identity.records.columns import Column, Records
 
@@ -27,6 +28,8 @@ __all__ = [
     "Candidates",
     "Clusterer",
     "Comparison",
+    "Disagreement",
+    "GradedDisagreement",
     "LinkEngine",
     "LinkModel",
     "NormalisingComparison",
@@ -263,10 +266,14 @@ class LinkModel:
     together: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     seen: Mapping[str, float] = field(default_factory=dict)
 
-    def standard_error(self, comparison: str) -> float:
+    def standard_error(self, comparison: str, *, differing: Count = 1) -> float:
         """Return the standard error of the share of a person's pairs that do not differ.
 
         NaN if there were too few pairs, so that ``m`` is mostly its default.
+
+        Args:
+            comparison: Name of the comparison.
+            differing: Number of levels, from the last, that count as different.
 
         Examples:
             >>> m, none = {"name": np.array([0.9, 0.1])}, np.zeros((1, 1))
@@ -277,8 +284,8 @@ class LinkModel:
         n = self.seen.get(comparison, 0.0)
         if n < _FEW_PAIRS:
             return float("nan")
-        differing = float(self.m[comparison][-1])
-        return float(np.sqrt(differing * (1 - differing) / n))
+        share = float(self.m[comparison][-differing:].sum())
+        return float(np.sqrt(share * (1 - share) / n))
 
     def matches(self, source: NDArray[np.object_]) -> float:
         """Return the expected number of pairs of one person among records of these sources."""
@@ -423,6 +430,59 @@ class Comparison(Protocol):
 
     def grade(self, pairs: Pairs) -> NDArray[np.int8]:
         """Return the level of each pair by position, `MISSING` if there is nothing to compare."""
+        ...
+
+
+@checked
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """How pairs that disagree divide among the last levels of a comparison.
+
+    One share per level, from the first level of disagreement to the last level.
+
+    Attributes:
+        person: For two records of one person, one of which is wrong.
+        strangers: For unrelated people, before looking at the list.
+
+    Raises:
+        ConfigError: If the two have different lengths, or shares are not positive with sum 1.
+
+    Examples:
+        >>> Disagreement(person=(0.1, 0.9), strangers=(0.4, 0.6)).levels
+        2
+    """
+
+    person: tuple[float, ...]
+    strangers: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        both = (self.person, self.strangers)
+        wrong = [s for s in both if min(s, default=0) <= 0 or not np.isclose(sum(s), 1)]
+        if wrong or len(self.person) != len(self.strangers):
+            message = f"shares of disagreement must be positive and sum to 1, got {both}"
+            raise ConfigError(f"{message}. Hint: person=(0.1, 0.9), strangers=(0.4, 0.6)")
+
+    @property
+    def levels(self) -> int:
+        """Number of levels."""
+        return len(self.person)
+
+
+@runtime_checkable
+class GradedDisagreement(Comparison, Protocol):
+    """A comparison with several levels of disagreement, such as a birth date a generation apart.
+
+    In other comparisons, only the last level is disagreement.
+
+    Examples:
+        >>> from omniltv.identity import BirthDateComparison
+        >>> isinstance(BirthDateComparison(), GradedDisagreement)
+        True
+    """
+
+    @property
+    def disagreement(self) -> Disagreement:
+        """How pairs that disagree divide among the last levels."""
         ...
 
 

@@ -19,6 +19,7 @@ from omniltv.errors import ConfigError, EvidenceWarning
 from omniltv.identity.customers._cohesion import cohesion
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import customers_of
+from omniltv.identity.linking._comparison_vectors import differing_from
 from omniltv.identity.linking._copies import CopiesApart
 from omniltv.identity.linking._refinement import refined
 from omniltv.identity.linking.decisions import (
@@ -400,14 +401,14 @@ def _summary(
 def _learnt(model: LinkModel, found: _Found) -> tuple[dict[str, Learnt], tuple[str, ...]]:
     """Return the agreement of one person by comparison, and the comparisons that show none."""
     have = {*found.records.columns}
-    names = [c.name for c in found.state.spec.comparisons if model.seen and have & {*c.columns}]
-    error = {name: model.standard_error(name) for name in names}
-    agreement = {
-        name: Learnt(1 - float(model.m[name][-1]), value)
-        for name, value in error.items()
-        if not np.isnan(value)
-    }
-    return agreement, tuple(name for name in names if name not in agreement)
+    known = [c for c in found.state.spec.comparisons if model.seen and have & {*c.columns}]
+    agreement = {}
+    for c in known:
+        first = differing_from(c)
+        error = model.standard_error(c.name, differing=len(c.levels) - first)
+        if not np.isnan(error):
+            agreement[c.name] = Learnt(float(model.m[c.name][:first].sum()), error)
+    return agreement, tuple(c.name for c in known if c.name not in agreement)
 
 
 def _warn_of_names(spec: LinkSpec, records: Records, pairs: ScoredPairs) -> None:

@@ -68,7 +68,7 @@ class DualAscent:
 
     def _prices(self, problem: AllocationProblem) -> Vector:
         prices = np.zeros(len(problem.capacity))
-        if not problem.possible.any():
+        if not len(prices) or not problem.possible.any():
             return prices
         for level, part in enumerate(_levels(problem)):
             steps = self.iterations if level else _ITERATIONS

@@ -26,7 +26,16 @@ from omniltv.errors import DataError
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import AmountPerCustomer, ConditionKind, Scope, walk
 
-__all__ = ["answers", "as_floats", "kept", "opened", "schema_of"]
+__all__ = [
+    "answers",
+    "as_floats",
+    "kept",
+    "marked",
+    "opened",
+    "same_engine",
+    "schema_of",
+    "with_array",
+]
 
 _WHAT = "the frame"
 
@@ -148,6 +157,31 @@ def kept(table: EagerOrLazy, kind: ConditionKind, context: Context) -> EagerOrLa
     return rows.select(*names) if prepared.scope.prepared else rows
 
 
+def marked(
+    table: EagerOrLazy, conditions: Mapping[str, ConditionKind], context: Context
+) -> EagerOrLazy:
+    """Return a table with one more column per condition: whether it holds.
+
+    Examples:
+        >>> from omniltv.segmentation import Condition
+        >>> table = nw.from_native(pd.DataFrame({"age": [25, 35]}), eager_only=True)
+        >>> old = {"old": Condition.where("age", "ge", 30).root}
+        >>> marked(table, old, Context())["old"].to_list()
+        [False, True]
+    """
+    names = list(table.collect_schema())
+    if not isinstance(table, nw.LazyFrame):
+        native = table.to_native()
+        for name, kind in conditions.items():
+            table = with_array(table, name, answers(native, kind, context))
+        return table
+    holds = {}
+    for name, kind in conditions.items():
+        prepared = _prepared(table, kind, context)
+        table, holds[name] = prepared.table, prepared.scope.compiled(kind)
+    return table.with_columns(**holds).select(*names, *holds)
+
+
 def _columns(kind: ConditionKind, context: Context) -> set[str]:
     every = [each for _, each in walk(kind)]
     columns = {name for each in every for name in each.columns}
@@ -186,11 +220,12 @@ def _prepared(table: EagerOrLazy, kind: ConditionKind, context: Context) -> _Pre
     schema = schema_of(table)
     names: dict[str, tuple[str, ...]] = {}
     for path, each in walk(kind):
-        scope = Scope(schema, context, path, in_pandas=table.implementation.is_pandas())
+        in_pandas, lazy = table.implementation.is_pandas(), isinstance(table, nw.LazyFrame)
+        scope = Scope(schema, context, path, in_pandas=in_pandas)
         if scope.empty_column(each) is not None:
             continue
         try:
-            amounts, helpers = each.amounts(context), each.helpers(scope)
+            amounts, helpers = each.amounts(context), () if lazy else each.helpers(scope)
         except DataError as error:
             raise scope.placed(error) from error
         if amounts is not None:
@@ -200,7 +235,7 @@ def _prepared(table: EagerOrLazy, kind: ConditionKind, context: Context) -> _Pre
             for helper in helpers:
                 names[path] = (*names.get(path, ()), _unused(table))
                 table = table.with_columns(helper.alias(names[path][-1]))
-    return _Prepared(table, Scope(schema, context, "", names))
+    return _Prepared(table, Scope(schema, context, "", names, table=table))
 
 
 def _unused(table: EagerOrLazy) -> str:
@@ -220,21 +255,32 @@ def _with_amounts(
 ) -> EagerOrLazy:
     """Return a table with a number per customer; 0 for customers without one."""
     if isinstance(amounts, np.ndarray):
-        return _with_array(table, name, amounts)
+        return with_array(table, name, amounts)
     if not isinstance(table, nw.LazyFrame):
         known = amounts.collect() if isinstance(amounts, nw.LazyFrame) else amounts
-        return _with_array(table, name, _looked_up(table, known, context))
+        return with_array(table, name, _looked_up(table, known, context))
     key = unused_name(list(table.collect_schema()), "_customer")
     right = amounts.select(
         nw.col(context.customer_id).alias(key), nw.col("amount").cast(nw.Float64).alias(name)
     )
     joined = table.join(
-        _same_engine(right, table), left_on=context.customer_id, right_on=key, how="left"
+        same_engine(right, table), left_on=context.customer_id, right_on=key, how="left"
     )
     return joined.with_columns(nw.col(name).fill_null(0.0))
 
 
-def _same_engine(right: EagerOrLazy, table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def same_engine(right: EagerOrLazy, table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Return a table as a lazy one, to be joined to another one of the same engine.
+
+    Raises:
+        DataError: If the engines differ.
+
+    Examples:
+        >>> import polars as pl
+        >>> lazy = nw.from_native(pl.LazyFrame({"a": [1]}))
+        >>> same_engine(lazy, lazy).collect()["a"].to_list()
+        [1]
+    """
     if right.implementation == table.implementation:
         return right.lazy()
     hint = "pass all tables as frames of one library"
@@ -242,7 +288,19 @@ def _same_engine(right: EagerOrLazy, table: nw.LazyFrame[Any]) -> nw.LazyFrame[A
     raise DataError(problem, hint=hint)
 
 
-def _with_array(table: EagerOrLazy, name: str, values: NDArray[np.float64]) -> EagerOrLazy:
+def with_array(
+    table: EagerOrLazy, name: str, values: NDArray[np.float64] | NDArray[np.bool_]
+) -> EagerOrLazy:
+    """Return a table in memory with one more column.
+
+    Raises:
+        DataError: If the table is lazy, or of another length.
+
+    Examples:
+        >>> table = nw.from_native(pd.DataFrame({"a": [1, 2]}), eager_only=True)
+        >>> with_array(table, "b", np.array([0.5, 1.5])).columns
+        ['a', 'b']
+    """
     if isinstance(table, nw.LazyFrame):
         hint = "pass draws as a table with a row per customer and draw, or collect the customers"
         raise DataError("draws in memory and customers in a lazy table", hint=hint)

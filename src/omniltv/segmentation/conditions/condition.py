@@ -20,7 +20,7 @@ from omniltv.segmentation.conditions._values import Operator, Scalar
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import ConditionKind, Schema, Scope, kinds, walk
 
-__all__ = ["MOST_CONDITIONS", "MOST_DEPTH", "Condition"]
+__all__ = ["MOST_CONDITIONS", "MOST_DEPTH", "Condition", "linked"]
 
 
 MOST_DEPTH = 16
@@ -300,16 +300,25 @@ class Condition(RootModel[Annotated[ConditionKind, _AnyKind()]], YamlMixin):
         one_of = [{"$ref": f"#/$defs/{kind.__name__}"} for kind in known]
         definitions["Condition"] = {"title": "Condition", "oneOf": one_of}
         dialect = "https://json-schema.org/draft/2020-12/schema"
-        return {"$schema": dialect, "$ref": "#/$defs/Condition", "$defs": _linked(definitions)}
+        return {
+            "$schema": dialect,
+            "$ref": "#/$defs/Condition",
+            "$defs": linked(definitions, "Condition"),
+        }
 
 
-def _linked(value: object) -> object:
-    """Return a JSON Schema with references in place of inner conditions."""
+def linked(value: object, title: str) -> object:
+    """Return a JSON Schema with references in place of inner documents of a title.
+
+    Examples:
+        >>> linked({"a": {"title": "Condition", "type": "object"}}, "Condition")
+        {'a': {'$ref': '#/$defs/Condition'}}
+    """
     if isinstance(value, dict):
-        if value.get("title") == "Condition" and value.get("type") == "object":
-            return {"$ref": "#/$defs/Condition"}
-        return {key: _linked(item) for key, item in value.items()}
-    return [_linked(item) for item in value] if isinstance(value, list) else value
+        if value.get("title") == title and value.get("type") == "object":
+            return {"$ref": f"#/$defs/{title}"}
+        return {key: linked(item, title) for key, item in value.items()}
+    return [linked(item, title) for item in value] if isinstance(value, list) else value
 
 
 def _members(condition: Condition, key: str) -> tuple[Condition, ...]:

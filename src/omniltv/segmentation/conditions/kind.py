@@ -59,6 +59,7 @@ class Scope:
         path: Where the condition is in the document; empty at the top.
         prepared: Columns that were added to the table for kinds, by path.
         in_pandas: Whether the table is a pandas frame.
+        table: The table itself, for what depends on other rows; None if it is not known.
     """
 
     schema: Schema
@@ -66,6 +67,7 @@ class Scope:
     path: str = ""
     prepared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     in_pandas: bool = False
+    table: EagerOrLazy | None = None
 
     def at(self, step: str) -> "Scope":
         """Return the scope of an inner condition.

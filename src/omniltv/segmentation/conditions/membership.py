@@ -1,5 +1,6 @@
 """Customers in a tier, and customers who moved between tiers."""
 
+from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import narwhals as nw
@@ -129,22 +130,25 @@ class Moved(ConditionKind):
         """
         before = self.from_tier or self.order
         now = self.to_tier or self.order
-        holds = _in(scope, self.before_column, before) & _in(scope, self.tier_column, now)
         if self.moved == "any":
+            holds = _in(scope, self.before_column, before) & _in(scope, self.tier_column, now)
             return holds & (
                 self._name(scope, self.tier_column) != self._name(scope, self.before_column)
             )
-        worse, better = self.before_column, self.tier_column
-        if self.moved == "down":
-            worse, better = better, worse
-        steps = [
-            _in(scope, better, (name,)) & _in(scope, worse, self.order[k + 1 :])
-            for k, name in enumerate(self.order[:-1])
+        origins = {tier: self._origins(tier, before) for tier in now}
+        holds = [
+            _in(scope, self.tier_column, (tier,)) & _in(scope, self.before_column, names)
+            for tier, names in origins.items()
+            if names
         ]
-        moved = steps[0]
-        for step in steps[1:]:
-            moved = moved | step
-        return holds & moved
+        nobody = _in(scope, self.tier_column, ()) & _in(scope, self.before_column, ())
+        return reduce(lambda x, y: x | y, holds) if holds else nobody
+
+    def _origins(self, tier: str, before: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the worse tiers that customers rose from, or the better ones they fell from."""
+        place = self.order.index(tier)
+        other = self.order[place + 1 :] if self.moved == "up" else self.order[:place]
+        return tuple(name for name in other if name in before)
 
     def _name(self, scope: Scope, column: str) -> nw.Expr:
         return plain(column, known(scope, column, ("text",))).fill_null("")

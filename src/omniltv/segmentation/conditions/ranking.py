@@ -1,17 +1,34 @@
 """The highest or lowest customers by a column, overall or within groups."""
 
+from math import floor, isnan
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import narwhals as nw
 from pydantic import ConfigDict, Field, model_validator
 
 from omniltv._options import checked
-from omniltv.segmentation.conditions._values import Name, Names, known, missing, number
+from omniltv.segmentation.conditions._order import PlacedValues, ordered
+from omniltv.segmentation.conditions._values import (
+    COMPARE,
+    Name,
+    Names,
+    known,
+    missing,
+    number,
+    plain,
+)
 from omniltv.segmentation.conditions.kind import ConditionKind, Scope, condition_kind
 
 __all__ = ["RankLine"]
 
 _EXACT = 1e-9
+_MOST_GROUPS = 64
+_OPERATORS = {
+    ("top", "in"): "ge",
+    ("top", "out"): "gt",
+    ("bottom", "in"): "le",
+    ("bottom", "out"): "lt",
+}
 _ONE_OF_TWO = {
     "oneOf": [
         {"required": ["count"], "properties": {"count": {"type": "integer"}}},
@@ -107,6 +124,12 @@ class RankLine(ConditionKind):
             >>> frame.filter(best.compiled(Scope(frame.schema)))["spend"].to_list()
             [7]
         """
+        present = ~missing(self.column, scope.schema[self.column])
+        lines = self._lines(scope)
+        return present & (self._ranked(scope) if lines is None else lines)
+
+    def _ranked(self, scope: Scope) -> nw.Expr:
+        """Return whether the rank is within the line, from the ranks of all rows."""
         inline, ready = self._values(scope), scope.ready()
         values = nw.col(ready[0]) if ready else inline
         by = ready[1:] or self.by
@@ -115,4 +138,55 @@ class RankLine(ConditionKind):
         if by:
             rank, n = rank.over(*by), n.over(*by)
         within = rank <= (self.count if self.share is None else n * self.share + _EXACT)
-        return ~missing(self.column, scope.schema[self.column]) & within.fill_null(value=False)
+        return within.fill_null(value=False)
+
+    def _lines(self, scope: Scope) -> nw.Expr | None:
+        """Return whether a value reaches the line of its group; None if ranks are needed.
+
+        In a lazy table a few values by their places are cheaper than the ranks of all rows.
+        """
+        values, table = self._values(scope), scope.table
+        labels = [plain(name, scope.schema[name]) for name in self.by]
+        if not isinstance(table, nw.LazyFrame) or _many_groups(table, labels):
+            return None
+        dtype = nw.Float64()
+        found = ordered(table, values, dtype, lambda n: [self._place(n)], labels)
+        holds = nw.lit(value=False)
+        for key, order in found.items():
+            inside = self._inside(values, order).fill_null(value=False)
+            for name, label in zip(self.by, key, strict=True):
+                inside = inside & _is(plain(name, scope.schema[name]), label)
+            holds = inside if not self.by else holds | inside
+        return holds
+
+    def _within(self, n: int) -> int:
+        """Return how many of n customers are within the line."""
+        share = 0.0 if self.share is None else self.share
+        return floor(n * share + _EXACT) if self.count is None else self.count
+
+    def _place(self, n: int) -> int:
+        """Return the place, from the lowest value, of the last customer in or the first one out."""
+        last = self._within(n) + (self.ties == "out")
+        return last if self.rank == "bottom" else n + 1 - last
+
+    def _inside(self, values: nw.Expr, order: PlacedValues) -> nw.Expr:
+        within = self._within(order.n)
+        if within == 0 or within >= order.n:
+            return values.is_null() if within == 0 else ~values.is_null()
+        return COMPARE[_OPERATORS[self.rank, self.ties]](values, order.at[self._place(order.n)])
+
+
+def _many_groups(table: "nw.LazyFrame[Any]", labels: list[nw.Expr]) -> bool:
+    if not labels:
+        return False
+    keys = table.select(**{f"key{k}": label for k, label in enumerate(labels)})
+    return len(keys.unique().head(_MOST_GROUPS + 1).collect()) > _MOST_GROUPS
+
+
+def _is(column: nw.Expr, label: object) -> nw.Expr:
+    """Return whether a label is a value; a missing one is a label, too."""
+    if label is None:
+        return column.is_null()
+    if isinstance(label, float) and isnan(label):
+        return column.is_nan().fill_null(value=False)
+    return (column == label).fill_null(value=False)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import narwhals as nw
 from pydantic import Field, model_validator
 
 from omniltv._config import Written
 from omniltv._options import checked
+from omniltv.segmentation.conditions._order import can_order, ordered
 from omniltv.segmentation.conditions._values import (
     Name,
     family,
@@ -36,6 +37,7 @@ class Rfm(Written):
     A missing value is in level 0: the customer has not bought.
 
     Attributes:
+        version: Version of the form of this document.
         levels: Number of levels by quantiles.
         recency: Column of the last purchase: days, moments, or numbers of which high ones
             are recent.
@@ -55,6 +57,7 @@ class Rfm(Written):
         [[1, 2, 1], [2, 3, 2], [0, 1, 0]]
     """
 
+    version: Literal[1] = 1
     levels: Annotated[int, Field(ge=2, le=100, strict=True)] = 5
     recency: Name = "last_purchase"
     frequency: Name = "purchases"
@@ -100,12 +103,31 @@ class Rfm(Written):
             return nw.col(column).is_null().cast(nw.Int64) * 0
         numeric = family(dtype) == "number"
         values = number(column, dtype) if numeric else nw.col(column)
-        if cuts is not None:
-            reached: list[Any] = [values >= cut for cut in cuts]
+        if cuts is None:
+            reached = self._reached(scope, values, dtype)
         else:
-            # A rank is compared with each line: a division would be rounded.
-            lower, n = (values.rank("min") - 1) * self.levels, values.count()
-            reached = [lower >= n * k for k in range(1, self.levels)]
-        present = ~missing(column, dtype)
-        steps = [(present & step.fill_null(value=False)).cast(nw.Int64) for step in reached]
-        return reduce(lambda x, y: x + y, steps, present.cast(nw.Int64))
+            reached = [values >= cut for cut in cuts]
+        steps = [step.fill_null(value=False).cast(nw.Int64) for step in reached]
+        return reduce(lambda x, y: x + y, steps, (~missing(column, dtype)).cast(nw.Int64))
+
+    def _reached(self, scope: Scope, values: nw.Expr, dtype: nw.dtypes.DType) -> list[nw.Expr]:
+        """Return for each line between two levels whether a value is above it."""
+        if isinstance(scope.table, nw.LazyFrame) and can_order(dtype):
+            return _above(scope.table, values, dtype, self.levels)
+        # A rank is compared with each line: a division would be rounded.
+        lower, n = (values.rank("min") - 1) * self.levels, values.count()
+        return [lower >= n * k for k in range(1, self.levels)]
+
+
+def _above(
+    table: "nw.LazyFrame[Any]", values: nw.Expr, dtype: nw.dtypes.DType, levels: int
+) -> list[nw.Expr]:
+    """Return for each line whether a value is above it; the lines are values by their place."""
+
+    def places(n: int) -> list[int]:
+        return [-(-n * k // levels) for k in range(1, levels)]
+
+    found = ordered(table, values, dtype, places)
+    if not found:
+        return [values.is_null() & ~values.is_null()] * (levels - 1)
+    return [values > found[()].at[place] for place in places(found[()].n)]

@@ -12,7 +12,7 @@ from omniltv._frames import Eager
 from omniltv.errors import DataWarning
 from omniltv.segmentation.tiers.tier import Cut, Tier
 
-__all__ = ["TierLines"]
+__all__ = ["TiedLine", "TierLines", "warn_of_ties"]
 
 _PACKAGE = str(Path(__file__).parents[2])
 _EMPTY = 0.1  # share of the places that ties may leave empty without a warning
@@ -63,18 +63,36 @@ class TierLines:
         places = cut.places(len(values))
         if not 0 < places < len(values):
             return
-        inside = int((values >= cut.at(values)).sum())
-        if inside < (1 - _EMPTY) * places:
-            _warn(tier.name, cut, values, inside, self.value)
+        border = float(np.partition(values, len(values) - 1 - places)[len(values) - 1 - places])
+        inside, tied = int((values >= cut.at(values)).sum()), int((values == border).sum())
+        warn_of_ties(tier.name, cut, TiedLine(len(values), inside, tied, border), self.value)
 
 
-def _warn(name: str, cut: Cut, values: NDArray[np.float64], inside: int, column: str) -> None:
-    places, n = cut.places(len(values)), len(values)
-    border = np.partition(values, n - 1 - places)[n - 1 - places]
-    tied = int((values == border).sum())
+@dataclass(frozen=True)
+class TiedLine:
+    """Customers at the line of a share.
+
+    Attributes:
+        n: Customers that the share is of.
+        inside: Customers above the border.
+        tied: Customers at the border.
+        border: The highest value outside.
+    """
+
+    n: int
+    inside: int
+    tied: int
+    border: float
+
+
+def warn_of_ties(name: str, cut: Cut, line: TiedLine, column: str) -> None:
+    """Warn if customers tied at the line leave more than a tenth of the share empty."""
+    places, inside, tied = cut.places(line.n), line.inside, line.tied
+    if inside >= (1 - _EMPTY) * places:
+        return
     warnings.warn(
-        f"tier {name!r}: share {cut.share:g} is {places:,} of {n:,} customers, but {tied:,} are "
-        f"tied at the line ({column!r} {border:g}), so only {inside:,} are in the share. "
+        f"tier {name!r}: share {cut.share:g} is {places:,} of {line.n:,} customers, but {tied:,} "
+        f"are tied at the line ({column!r} {line.border:g}), so only {inside:,} are in the share. "
         f'Hint: Cut(share={cut.share:g}, ties="in") lets in {inside + tied:,}; Cut(amount=...) '
         f"sets the line; or use a column that tells these customers apart",
         DataWarning,

@@ -127,19 +127,6 @@ class TierMemory(Written):
         """Whether there are qualification periods: calendar periods, or membership years."""
         return self.review in ("period_end", "anniversary")
 
-    def to_yaml(self) -> str:
-        """Return the document as YAML, with its version.
-
-        Examples:
-            >>> print(TierMemory(tiers=("gold", "member"), down="one_step").to_yaml(), end="")
-            version: 1
-            tiers:
-            - gold
-            - member
-            down: one_step
-        """
-        return f"version: {self.version}\n{super().to_yaml()}"
-
     def qualifying(
         self, log: PurchaseLog[object], on: Moment, *, state: IntoTable | None = None
     ) -> Table:

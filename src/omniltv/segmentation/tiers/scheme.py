@@ -1,6 +1,6 @@
 """Tier schemes: lines on value, probabilities, conditions and rules, in order."""
 
-from typing import Annotated, Self, overload
+from typing import Annotated, Literal, Self, overload
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -33,6 +33,7 @@ class TierScheme(Written):
     The last tier has no requirements, so every customer gets exactly one tier.
 
     Attributes:
+        version: Version of the form of this document.
         tiers: The tiers, best first.
         customer_id: Column of the customer id.
         value: Column of the expected future value (LTV).
@@ -49,6 +50,7 @@ class TierScheme(Written):
         True
     """
 
+    version: Literal[1] = 1
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     customer_id: str = "customer_id"
     value: str = "value"
@@ -234,6 +236,7 @@ class TierScheme(Written):
 
         Examples:
             >>> print(TierScheme(tiers=(Tier(name="all"),)).to_yaml())
+            version: 1
             tiers:
             - name: all
             <BLANKLINE>

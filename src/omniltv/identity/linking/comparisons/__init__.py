@@ -1,10 +1,10 @@
 """Comparisons of two records: ordered levels of agreement, and a level for missing values."""
 
+from omniltv.identity.linking.comparisons.birth_dates import BirthDateComparison
 from omniltv.identity.linking.comparisons.coordinates import CoordinateComparison
 from omniltv.identity.linking.comparisons.customer_fields import (
     DEFAULT_COMPARISONS,
     AddressComparison,
-    BirthDateComparison,
     NameComparison,
     ValueComparison,
 )

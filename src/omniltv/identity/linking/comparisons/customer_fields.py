@@ -1,4 +1,4 @@
-"""Comparisons of the known fields: names, birth dates, addresses, and any single value."""
+"""Comparisons of names, addresses, and any single value; the default comparisons."""
 
 import re
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from omniltv._arrays import Levels
 from omniltv._options import Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import Scores, first_level, pairwise, slips
+from omniltv.identity.linking.comparisons.birth_dates import BirthDateComparison
 from omniltv.identity.linking.comparisons.phones import PhoneComparison
 from omniltv.identity.linking.comparisons.sharing import SharedUseComparison
 from omniltv.identity.linking.protocols import Comparison, Pairs
@@ -18,7 +19,6 @@ from omniltv.identity.linking.protocols import Comparison, Pairs
 __all__ = [
     "DEFAULT_COMPARISONS",
     "AddressComparison",
-    "BirthDateComparison",
     "NameComparison",
     "ValueComparison",
 ]
@@ -185,47 +185,6 @@ class NameComparison:
 
 @checked
 @dataclass(frozen=True)
-class BirthDateComparison:
-    """Grades birth dates (YYYY-MM-DD): same, one slip or day and month swapped, different.
-
-    Examples:
-        >>> from omniltv.identity.linking.protocols import Column
-        >>> dates = Column.of(["1980-01-02", "1980-02-01", "1980-01-03", "1975-06-30"])
-        >>> pairs = Pairs.of({"birth_date": dates}, [0, 0, 0, 0], [0, 1, 2, 3])
-        >>> BirthDateComparison().grade(pairs).tolist()
-        [0, 1, 1, 2]
-    """
-
-    name: str = "birth_date"
-    column: str = "birth_date"
-    shared = False
-    coincidence = 5e-5
-    agreement = 1
-    levels = ("same", "one slip", "different")
-    frequency = (None, None, None)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The column that is read."""
-        return (self.column,)
-
-    def grade(self, pairs: Pairs) -> Levels:
-        """Return the level of each pair, shape (n_pairs,)."""
-        same = pairs.equal(self.column)
-        near = pairs.apply(self.column, _date_slips, pairs.near(self.column, ~same)) <= 1
-        return first_level([same, near, pairs.known(self.column)])
-
-    @property
-    def sql(self) -> tuple[str, ...]:
-        """The condition of each level on a database, see `SqlComparison`."""
-        one, other = _sql.left(self.column), _sql.right(self.column)
-        turned = f"substr({one}, 1, 5) || substr({one}, 9) || '-' || substr({one}, 6, 2)"
-        near = f"({turned} = {other}) OR {_sql.slip(self.column)}"
-        return (_sql.same(self.column), near, _sql.known(self.column))
-
-
-@checked
-@dataclass(frozen=True)
 class AddressComparison:
     """Grades two addresses, from the same home to elsewhere.
 
@@ -344,12 +303,6 @@ def _one_character_of_three(left: list[str], right: list[str]) -> Scores:
     """Return 1 if one kanji differs in a name of three or more, else 0."""
     longest = np.array([max(len(a), len(b)) for a, b in zip(left, right, strict=True)])
     return ((longest >= 3) & (slips(left, right) <= 1)).astype(np.float32)
-
-
-def _date_slips(left: list[str], right: list[str]) -> Scores:
-    """Return edits between two dates, 1 if day and month are swapped."""
-    swapped = [a[:5] + a[8:] + "-" + a[5:7] == b for a, b in zip(left, right, strict=True)]
-    return np.where(swapped, np.float32(1), slips(left, right))
 
 
 _FAMILY = ("family_written", "family_reading", "family_sound")
