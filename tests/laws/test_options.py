@@ -538,6 +538,7 @@ TOLD = frozenset({
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
     "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
+    "PolicyValue", "PoolingPrior", "TreatmentShares",
     "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference",
     "Regression", "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",
