@@ -254,7 +254,8 @@ def test_b5_birth_dates_15_to_50_years_apart_are_a_generation_apart(other: str, 
 
 
 def test_birth_dates_of_a_list_without_any_are_missing() -> None:
-    assert BirthDateComparison().grade(Pairs.of({}, [0], [1])).tolist() == [MISSING]
+    pairs = Pairs.of({"phone": Column.of(["1", "2"])}, [0], [1])
+    assert BirthDateComparison().grade(pairs).tolist() == [MISSING]
 
 
 @pytest.mark.parametrize(
