@@ -77,6 +77,9 @@ from omniltv.reporting.model_plots import plot_matrix, plot_tracking
 from omniltv.segmentation import Condition, Context, Cut, TierMemory, TierScheme, transitions
 from omniltv.segmentation.allocation import allocate
 from omniltv.segmentation.conditions import Scope
+from omniltv.segmentation.counter import CounterDesk, write_counter
+from omniltv.segmentation.products import fit_next_product
+from omniltv.segmentation.response import PooledResponse, contact_propensity, fit_response
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -260,7 +263,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     ids = [f"c{number}" for number in range(6)]
     arms = pd.DataFrame({"customer_id": ids, "arm": ["a", "b"] * 3, "value": np.arange(6.0)})
     (folder / "table.csv").write_text("a,b\n1,2\n")
+    write_counter(folder / "counter", as_of="today", profile=arms)
     return SimpleNamespace(
+        counter=folder / "counter",
         retailer=retailer, follow_up=retailer.follow_up(seed=1), found=found, log=log, worth=worth,
         purchases=fake.purchases, spend=fake.spend, history=fake.history, arms=arms, folder=folder,
         assignment=Assignment.from_frame(arms, shares={"a": 0.5, "b": 0.5}),
@@ -279,8 +284,10 @@ FRAME = pd.DataFrame({"customer_id": ["a"], "first_purchase": ["2026-01-05"],
 ARMS = {"a": 0.5, "b": 0.5}
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
+CONTACTS = pd.DataFrame({"customer_id": ["a", "b"], "channel": "ec", "responded": [True, False],
+                         "time": pd.to_datetime(["2026-01-05", "2026-02-05"])})  # fmt: skip
 OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
-                       "gain": [5.0], "cost": [1.0], "calls": [1]})  # fmt: skip
+                       "gain": [5.0], "sd": [1.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
 
 def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -435,6 +442,12 @@ CALLS: Mapping[str, Call] = {
     "LogNormal": lambda w, x: priors.LogNormal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "Normal": lambda w, x: priors.Normal(**_with({"mu": 0.0, "sigma": 1.0}, x)),
     "StudentT": lambda w, x: priors.StudentT(**_with({"nu": 3.0, "mu": 0.0, "sigma": 1.0}, x)),
+    "CounterDesk.of": lambda w, x: CounterDesk(w.counter).of(**x),
+    "write_counter": lambda w, x: write_counter(w.folder / "other", profile=w.arms, **x),
+    "fit_next_product": lambda w, x: fit_next_product(CONTACTS.assign(category="tea"), **x),
+    "PooledResponse": lambda w, x: fit_response(CONTACTS, model=PooledResponse(**x)),
+    "contact_propensity": lambda w, x: contact_propensity(w.arms, columns=["value"], **x),
+    "fit_response": lambda w, x: fit_response(CONTACTS, **x),
     "CnbdK": lambda w, x: fit(CnbdK(**x), w.history, seed=1, method="map"),
 }
 
@@ -449,9 +462,10 @@ TOLD = frozenset({
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
     "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
     "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
-    "Moves", "ActingData", "ContactPlan", "ContactOverlap", "CustomerEvents", "ScenarioState",
+    "ActingData", "ContactPlan", "ContactOverlap", "CustomerEvents", "ScenarioState",
     "CustomerEvents.with_table", "ScenarioState.with_rows", "ScenarioState.sent",
     "ScenarioState.of", "QuietHours.is_quiet", "QuietHours.allowed",
+    "CounterView", "Moves", "Responses",
     "NameComparison", "NumberComparison", "Outcome",
     "Passage", "Transitions", "Cut.places",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",

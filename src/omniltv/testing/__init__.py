@@ -3,8 +3,8 @@
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
 estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Allocators:
-`check_allocator`. Triggers: `check_trigger`. Rules for refunds: `check_refund_rule`. What a
-function accepts: `options_of`.
+`check_allocator`. Response models: `check_response_model`. Triggers: `check_trigger`. Rules for
+refunds: `check_refund_rule`. What a function accepts: `options_of`.
 Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.
 """
 
@@ -18,6 +18,7 @@ from omniltv.testing.model_laws import (
     check_spend_model,
     laws_of,
 )
+from omniltv.testing.response_laws import check_response_model
 from omniltv.testing.segmentation_laws import check_tier_rule
 from omniltv.testing.trigger_laws import check_trigger
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_allocator",
     "check_purchase_model",
     "check_refund_rule",
+    "check_response_model",
     "check_spend_model",
     "check_tier_rule",
     "check_trigger",

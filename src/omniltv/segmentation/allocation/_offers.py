@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from omniltv.segmentation.allocation.problem import AllocationProblem
 __all__ = ["OfferTable"]
 
 _WHAT = "the table of offers"
+_SD = "sd"
 _KNOWN = ("customer_id", "treatment", "channel", "gain", "cost")
 
 
@@ -28,11 +29,13 @@ class OfferTable:
         rows: The frame, in the caller's order.
         order: Row of each offer of the problem, of shape (n_offers,).
         problem: The problem.
+        explored: Whether gains were drawn, for each group of the problem; None if for none.
     """
 
     rows: Eager
     order: Codes
     problem: AllocationProblem
+    explored: Flags | None = None
 
     @classmethod
     def read(
@@ -53,7 +56,7 @@ class OfferTable:
         require(rows.columns, _KNOWN, _WHAT, "gain: expected effect in value; cost: in value")
         ids = read_ids(rows, "customer_id", _WHAT)
         net = numbers(rows, "gain", _WHAT, ids=ids) - _not_negative(rows, "cost", ids)
-        ignored = {*_KNOWN, place, exclusion_group, *keep} - {*capacities.resource}
+        ignored = {*_KNOWN, _SD, place, exclusion_group, *keep} - {*capacities.resource}
         _require_capacities(rows, capacities, ignored, ids)
         places = _codes(rows, place, ids, missing=True) if place in rows.columns else None
         use = _use(rows, capacities, places, place=place, ids=ids)
@@ -66,6 +69,23 @@ class OfferTable:
         start = _starts([key[order] for key in groups])
         problem = AllocationProblem(net[order], start, use[order], capacities.amount)
         return cls(rows, order, problem)
+
+    def drawn(self, share: float, seed: int) -> "OfferTable":
+        """Return the offers with drawn gains for a share of the groups (Thompson sampling).
+
+        Raises:
+            DataError: If there is no column ``sd``, or it has missing or negative values.
+        """
+        ids = read_ids(self.rows, "customer_id", _WHAT)
+        hint = "the posterior standard deviation of the gain"
+        require(self.rows.columns, [_SD], _WHAT, hint)
+        sd = _not_negative(self.rows, _SD, ids)[self.order]
+        rng = np.random.default_rng(seed)
+        explored = rng.random(len(self.problem.start) - 1) < share
+        noise = explored[self.problem.group] * sd * rng.standard_normal(len(sd))
+        return replace(
+            self, problem=replace(self.problem, net=self.problem.net + noise), explored=explored
+        )
 
 
 @dataclass(frozen=True, eq=False)

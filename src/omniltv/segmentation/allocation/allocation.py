@@ -9,8 +9,8 @@ from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Vector
 from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
-from omniltv._options import checked
-from omniltv.errors import DataError
+from omniltv._options import Seed, Share, checked
+from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.allocation._capacities import (
     Capacities,
     IntoCapacities,
@@ -30,11 +30,11 @@ class Allocation[FrameT]:
 
     Attributes:
         chosen: The chosen offers, sorted by customer: the rows of the input with a column
-            ``net_gain``.
+            ``net_gain``, and ``explored`` if gains were drawn.
         prices: One row per capacity: ``resource``, ``place``, ``capacity``, ``used``, and
             ``price``, the shadow price: the net gain of one more unit.
         net_gain: Gain less cost of the chosen offers.
-        bound: Upper bound of the net gain of any choice.
+        bound: Upper bound of the net gain of any choice, at drawn gains if gains were drawn.
         offers: The offers as an allocator sees them.
         kind: Kind of the input frame.
         choice: What the allocator has returned.
@@ -65,7 +65,12 @@ class Allocation[FrameT]:
     @property
     def gap(self) -> float:
         """Upper bound of the share of the optimum that is missed, from 0 to 1."""
-        return max(0.0, 1.0 - self.net_gain / self.bound) if self.bound > 0 else 0.0
+        return max(0.0, 1.0 - self.drawn_net_gain / self.bound) if self.bound > 0 else 0.0
+
+    @property
+    def drawn_net_gain(self) -> float:
+        """Net gain at the gains that the allocator saw: drawn ones for customers to explore."""
+        return float(self.offers.problem.net[self.choice.chosen].sum())
 
     def __repr__(self) -> str:
         count, total = int(self.choice.chosen.sum()), len(self.choice.chosen)
@@ -113,6 +118,8 @@ def allocate(
     place: str = "place",
     exclusion_group: str | None = None,
     keep: Sequence[str] = (),
+    explore: Share = 0.0,
+    seed: Seed | None = None,
 ) -> Allocation[IntoFrameT]:
     """Return the offers to make: the largest net gain that the capacities allow.
 
@@ -132,8 +139,14 @@ def allocate(
             place need none.
         exclusion_group: Column of the exclusion group; one offer per customer if None.
         keep: Numeric columns that are not resources.
+        explore: Share of the customers (and exclusion groups) from whom to learn. Each of their
+            gains is drawn from a normal distribution with mean ``gain`` and standard deviation
+            ``sd``, a column of the offers (Thompson sampling). So an offer is made as often as
+            it may be the best one.
+        seed: Seed of the draws; required if ``explore`` is above 0.
 
     Raises:
+        ConfigError: If there is no seed for exploring.
         DataError: If a number is missing, a use, a cost or a capacity is negative, an offer is
             given twice, a resource has no capacity, a capacity has no column, or the allocator
             breaks a constraint.
@@ -156,13 +169,16 @@ def allocate(
     limits = read_capacities(capacities)
     table = OfferTable.read(rows, limits, place=place, exclusion_group=exclusion_group, keep=keep)
     method = DualAscent() if allocator is None else allocator
+    gains = table.problem.net
+    if explore > 0:
+        table = table.drawn(explore, _needed(seed))
     choice = _solved(method, table.problem)
-    net_gain = float(table.problem.net[choice.chosen].sum())
+    solved = float(table.problem.net[choice.chosen].sum())
     return Allocation(
-        chosen=kind.native(_rows(table, np.flatnonzero(choice.chosen))),
+        chosen=kind.native(_explored(table, np.flatnonzero(choice.chosen))),
         prices=_price_table(table.problem, choice, limits),
-        net_gain=net_gain,
-        bound=max(choice.bound, net_gain),
+        net_gain=float(gains[choice.chosen].sum()),
+        bound=max(choice.bound, solved),
         offers=table,
         kind=kind,
         choice=choice,
@@ -228,6 +244,23 @@ def _rows(offers: OfferTable, places: Codes) -> Eager:
     rows = offers.rows[offers.order[places], :]
     name = unused_name(rows.columns, "net_gain")
     return rows.with_columns((nw.col("gain") - nw.col("cost")).alias(name))
+
+
+def _needed(seed: int | None) -> int:
+    if seed is None:
+        raise ConfigError("exploring draws gains. Hint: seed=1", parameter="seed")
+    return seed
+
+
+def _explored(offers: OfferTable, places: Codes) -> Eager:
+    """Return chosen rows, and whether their gains were drawn if some were."""
+    rows = _rows(offers, places)
+    if offers.explored is None:
+        return rows
+    name = unused_name(rows.columns, "explored")
+    drawn = offers.explored[offers.problem.group[places]].tolist()
+    series = nw.new_series(name, drawn, nw.Boolean, backend=rows.implementation)
+    return rows.with_columns(series)
 
 
 def _best_unreached(problem: AllocationProblem, choice: Choice) -> Codes:
