@@ -149,7 +149,7 @@ class _Job[FrameT]:
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """TreatmentCandidates, all offers, and what was allocated."""
+    """Candidates, all offers, and what was allocated."""
 
     candidates: TreatmentCandidates
     offers: pd.DataFrame

@@ -37,7 +37,7 @@ class FrequencyCap(Written):
 
 @checked
 class QuietHours(Written):
-    """QuietHour in which nobody is contacted, in the time zone of the person.
+    """Hours in which nobody is contacted, in the time zone of the person.
 
     Attributes:
         start: First quiet hour, such as 21.
