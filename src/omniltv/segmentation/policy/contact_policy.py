@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from annotated_types import Interval
 from pydantic import Field, model_validator
 
 from omniltv._config import Written
@@ -13,7 +14,7 @@ from omniltv.segmentation.conditions._values import Name
 
 __all__ = ["ContactPolicy", "FrequencyCap", "QuietHours"]
 
-type QuietHour = Annotated[int, Field(ge=0, le=23, strict=True)]
+type QuietHour = Annotated[int, Interval(ge=0, le=23)]
 type DayCount = Annotated[int, Field(ge=1, le=3_650, strict=True)]
 
 
