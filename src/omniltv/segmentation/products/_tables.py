@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omniltv._arrays import Codes, Floats, Matrix, Vector
-from omniltv.segmentation.products._visits import Before, Visits, before, blocks
+from omniltv.segmentation.products._visits import StateBefore, Visits, before, blocks
 
 __all__ = ["FEATURES", "PooledCounts"]
 
@@ -76,7 +76,7 @@ def _month(day: Codes) -> Codes:
     return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
 
 
-def _bins(state: Before) -> Codes:
+def _bins(state: StateBefore) -> Codes:
     return np.searchsorted(_EDGES, state.gap, side="right").clip(max=len(_EDGES) - 1)
 
 

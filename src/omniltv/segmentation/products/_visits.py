@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from omniltv._arrays import Codes, Floats, Matrix, Objects, Vector
 
-__all__ = ["Before", "Visits", "before", "blocks"]
+__all__ = ["StateBefore", "Visits", "before", "blocks"]
 
 _CELLS = 2_000_000  # of a block
 
@@ -64,7 +64,7 @@ class Visits:
 
 
 @dataclass(frozen=True, eq=False)
-class Before:
+class StateBefore:
     """The state before each visit; arrays of shape (n_visits, n_products) unless stated.
 
     Attributes:
@@ -91,7 +91,7 @@ def blocks(visits: Visits) -> Iterator[Codes]:
         yield np.arange(first, end)
 
 
-def before(visits: Visits) -> Before:
+def before(visits: Visits) -> StateBefore:
     """Return the state before each visit."""
     bought = np.asarray(visits.bought.todense(), dtype=np.float64)
     n, products = bought.shape
@@ -110,7 +110,7 @@ def before(visits: Visits) -> Before:
     last[1:] = bought[:-1] > 0
     last[new] = 0.0
     never = counts == 0
-    return Before(counts, np.where(never, np.inf, gap), last, 1.0 - new)
+    return StateBefore(counts, np.where(never, np.inf, gap), last, 1.0 - new)
 
 
 _FAR = 10_000_000  # days between the calendars of two customers

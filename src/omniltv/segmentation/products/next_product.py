@@ -1,5 +1,6 @@
 """Probabilities of the next product, from counts that are pooled over customers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -189,10 +190,10 @@ def _weights(visits: Visits) -> Vector:
     return _conditional_logit(parts)
 
 
-type _Parts = list[tuple[Floats, Matrix]]
+type _LearnedVisits = list[tuple[Floats, Matrix]]
 
 
-def _conditional_logit(parts: _Parts) -> Vector:
+def _conditional_logit(parts: _LearnedVisits) -> Vector:
     """Return weights of the largest likelihood, with a weak ridge towards popularity alone."""
     prior = np.r_[1.0, np.zeros(len(FEATURES) - 1)]
     weights = prior
@@ -214,7 +215,7 @@ def _conditional_logit(parts: _Parts) -> Vector:
     return np.asarray(weights, dtype=np.float64)
 
 
-def _with(rows: Eager, columns: dict[str, NDArray[np.generic]]) -> Eager:
+def _with(rows: Eager, columns: Mapping[str, NDArray[np.generic]]) -> Eager:
     for name, values in columns.items():
         if name in rows.columns:
             raise DataError("the column is a result", column=name, hint="drop or rename it")

@@ -28,6 +28,7 @@ _CLOSE = 2e-3
 _LONGEST = 8.0  # steps of EM that are extrapolated to
 _FINAL_STEPS = 4
 _BLOCK = 50_000  # customers
+_ROWS = 200_000  # contacts
 
 
 @checked
@@ -127,6 +128,13 @@ class FittedPooledResponse:
         """
         channel = codes_among(contacts.channel, self.design.channels)
         _refuse(contacts, channel)
+        starts = range(0, len(contacts), _ROWS)
+        parts = [slice(first, first + _ROWS) for first in starts]
+        everything = np.arange(len(contacts))
+        found = [self._part(contacts.take(everything[part]), channel[part]) for part in parts]
+        return np.concatenate([np.empty(0), *found])
+
+    def _part(self, contacts: ContactTable, channel: Codes) -> Vector:
         place = positions(contacts.customer_id, self.customer_id)
         known = place >= 0
         rows = Directions.of(

@@ -24,7 +24,7 @@ __all__ = ["Responses", "fit_response"]
 type Hours = Sequence[Annotated[int, Interval(ge=0, le=23)]]
 type Weekdays = Sequence[Annotated[int, Interval(ge=0, le=6)]]
 
-_BLOCK = 2_000_000  # contacts
+_BLOCK = 200_000  # contacts
 
 
 @checked

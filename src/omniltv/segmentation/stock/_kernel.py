@@ -43,6 +43,20 @@ def _source(
 
 
 @compiled(nogil=True)
+def _best(
+    free: Integers, sends: Flags, ways: Codes, warehouse: int, store: int, day: int, units: int,
+    items: Codes,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Return the way, the location and the item of one offer, all -1 if there is none."""
+    for item in items:
+        for way in ways:
+            place = _source(free, sends, way, store, warehouse, item, day, units)
+            if place >= 0:
+                return way, place, item
+    return -1, -1, -1
+
+
+@compiled(nogil=True)
 def reserve(
     free: Integers, sends: Flags, ways: Codes, warehouse: int,
     asked: tuple[Codes, Codes, Codes, Codes, Codes], keep: bool,
@@ -57,11 +71,10 @@ def reserve(
     store, day, units, start, items = asked
     way_of, place_of, item_of = found
     for k in range(len(store)):
-        for n in range(start[k], start[k + 1]):
-            for way in ways:
-                place = _source(free, sends, way, store[k], warehouse, items[n], day[k], units[k])
-                if place >= 0 and way_of[k] < 0:
-                    way_of[k], place_of[k], item_of[k] = way, place, items[n]
+        own = items[start[k] : start[k + 1]]
+        way_of[k], place_of[k], item_of[k] = _best(
+            free, sends, ways, warehouse, store[k], day[k], units[k], own
+        )
         if way_of[k] >= 0 and keep:
             for later in range(day[k], free.shape[2]):
                 free[place_of[k], item_of[k], later] -= units[k]

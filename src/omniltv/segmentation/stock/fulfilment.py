@@ -120,7 +120,7 @@ def fulfil(
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class _Served:
     """What was found for each offer, in the order of the rows; -1 if nothing."""
 
     way: Codes
@@ -140,7 +140,7 @@ def _wanted(demand: Demand, others: dict[tuple[object, str], list[str]]) -> list
 
 def _solved(
     demand: Demand, shelves: Shelves, wanted: list[list[str]], rules: StockRules, *, keep: bool
-) -> _Found:
+) -> _Served:
     order, n = demand.order, len(demand.item)
     lists = [[shelves.item_code[item] for item in wanted[row]] for row in order.tolist()]
     start = np.concatenate(([0], np.cumsum([len(own) for own in lists]))).astype(np.int64)
@@ -152,11 +152,11 @@ def _solved(
     sends = shelves.sends(rules.transfers)
     reserve(free, sends, ways, shelves.warehouse, asked, keep, (way, place, item))
     back = np.argsort(order)
-    return _Found(way[back], place[back], item[back], free)
+    return _Served(way[back], place[back], item[back], free)
 
 
 def _columns(
-    demand: Demand, shelves: Shelves, found: _Found, rules: StockRules
+    demand: Demand, shelves: Shelves, found: _Served, rules: StockRules
 ) -> dict[str, Objects | Vector]:
     """Return the columns of fulfilled offers, for all rows."""
     online = shelves.stores < 0

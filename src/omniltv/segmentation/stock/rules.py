@@ -11,7 +11,7 @@ from omniltv._options import checked
 __all__ = ["StockRules"]
 
 type Way = Literal["in store", "click and collect", "transfer"]
-type Days = Annotated[int, Field(ge=0, le=365, strict=True)]
+type WaitDays = Annotated[int, Field(ge=0, le=365, strict=True)]
 
 
 @checked
@@ -27,8 +27,8 @@ class StockRules(Written):
         ways: The ways that are tried, in this order.
         warehouse: Location of the stock of the EC site.
         transfers: Stores that may send an item to a store; all of them if a store is not named.
-        collect_days: Days until an item from the warehouse is in the store.
-        transfer_days: Days until an item from another store is there.
+        collect_days: WaitDays until an item from the warehouse is in the store.
+        transfer_days: WaitDays until an item from another store is there.
         substitute: Whether the next best item is tried if an item cannot be delivered.
 
     Examples:
@@ -42,8 +42,8 @@ class StockRules(Written):
     )  # fmt: skip
     warehouse: Annotated[str, Field(min_length=1)] = "warehouse"
     transfers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    collect_days: Days = 2
-    transfer_days: Days = 3
+    collect_days: WaitDays = 2
+    transfer_days: WaitDays = 3
     substitute: bool = True
 
     @model_validator(mode="after")
