@@ -1,5 +1,6 @@
 """Tables for acting in a world: customers, consents, events, and effects from a pilot."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from omniltv.errors import DataWarning
 from omniltv.segmentation import Cut, Tier, TierScheme
 from omniltv.segmentation.planning import ActingData
 from omniltv.segmentation.playbook import Playbook
@@ -71,7 +73,9 @@ class Shop:
         spend = past.transactions.groupby("customer_id")["value"].sum().reindex(ids, fill_value=0)
         worth = value.reindex(ids, fill_value=0.0)
         table = pd.DataFrame({"customer_id": ids, "value": worth.to_numpy()})
-        tier = pd.Series(TIERS.assign(table).tier, index=ids)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # many have the same value
+            tier = pd.Series(TIERS.assign(table).tier, index=ids)
         none = pd.DataFrame({name: [] for name in ("customer_id", "treatment", "channel", "time",
                                                    "contact_key")})  # fmt: skip
         return cls(world, worth, spend, tier, events_of(past), none, [])

@@ -94,9 +94,11 @@ from omniltv.segmentation.loyalty import (
     liability,
     settle,
 )
+from omniltv.segmentation.policy import ContactPolicy, contact_overlap
 from omniltv.segmentation.products import fit_next_product
 from omniltv.segmentation.response import PooledResponse, contact_propensity, fit_response
 from omniltv.segmentation.scores import BroadValue, ValuedAction
+from omniltv.segmentation.triggers import CustomerEvents, Visited
 from omniltv.simulation import Calendar, World, preset
 from omniltv.testing import options_of
 from omniltv.testing.value_laws import invented
@@ -321,6 +323,9 @@ REVIEW = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.
 MATRIX = BroadValue(classes=("c",), actions=(REVIEW,))
 CONTACTS = pd.DataFrame({"customer_id": ["a", "b"], "channel": "ec", "responded": [True, False],
                          "time": pd.to_datetime(["2026-01-05", "2026-02-05"])})  # fmt: skip
+CONTACTED = pd.DataFrame({"customer_id": ["a"], "time": ["2026-01-01"], "treatment": ["call"],
+                          "channel": ["call"]})  # fmt: skip
+HAPPENED = CONTACTED.assign(event="visit")
 OFFERS = pd.DataFrame({"customer_id": ["a"], "treatment": ["call"], "channel": ["call"],
                        "gain": [5.0], "sd": [1.0], "cost": [1.0], "calls": [1]})  # fmt: skip
 
@@ -357,6 +362,18 @@ CALLS: Mapping[str, Call] = {
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),
+    "ContactPolicy.moment": lambda w, x: ContactPolicy().moment(
+        **_with({"on": date(2026, 1, 5), "hour": 10, "own": None, "zone": None}, x)
+    ),
+    "contact_overlap": lambda w, x: contact_overlap(
+        JUDGED, CONTACTED, **_with({"on": "2026-01-05", "tiers": ["gold"]}, x)
+    ),
+    "CustomerEvents.read": lambda w, x: CustomerEvents.read(HAPPENED, **x),
+    "CustomerEvents.before": lambda w, x: CustomerEvents.read(HAPPENED).before(**x),
+    "CustomerEvents.table": lambda w, x: CustomerEvents.read(HAPPENED).table(**x),
+    "TriggerKind.fires": lambda w, x: Visited(visited="ec").fires(
+        CustomerEvents.read(HAPPENED), **x
+    ),
     "allocate": lambda w, x: allocate(OFFERS, {"calls": 1}, **x),
     "assign": lambda w, x: assign(w.arms, arms=ARMS, **_with({"salt": "spring"}, x)),
     "check": lambda w, x: check(w.retailer.transactions, **x),
@@ -546,10 +563,11 @@ TOLD = frozenset({
     "Diagnostics.of_mode", "Diagnostics.of_weights", "Difference", "Draws", "Effect", "Evidence",
     "Finding", "FrequencyRecencyMatrix", "ImputedValue.predictive_total", "IntakeReport",
     "KeyBlocker", "Lift", "LinkageQuality", "Learnt", "LinkModel.standard_error",
-    "CounterView", "Moves", "Responses", "ActingData", "ContactPlan", "ContactOverlap",
-    "CustomerEvents", "ScenarioState",
+    "ActingData", "ContactPlan", "ContactPlan.of", "ContactOverlap", "CustomerEvents",
+    "ScenarioState",
     "CustomerEvents.with_table", "ScenarioState.with_rows", "ScenarioState.sent",
     "ScenarioState.of", "QuietHours.is_quiet", "QuietHours.allowed",
+    "CounterView", "Moves", "Responses",
     "NameComparison", "NumberComparison", "Outcome",
     "Passage", "Transitions", "Cut.places",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",

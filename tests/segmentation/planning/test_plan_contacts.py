@@ -23,6 +23,7 @@ from omniltv.segmentation.planning import (
 )
 from omniltv.segmentation.playbook import Playbook
 from omniltv.segmentation.scenarios import ScenarioState
+from omniltv.segmentation.stock import fulfil
 from omniltv.segmentation.triggers import CustomerEvents
 from omniltv.testing.plans import small_plan
 
@@ -305,3 +306,22 @@ def test_triggers_without_events() -> None:
 
 def test_an_empty_state_says_so() -> None:
     assert repr(ScenarioState.empty()) == "ScenarioState(before the first run: 0 entries)"
+
+
+def test_a_plan_never_promises_more_units_than_there_are() -> None:
+    playbook = Playbook.from_yaml("""
+tiers: [high]
+treatments: [{name: gift, channel: store, owner: sales, needs_stock: true}]
+""")
+    people = pd.DataFrame({"customer_id": range(20), "tier": "high"})
+    wishes = people[["customer_id"]].assign(
+        item=["coat", "hat"] * 10, store="Ginza", gain=range(20)
+    )
+    shelves = pd.DataFrame({"location": "Ginza", "item": ["coat", "hat"], "stock": [3, 4]})
+    found = fulfil(wishes, shelves).offers
+    stock = found.drop(columns="item").rename(columns={"offered_item": "item"})
+    effects = pd.DataFrame({"treatment": ["gift"], "tier": "high", "channel": "store",
+                            "effect": 9.0, "sd": 1.0})  # fmt: skip
+    data = ActingData(consents=people[["customer_id"]].assign(channel="store"), stock=stock)
+    plan = plan_contacts(playbook, people, effects, {}, on=DAY, data=data)
+    assert plan.contacts["item"].value_counts().to_dict() == {"coat": 3, "hat": 4}

@@ -13,12 +13,12 @@ from omniltv._frames import collect, positions, read_ids, require
 from omniltv.errors import ConfigError
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.playbook.treatment import TreatmentRule
-from omniltv.segmentation.policy._judging import Judged, PolicyJudge
+from omniltv.segmentation.policy._judging import JudgedTreatment, PolicyJudge
 from omniltv.segmentation.policy._tables import AddressedCustomers
 from omniltv.segmentation.policy.acting_data import ActingData
 from omniltv.segmentation.triggers.events import CustomerEvents
 
-__all__ = ["STAGES", "Candidates", "find_candidates"]
+__all__ = ["STAGES", "TreatmentCandidates", "find_candidates"]
 
 STAGES = (
     "candidate",
@@ -36,7 +36,7 @@ _STOCK = "the table of stock"
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class TreatmentCandidates:
     """Who may get what.
 
     Attributes:
@@ -52,7 +52,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
-class _Day:
+class _PlanDay:
     """What finding candidates needs."""
 
     playbook: Playbook
@@ -71,7 +71,7 @@ def find_candidates(
     data: ActingData,
     due: pd.DataFrame,
     judge: PolicyJudge,
-) -> Candidates:
+) -> TreatmentCandidates:
     """Return who may get which treatment on a day.
 
     Args:
@@ -85,7 +85,7 @@ def find_candidates(
     Raises:
         ConfigError: If a trigger needs events, and there are none.
     """
-    day = _Day(playbook, people, on, data, due, judge)
+    day = _PlanDay(playbook, people, on, data, due, judge)
     stage = np.zeros((len(people), len(playbook.treatments)), dtype=np.int8)
     fired: dict[str, pd.DataFrame] = {}
     parts = []
@@ -98,10 +98,10 @@ def find_candidates(
         stage[left & (stage[:, number] == 0), number] = waits
         parts.append(_allowed(day, rule, part.assign(rule=number)))
     rows = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    return Candidates(stage, rows)
+    return TreatmentCandidates(stage, rows)
 
 
-def _eligible(day: _Day, rule: TreatmentRule, stage: Levels) -> Flags:
+def _eligible(day: _PlanDay, rule: TreatmentRule, stage: Levels) -> Flags:
     """Return who is eligible for a treatment; ``stage`` is updated."""
     people = day.people
     campaigns = {each.name: each for each in day.playbook.campaigns}
@@ -118,7 +118,7 @@ def _eligible(day: _Day, rule: TreatmentRule, stage: Levels) -> Flags:
 
 
 def _started(
-    day: _Day, rule: TreatmentRule, eligible: Flags, fired: dict[str, pd.DataFrame]
+    day: _PlanDay, rule: TreatmentRule, eligible: Flags, fired: dict[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """Return the candidates of a treatment: by trigger, by scenario, or all who are eligible."""
     if rule.trigger is not None:
@@ -137,7 +137,7 @@ def _started(
 
 
 def _by_trigger(
-    day: _Day, rule: TreatmentRule, eligible: Flags, fired: pd.DataFrame
+    day: _PlanDay, rule: TreatmentRule, eligible: Flags, fired: pd.DataFrame
 ) -> pd.DataFrame:
     """Return who is eligible, for whom the trigger fired, and who had no contact since."""
     place = positions(fired["customer_id"].to_numpy(dtype=object), day.people.id)
@@ -149,7 +149,7 @@ def _by_trigger(
     return _plain(place[kept], cause)
 
 
-def _events(day: _Day) -> CustomerEvents:
+def _events(day: _PlanDay) -> CustomerEvents:
     return required_events(day.data).with_table("customers", day.people.table.to_native())
 
 
@@ -176,7 +176,7 @@ def _plain(place: Places, cause: Objects) -> pd.DataFrame:
     return pd.DataFrame({"place": place, **columns})
 
 
-def _allowed(day: _Day, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataFrame:
+def _allowed(day: _PlanDay, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataFrame:
     """Return candidates with the reason why one is not allowed, and what can be delivered."""
     place = rows["place"].to_numpy(dtype=np.intp)
     reason = day.judge.refusals(_judged(day.playbook, rule), place)
@@ -191,7 +191,7 @@ def _allowed(day: _Day, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataFrame
     return rows.assign(item=item, way=way, reason=reason)
 
 
-def _deliverable(day: _Day, rule: TreatmentRule) -> Mapping[str, dict[int, object]]:
+def _deliverable(day: _PlanDay, rule: TreatmentRule) -> Mapping[str, dict[int, object]]:
     """Return the article and the way of delivery by customer.
 
     Raises:
@@ -215,7 +215,7 @@ def _deliverable(day: _Day, rule: TreatmentRule) -> Mapping[str, dict[int, objec
     return found
 
 
-def _judged(playbook: Playbook, rule: TreatmentRule) -> Judged:
+def _judged(playbook: Playbook, rule: TreatmentRule) -> JudgedTreatment:
     rest = playbook.policy.rest_days if rule.rest_days is None else rule.rest_days
     alike = {rule.name}
     excluded: set[str] = set()
@@ -224,7 +224,7 @@ def _judged(playbook: Playbook, rule: TreatmentRule) -> Judged:
             alike.add(other.name)
         if rule.exclusion_group is not None and other.exclusion_group == rule.exclusion_group:
             excluded.add(other.name)
-    return Judged(
+    return JudgedTreatment(
         rule.name, rule.channel, frozenset(alike), frozenset(excluded - alike),
         rule.exclusion_group, rest, rule.hold_out,
     )  # fmt: skip

@@ -9,16 +9,16 @@ import pandas as pd
 from omniltv._arrays import Objects
 from omniltv._frames import Table, positions
 from omniltv.errors import DataError
-from omniltv.segmentation.planning._candidates import STAGES, Candidates
+from omniltv.segmentation.planning._candidates import STAGES, TreatmentCandidates
 from omniltv.segmentation.playbook.playbook import Playbook
 
-__all__ = ["Decisions"]
+__all__ = ["PlanDecisions"]
 
 _CHOSEN, _NOT, _REFUSED, _OUT = "chosen", "not chosen", "not allowed", "not eligible"
 
 
 @dataclass(frozen=True, eq=False)
-class Decisions:
+class PlanDecisions:
     """What the plan has decided.
 
     Attributes:
@@ -30,7 +30,7 @@ class Decisions:
 
     playbook: Playbook
     ids: Objects
-    candidates: Candidates
+    candidates: TreatmentCandidates
     lacking: Mapping[object, str]
 
     def explain(self, customer_id: object) -> Table:

@@ -21,7 +21,7 @@ from omniltv.segmentation.planning._effects import EffectTable
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.policy._tables import AddressedCustomers
 
-__all__ = ["Responses", "allocated", "offers_of", "refuse_idle", "unused_prices"]
+__all__ = ["BestHours", "allocated", "offers_of", "refuse_idle", "unused_prices"]
 
 _RESPONSES = "the table of responses"
 BUDGET = "cost"
@@ -29,7 +29,7 @@ BUDGET = "cost"
 
 
 @dataclass(frozen=True, eq=False)
-class Responses:
+class BestHours:
     """The best hour and the factor on effects of each customer, of shape (n_customers,).
 
     Attributes:
@@ -41,7 +41,7 @@ class Responses:
     factor: Mapping[str, Vector]
 
     @classmethod
-    def read(cls, responses: IntoTable | None, people: AddressedCustomers[Any]) -> "Responses":
+    def read(cls, responses: IntoTable | None, people: AddressedCustomers[Any]) -> "BestHours":
         """Return the responses of a table.
 
         Raises:
@@ -82,7 +82,7 @@ def offers_of(
     playbook: Playbook,
     people: AddressedCustomers[Any],
     effects: EffectTable,
-    responses: Responses,
+    responses: BestHours,
 ) -> pd.DataFrame:
     """Return candidates with their gain, cost and resources.
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from omniltv._frames import FrameKind, IntoTable, Table, collect, read_ids, require
 from omniltv._options import checked
-from omniltv.segmentation.planning._explaining import Decisions
+from omniltv.segmentation.planning._explaining import PlanDecisions
 from omniltv.segmentation.scenarios.state import ScenarioState
 from omniltv.segmentation.tiers._state import id_type
 
@@ -75,7 +75,7 @@ class ContactPlan[FrameT]:
     state: ScenarioState
     net_gain: float
     bound: float
-    decisions: Decisions = field(repr=False)
+    decisions: PlanDecisions = field(repr=False)
     kind: FrameKind[FrameT] = field(repr=False)
 
     def __repr__(self) -> str:

@@ -16,14 +16,14 @@ from omniltv.errors import ConfigError, EvidenceWarning
 from omniltv.segmentation.allocation import Allocation, Allocator
 from omniltv.segmentation.allocation._capacities import Capacities, IntoCapacities
 from omniltv.segmentation.planning._candidates import (
-    Candidates,
+    TreatmentCandidates,
     find_candidates,
     required_events,
 )
 from omniltv.segmentation.planning._effects import EffectTable
-from omniltv.segmentation.planning._explaining import Decisions
+from omniltv.segmentation.planning._explaining import PlanDecisions
 from omniltv.segmentation.planning._offers import (
-    Responses,
+    BestHours,
     allocated,
     offers_of,
     refuse_idle,
@@ -107,7 +107,7 @@ def plan_contacts(
         playbook, job.people, on=on, data=data, due=night.due, judge=job.judge
     )  # fmt: skip
     _warn_of_priors(job, found, measured)
-    responses = Responses.read(data.responses, job.people)
+    responses = BestHours.read(data.responses, job.people)
     offers = offers_of(found.rows, playbook, job.people, measured, responses)
     open_offers = _open(found, offers)
     allocation = allocated(open_offers, capacities, allocator)
@@ -151,7 +151,7 @@ class _Job[FrameT]:
 class _Chosen:
     """Candidates, all offers, and what was allocated."""
 
-    candidates: Candidates
+    candidates: TreatmentCandidates
     offers: pd.DataFrame
     allocation: Allocation[pd.DataFrame] | None
     limits: Capacities
@@ -183,7 +183,7 @@ def _night(job: _Job[Any], state: ScenarioState) -> ScenarioNight:
     return advance(job.playbook.scenarios, state, tonight)
 
 
-def _warn_of_priors(job: _Job[Any], found: Candidates, effects: EffectTable) -> None:
+def _warn_of_priors(job: _Job[Any], found: TreatmentCandidates, effects: EffectTable) -> None:
     rows = found.rows[np.equal(found.rows["reason"].to_numpy(dtype=object), None)]
     tiers = job.playbook.tiers
     tier = pd.Index(tiers).get_indexer(pd.Index(job.people.tier[rows["place"].to_numpy()]))
@@ -198,7 +198,7 @@ def _warn_of_priors(job: _Job[Any], found: Candidates, effects: EffectTable) -> 
     warnings.warn(f"{message}. Hint: {hint}", EvidenceWarning, stacklevel=4)
 
 
-def _open(found: Candidates, offers: pd.DataFrame) -> pd.DataFrame:
+def _open(found: TreatmentCandidates, offers: pd.DataFrame) -> pd.DataFrame:
     """Return the offers of candidates that are allowed."""
     reasons = found.rows["reason"].to_numpy(dtype=object)
     allowed = np.equal(reasons, None).astype(np.bool_)
@@ -206,7 +206,7 @@ def _open(found: Candidates, offers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _assembled[FrameT](
-    job: _Job[FrameT], chosen: _Chosen, state: ScenarioState, responses: Responses
+    job: _Job[FrameT], chosen: _Chosen, state: ScenarioState, responses: BestHours
 ) -> ContactPlan[FrameT]:
     rows = chosen.candidates.rows
     at = chosen.made["candidate"].to_numpy(dtype=np.intp)
@@ -230,7 +230,7 @@ def _assembled[FrameT](
         state=state.sent(frozenset(marked.loc[marked["chosen"], "key"].dropna())),
         net_gain=0.0 if chosen.allocation is None else chosen.allocation.net_gain,
         bound=0.0 if chosen.allocation is None else chosen.allocation.bound,
-        decisions=Decisions(
+        decisions=PlanDecisions(
             job.playbook, ids, replace(chosen.candidates, rows=marked), lacking
         ),
         kind=kind,
@@ -248,7 +248,7 @@ def _unreached(allocation: Allocation[pd.DataFrame] | None) -> pd.DataFrame:
 
 
 def _contacts(
-    job: _Job[Any], rows: pd.DataFrame, made: pd.DataFrame, responses: Responses
+    job: _Job[Any], rows: pd.DataFrame, made: pd.DataFrame, responses: BestHours
 ) -> Mapping[str, Sequence[object]]:
     """Return the columns of the plan, by owner, time and customer."""
     rules = [job.playbook.treatments[number] for number in rows["rule"]]
@@ -293,7 +293,7 @@ def _missing(value: object) -> object:
     return None if value is None or value != value else value  # noqa: PLR0124 - NaN
 
 
-def _moments(job: _Job[Any], rows: pd.DataFrame, responses: Responses) -> list[object]:
+def _moments(job: _Job[Any], rows: pd.DataFrame, responses: BestHours) -> list[object]:
     """Return when to contact each customer; equal hours and zones are computed once."""
     zones = job.people.texts("time_zone")
     known: dict[tuple[int, str | None], str] = {}

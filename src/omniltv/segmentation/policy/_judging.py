@@ -16,7 +16,7 @@ from omniltv.errors import DataError
 from omniltv.segmentation.policy._tables import ConsentTable, ContactLog
 from omniltv.segmentation.policy.contact_policy import ContactPolicy, FrequencyCap
 
-__all__ = ["HELD_OUT", "Judged", "PolicyJudge", "held_out", "read_reserved"]
+__all__ = ["HELD_OUT", "JudgedTreatment", "PolicyJudge", "held_out", "read_reserved"]
 
 HELD_OUT = "held out"
 """The reason of customers who never get a treatment, so that its effect can be measured."""
@@ -25,7 +25,7 @@ _RESERVED = "the table of exclusion groups"
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTreatment:
     """What the policy needs to know of a treatment.
 
     Attributes:
@@ -76,7 +76,7 @@ class PolicyJudge:
     log: ContactLog
     reserved: Objects
 
-    def refusals(self, treatment: Judged, rows: Places) -> Objects:
+    def refusals(self, treatment: JudgedTreatment, rows: Places) -> Objects:
         """Return why each customer may not get a treatment, None if allowed; shape of ``rows``."""
         reasons = np.full(len(rows), None, dtype=object)
         checks = (
@@ -106,7 +106,7 @@ class PolicyJudge:
         names = (rows[name].to_numpy(dtype=object)[place >= 0] for name in ("treatment", "channel"))
         return _Contacts(place[place >= 0], age[place >= 0], *names)
 
-    def _reserved(self, treatment: Judged) -> Flags:
+    def _reserved(self, treatment: JudgedTreatment) -> Flags:
         if treatment.group is None:
             return np.zeros(len(self.ids), dtype=np.bool_)
         other = self.reserved != treatment.group

@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from annotated_types import Interval
 from pydantic import Field, model_validator
 
 from omniltv._config import Written
@@ -13,7 +14,7 @@ from omniltv.segmentation.conditions._values import Name
 
 __all__ = ["ContactPolicy", "FrequencyCap", "QuietHours"]
 
-type Hours = Annotated[int, Field(ge=0, le=23, strict=True)]
+type QuietHour = Annotated[int, Interval(ge=0, le=23)]
 type DayCount = Annotated[int, Field(ge=1, le=3_650, strict=True)]
 
 
@@ -50,8 +51,8 @@ class QuietHours(Written):
         (8, 20, 12)
     """
 
-    start: Hours
-    end: Hours
+    start: QuietHour
+    end: QuietHour
 
     @model_validator(mode="after")
     def _leave_time(self) -> Self:
@@ -59,7 +60,7 @@ class QuietHours(Written):
             raise ValueError("quiet hours from an hour to the same hour leave no time")
         return self
 
-    def is_quiet(self, hour: Hours) -> bool:
+    def is_quiet(self, hour: QuietHour) -> bool:
         """Return whether an hour is quiet.
 
         Examples:
@@ -70,7 +71,7 @@ class QuietHours(Written):
             return self.start <= hour < self.end
         return hour >= self.start or hour < self.end
 
-    def allowed(self, hour: Hours) -> int:
+    def allowed(self, hour: QuietHour) -> int:
         """Return the nearest hour of the same day that is not quiet; the later one of two.
 
         Examples:
@@ -103,7 +104,7 @@ class ContactPolicy(Written):
     quiet: QuietHours | None = None
     rest_days: Annotated[int, Field(ge=0, le=3_650, strict=True)] = 28
 
-    def moment(self, on: date, hour: Hours, *, own: str | None, zone: str | None) -> datetime:
+    def moment(self, on: date, hour: QuietHour, *, own: str | None, zone: str | None) -> datetime:
         """Return when to contact a person: the hour, moved out of the quiet hours.
 
         Args:

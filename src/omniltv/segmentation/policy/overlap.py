@@ -10,8 +10,9 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 
 from omniltv._frames import IntoTable, labels, positions, read_frame, read_ids
-from omniltv._options import Count, checked
+from omniltv._options import Few, checked
 from omniltv.data.checking import Moment
+from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.policy._tables import ContactLog
 from omniltv.segmentation.tiers._state import id_type
 from omniltv.segmentation.triggers.events import local_now
@@ -61,7 +62,7 @@ def contact_overlap(
     contacts: IntoTable,
     *,
     on: Moment,
-    days: Count = 28,
+    days: Few = 28,
     tiers: Sequence[str],
     campaigns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
@@ -81,6 +82,7 @@ def contact_overlap(
 
     Raises:
         DataError: If a column is absent, or a time is missing.
+        ConfigError: If the time zone does not exist.
 
     Examples:
         >>> contacts = pd.DataFrame({"customer_id": ["a", "a"],
@@ -94,6 +96,7 @@ def contact_overlap(
         >>> found.unreached["customer_id"].tolist()
         ['b']
     """
+    Context(time_zone=time_zone)
     table, kind = read_frame(customers, "the table of customers")
     ids = read_ids(table, "customer_id", "the table of customers")
     tier = labels(table, "tier", "the table of customers", ids=ids)

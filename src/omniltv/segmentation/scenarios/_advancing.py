@@ -25,7 +25,7 @@ from omniltv.segmentation.triggers.events import CustomerEvents
 
 __all__ = ["ScenarioNight", "Tonight", "advance"]
 
-type Days = np.ndarray[Any, np.dtype[np.datetime64]]
+type StepDays = np.ndarray[Any, np.dtype[np.datetime64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def advance(scenarios: Sequence[Scenario], state: ScenarioState, tonight: Tonigh
     rows = _as_logged(state.rows, tonight)
     parts, dues = [_forgotten(rows, scenarios, tonight)], []
     for scenario in scenarios:
-        run = _Run.of(scenario, rows[rows["scenario"] == scenario.name], tonight)
+        run = _ScenarioRun.of(scenario, rows[rows["scenario"] == scenario.name], tonight)
         run = run.stopped().with_due() if len(run.rows) else run
         parts.append(run.rows)
         dues.append(run.due_table())
@@ -129,7 +129,7 @@ def _stop(rows: pd.DataFrame, which: "pd.Series[bool] | Flags", why: str, day: o
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _ScenarioRun:
     """A scenario on a night.
 
     Attributes:
@@ -145,7 +145,7 @@ class _Run:
     due: Flags
 
     @classmethod
-    def of(cls, scenario: Scenario, rows: pd.DataFrame, tonight: Tonight) -> "_Run":
+    def of(cls, scenario: Scenario, rows: pd.DataFrame, tonight: Tonight) -> "_ScenarioRun":
         """Return a scenario with the customers who enter."""
         new = _as_logged(_entries(scenario, rows, tonight), tonight)
         every = _stacked([rows, new])
@@ -156,7 +156,7 @@ class _Run:
         ids = self.rows["customer_id"].to_numpy(dtype=object)
         return positions(ids, self.tonight.people.id)
 
-    def stopped(self) -> "_Run":
+    def stopped(self) -> "_ScenarioRun":
         """Return the scenario with entries stopped that must not go on."""
         rows, scenario, people = self.rows.copy(), self.scenario, self.tonight.people
         waiting, place = (rows["status"] == WAITING).to_numpy(), self.place()
@@ -182,7 +182,7 @@ class _Run:
         last = self.tonight.events.last(event)
         return (self.rows["customer_id"].map(last) > self.rows["entered"]).to_numpy(dtype=np.bool_)
 
-    def with_due(self) -> "_Run":
+    def with_due(self) -> "_ScenarioRun":
         """Return the scenario with its due steps; steps that are too late are skipped."""
         rows, place = self.rows.copy(), self.place()
         entry = _entry_codes(rows)
@@ -222,11 +222,11 @@ def _entry_codes(rows: pd.DataFrame) -> Codes:
     return rows.groupby(["customer_id", "entered"], sort=False).ngroup().to_numpy(dtype=np.int64)
 
 
-def _base(rows: pd.DataFrame, entry: Codes, own: Places, after: str | None) -> Days:
+def _base(rows: pd.DataFrame, entry: Codes, own: Places, after: str | None) -> StepDays:
     """Return the day that each of some steps counts from; NaT if the one before is open."""
     entered = rows["entered"].to_numpy()[own].astype("datetime64[us]")
     first = (entered - np.timedelta64(1, "us")).astype("datetime64[D]") + np.timedelta64(1, "D")
-    days: Days = first.astype("datetime64[us]")
+    days: StepDays = first.astype("datetime64[us]")
     if after is None:
         return days
     parent = np.full(entry.max(initial=-1) + 1, -1, dtype=np.intp)

@@ -1,13 +1,13 @@
 """A scenario as a document: its trigger, its steps, and what stops it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from omniltv._config import Written
-from omniltv._options import Natural, checked
+from omniltv._options import checked
 from omniltv.segmentation.conditions._values import Name, Names
 from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.triggers.kind import AnyTrigger, TriggerDays
@@ -97,23 +97,6 @@ class Scenario(Written):
             raise ValidationError.from_exception_data("Scenario", faults)
         return self
 
-    @property
-    def positions(self) -> Mapping[str, int]:
-        """Position of each step by name."""
-        return {step.step: number for number, step in enumerate(self.steps)}
-
-    def parent(self, number: Natural) -> int:
-        """Return the position of the step that a step follows; -1 for the entry.
-
-        Examples:
-            >>> from omniltv.segmentation.triggers import Visited
-            >>> Scenario(name="s", trigger=Visited(visited="store"),
-            ...          steps=(ScenarioStep(treatment="mail"),)).parent(0)
-            -1
-        """
-        after = self.steps[number].after
-        return -1 if after is None else self.positions[after]
-
     def ordered(self) -> tuple[ScenarioStep, ...]:
         """Return the steps so that each one stands behind the step that it follows.
 
@@ -129,7 +112,7 @@ class Scenario(Written):
 
     def _chain(self, number: int) -> Iterator[int]:
         """Yield a step and those that it follows; a cycle is followed once."""
-        known = self.positions
+        known = {step.step: place for place, step in enumerate(self.steps)}
         seen: set[int] = set()
         while number not in seen:
             yield number

@@ -14,6 +14,7 @@ from omniltv._moments import read_moment
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
+from omniltv.segmentation.conditions.context import Context
 
 __all__ = ["CustomerEvents", "local_now", "local_times"]
 
@@ -73,6 +74,7 @@ class CustomerEvents:
 
         Raises:
             DataError: If a column is absent, or times are missing or no times.
+            ConfigError: If the time zone does not exist.
 
         Examples:
             >>> timeline = pd.DataFrame({"customer_id": ["a"], "time": ["2026-03-01"],
@@ -80,6 +82,7 @@ class CustomerEvents:
             >>> CustomerEvents.read(timeline).events["event"].tolist()
             ['visit']
         """
+        Context(time_zone=time_zone)
         rows = collect(events, _WHAT)
         require(rows.columns, ["customer_id", "time", "channel"], _WHAT)
         known = ~pd.isna(np.fromiter(rows["customer_id"].to_list(), object, len(rows)))
