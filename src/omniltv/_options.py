@@ -20,7 +20,6 @@ from omniltv.errors import ConfigError
 
 __all__ = [
     "Count",
-    "Days",
     "Few",
     "Finite",
     "Header",
@@ -33,6 +32,7 @@ __all__ = [
     "Positive",
     "Seed",
     "Share",
+    "UpToACentury",
     "checked",
     "checked_init",
     "options_of",
@@ -44,7 +44,7 @@ type Count = Annotated[int, Ge(1)]
 type Natural = Annotated[int, Ge(0)]
 """A whole number of at least 0."""
 
-type Days = Annotated[int, Interval(ge=0, le=36_500)]
+type UpToACentury = Annotated[int, Interval(ge=0, le=36_500)]
 """A number of days, up to a century."""
 
 type Many = Annotated[int, Interval(ge=1, le=10_000_000)]

@@ -13,18 +13,18 @@ from collections.abc import Mapping
 
 __all__ = ["CLOCKS", "PARTS", "aliases_of", "plain_header", "plain_headers"]
 
-type Ranks = tuple[str, ...]
+type RankedNames = tuple[str, ...]
 
 _REMARK = re.compile(r"\((?:税込み?|税抜き?|税別|円|必須|[¥$€£]|jpy|usd|eur|gbp)\)")
 
-_CUSTOMER: Ranks = (
+_CUSTOMER: RankedNames = (
     "customer id|顧客ID|顧客番号|顧客コード|会員ID|会員番号|会員コード|会員No|お客様番号|お客様ID|"
     "カード会員番号|customer|customer no|customer number|customer code|member id|member no|"
     "member number|user id|contact id|loyalty id|household key",
     "account id|client id|lead id|user pseudo id|reference id",
 )
 _MAIL = "email|メールアドレス|customer email|email address|注文者メールアドレス|eメール|メール"
-_SALE: Mapping[str, Ranks] = {
+_SALE: Mapping[str, RankedNames] = {
     "transaction_id": (
         "transaction id|取引ID|取引番号|伝票番号|レシート番号|注文番号|注文ID|受注番号|受注ID|売上番号|"
         "オーダー番号|order id|order number|order no|transaction no|transaction number|"
@@ -77,11 +77,11 @@ _SALE: Mapping[str, Ranks] = {
         "category|カテゴリ|カテゴリー|部門|部門名|分類|department|product type|item category",
     ),
 }
-_PERSON: Mapping[str, Ranks] = {
+_PERSON: Mapping[str, RankedNames] = {
     "source": ("source|システム|データ元|システム名|取込元|source system",),
     "record_id": (f"record id|{_CUSTOMER[0]}", _CUSTOMER[1], "id|no|番号|コード"),
 }
-_NAMES: Mapping[str, Ranks] = {
+_NAMES: Mapping[str, RankedNames] = {
     "family_name": (
         "family name|姓|氏|苗字|名字|姓漢字|お名前姓|注文者姓|last name|lastname|surname|"
         "customer last name|customer lastname",
@@ -125,8 +125,8 @@ _NAMES: Mapping[str, Ranks] = {
         "card number|カード番号|会員カード番号|ポイントカード番号|loyalty card|card no",
     ),
 }
-_WHEN_ONLY: Mapping[str, Ranks] = {name: _SALE[name] for name in ("channel", "time")}
-_BY_TABLE: Mapping[str, Mapping[str, Ranks]] = {
+_WHEN_ONLY: Mapping[str, RankedNames] = {name: _SALE[name] for name in ("channel", "time")}
+_BY_TABLE: Mapping[str, Mapping[str, RankedNames]] = {
     "transactions": {
         **_SALE, **_PERSON, "customer_id": (),
         "record_id": (*_PERSON["record_id"][:2], _MAIL, *_PERSON["record_id"][2:]),
@@ -162,7 +162,7 @@ _BY_TABLE: Mapping[str, Mapping[str, Ranks]] = {
 CLOCKS = "time|時刻|時間|購入時刻|購入時間|取引時刻|取引時間|注文時間|注文時刻|会計時刻|売上時刻|time of day"
 """Names of columns that have a time of day, beside one that has the day."""
 
-PARTS: Mapping[str, tuple[Ranks, str]] = {
+PARTS: Mapping[str, tuple[RankedNames, str]] = {
     "address": (
         (
             "都道府県|都道府県名|注文者都道府県", "市区町村|市区郡|注文者市区町村", "町名|町域|丁目",

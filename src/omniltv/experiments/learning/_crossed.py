@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import multivariate_t, qmc
 
+from omniltv._arrays import Vector
 from omniltv.errors import ConfigError
 
 __all__ = ["CrossedModel", "Factor", "Integrated", "factor"]
-
-type Vector = NDArray[np.float64]
 
 _POINTS = 1_024
 _ROUNDS = 4

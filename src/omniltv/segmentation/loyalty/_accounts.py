@@ -5,13 +5,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from omniltv._arrays import Codes
-from omniltv.segmentation.loyalty._events import Events
+from omniltv.segmentation.loyalty._events import LedgerEvents
 from omniltv.segmentation.loyalty._kernel import MERGE
 
 __all__ = ["account_bounds", "account_codes", "account_roots"]
 
 
-def account_codes(events: Events) -> Codes:
+def account_codes(events: LedgerEvents) -> Codes:
     """Return the account of each event: one for all customers that merges connect."""
     merges = np.flatnonzero(events.kind == MERGE)
     if not len(merges):

@@ -25,7 +25,7 @@ from omniltv.segmentation.loyalty._kernel import (
 
 __all__ = [
     "KINDS",
-    "Events",
+    "LedgerEvents",
     "Sifted",
     "check_zone",
     "day_starts",
@@ -52,7 +52,7 @@ _MISSING = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, eq=False)
-class Events:
+class LedgerEvents:
     """Events as arrays of shape (n_events,).
 
     Times are microseconds since 1970 in UTC. Customers are codes.
@@ -80,13 +80,13 @@ class Events:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, chosen: Codes) -> "Events":
+    def take(self, chosen: Codes) -> "LedgerEvents":
         """Return some of the events."""
         names = ("row", "place", "ids", *_CONTENT)
         parts: dict[str, Any] = {name: getattr(self, name)[chosen] for name in names}
         return replace(self, **parts)
 
-    def and_then(self, more: "Events") -> "Events":
+    def and_then(self, more: "LedgerEvents") -> "LedgerEvents":
         """Return these events and others, with one list of customers."""
         names = pd.unique(np.concatenate([self.customers, more.customers]))
         both = [_recoded(events, names) for events in (self, more)]
@@ -96,7 +96,7 @@ class Events:
         }
         return replace(self, customers=names, **parts)
 
-    def compact(self) -> "Events":
+    def compact(self) -> "LedgerEvents":
         """Return the events with the customers that they name, sorted."""
         used = np.unique(np.concatenate([self.member, self.other]))
         return _recoded(self, np.sort(self.customers[used[used >= 0]]))
@@ -113,13 +113,13 @@ class Sifted:
         replays: Number of rows that repeat an event.
     """
 
-    events: Events
-    faulty: Events
+    events: LedgerEvents
+    faulty: LedgerEvents
     reasons: Objects
     replays: int
 
 
-def read_events(table: Eager, zone: str) -> Events:
+def read_events(table: Eager, zone: str) -> LedgerEvents:
     """Return the events of a table as they are.
 
     Raises:
@@ -129,7 +129,7 @@ def read_events(table: Eager, zone: str) -> Events:
     ids, customers = texts(table, "event_id"), texts(table, "customer_id")
     other = _optional(table, "other_id")
     codes, names = pd.factorize(np.concatenate([customers, other]))
-    return Events(
+    return LedgerEvents(
         row=np.arange(len(ids)),
         place=np.full(len(ids), -1),
         ids=ids,
@@ -145,7 +145,7 @@ def read_events(table: Eager, zone: str) -> Events:
     )
 
 
-def sift(events: Events, closed: int, end: int) -> Sifted:
+def sift(events: LedgerEvents, closed: int, end: int) -> Sifted:
     """Return every event once, without those that cannot be applied.
 
     Raises:
@@ -163,13 +163,13 @@ def sift(events: Events, closed: int, end: int) -> Sifted:
     return Sifted(once.take(np.flatnonzero(~bad)).compact(), faulty, reasons[bad], replays)
 
 
-def _recoded(events: Events, names: Objects) -> Events:
+def _recoded(events: LedgerEvents, names: Objects) -> LedgerEvents:
     """Return events with codes of another list of customers."""
     code = np.append(pd.Index(names).get_indexer(pd.Index(events.customers)), -1)
     return replace(events, customers=names, member=code[events.member], other=code[events.other])
 
 
-def in_order(events: Events, account: Codes) -> Codes:
+def in_order(events: LedgerEvents, account: Codes) -> Codes:
     """Return the positions of the events by account, time, kind and id."""
     order = np.lexsort((events.kind, events.time, account))
     keys = [part[order] for part in (account, events.time, events.kind)]
@@ -304,7 +304,7 @@ def _optional(table: Eager, column: str) -> Objects:
     return np.full(len(table), None, dtype=object)
 
 
-def _once(events: Events) -> tuple[Events, int]:
+def _once(events: LedgerEvents) -> tuple[LedgerEvents, int]:
     """Return every event once, and how many rows repeat one.
 
     Raises:
@@ -326,7 +326,7 @@ def _once(events: Events) -> tuple[Events, int]:
     return events.take(np.flatnonzero(~again)), len(copies)
 
 
-def _no_points(events: Events) -> Flags:
+def _no_points(events: LedgerEvents) -> Flags:
     low = np.where(np.isin(events.kind, (EARN, SPEND)), 1, -MOST_POINTS)
     low[np.isin(events.kind, (REVERSE, EXPIRE))] = 0
     zero = (events.points == 0) & ~np.isin(events.kind, (MERGE, SPLIT, REVERSE, EXPIRE))
@@ -337,7 +337,7 @@ def _absent(values: Objects) -> Flags:
     return np.asarray(pd.isna(values), dtype=np.bool_)
 
 
-_TESTS: Mapping[str, Callable[[Events], Flags]] = {
+_TESTS: Mapping[str, Callable[[LedgerEvents], Flags]] = {
     "missing event_id": lambda e: _absent(e.ids),
     "missing customer_id": lambda e: e.member < 0,
     "unknown kind": lambda e: e.kind < 0,

@@ -29,7 +29,7 @@ __all__ = [
     "TIME",
     "VIA",
     "WHY",
-    "Book",
+    "LedgerBook",
     "replay",
 ]
 
@@ -65,7 +65,7 @@ HEAD, TAIL, USED = range(3)
 PARENT, VIA = range(2)
 
 
-class Book(NamedTuple):
+class LedgerBook(NamedTuple):
     """Events in canonical order, and what is known of them so far.
 
     A few arrays instead of one per quantity: the loop is compiled four times as fast.

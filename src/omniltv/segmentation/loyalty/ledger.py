@@ -12,7 +12,7 @@ from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Integers
 from omniltv._frames import FrameKind, read_frame
-from omniltv._options import Days, checked
+from omniltv._options import UpToACentury, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
 from omniltv.segmentation.loyalty._accounts import account_roots
@@ -28,7 +28,8 @@ from omniltv.segmentation.loyalty._events import (
     whole_ids,
 )
 from omniltv.segmentation.loyalty._kernel import EVENT, KIND, LOT, NEVER, POINTS, TIME, WHY
-from omniltv.segmentation.loyalty.state import LedgerState, Run, carried, lots_of, run
+from omniltv.segmentation.loyalty._settling import Run, carried, lots_of, run
+from omniltv.segmentation.loyalty.state import LedgerState
 
 __all__ = ["Settlement", "settle"]
 
@@ -166,7 +167,9 @@ class Settlement[FrameT]:
         }
         return self._frame({name: values[np.argsort(both.row)] for name, values in columns.items()})
 
-    def close(self, before: Moment | None = None, *, reversible_days: Days = 90) -> LedgerState:
+    def close(
+        self, before: Moment | None = None, *, reversible_days: UpToACentury = 90
+    ) -> LedgerState:
         """Return the state to settle the next batch from; events before a moment are final.
 
         Events at or after the moment are kept and applied again with those that arrive late.
@@ -200,11 +203,11 @@ class Settlement[FrameT]:
         if end < latest:
             past = self._run.events.time < end
             later = self._run.events.take(np.flatnonzero(~past))
-            found = run(self._run.events.take(np.flatnonzero(past)), self._before, end)
+            settled = None if self._before is None else self._before._carried  # noqa: SLF001
+            found = run(self._run.events.take(np.flatnonzero(past)), settled, end)
         gone = _gone(found)
         parts = carried(found, later, gone, end - reversible_days * _DAY)
-        names = ("events", "booked", "settled", "gone", "taken")
-        return LedgerState(moment, self._zone, latest, *[parts[name] for name in names])
+        return LedgerState(moment, self._zone, latest, parts)
 
     @property
     def _now(self) -> int:
@@ -287,9 +290,10 @@ def settle(
     _require_earlier(state, end, timezone)
     table, kind = read_frame(events, "the ledger")
     given = read_events(table, timezone)
-    every = given if state is None else state._events.and_then(given)  # noqa: SLF001
+    settled = None if state is None else state._carried  # noqa: SLF001
+    every = given if settled is None else settled.events.and_then(given)
     sifted = sift(every, _closed(state), end)
-    found = run(sifted.events, state, end)
+    found = run(sifted.events, settled, end)
     kind = whole_ids(table, kind, _IDS)
     return Settlement(moment, sifted.replays, found, sifted, kind, timezone, state)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from scipy.special import logsumexp
 
 from omniltv._arrays import Floats, Objects
 from omniltv._frames import IntoTable, collect, require
-from omniltv._options import Days, checked
+from omniltv._options import UpToACentury, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import local, moments, texts
 from omniltv.segmentation.loyalty.ledger import Settlement
@@ -109,11 +108,11 @@ class RedemptionModel:
 
 @checked
 def learn_redemption(
-    ledger: Settlement[Any],
+    ledger: Settlement[object],
     purchases: IntoTable,
     *,
     terms: Redemption | None = None,
-    soon_days: Days = 60,
+    soon_days: UpToACentury = 60,
 ) -> RedemptionModel:
     """Return a model of redemptions from a ledger and the purchases so far.
 
@@ -171,7 +170,7 @@ def _table(frame: IntoTable, columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _waiting(ledger: Settlement[Any], moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
+def _waiting(ledger: Settlement[object], moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
     """Return the times at which points of each customer expire soon: from and to."""
     lots = collect(ledger.lots, "the lots").to_pandas()
     last = moves.groupby("lot")["time"].max()

@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from omniltv._config import Written
+from omniltv._options import UpToACentury
 from omniltv.segmentation.conditions._values import Name
 from omniltv.segmentation.conditions.condition import Condition
-from omniltv.segmentation.tiers.memory import TierMemory
+from omniltv.segmentation.tiers.memory import Months, TierMemory
 from omniltv.segmentation.tiers.scheme import TierScheme
 
 __all__ = ["BENEFITS", "Cap", "EarningRule", "Ranks", "Redemption", "Validity"]
@@ -17,10 +18,8 @@ BENEFITS = ("joined", "birthday", "anniversary")
 
 _MOST = 10**9
 
-type Points = Annotated[int, Field(ge=1, le=_MOST)]
-type Amount = Annotated[float, Field(gt=0, le=1e12)]
-type Months = Annotated[int, Field(ge=0, le=1200)]
-type Days = Annotated[int, Field(ge=0, le=36_500)]
+type PointCount = Annotated[int, Field(ge=1, le=_MOST)]
+type Money = Annotated[float, Field(gt=0, le=1e12)]
 
 
 class Validity(Written):
@@ -40,7 +39,7 @@ class Validity(Written):
     """
 
     months: Months = 0
-    days: Days = 0
+    days: UpToACentury = 0
     until: Literal["day", "month_end"] = "day"
     counted_from: Literal["earning", "last_earning"] = "earning"
 
@@ -64,8 +63,8 @@ class Cap(Written):
     """
 
     per: Literal["day", "month", "year", "ever"]
-    points: Points | None = None
-    times: Points | None = None
+    points: PointCount | None = None
+    times: PointCount | None = None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
@@ -81,7 +80,7 @@ class EarningRule(Written):
         name: Name of the rule, unique in the programme.
         activity: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``;
             or an occasion of the customer: ``joined``, ``birthday``, ``anniversary`` (of joining).
-        points: Points per activity, or per ``per_amount`` of its value.
+        points: PointCount per activity, or per ``per_amount`` of its value.
         per_amount: Amount of money that earns the points; None for points per activity.
         rounding: How amounts are divided by ``per_amount``, and how products with a multiplier
             are rounded.
@@ -98,13 +97,13 @@ class EarningRule(Written):
 
     name: Name
     activity: Name
-    points: Points = 1
-    per_amount: Amount | None = None
+    points: PointCount = 1
+    per_amount: Money | None = None
     rounding: Literal["down", "nearest", "up"] = "down"
     when: Condition | None = None
     times_rank: bool = False
     cap: Cap | None = None
-    pending_days: Days = 0
+    pending_days: UpToACentury = 0
     validity: Validity | None = None
 
     @model_validator(mode="after")
@@ -121,7 +120,7 @@ class Redemption(Written):
 
     Attributes:
         minimum: The fewest points of one redemption.
-        step: Points are spent in multiples of this number.
+        step: PointCount are spent in multiples of this number.
         value: Money that one point is worth.
 
     Examples:
@@ -129,9 +128,9 @@ class Redemption(Written):
         100
     """
 
-    minimum: Points = 1
-    step: Points = 1
-    value: Amount = 1.0
+    minimum: PointCount = 1
+    step: PointCount = 1
+    value: Money = 1.0
 
 
 class Ranks(Written):
