@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from math import fsum, isclose
 from typing import Self, cast
 
@@ -236,7 +237,7 @@ class Assignment(Tabular):
         sizes = ", ".join(f"{arm} {n:,}" for arm, n in self.sizes().items())
         return f"Assignment({len(self):,} customers: {sizes})"
 
-    @property
+    @cached_property
     def arms(self) -> tuple[str, ...]:
         """Names of the arms, sorted; includes planned arms without customers."""
         return tuple(sorted({*self.shares, *map(str, np.unique(self.arm))}))

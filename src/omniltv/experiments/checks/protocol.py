@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -111,7 +112,7 @@ class StudyFacts:
     exposure_column: str = ""
     handles: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def arms(self) -> tuple[str, ...]:
         """Names of the arms, sorted; includes planned arms without customers."""
         return tuple(sorted({*self.shares, *map(str, np.unique(self.arm))}))
