@@ -109,7 +109,7 @@ def _eligible(day: _PlanDay, rule: TreatmentRule, stage: Levels) -> Flags:
         campaign = campaigns[rule.campaign]
         if not campaign.first <= day.on <= campaign.last:
             stage[:] = _DAYS
-            return stage == 0
+            return np.zeros(len(stage), dtype=np.bool_)
     stage[~people.in_groups(rule.tiers, None)] = _TIER
     stage[(stage == 0) & ~people.in_groups(None, rule.classes)] = _CLASS
     if rule.when is not None:
@@ -187,7 +187,7 @@ def _allowed(day: _PlanDay, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataF
     item, way = (
         pd.Series(place).map(found[name]).to_numpy(dtype=object) for name in ("item", "way")
     )
-    reason[np.equal(reason, None) & pd.isna(item)] = "nothing can be delivered"
+    reason[pd.isna(reason) & pd.isna(item)] = "nothing can be delivered"
     return rows.assign(item=item, way=way, reason=reason)
 
 

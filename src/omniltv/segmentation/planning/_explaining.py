@@ -72,7 +72,7 @@ class PlanDecisions:
         if number not in own.index:
             return _OUT, STAGES[self.candidates.stage[place, number]], np.nan
         row = own.loc[number]
-        gain = float(row["gain"])
+        gain = float(str(row["gain"]))
         if row["reason"] is not None:
             return _REFUSED, str(row["reason"]), gain
         if row["chosen"]:

@@ -184,7 +184,7 @@ def _night(job: _Job[Any], state: ScenarioState) -> ScenarioNight:
 
 
 def _warn_of_priors(job: _Job[Any], found: TreatmentCandidates, effects: EffectTable) -> None:
-    rows = found.rows[np.equal(found.rows["reason"].to_numpy(dtype=object), None)]
+    rows = found.rows[pd.isna(found.rows["reason"].to_numpy(dtype=object))]
     tiers = job.playbook.tiers
     tier = pd.Index(tiers).get_indexer(pd.Index(job.people.tier[rows["place"].to_numpy()]))
     rule = rows["rule"].to_numpy(dtype=np.intp)
@@ -201,8 +201,8 @@ def _warn_of_priors(job: _Job[Any], found: TreatmentCandidates, effects: EffectT
 def _open(found: TreatmentCandidates, offers: pd.DataFrame) -> pd.DataFrame:
     """Return the offers of candidates that are allowed."""
     reasons = found.rows["reason"].to_numpy(dtype=object)
-    allowed = np.equal(reasons, None).astype(np.bool_)
-    return offers[allowed[offers["candidate"].to_numpy(dtype=np.intp)]].reset_index(drop=True)
+    allowed = pd.isna(reasons)[offers["candidate"].to_numpy(dtype=np.intp)]
+    return offers.iloc[np.flatnonzero(allowed)].reset_index(drop=True)
 
 
 def _assembled[FrameT](

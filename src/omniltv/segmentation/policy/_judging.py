@@ -88,9 +88,9 @@ class PolicyJudge:
             *((self._capped(cap, treatment.channel), _said(cap)) for cap in self.policy.caps),
         )  # fmt: skip
         for refused, reason in checks:
-            bad = refused[rows] & np.equal(reasons, None)
+            bad = refused[rows] & pd.isna(reasons)
             reasons[bad] = reason
-        open_rows = np.flatnonzero(np.equal(reasons, None))
+        open_rows = np.flatnonzero(pd.isna(reasons))
         out = held_out(self.ids[rows[open_rows]], treatment.name, treatment.hold_out)
         reasons[open_rows[out]] = HELD_OUT
         return reasons
@@ -110,7 +110,7 @@ class PolicyJudge:
         if treatment.group is None:
             return np.zeros(len(self.ids), dtype=np.bool_)
         other = self.reserved != treatment.group
-        return np.asarray(other & ~np.equal(self.reserved, None), dtype=np.bool_)
+        return np.asarray(other & ~pd.isna(self.reserved), dtype=np.bool_)
 
     def _resting(self, names: frozenset[str], days: int) -> Flags:
         """Return who got one of some treatments within the days."""

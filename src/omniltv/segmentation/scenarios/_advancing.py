@@ -122,10 +122,13 @@ def _forgotten(rows: pd.DataFrame, scenarios: Sequence[Scenario], tonight: Tonig
     return part
 
 
-def _stop(rows: pd.DataFrame, which: "pd.Series[bool] | Flags", why: str, day: object) -> None:
-    rows.loc[which, "reason"] = why
-    rows.loc[which, "on"] = day
-    rows.loc[which, "status"] = STOPPED
+def _stop(
+    rows: pd.DataFrame, which: "pd.Series[bool] | Flags", why: str, day: np.datetime64
+) -> None:
+    chosen = np.asarray(which, dtype=np.bool_)
+    rows.loc[chosen, "reason"] = why
+    rows.loc[chosen, "on"] = day
+    rows.loc[chosen, "status"] = STOPPED
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +222,8 @@ def _at(flags: Flags, place: Places) -> Flags:
 
 def _entry_codes(rows: pd.DataFrame) -> Codes:
     """Return a number of the entry of each row."""
-    return rows.groupby(["customer_id", "entered"], sort=False).ngroup().to_numpy(dtype=np.int64)
+    number = rows.groupby(["customer_id", "entered"], sort=False).ngroup()
+    return np.asarray(number, dtype=np.int64)
 
 
 def _base(rows: pd.DataFrame, entry: Codes, own: Places, after: str | None) -> StepDays:
