@@ -46,6 +46,7 @@ class Parts:
         diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
         unit: The unit of time; None if time does not matter to the model.
+        clock: Name of the calendar time; empty if all days count alike.
     """
 
     pooling: Pooling
@@ -53,6 +54,7 @@ class Parts:
     diagnostics: Diagnostics
     effects: tuple[Effect, ...]
     unit: TimeUnit | None
+    clock: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,13 @@ def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
     if parts.unit is None:
         raise ConfigError("the fit of a purchase model needs a unit of time")
     return PurchaseFit(
-        model, parts.pooling, parts.draws, parts.diagnostics, parts.unit, effects=parts.effects
+        model,
+        parts.pooling,
+        parts.draws,
+        parts.diagnostics,
+        parts.unit,
+        effects=parts.effects,
+        clock=parts.clock,
     )
 
 
