@@ -11,7 +11,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cache
@@ -319,6 +319,7 @@ CALLS: Mapping[str, Call] = {
     "CalendarTime": lambda w, x: CalendarTime(
         **_with({"by": None, "labels": ("all",), "intensity": None}, x)
     ),
+    "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
     "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),
     "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(

@@ -16,10 +16,10 @@ from omniltv.data._counting import (
 from omniltv.data._days import Intensity
 from omniltv.data._intensity import Weeks, estimate
 from omniltv.data.calendar_time import CalendarTime
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
 
-__all__ = ["learn"]
+__all__ = ["event_days", "learn"]
 
 _USUAL = 50.0  # purchases that the usual weekday of all groups counts as
 _LEAST_WEEKS = 8
@@ -49,7 +49,8 @@ def learn(
     weekday = _weekdays(occasions.period[again], of[again], len(labels))
     part = np.repeat(np.arange(len(begin)), size) % max(1, _PARTS // (n_weeks * len(labels)))
     weeks = _weeks(occasions.period, first, of, part, last, n_weeks)
-    found = Weeks(last - 6 - 7 * np.arange(n_weeks)[::-1], *weeks, weekday, events)
+    days = last - 6 - 7 * np.arange(n_weeks)[::-1]
+    found = Weeks(start, days, *weeks, weekday, events)
     intensity = Intensity(start, last, estimate(found), weekday, events, seed)
     return CalendarTime(by, labels, intensity)
 
@@ -95,3 +96,19 @@ def _weeks(
     opened = np.bincount(place[new], minlength=size)
     bought = np.bincount((place * n_weeks + week)[week > born], minlength=size * n_weeks)
     return opened.reshape(shape) + 0.0, bought.reshape(*shape, n_weeks) + 0.0
+
+
+def event_days(events: Mapping[str, list[np.datetime64]]) -> dict[str, Integers]:
+    """Return the days of each event, as days since 1970.
+
+    Raises:
+        ConfigError: If an event has no days.
+    """
+    for name, found in events.items():
+        if not len(found):
+            hint = 'events={"sale": ["2026-01-02", "2026-01-03"]}'
+            raise ConfigError(f"event {name!r} has no days. Hint: {hint}", parameter="events")
+    return {
+        name: np.unique(np.array(found, dtype="datetime64[D]").astype(np.int64))
+        for name, found in events.items()
+    }

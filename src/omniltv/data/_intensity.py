@@ -34,7 +34,8 @@ class Weeks:
     """Repeat purchases by group, week of the first purchase and week of the repeat.
 
     Attributes:
-        first: First day of each week, as days since 1970, of shape (n_weeks,).
+        start: First day of the log, as days since 1970.
+        first: First day of each week, likewise, of shape (n_weeks,).
         born: First purchases by week and part, of shape (n_groups, n_weeks, n_parts). Customers
             of a week are divided into parts, which are independent of each other.
         bought: Repeat purchases by week of the first purchase, part and week, of shape
@@ -43,6 +44,7 @@ class Weeks:
         events: Days of each event, as days since 1970.
     """
 
+    start: int
     first: Integers
     born: Floats
     bought: Floats
@@ -115,7 +117,7 @@ class _Fit:
     def start(cls, weeks: Weeks) -> "_Fit":
         n_groups = len(weeks.born)
         middle = weeks.first + 3.0
-        design = basis(middle, float(weeks.first[0]), float(weeks.first[-1] + 6))
+        design = basis(middle, float(weeks.start), float(weeks.first[-1] + 6))
         share = _shares(weeks)
         size = design.shape[1] + share.shape[2]
         rate = np.log((weeks.bought.sum() + 1) / (weeks.born.sum() * len(middle) + 1))

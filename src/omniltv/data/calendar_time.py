@@ -14,14 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Floats, Integers
+from omniltv._arrays import Floats
 from omniltv._frames import Tabular
 from omniltv._options import checked
 from omniltv.data._days import Intensity
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import DataError
 from omniltv.units import Span, TimeUnit
 
-__all__ = ["CalendarTime", "Clock", "event_days"]
+__all__ = ["CalendarTime", "Clock"]
 
 _DRAWS_OF_TABLE = 1000
 
@@ -47,7 +47,7 @@ class CalendarTime(Tabular):
         >>> log = PurchaseLog.from_frame(pd.DataFrame(table).assign(value=1.0))
         >>> calendar = log.calendar_time(seed=1)
         >>> calendar
-        CalendarTime(all, 2025-01-06 to 2026-01-05)
+        CalendarTime(all, 2025-01-07 to 2026-01-05)
         >>> calendar.to_frame()[["group", "month", "factor"]].shape
         (12, 3)
     """
@@ -108,13 +108,12 @@ class Clock:
     Examples:
         >>> import pandas as pd
         >>> from omniltv.data import PurchaseLog
-        >>> rng = np.random.default_rng(1)
-        >>> day = pd.Timestamp("2025-01-06") + pd.to_timedelta(rng.integers(0, 365, 900), "D")
-        >>> table = {"customer_id": rng.integers(0, 90, 900), "channel": "ec", "time": day}
-        >>> log = PurchaseLog.from_frame(pd.DataFrame(table).assign(value=1.0))
-        >>> history = log.history(calendar=log.calendar_time(seed=1))
-        >>> ahead = history.clock.ahead(Span(10, TimeUnit.DAY), n_draws=4, unit=TimeUnit.DAY)
-        >>> ahead.shape
+        >>> rng = np.random.default_rng(5)
+        >>> time = np.datetime64("2026-01-05") + rng.integers(0, 200, 500)
+        >>> frame = pd.DataFrame({"customer_id": rng.integers(0, 50, 500), "time": time})
+        >>> log = PurchaseLog.from_frame(frame.assign(channel="store", value=2.0))
+        >>> clock = log.history(calendar=log.calendar_time(seed=3)).clock
+        >>> clock.ahead(Span(10, TimeUnit.DAY), n_draws=4, unit=TimeUnit.DAY).shape
         (1, 4)
     """
 
@@ -179,19 +178,3 @@ class Clock:
 
 def _again(by: str) -> str:
     return f'calendar = log.calendar_time(by="{by}", seed=1)'
-
-
-def event_days(events: Mapping[str, list[np.datetime64]]) -> dict[str, Integers]:
-    """Return the days of each event, as days since 1970.
-
-    Raises:
-        ConfigError: If an event has no days.
-    """
-    for name, found in events.items():
-        if not len(found):
-            hint = 'events={"sale": ["2026-01-02", "2026-01-03"]}'
-            raise ConfigError(f"event {name!r} has no days. Hint: {hint}", parameter="events")
-    return {
-        name: np.unique(np.array(found, dtype="datetime64[D]").astype(np.int64))
-        for name, found in events.items()
-    }

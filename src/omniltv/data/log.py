@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from omniltv._frames import Backend, Table, check_ids, positions, repeated
 from omniltv._options import Seed, Share, checked
 from omniltv.data._calendar import UnitName, local_moment
-from omniltv.data._calendar_counts import learn
+from omniltv.data._calendar_counts import event_days, learn
 from omniltv.data._counting import (
     By,
     Counting,
@@ -28,7 +28,7 @@ from omniltv.data._counting import (
 from omniltv.data._intake import enter
 from omniltv.data._lines import IdenticalLines, RowKind, RowRule
 from omniltv.data._windows import window_report
-from omniltv.data.calendar_time import CalendarTime, event_days
+from omniltv.data.calendar_time import CalendarTime
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
@@ -528,7 +528,7 @@ class PurchaseLog[FrameT]:
             >>> log = PurchaseLog.from_frame(pd.DataFrame(table).assign(value=1.0))
             >>> calendar = log.calendar_time(events={"sale": ["2025-11-28"]}, seed=1)
             >>> log.history(unit="week", calendar=calendar)
-            PurchaseHistory(90 rows, 800 repeat purchases, in weeks, in calendar time)
+            PurchaseHistory(90 rows, 801 repeat purchases, in weeks, in calendar time)
         """
         last = self._last(end)
         seen = self._take(

@@ -143,7 +143,7 @@ def fit(
     if found.handed_over:
         warn(found.handed_over, FitWarning, stacklevel=2)
     unit = kind.unit_of(history)
-    clock = _clock(model, history)
+    clock = kind.clock_of(model, history)
     parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit, clock)
     result = kind.fit(model, parts)
     diagnostics = replace(found.diagnostics, sample=kind.sample(result, history, seed))
@@ -191,22 +191,6 @@ def to_pymc(
     likelihood = kind.likelihood(model, history)
     problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
     return _pymc.pymc_model(problem, priors or {})
-
-
-def _clock(model: AnyModel, history: Data) -> str:
-    """Return the name of the calendar time of a history; empty if all days count alike.
-
-    Raises:
-        ConfigError: If the model counts in opportunities, which have no calendar time.
-    """
-    if not isinstance(model, PurchaseModel) or not isinstance(history, PurchaseHistory):
-        return ""
-    if history.clock is None:
-        return ""
-    if model.discrete:
-        problem = f"{model.name} counts in opportunities, the history is in calendar time"
-        raise ConfigError(f"{problem}. Hint: log.history() without calendar=", parameter="history")
-    return history.clock.calendar.name
 
 
 def _kind(model: AnyModel, history: Data) -> Kind:

@@ -22,7 +22,7 @@ AHEAD = "ahead"
 
 
 @dataclass(frozen=True)
-class _Ahead:
+class _Lengthened:
     """A model with the length of the forecast as its last coordinate and parameter."""
 
     model: Model
@@ -71,4 +71,4 @@ def with_ahead(cells: Cells, history: PurchaseHistory, horizon: Span, unit: Time
 
 def _extended(cells: Cells, by_group: Floats, length: Floats) -> Cells:
     both = np.concatenate([by_group, length], axis=2)
-    return replace(cells, model=_Ahead(cells.model), by_group=both)
+    return replace(cells, model=_Lengthened(cells.model), by_group=both)

@@ -67,6 +67,7 @@ class Kind:
         observe: Returns the observations of a model, as distinct states of the data.
         likelihood: Returns the model whose likelihood is that of the data.
         unit_of: Returns the unit of time of the data; None if time does not matter.
+        clock_of: Returns the name of the calendar time of the data, given the model.
         fit: Returns the fit of a model from its parts.
         sample: Returns signs that the data are a selected sample, given a fit and a seed.
     """
@@ -76,6 +77,7 @@ class Kind:
     observe: Callable[[Any, Any], Observations]
     likelihood: Callable[[Any, Any], Model]
     unit_of: Callable[[Any], TimeUnit | None]
+    clock_of: Callable[[Any, Any], str]
     fit: Callable[[Any, Parts], AnyFit]
     sample: Callable[[Any, Any, int], tuple[str, ...]]
 
@@ -104,6 +106,20 @@ def _channel_fit(model: ChannelModel, parts: Parts) -> ChannelMixFit:
     )
 
 
+def _clock(model: PurchaseModel, history: PurchaseHistory) -> str:
+    """Return the name of the calendar time of a history; empty if all days count alike.
+
+    Raises:
+        ConfigError: If the model counts in opportunities, which have no calendar time.
+    """
+    if history.clock is None:
+        return ""
+    if model.discrete:
+        problem = f"{model.name} counts in opportunities, the history is in calendar time"
+        raise ConfigError(f"{problem}. Hint: log.history() without calendar=", parameter="history")
+    return history.clock.calendar.name
+
+
 def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observations:
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
@@ -122,6 +138,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=lambda _, history: purchases_observed(history),
             likelihood=lambda model, history: selected(model, history.at_least),
             unit_of=lambda history: TimeUnit(history.unit),
+            clock_of=_clock,
             fit=_purchase_fit,
             sample=lambda found, history, seed: selection(found, history, seed=seed).problems,
         ),
@@ -134,6 +151,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=lambda _, history: spend_observed(history),
             likelihood=lambda model, _: model,
             unit_of=lambda _: None,
+            clock_of=lambda _model, _data: "",
             fit=_spend_fit,
             sample=_not_checked,
         ),
@@ -146,6 +164,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=_channels_observed,
             likelihood=lambda model, _: model,
             unit_of=lambda _: None,
+            clock_of=lambda _model, _data: "",
             fit=_channel_fit,
             sample=_not_checked,
         ),
