@@ -103,6 +103,7 @@ def test_value_follows_the_clock_and_futures_have_its_mean(
     assert 0.5**0.5 < ratio < 1.0
 
 
+@pytest.mark.slow
 def test_the_value_of_a_customer_does_not_depend_on_the_others(
     fits: tuple[PurchaseFit, SpendFit], history: PurchaseHistory
 ) -> None:

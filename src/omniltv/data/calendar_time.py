@@ -49,7 +49,7 @@ class CalendarTime(Tabular):
         >>> calendar
         CalendarTime(all, 2025-01-07 to 2026-01-05)
         >>> calendar.to_frame()[["group", "month", "factor"]].shape
-        (12, 3)
+        (13, 3)
     """
 
     by: Literal["channel", "acquisition_channel"] | None
