@@ -95,7 +95,7 @@ def monthly(customers: int, seed: int) -> list[dict[str, object]]:
     forecasts = {
         "calendar time": forecast(log, at, borders, calendar, seed),
         "no calendar time": forecast(log, at, borders, None, seed),
-        "ETS": np.array(ets["forecasts"])[0],  # type: ignore[call-overload]
+        "ETS": np.array(ets["forecasts"])[0],
     }
     actual = totals[PAST:]
     return [

@@ -93,7 +93,7 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
     for known, calendar in (("no", None), ("yes", learnt)):
         split = log.split(at=at, unit="week", by=BY, calendar=calendar)
         labels = split.calibration.groups[BY]
-        brought = pd.Series(split.holdout_value).groupby(labels).sum().to_numpy(float)
+        brought = pd.Series(split.holdout_value).groupby(labels).sum().to_numpy(np.float64)
         total = forecast(split.calibration, seed)
         tested = backtest(
             past,

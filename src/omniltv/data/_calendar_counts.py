@@ -95,7 +95,8 @@ def _weeks(
     size = int(np.prod(shape))
     opened = np.bincount(place[new], minlength=size)
     bought = np.bincount((place * n_weeks + week)[week > born], minlength=size * n_weeks)
-    return opened.reshape(shape) + 0.0, bought.reshape(*shape, n_weeks) + 0.0
+    whole, parts = opened.reshape(shape), bought.reshape(*shape, n_weeks)
+    return whole.astype(np.float64), parts.astype(np.float64)
 
 
 def event_days(events: Mapping[str, list[np.datetime64]]) -> dict[str, Integers]:

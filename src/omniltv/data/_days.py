@@ -43,7 +43,7 @@ class Intensity:
         low, high = min(int(day.min()), self.first - 1), max(int(day.max()), self.last)
         clock = np.cumsum(self.mean(group, np.arange(low + 1, high + 1)) / self._level(group))
         clock = np.append(0.0, clock)
-        return np.round(clock[day - low] - clock[self.first - 1 - low], _DECIMALS)
+        return np.asarray(np.round(clock[day - low] - clock[self.first - 1 - low], _DECIMALS))
 
     def ahead(self, group: int, end: int, times: Floats, n_draws: int) -> Floats:
         """Return operational days from the end of a day to some times, under draws.
@@ -69,14 +69,14 @@ class Intensity:
         if most == far:
             pace = (clock[far] - clock[far - year]) / year
             found += np.maximum(times - far, 0.0)[:, None] * pace
-        return np.round(found, _DECIMALS)
+        return np.asarray(np.round(found, _DECIMALS))
 
     def _level(self, group: int) -> float:
         return float(self.mean(group, np.arange(self.first, self.last + 1)).mean())
 
     def _design(self, group: int, days: Integers) -> tuple[Floats, Floats]:
         """Return the columns of coefficients, and logarithmic factors of weekdays."""
-        columns = basis(days + 0.0, float(self.first), float(self.last))
+        columns = basis(days.astype(np.float64), float(self.first), float(self.last))
         held = [np.isin(days, each) for each in self.events.values()]
         events = np.array(held, dtype=np.float64).reshape(-1, len(days)).T
         weekday = np.log(self.weekday[group, (days + 3) % 7])

@@ -116,7 +116,7 @@ class _Fit:
     @classmethod
     def start(cls, weeks: Weeks) -> "_Fit":
         n_groups = len(weeks.born)
-        middle = weeks.first + 3.0
+        middle = (weeks.first + 3).astype(np.float64)
         design = basis(middle, float(weeks.start), float(weeks.first[-1] + 6))
         share = _shares(weeks)
         size = design.shape[1] + share.shape[2]
@@ -130,7 +130,7 @@ class _Fit:
     @property
     def size(self) -> int:
         """Number of effects of a group."""
-        return self.design.shape[1] + self.share.shape[2]
+        return int(self.design.shape[1] + self.share.shape[2])
 
     def ages(self, group: int) -> slice:
         start = self.size + group * (len(_AGES) + 1 + self.size)
@@ -174,7 +174,7 @@ class _Fit:
 
     def place(self, group: int) -> Integers:
         """Return the positions of the coefficients of a group: common, ages, own."""
-        return np.r_[: self.size, self.ages(group), self.own(group)].astype(np.int64)
+        return np.asarray(np.r_[: self.size, self.ages(group), self.own(group)], dtype=np.int64)
 
     def step(self) -> None:
         """Take one step of Newton, and of the expectation-maximisation of deviations.
@@ -295,4 +295,4 @@ def _shares(weeks: Weeks) -> Floats:
     usual = weeks.weekday[:, (day + 3) % 7] / 7  # day 0 was a Thursday
     inside = [np.isin(day, days) for days in weeks.events.values()]
     held = np.array(inside, dtype=np.float64).reshape(-1, *day.shape)
-    return np.einsum("gwd,ewd->gwe", usual, held)
+    return np.asarray(np.einsum("gwd,ewd->gwe", usual, held))

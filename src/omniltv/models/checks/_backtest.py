@@ -303,7 +303,7 @@ def _evenly(
 
 def _day(moment: Moment) -> np.datetime64:
     try:
-        return local_moment(moment, None).astype("datetime64[D]")
+        return np.datetime64(local_moment(moment, None), "D")
     except ConfigError as error:
         problem = f"an origin is not a local day, got {moment!r}"
         raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins") from error
