@@ -2,7 +2,8 @@
 
 Worlds of four channels of different size are observed for 78 weeks. The value of each channel and
 of all of them over the next 26 weeks is forecast by MBG/NBD and gamma-gamma with partial pooling,
-with three model errors: none, the default, and that of a backtest of three origins.
+without calendar time and with it, and with three model errors: none, the default, and that of a
+backtest of three origins.
 
     uv run --group bench python benchmarks/clv_foreign.py [--check] [--markdown PAGE]
 """
@@ -20,7 +21,7 @@ from _report import report
 from _workers import workers
 from numpy.typing import NDArray
 
-from omniltv.data import PurchaseLog
+from omniltv.data import PurchaseHistory, PurchaseLog
 from omniltv.draws import Totals
 from omniltv.errors import FitWarning
 from omniltv.models import (
@@ -32,7 +33,7 @@ from omniltv.models import (
     fit,
     lifetime_value,
 )
-from omniltv.models.checks import backtest
+from omniltv.models.checks import Backtest, backtest
 from omniltv.simulation import Baskets, Calendar, ChannelSettings, World, WorldConfig
 from omniltv.units import Discount, weeks
 
@@ -86,12 +87,45 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
     warnings.simplefilter("ignore", FitWarning)
     print(f"{name} {seed}", file=sys.stderr, flush=True)
     log, at = observed(name, people, seed)
-    split, past = log.split(at=at, unit="week", by=BY), log.before(at + pd.DateOffset(days=1))
-    history, pooling = split.calibration, Pooling.partial(BY)
+    past = log.before(at + pd.DateOffset(days=1))
+    learnt = past.calendar_time(by=BY, end=at, seed=seed)
+    found: list[dict[str, object]] = []
+    for known, calendar in (("no", None), ("yes", learnt)):
+        split = log.split(at=at, unit="week", by=BY, calendar=calendar)
+        labels = split.calibration.groups[BY]
+        brought = pd.Series(split.holdout_value).groupby(labels).sum().to_numpy(np.float64)
+        total = forecast(split.calibration, seed)
+        tested = backtest(
+            past,
+            MbgNbd(),
+            GammaGamma(),
+            horizon=AHEAD,
+            seed=seed,
+            by=BY,
+            method=METHOD,
+            calendar=calendar is not None,
+        )
+        for kind, error in errors_of(tested).items():
+            same = {"process": name, "calendar": known, "error": kind, "sd": error.at(AHEAD)}
+            found += [row | same for row in rows_of(total, error, brought, seed)]
+    return found
+
+
+def errors_of(tested: Backtest) -> dict[str, ModelError]:
+    """Return the model errors that are compared."""
+    return {
+        "none": ModelError.none(),
+        "default": ModelError.default(),
+        "backtest": tested.model_error(),
+    }
+
+
+def forecast(history: PurchaseHistory, seed: int) -> Totals:
+    """Return the value of each channel over the horizon, without a model error."""
+    pooling = Pooling.partial(BY)
     purchases = fit(MbgNbd(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
     spend = fit(GammaGamma(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
-    tested = backtest(past, MbgNbd(), GammaGamma(), horizon=AHEAD, seed=seed, by=BY, method=METHOD)
-    forecast = lifetime_value(
+    return lifetime_value(
         purchases,
         spend,
         history,
@@ -100,17 +134,6 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
         seed=seed,
         model_error=ModelError.none(),
     ).predictive_total(BY)
-    brought = pd.Series(split.holdout_value).groupby(history.groups[BY]).sum().to_numpy(float)
-    errors = {
-        "none": ModelError.none(),
-        "default": ModelError.default(),
-        "backtest": tested.model_error(),
-    }
-    return [
-        row | {"process": name, "error": kind, "sd": error.at(AHEAD)}
-        for kind, error in errors.items()
-        for row in rows_of(forecast, error, brought, seed)
-    ]
 
 
 def rows_of(
@@ -136,8 +159,8 @@ def rows_of(
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Return coverage, bias and width by process, kind of total and model error."""
-    grouped = found.groupby(["process", "total", "error"], sort=False)
+    """Return coverage, bias and width by process, calendar time, kind of total and error."""
+    grouped = found.groupby(["process", "calendar", "total", "error"], sort=False)
     table = grouped.agg(
         inside=("inside", "mean"),
         totals=("inside", "size"),
@@ -145,16 +168,21 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
         width=("width", "mean"),
         sd=("sd", "mean"),
     )
-    return table.round(3).reset_index().rename(columns={"error": "model error"})
+    return (
+        table.round(3)
+        .reset_index()
+        .rename(columns={"calendar": "calendar time", "error": "model error"})
+    )
 
 
 def judge(whole: pd.DataFrame) -> dict[str, bool]:
     """Return whether the intervals with the error of a backtest hold their level."""
-    inside = whole.set_index(["total", "model error"])["inside"]
+    rows = whole[whole["calendar time"] == "yes"]
+    inside = rows.set_index(["total", "model error"])["inside"]
     targets = {}
     for total in ("channel", "all"):
         tested, before = inside[total, "backtest"], inside[total, "none"]
-        name = f"with a backtest, 90 % intervals of totals ({total})"
+        name = f"with calendar time and a backtest, 90 % intervals of totals ({total})"
         targets[f"{name} hold {LEAST:.0%} to {MOST:.0%}"] = bool(LEAST <= tested <= MOST)
         targets[f"{name} hold more than without a model error"] = bool(tested > before)
     return targets

@@ -11,7 +11,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cache
@@ -25,7 +25,14 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from omniltv.data import PurchaseHistory, PurchaseLog, check, read_table, simulate_retailer
+from omniltv.data import (
+    CalendarTime,
+    PurchaseHistory,
+    PurchaseLog,
+    check,
+    read_table,
+    simulate_retailer,
+)
 from omniltv.data.simulate import Dirt
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, OmniltvError
@@ -358,6 +365,11 @@ CALLS: Mapping[str, Call] = {
     "PurchaseLog.since": lambda w, x: w.log.since(**x),
     "PurchaseLog.realised_value": lambda w, x: w.log.realised_value(w.log.customer_id, **x),
     "PurchaseLog.history": lambda w, x: w.log.history(unit="week", **x),
+    "CalendarTime": lambda w, x: CalendarTime(
+        **_with({"by": None, "labels": ("all",), "intensity": None}, x)
+    ),
+    "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
+    "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),
     "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)

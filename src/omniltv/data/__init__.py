@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omniltv.data.calendar_time import CalendarTime
     from omniltv.data.cdnow import load_cdnow
     from omniltv.data.checking import Checked, check
     from omniltv.data.files import read_table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ByReference",
+    "CalendarTime",
     "CalibrationHoldout",
     "Checked",
     "ColumnMap",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOME = {
     "ByReference": "refunds",
+    "CalendarTime": "calendar_time",
     "CalibrationHoldout": "holdout",
     "Checked": "checking",
     "ColumnMap": "mapping",

@@ -1,6 +1,6 @@
 """Histories counted from purchases: occasions per customer, or per customer and channel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._log import logged
+from omniltv.data.calendar_time import CalendarTime, Clock
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
@@ -103,6 +104,7 @@ class Counting:
     unit: TimeUnit
     by: By | None
     last: np.datetime64
+    calendar: CalendarTime | None = None
 
     def require_window(self, start: np.datetime64, channels: tuple[str, ...]) -> None:
         """Raise ConfigError if the window is empty, DataError if there is no channel."""
@@ -112,6 +114,35 @@ class Counting:
         if self.by == "channel" and not channels:
             hint = "look at log.rejected, or count without by="
             raise DataError("a log without purchases has no channels", column="channel", hint=hint)
+
+    @property
+    def clock(self) -> Clock | None:
+        """The clock of the history; None if all days count alike."""
+        if self.calendar is None:
+            return None
+        if self.grain is not TimeUnit.DAY or self.calendar.by not in (None, self.by):
+            by = "None" if self.by is None else f'"{self.by}"'
+            problem = f"calendar time by {self.calendar.by} in periods of a {self.grain}, by {by}"
+            hint = f'log.calendar_time(by={by}, seed=1), and period="day"'
+            raise ConfigError(f"{problem}. Hint: {hint}", parameter="calendar")
+        return Clock(self.calendar, period_number(self.last, TimeUnit.DAY))
+
+    def elapsed(
+        self, history: "PurchaseHistory", first: NDArray[np.int64], last: NDArray[np.int64]
+    ) -> "PurchaseHistory":
+        """Return the history with operational times between its first and last periods."""
+        clock = self.clock
+        if clock is None:
+            return history
+        codes, end = clock.codes(history.groups, len(history)), np.array([clock.end])
+        recency, length = np.zeros(len(first)), np.zeros(len(first))
+        for group in np.unique(codes).tolist():
+            rows = codes == group
+            born = clock.calendar.intensity.days_until(group, first[rows])
+            recency[rows] = clock.calendar.intensity.days_until(group, last[rows]) - born
+            length[rows] = clock.calendar.intensity.days_until(group, end) - born
+        scale = self.unit.in_days
+        return replace(history, recency=recency / scale, T=length / scale, clock=clock)
 
     def periods(self, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
         return period_numbers(time, self.grain)
@@ -137,7 +168,7 @@ def count_history(
     repeat_value = _sums(occasions.value, begin) - occasions.value[begin]
     scale = 1.0 if counting.unit is grain else grain.in_days / counting.unit.in_days
     keys = occasions.key[begin]
-    return PurchaseHistory(
+    history = PurchaseHistory(
         customer_id=log.customer_id[keys // len(log.channels) if by == "channel" else keys],
         frequency=x.astype(np.int64),
         recency=np.asarray((occasions.period[stop - 1] - first) * scale, dtype=np.float64),
@@ -148,6 +179,7 @@ def count_history(
         counts={} if by == "channel" else counts_by_channel(log, rows, grain),
         start=None if start is None else start.astype(datetime),
     )
+    return counting.elapsed(history, first, occasions.period[stop - 1])
 
 
 def _sums(values: NDArray[np.float64], begin: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from omniltv._frames import (
 from omniltv._options import Natural, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
+from omniltv.data.calendar_time import Clock
 from omniltv.data.checking import Moment
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import DataError
@@ -63,6 +64,8 @@ class PurchaseHistory:
         report: What was counted and what was left out, if it was counted from a table.
         at_least: Repeat purchases that a customer needed to be in the data, see `selected`;
             0 if nobody was left out.
+        clock: The clock of ``recency`` and ``T``, if the history is in calendar time; None if
+            all days count alike.
 
     Raises:
         DataError: If columns differ in length, values are not numbers, ids are missing or
@@ -88,6 +91,7 @@ class PurchaseHistory:
     start: datetime | None = None
     report: IntakeReport[object] | None = None
     at_least: Natural = 0
+    clock: Clock | None = None
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -113,7 +117,8 @@ class PurchaseHistory:
         by = f" by {', '.join(self.groups)}" if self.groups else ""
         repeats = int(self.frequency.sum())
         size = f"{len(self):,} rows{by}, {repeats:,} repeat purchases"
-        return f"PurchaseHistory({size}, in {self.unit}s)"
+        clock = ", in calendar time" if self.clock else ""
+        return f"PurchaseHistory({size}, in {self.unit}s{clock})"
 
     @classmethod
     def from_frame(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from omniltv._options import Level, Natural, Seed, checked
 from omniltv.data._calendar import local_moment
+from omniltv.data.calendar_time import CalendarTime
 from omniltv.data.checking import Moment
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.log import PurchaseLog
@@ -180,6 +181,7 @@ def backtest(
     origins: Natural | Sequence[Moment] = 3,
     by: Literal["channel", "acquisition_channel"] | None = None,
     method: Method | Sampling = "laplace",
+    calendar: bool = False,
 ) -> Backtest:
     """Return forecasts of totals from past origins beside what happened.
 
@@ -198,6 +200,8 @@ def backtest(
             or less, so that the first fit has at least one horizon of purchases.
         by: Group column of the totals. The fits pool its groups partially.
         method: As in `fit`.
+        calendar: Whether each fit is in calendar time, learnt from the purchases until its
+            origin by the same groups.
 
     Raises:
         ConfigError: If the log is too short, a forecast ends after the log, the model counts in
@@ -224,7 +228,8 @@ def backtest(
     days = _origins(log, max(span.to(TimeUnit.DAY) for span in spans), origins)
     windows: list[BacktestWindow] = []
     for day in days:
-        splits = [_split(log, day, span, by) for span in spans]
+        of_day = log.calendar_time(by=by, end=day, seed=seed) if calendar else None
+        splits = [_split(log, day, span, by, of_day) for span in spans]
         history = splits[0].calibration
         several = by is not None and len(set(history.groups[by].tolist())) > 1
         pooling = Pooling.partial(by) if several and by is not None else Pooling.complete()
@@ -253,11 +258,12 @@ def _split(
     day: np.datetime64,
     span: Span,
     by: Literal["channel", "acquisition_channel"] | None,
+    calendar: CalendarTime | None,
 ) -> CalibrationHoldout:
     """Return the history until a day, and the purchases of so many days after it."""
     length = round(span.to(TimeUnit.DAY))
     until = log.before(day + (length + 1) * _DAY)
-    split = until.split(at=day, unit=span.unit, by=by)
+    split = until.split(at=day, unit=span.unit, by=by, calendar=calendar)
     return replace(split, holdout_span=Span(float(length), TimeUnit.DAY))
 
 
@@ -297,7 +303,7 @@ def _evenly(
 
 def _day(moment: Moment) -> np.datetime64:
     try:
-        return local_moment(moment, None).astype("datetime64[D]")
+        return np.datetime64(local_moment(moment, None), "D")
     except ConfigError as error:
         problem = f"an origin is not a local day, got {moment!r}"
         raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins") from error

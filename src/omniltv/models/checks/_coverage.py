@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -24,8 +25,9 @@ from omniltv.models.checks._shared import (
     flat_parameters,
     tails,
 )
+from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
-from omniltv.models.processes.protocols import PurchaseState, SpendState
+from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
 
 __all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
 
@@ -254,24 +256,33 @@ def _futures(
 ) -> Iterator[tuple[slice, Mapping[str, Floats]]]:
     """Yield rows and their futures by quantity, of shape (rows, draws)."""
     history, picked = holdout.calibration, evenly(draws, fit.n_draws)
-    span = holdout.holdout_span.to(fit.unit)
-    cells = fit.cells(history)
+    cells = with_ahead(fit.cells(history), history, holdout.holdout_span, fit.unit)
     of_spend = None if spend is None else spend.cells(history)
     for rows, rng in chunks(len(history), seed):
         each = np.repeat(np.arange(len(history))[rows], draws)
         state = PurchaseState(
             history.frequency[each].astype(np.float64), history.recency[each], history.T[each]
         )
-        future = fit.model.simulate_future(flat_parameters(cells, rows, picked), state, span, rng)
-        counts = np.bincount(future.row, minlength=len(each)).astype(np.float64)
+        own = flat_parameters(cells, rows, picked)
+        row = simulated_rows(fit.model, own, state, rng)
+        counts = np.bincount(row, minlength=len(each)).astype(np.float64)
         found = {"purchases": counts.reshape(-1, draws)}
         if spend is not None and of_spend is not None:
             known = SpendState(state.frequency, history.monetary_value[each])
             parameters = flat_parameters(of_spend, rows, picked)
-            value = spend.model.simulate_future(parameters, known, future.row, rng)
-            total = np.bincount(future.row, weights=value, minlength=len(each))
+            value = spend.model.simulate_future(parameters, known, row, rng)
+            total = np.bincount(row, weights=value, minlength=len(each))
             found["value"] = total.reshape(-1, draws)
         yield rows, found
+
+
+def simulated_rows(
+    model: PurchaseModel, parameters: Mapping[str, Floats], state: PurchaseState, rng: Generator
+) -> NDArray[np.intp]:
+    """Return the row of each simulated purchase within the length of the row's forecast."""
+    length = parameters[AHEAD]
+    future = model.simulate_future(parameters, state, float(length.max()), rng)
+    return future.row[future.time <= length[future.row]]
 
 
 def cover_of(futures: Futures, levels: tuple[float, ...], seed: Seed) -> Coverage:

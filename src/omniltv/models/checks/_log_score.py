@@ -12,6 +12,7 @@ from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import RowDraws
 from omniltv.models.checks._coverage import Futures, simulate_futures
 from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum, evenly
+from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._interpolate import Cells, over_draws
 from omniltv.models.posterior.fits import PurchaseFit, purchase_state
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -143,29 +144,30 @@ class _Nodes:
         fit: The posterior.
         holdout: The calibration and the holdout.
         cells: The cell of each row.
-        span: Length of the holdout.
-        offset: Nodes, from the start of the holdout, of shape (n_nodes,).
+        offset: Nodes, from the start of the holdout, as shares of its length, of shape
+            (n_nodes,).
         log_weight: Log weights of the nodes, same shape.
     """
 
     fit: PurchaseFit
     holdout: CalibrationHoldout
     cells: Cells
-    span: float
     offset: Floats
     log_weight: Floats
 
     @classmethod
     def of(cls, fit: PurchaseFit, holdout: CalibrationHoldout) -> "_Nodes":
         """Return every opportunity, or Gauss-Legendre nodes that are dense at the start."""
-        span, cells = holdout.holdout_span.to(fit.unit), fit.cells(holdout.calibration)
+        history, span = holdout.calibration, holdout.holdout_span
+        cells = with_ahead(fit.cells(history), history, span, fit.unit)
         if fit.model.discrete:
-            offset = np.arange(1.0, np.floor(span) + 1)
-            return cls(fit, holdout, cells, span, offset, np.zeros(len(offset)))
+            length = span.to(fit.unit)
+            offset = np.arange(1.0, np.floor(length) + 1) / length
+            return cls(fit, holdout, cells, offset, np.full(len(offset), -np.log(length)))
         most = int(holdout.holdout_frequency.max(initial=0))
         points, weights = np.polynomial.legendre.leggauss(_NODES + most // 8)
         root = (points + 1) / 2
-        return cls(fit, holdout, cells, span, span * root**2, np.log(weights * span * root))
+        return cls(fit, holdout, cells, root**2, np.log(weights * root))
 
     def probability(self, rows: NDArray[np.intp], *, later: Integers | None = None) -> Floats:
         """Return the predictive probability of the purchases of each row, of shape (rows,).
@@ -197,19 +199,24 @@ class _Nodes:
         """Return the probability of later purchases given parameters, (rows, draws)."""
         before = self._loglik(parameters, state)
         x, recency, T = state
+        span = parameters[AHEAD]
         if not later.any():
-            after = self._loglik(parameters, PurchaseState(x, recency, T + self.span))
+            after = self._loglik(parameters, PurchaseState(x, recency, T + span))
             return np.exp(np.minimum(after - before, 0.0))
         n, total = later[:, None].astype(np.float64), np.zeros(before.shape)
-        for offset, log_weight in zip(self.offset, self.log_weight, strict=True):
+        for share, log_weight in zip(self.offset, self.log_weight, strict=True):
+            offset = self._times(share, span)
             possible = np.minimum(n, offset) if self._whole else n
-            loglik = self._loglik(
-                parameters, PurchaseState(x + possible, T + offset, T + self.span)
-            )
-            total += np.exp(loglik - before + self._log_ways(offset, n) + log_weight)
+            loglik = self._loglik(parameters, PurchaseState(x + possible, T + offset, T + span))
+            ways = self._log_ways(offset, n) + np.log(span)
+            total += np.exp(loglik - before + ways + log_weight)
         return total
 
-    def _log_ways(self, offset: float, n: Floats) -> Floats:
+    def _times(self, share: float, span: Floats) -> Floats:
+        """Return the times of a node, whole opportunities in discrete time."""
+        return np.asarray(np.rint(share * span) if self._whole else share * span)
+
+    def _log_ways(self, offset: Floats, n: Floats) -> Floats:
         """Return the log of the volume, or number, of the possible times of n - 1 purchases."""
         if not self._whole:
             return np.asarray((n - 1) * np.log(offset) - special.gammaln(n))
@@ -229,9 +236,12 @@ class _Nodes:
         x, _, T = state = purchase_state(history, rows)
         before = self._loglik(parameters, state)
         total = self._given(parameters, state, 0 * rows)
-        for offset, log_weight in zip(self.offset, self.log_weight, strict=True):
+        span = parameters[AHEAD]
+        for share, log_weight in zip(self.offset, self.log_weight, strict=True):
+            offset = self._times(share, span)
             next_one = PurchaseState(x + 1, T + offset, T + offset)
-            total = total + np.exp(self._loglik(parameters, next_one) - before + log_weight)
+            density = self._loglik(parameters, next_one) - before
+            total = total + np.exp(density + np.log(span) + log_weight)
         return bool(np.abs(total - 1).max() < _CLOSE)
 
     @property

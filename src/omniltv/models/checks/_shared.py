@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Floats, Integers
 from omniltv._frames import Table, Tabular
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import DataError, UnitError
+from omniltv.errors import DataError
 from omniltv.models.posterior._interpolate import Cells
 from omniltv.models.posterior.fits import PurchaseFit
 
@@ -41,10 +41,8 @@ class Shown(Tabular):
 
 
 def check_unit(fit: PurchaseFit, history: PurchaseHistory) -> None:
-    """Raise an error if history and fit have different units of time."""
-    if history.unit is not fit.unit:
-        message = f"the history counts in {history.unit}s, the fit in {fit.unit}s"
-        raise UnitError(f'{message}. Hint: log.history(unit="{fit.unit}")')
+    """Raise an error if history and fit have different units of time, or calendar times."""
+    fit.require_time(history)
 
 
 def codes_of(history: PurchaseHistory, by: str | None) -> tuple[NDArray[np.intp], tuple[str, ...]]:

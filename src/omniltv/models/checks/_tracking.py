@@ -155,7 +155,10 @@ def tracking(
 
 
 def _refuse_selected(history: PurchaseHistory) -> None:
-    """Raise an error if a history lacks customers: tracking treats all of them as new."""
+    """Raise an error if a history lacks customers, or runs on another clock than the steps."""
+    if history.clock:
+        hint = "checks.backtest(..., calendar=True) compares totals with what happened"
+        raise ConfigError(f"a history in calendar time cannot be tracked by dates. Hint: {hint}")
     if history.at_least:
         message = f"a history of customers with at least {history.at_least} repeat purchases"
         hint = "frequency_histogram and a holdout compare what customers of a selected history do"

@@ -143,7 +143,8 @@ def fit(
     if found.handed_over:
         warn(found.handed_over, FitWarning, stacklevel=2)
     unit = kind.unit_of(history)
-    parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit)
+    clock = kind.clock_of(model, history)
+    parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit, clock)
     result = kind.fit(model, parts)
     diagnostics = replace(found.diagnostics, sample=kind.sample(result, history, seed))
     diagnostics.warn()

@@ -78,6 +78,7 @@ class SavedFit:
         effects: The covariate effects.
         unit: The unit of time; None if time does not matter to the model.
         settings: The settings of the model.
+        clock: Name of the calendar time; empty if all days count alike.
     """
 
     model: str
@@ -88,6 +89,7 @@ class SavedFit:
     effects: tuple[Effect, ...]
     unit: TimeUnit | None
     settings: Settings
+    clock: str = ""
 
 
 class _FitHeader(BaseModel):
@@ -104,6 +106,7 @@ class _FitHeader(BaseModel):
     unit: TimeUnit | None
     settings: Settings
     diagnostics: Diagnostics
+    clock: str = ""
 
 
 @logged("fit saved")
@@ -141,6 +144,7 @@ def read_fit(path: Path) -> SavedFit:
         effects=header.effects,
         unit=header.unit,
         settings=header.settings,
+        clock=header.clock,
     )
 
 
@@ -166,6 +170,7 @@ def _header(saved: SavedFit) -> _FitHeader:
         effects=saved.effects,
         unit=saved.unit,
         settings=saved.settings,
+        clock=saved.clock,
         diagnostics=saved.diagnostics,
     )
 

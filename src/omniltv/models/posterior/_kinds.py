@@ -46,6 +46,7 @@ class Parts:
         diagnostics: The diagnostics of the draws.
         effects: The covariate effects.
         unit: The unit of time; None if time does not matter to the model.
+        clock: Name of the calendar time; empty if all days count alike.
     """
 
     pooling: Pooling
@@ -53,6 +54,7 @@ class Parts:
     diagnostics: Diagnostics
     effects: tuple[Effect, ...]
     unit: TimeUnit | None
+    clock: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Kind:
         observe: Returns the observations of a model, as distinct states of the data.
         likelihood: Returns the model whose likelihood is that of the data.
         unit_of: Returns the unit of time of the data; None if time does not matter.
+        clock_of: Returns the name of the calendar time of the data, given the model.
         fit: Returns the fit of a model from its parts.
         sample: Returns signs that the data are a selected sample, given a fit and a seed.
     """
@@ -74,6 +77,7 @@ class Kind:
     observe: Callable[[Any, Any], Observations]
     likelihood: Callable[[Any, Any], Model]
     unit_of: Callable[[Any], TimeUnit | None]
+    clock_of: Callable[[Any, Any], str]
     fit: Callable[[Any, Parts], AnyFit]
     sample: Callable[[Any, Any, int], tuple[str, ...]]
 
@@ -82,7 +86,13 @@ def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
     if parts.unit is None:
         raise ConfigError("the fit of a purchase model needs a unit of time")
     return PurchaseFit(
-        model, parts.pooling, parts.draws, parts.diagnostics, parts.unit, effects=parts.effects
+        model,
+        parts.pooling,
+        parts.draws,
+        parts.diagnostics,
+        parts.unit,
+        effects=parts.effects,
+        clock=parts.clock,
     )
 
 
@@ -94,6 +104,20 @@ def _channel_fit(model: ChannelModel, parts: Parts) -> ChannelMixFit:
     return ChannelMixFit(
         model, parts.pooling, parts.draws, parts.diagnostics, effects=parts.effects
     )
+
+
+def _clock(model: PurchaseModel, history: PurchaseHistory) -> str:
+    """Return the name of the calendar time of a history; empty if all days count alike.
+
+    Raises:
+        ConfigError: If the model counts in opportunities, which have no calendar time.
+    """
+    if history.clock is None:
+        return ""
+    if model.discrete:
+        problem = f"{model.name} counts in opportunities, the history is in calendar time"
+        raise ConfigError(f"{problem}. Hint: log.history() without calendar=", parameter="history")
+    return history.clock.calendar.name
 
 
 def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observations:
@@ -114,6 +138,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=lambda _, history: purchases_observed(history),
             likelihood=lambda model, history: selected(model, history.at_least),
             unit_of=lambda history: TimeUnit(history.unit),
+            clock_of=_clock,
             fit=_purchase_fit,
             sample=lambda found, history, seed: selection(found, history, seed=seed).problems,
         ),
@@ -126,6 +151,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=lambda _, history: spend_observed(history),
             likelihood=lambda model, _: model,
             unit_of=lambda _: None,
+            clock_of=lambda _model, _data: "",
             fit=_spend_fit,
             sample=_not_checked,
         ),
@@ -138,6 +164,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             observe=_channels_observed,
             likelihood=lambda model, _: model,
             unit_of=lambda _: None,
+            clock_of=lambda _model, _data: "",
             fit=_channel_fit,
             sample=_not_checked,
         ),

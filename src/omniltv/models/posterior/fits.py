@@ -16,6 +16,7 @@ from omniltv._options import Level, checked
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.draws import Draws, Evaluate, RowDraws
 from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._archive import SavedFit, Settings, write_fit
 from omniltv.models.posterior._groups import Grouped, group_labels, term_labels
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
@@ -266,6 +267,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
             diagnostics=self.diagnostics,
             effects=self.effects,
             unit=self._unit,
+            clock=self._clock,
             settings=self.settings,
         )
         write_fit(saved, Path(path))
@@ -280,6 +282,11 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         """The unit of time of the history of the fit; None if time does not matter."""
         return None
 
+    @property
+    def _clock(self) -> str:
+        """The name of the calendar time of the fit; empty if all days count alike."""
+        return ""
+
 
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
@@ -288,6 +295,8 @@ class PurchaseFit(Fit[PurchaseModel]):
 
     Attributes:
         unit: The unit of time of the history of the fit.
+        clock: Name of its calendar time (`omniltv.data.CalendarTime.name`); empty if all days
+            count alike.
 
     Examples:
         >>> import numpy as np
@@ -300,10 +309,29 @@ class PurchaseFit(Fit[PurchaseModel]):
     """
 
     unit: TimeUnit
+    clock: str = field(default="", kw_only=True)
 
     @property
     def _unit(self) -> TimeUnit:
         return self.unit
+
+    @property
+    def _clock(self) -> str:
+        return self.clock
+
+    def require_time(self, history: PurchaseHistory) -> None:
+        """Raise UnitError if a history has another unit or another calendar time than the fit."""
+        if history.unit is not self.unit:
+            message = f"the history counts in {history.unit}s, the fit in {self.unit}s"
+            raise UnitError(f'{message}. Hint: log.history(unit="{self.unit}")')
+        name = history.clock.calendar.name if history.clock else ""
+        if name != self.clock:
+            has, needs = (
+                f"calendar time {each}" if each else "no calendar time"
+                for each in (name, self.clock)
+            )
+            hint = "log.history(calendar=...) as for the fit" if self.clock else "log.history()"
+            raise UnitError(f"the history has {has}, the fit {needs}. Hint: {hint}")
 
     def expected_purchases(
         self, history: PurchaseHistory, horizon: Span, *, unseen: Unseen = "error"
@@ -311,16 +339,16 @@ class PurchaseFit(Fit[PurchaseModel]):
         """Return draws of each row's expected purchases within ``horizon`` after its observation.
 
         Raises:
-            UnitError: If the history has another unit of time.
+            UnitError: If the history has another unit of time, or another calendar time.
             DataError: If a group was not seen.
             ConfigError: If the horizon is not a Span.
         """
-        distinct, cells = self._states(history, unseen)
-        length = np.asarray(horizon.to(self.unit))
+        distinct, of_fit = self._states(history, unseen)
+        cells = with_ahead(of_fit, distinct.states, horizon, self.unit)
 
         def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
             state = purchase_state(distinct.states, rows)
-            return self.model.expected_purchases(parameters, state, length)
+            return self.model.expected_purchases(parameters, state, parameters[AHEAD])
 
         size = len(distinct.count)
         values = over_draws(exact, cells, self.n_draws, within=(0.0, np.inf))
@@ -356,9 +384,7 @@ class PurchaseFit(Fit[PurchaseModel]):
         )
 
     def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
-        if history.unit is not self.unit:
-            message = f"the history counts in {history.unit}s, the fit in {self.unit}s"
-            raise UnitError(f'{message}. Hint: log.history(unit="{self.unit}")')
+        self.require_time(history)
         return self._distinct(history, unseen, spend=False)
 
 

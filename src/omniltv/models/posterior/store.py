@@ -48,7 +48,9 @@ def load_fit(path: str | Path, *, model: AnyModel | None = None) -> AnyFit:
     where = Path(path)
     saved = read_fit(where)
     found = _model(saved, model, where)
-    parts = Parts(saved.pooling, saved.draws, saved.diagnostics, saved.effects, saved.unit)
+    parts = Parts(
+        saved.pooling, saved.draws, saved.diagnostics, saved.effects, saved.unit, saved.clock
+    )
     try:
         fit = kind_of(found).fit(found, parts)
     except ValueError as error:

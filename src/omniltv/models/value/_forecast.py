@@ -19,10 +19,12 @@ from omniltv._log import logged
 from omniltv._streams import Streams
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, Evaluate
+from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._streams import RowNames
+from omniltv.units import Span
 
 __all__ = ["Quantities", "States", "ValueForecast", "discounting", "lobatto"]
 
@@ -36,6 +38,7 @@ type _Per = Literal["_of_rows", "_of_customers"]
 
 _PURCHASES_AT_ONCE = 2_000_000  # of a row; beyond that, it affects the result of a seed
 _SOME_DRAWS = 8
+_GRID = 401  # times at which the clock of a horizon is known
 _LOBATTO = ((0.12, 4), (0.3, 5), (1.0, 7), (np.inf, 24))  # nodes up to rate times horizon
 _LOG_TIMES = np.arange(-12.0, 2.9, 0.5)  # of rate times t, where the horizon is infinite
 _SINGLY, _PER_BLOCK = 32, 8  # opportunities that are single nodes, and nodes per later block
@@ -62,7 +65,7 @@ class States:
         index: State of each row, of shape (n_rows,).
         buying: The purchase state (all but the monetary value) of each state.
         first: The first state of each purchase state.
-        buying_cells: Cell of each state in the purchase fit.
+        buying_cells: Cell of each state in the purchase fit, with the length of the forecast.
         spending_cells: Cell of each state in the spend fit.
     """
 
@@ -76,12 +79,18 @@ class States:
     @classmethod
     @logged("states found")
     def of(
-        cls, history: PurchaseHistory, purchases: PurchaseFit, spend: SpendFit, unseen: Unseen
+        cls,
+        history: PurchaseHistory,
+        purchases: PurchaseFit,
+        spend: SpendFit,
+        unseen: Unseen,
+        horizon: Span,
     ) -> "States":
         """Return the states of a history, each with its groups in both fits."""
         buying_cells, spending_cells = (
             fit.cells(history, unseen=unseen) for fit in (purchases, spend)
         )
+        buying_cells = with_ahead(buying_cells, history, horizon, purchases.unit)
         fine = history.distinct(spend=True)
         coarse = fine.states.distinct()
         row = np.empty(len(coarse.index), dtype=np.intp)  # a row of each state
@@ -338,15 +347,15 @@ class ValueForecast:
 
     @cached_property
     def _alive_of_states(self) -> ByRows:
-        return self._of_states(self.purchases.model.prob_alive, most=1.0)
+        alive = self.purchases.model.prob_alive
+        return self._of_states(lambda parameters, state, _: alive(parameters, state), most=1.0)
 
     @cached_property
     def _purchases_of_states(self) -> ByRows:
-        def expected(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
-            horizon = np.asarray(self.horizon)
-            return self.purchases.model.expected_purchases(parameters, state, horizon)
-
-        return self._of_states(expected)
+        expected = self.purchases.model.expected_purchases
+        return self._of_states(
+            lambda parameters, state, _: expected(parameters, state, parameters[AHEAD])
+        )
 
     @cached_property
     def _discounted_of_states(self) -> ByRows:
@@ -354,23 +363,53 @@ class ValueForecast:
         discrete = self.purchases.model.discrete
         times, weights = discounting(length, self.rate, discrete=discrete)
 
-        def discounted(parameters: Parameters, state: PurchaseState) -> NDArray[np.float64]:
+        passed = self._passed(times)
+
+        def discounted(
+            parameters: Parameters, state: PurchaseState, rows: NDArray[np.intp]
+        ) -> NDArray[np.float64]:
             horizon = times[:, None, None]
+            if passed is not None:
+                horizon = passed[self._clock_of[rows]].T[:, :, None] * parameters[AHEAD]
             expected = self.purchases.model.expected_purchases(parameters, state, horizon)
             return _weighted(weights, expected)
 
         return self._of_states(discounted)
 
+    def _passed(self, times: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the share of the operational horizon that has passed, (n_clocks, n_times).
+
+        It is that of the mean clock: draws differ in the length of the horizon. None if all
+        days count alike.
+        """
+        clock, scale = self.states.states.clock, self.purchases.unit.in_days
+        return None if clock is None else clock.shape(times * scale, self.horizon * scale)
+
+    @cached_property
+    def _clock_of(self) -> NDArray[np.intp]:
+        """The clock of each state, by position."""
+        states = self.states.states
+        if states.clock is None:
+            return np.zeros(len(states), dtype=np.intp)
+        return states.clock.codes(states.groups, len(states))
+
+    @cached_property
+    def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Times of the horizon, and the share that has passed until them on each clock."""
+        times = np.linspace(0.0, self.horizon, _GRID)
+        return times, self._passed(times)
+
     def _of_states(
         self,
-        evaluate: Callable[[Parameters, PurchaseState], NDArray[np.float64]],
+        evaluate: Callable[[Parameters, PurchaseState, NDArray[np.intp]], NDArray[np.float64]],
         *,
         most: float = np.inf,
     ) -> ByRows:
         first = self.states.first
 
         def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-            return evaluate(parameters, _purchase_state(self.states.states, first[rows, None]))
+            state = _purchase_state(self.states.states, first[rows, None])
+            return evaluate(parameters, state, first[rows])
 
         cells = self.states.buying_cells.take(first)
         return over_draws(exact, cells, self.n_draws, within=(0.0, most))
@@ -405,19 +444,28 @@ class ValueForecast:
             for values in (states.frequency, states.recency, states.T, states.monetary_value)
         )
         seen = PurchaseState(x.astype(np.float64), recency, T)
-        future = self.purchases.model.simulate_future(buying, seen, self.horizon, rng)
-        known = SpendState(x, money)
-        value = self.spend.model.simulate_future(spending, known, future.row, rng)
-        worth = value * np.exp(-self.rate * future.time)
-        return np.bincount(future.row, weights=worth, minlength=n)
+        length = buying[AHEAD]
+        future = self.purchases.model.simulate_future(buying, seen, float(length.max()), rng)
+        within = future.time <= length[future.row]
+        row, time = future.row[within], future.time[within]
+        time = self._wall(state, time / length[row], time)
+        value = self.spend.model.simulate_future(spending, SpendState(x, money), row, rng)
+        return np.bincount(row, weights=value * np.exp(-self.rate * time), minlength=n)
+
+    def _wall(
+        self, state: int, share: NDArray[np.float64], times: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        grid, passed = self._grid
+        return times if passed is None else np.interp(share, passed[self._clock_of[state]], grid)
 
     def _steps(self, states: NDArray[np.intp]) -> list[int]:
         """Return how many draws of each state to simulate at once, to limit memory."""
         some = slice(None, None, max(1, self.n_draws // _SOME_DRAWS))
+        own = self.states.buying_cells.take(states).parameters(some)
         expected = self.purchases.model.expected_purchases(
-            self.states.buying_cells.take(states).parameters(some),
+            own,
             _purchase_state(self.states.states, states[:, None]),
-            np.asarray(self.horizon),
+            own[AHEAD],
         )
         per_draw = np.maximum(expected.mean(axis=1), 1.0)
         return [max(1, int(_PURCHASES_AT_ONCE / each)) for each in per_draw.tolist()]

@@ -194,6 +194,7 @@ def acquisition_value(
         (('all',), True, [1.0])
     """
     check_terms(purchases, spend)
+    _refuse_calendar(purchases)
     unit, rate = purchases.unit, discount.rate(purchases.unit)
     until = remaining_life(discount, unit, left=_NEVER_MATTERS) if horizon is None else horizon
     labels = tuple(label or "all" for label in purchases.groups)
@@ -220,6 +221,13 @@ def acquisition_value(
     ]
     spent = yearly[:, None] * paid_yearly(horizon, discount)
     return AcquisitionValue(labels, value - spent, costs, np.array(payback), horizon, unit)
+
+
+def _refuse_calendar(purchases: PurchaseFit) -> None:
+    """Raise ConfigError for a fit in calendar time: new customers have no day of their start."""
+    if purchases.clock:
+        problem = "the value of new customers is in plain time, the fit in calendar time"
+        raise ConfigError(f"{problem}. Hint: fit(model, log.history()) without calendar=")
 
 
 @dataclass(frozen=True, eq=False)

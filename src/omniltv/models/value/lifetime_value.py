@@ -18,7 +18,7 @@ from omniltv._frames import Backend, Table
 from omniltv._options import Level, Margin, NotNegative, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
-from omniltv.errors import ConfigError, DataError, UnitError
+from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.value._forecast import States, ValueForecast
@@ -291,9 +291,10 @@ def lifetime_value(
         (2, 3)
     """
     check_terms(purchases, spend)
-    _require_values(history, purchases.unit)
+    purchases.require_time(history)
+    _require_values(history)
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
-    states = States.of(history, purchases, spend, unseen)
+    states = States.of(history, purchases, spend, unseen, ahead)
     of_states = np.empty((2, len(states.states)))
     of_states[0, states.index] = _per_row(history, margin, "margin")
     of_states[1, states.index] = _per_row(history, retention_cost, "retention_cost")
@@ -359,11 +360,8 @@ def check_terms(purchases: PurchaseFit, spend: SpendFit) -> None:
         raise ConfigError(f"{message}. Hint: fit both with the same draws and chains")
 
 
-def _require_values(history: PurchaseHistory, unit: TimeUnit) -> None:
-    """Raise UnitError for another unit, DataError if repeat customers have no mean value."""
-    if history.unit is not unit:
-        message = f"the history counts in {history.unit}s, the fit in {unit}s"
-        raise UnitError(f'{message}. Hint: log.history(unit="{unit}")')
+def _require_values(history: PurchaseHistory) -> None:
+    """Raise DataError if repeat customers have no mean value."""
     bad = (history.frequency > 0) & np.isnan(history.monetary_value)
     if bad.any():
         hint = "PurchaseHistory.from_frame reads it from the column monetary_value"
