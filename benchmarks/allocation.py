@@ -129,7 +129,7 @@ def world(customers: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, NDArra
 
 def labels(codes: NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:
     """Return a column of labels that takes a byte or two per row."""
-    return pd.Categorical.from_codes(codes, list(names))
+    return pd.Categorical.from_codes(codes.tolist(), pd.Index(list(names)))
 
 
 USES = ("staff_minutes", "call_minutes", "app_messages", "mails", "letters")

@@ -61,8 +61,12 @@ def measured(size: int) -> list[dict[str, object]]:
         times = {"alone": alone}
         if size <= REWRITTEN:
             times["while a night is written"] = meanwhile(folder, size)
-    about = {"customers": size, "file MB": round(megabytes), "written in CPU s": round(seconds, 1)}
-    return [about | {"readers": readers} | found for readers, found in times.items()]
+    about: dict[str, float | str] = {
+        "customers": size,
+        "file MB": round(megabytes),
+        "written in CPU s": round(seconds, 1),
+    }
+    return [{**about, "readers": readers, **found} for readers, found in times.items()]
 
 
 def meanwhile(folder: Path, size: int) -> dict[str, float]:

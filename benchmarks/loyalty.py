@@ -49,7 +49,9 @@ def main() -> int:
     options = parser.parse_args()
     size = MILLION // 10 if options.quick else MILLION
     settle(month(0, 100, 10, np.random.default_rng(0)), at="2020-03-01")  # compiles
-    tables, figures, targets = [], {}, {}
+    tables: list[pd.DataFrame] = []
+    figures: dict[str, float] = {}
+    targets: dict[str, bool] = {}
     for name in PARTS if options.part is None else (options.part,):
         frame, figure, target = PARTS[name](size, options.seed)
         print(markdown(frame) + "\n")

@@ -68,7 +68,7 @@ def test_readers_go_on_while_the_counter_is_written(tmp_path: Path) -> None:
 
     night(0)
     with CounterDesk(tmp_path) as desk, ThreadPoolExecutor(3) as pool:
-        writing = pool.submit(lambda: [night(number) for number in range(1, 8)])
+        writing = pool.submit(lambda: list(map(night, range(1, 8))))
         seen = [desk.of(number % 50) for number in range(300)]
         writing.result()
         last = desk.of(1)

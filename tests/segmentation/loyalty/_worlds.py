@@ -111,7 +111,7 @@ def _redemptions(
 ) -> NDArray[np.int64]:
     found = []
     for own in days:
-        effect, target = rng.normal(0, 0.8), 10 * rng.integers(3, 20)
+        effect, target = rng.normal(0, 0.8), 10 * int(rng.integers(3, 20))
         lots: list[list[int]] = []
         for day in own:
             lots = [lot for lot in lots if lot[0] >= day and lot[1] > 0]

@@ -1,6 +1,6 @@
 """The ledger: conservation, no negative balance, replays, late events, merges and splits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,11 @@ def histories(draw: st.DrawFn) -> list[Event]:
 def same(one: Settlement[pd.DataFrame], other: Settlement[pd.DataFrame]) -> None:
     for name in ("balances", "lots", "movements"):
         pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
-    tables = [
-        result.rejected.drop(columns="row").sort_values("event_id") for result in (one, other)
-    ]
-    pd.testing.assert_frame_equal(*[table.reset_index(drop=True) for table in tables])
+    first, second = (
+        result.rejected.drop(columns="row").sort_values("event_id", ignore_index=True)
+        for result in (one, other)
+    )
+    pd.testing.assert_frame_equal(first, second)
 
 
 FEW = settings(max_examples=12)
@@ -146,13 +147,15 @@ def test_batches_of_late_events_give_the_ledger_of_the_whole_history(
 ) -> None:
     table = frame(events)
     whole, parts = settle(table, at=END), streamed(table, cuts, seed)
-    open_lots = [result.lots[result.lots["left"] > 0] for result in (whole, parts)]
-    pd.testing.assert_frame_equal(*[lots.reset_index(drop=True) for lots in open_lots])
-    balances = [
-        result.balances[result.balances[["balance", "pending"]].any(axis=1)]
+    first, second = (
+        result.lots[result.lots["left"] > 0].reset_index(drop=True) for result in (whole, parts)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    first, second = (
+        result.balances[result.balances[["balance", "pending"]].any(axis=1)].reset_index(drop=True)
         for result in (whole, parts)
-    ]
-    pd.testing.assert_frame_equal(*[table.reset_index(drop=True) for table in balances])
+    )
+    pd.testing.assert_frame_equal(first, second)
 
 
 @pytest.mark.slow
@@ -192,8 +195,10 @@ def test_a_merge_that_is_undone_at_once_changes_no_balance(events: list[Event]) 
     merge = event("m", "a", "2026-02-15 12:00", "merge", None, other_id="b")
     split = event("s", "a", "2026-02-15 13:00", "split", None, reference="m")
     without, with_both = ledger(*plain), ledger(*plain, merge, split)
-    lots = [result.lots.sort_values("lot", ignore_index=True) for result in (without, with_both)]
-    pd.testing.assert_frame_equal(*lots)
+    first, second = (
+        result.lots.sort_values("lot", ignore_index=True) for result in (without, with_both)
+    )
+    pd.testing.assert_frame_equal(first, second)
 
 
 def test_a_state_is_stored_without_pickles(tmp_path: Path) -> None:
@@ -232,7 +237,7 @@ def test_states_and_closes_that_do_not_fit_are_refused(fault: str, tmp_path: Pat
     table = frame([event("e", "a", "2026-01-05", "earn", 10)])
     state = settle(table, at=END).close()
     (tmp_path / "x").write_text("no state")
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "earlier": lambda: settle(table, at="2026-02-01", state=state),
         "zone": lambda: settle(table, at=END, timezone="Asia/Tokyo", state=state),
         "after": lambda: settle(table, at=END).close("2026-06-01"),
@@ -291,9 +296,9 @@ def test_a_refunded_spend_goes_back_to_its_lots_and_may_expire_there() -> None:
         event("out", "a", "2026-01-20", "spend", 14),
         event("back", "a", "2026-02-10", "reverse", None, reference="out"),
     )
-    lots = result.lots.set_index("lot")
-    assert lots.loc["old", ["left", "spent", "expired"]].tolist() == [0, 0, 10]
-    assert lots.loc["new", ["left", "spent", "expired"]].tolist() == [10, 0, 0]
+    lots = result.lots.set_index("lot")[["left", "spent", "expired"]].to_dict("index")
+    assert lots["old"] == {"left": 0, "spent": 0, "expired": 10}
+    assert lots["new"] == {"left": 10, "spent": 0, "expired": 0}
 
 
 def test_a_return_takes_spent_points_from_other_lots_and_says_what_is_short() -> None:

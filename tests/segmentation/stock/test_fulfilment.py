@@ -88,9 +88,10 @@ def test_what_is_refused_cannot_be_delivered_any_more(case: Case) -> None:
     """With every way open, a refused offer finds too few units at every location."""
     found = fulfil(case[0], case[1])
     places = list(promised(case, found))
-    for row in found.refused.itertuples():
-        left = [min(days[row.day :]) for _, item, days in places if item == row.item]
-        assert max(left) < row.units
+    refused = found.refused
+    for item, day, units in zip(refused["item"], refused["day"], refused["units"], strict=True):
+        left = [min(days[int(day) :]) for _, kind, days in places if kind == item]
+        assert max(left) < int(units)
 
 
 def test_the_ways_are_tried_in_order() -> None:

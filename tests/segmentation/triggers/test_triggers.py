@@ -1,6 +1,7 @@
 """Triggers: who fires, when, and what a document or a table must have."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -26,10 +27,10 @@ from omniltv.testing import check_trigger
 from omniltv.testing.trigger_laws import random_events
 
 EVERY = (
-    BackInStock(back_in_stock="any", within=9),
+    BackInStock(back_in_stock=("any",), within=9),
     Birthday(birthday=0, within=20),
     CartLeft(cart_left=2, within=3),
-    Enquired(enquired="call", within=2),
+    Enquired(enquired=("call",), within=2),
     FirstPurchase(first_purchase=30, within=5),
     PurchaseDue(purchase_due=3, within=4),
     Silent(silent=1, within=7),
@@ -108,8 +109,8 @@ def test_stock_has_to_arrive_at_the_place_where_it_was_wanted() -> None:
         events_of(("a", "2026-01-01", "visit")).events,
         tables={"wanted": wanted, "arrivals": arrivals},
     )
-    assert fired(BackInStock(back_in_stock="any"), events, "2026-03-02") == ["b"]
-    assert fired(BackInStock(back_in_stock="hat"), events, "2026-03-02") == []
+    assert fired(BackInStock(back_in_stock=("any",)), events, "2026-03-02") == ["b"]
+    assert fired(BackInStock(back_in_stock=("hat",)), events, "2026-03-02") == []
 
 
 def test_times_in_a_zone_are_those_of_the_retailer() -> None:
@@ -119,8 +120,8 @@ def test_times_in_a_zone_are_those_of_the_retailer() -> None:
     )  # fmt: skip
     events = CustomerEvents.read(frame, time_zone="Asia/Tokyo")
     assert events.events["time"].tolist() == [pd.Timestamp("2026-03-02 01:30")]
-    assert fired(Visited(visited="store"), events, "2026-03-02") == []
-    assert fired(Visited(visited="store"), events, "2026-03-03") == [7]
+    assert fired(Visited(visited=("store",)), events, "2026-03-02") == []
+    assert fired(Visited(visited=("store",)), events, "2026-03-03") == [7]
 
 
 def test_events_without_a_customer_are_counted() -> None:
@@ -159,9 +160,10 @@ def test_a_table_that_is_absent_is_named() -> None:
     ("column", "value", "words"),
     [("time", None, "missing times"), ("time", 5, "no times"), ("channel", ..., "channel")],
 )
-def test_events_that_cannot_be_read(column: str, value: object, words: str) -> None:
+def test_events_that_cannot_be_read(column: str, value: Any, words: str) -> None:
     frame = pd.DataFrame({"customer_id": ["a"], "time": "2026-03-01", "event": "visit",
                           "channel": "store"})  # fmt: skip
-    frame = frame.drop(columns=column) if value is ... else frame.assign(**{column: [value]})
+    changed: dict[str, Any] = {column: [value]}
+    frame = frame.drop(columns=column) if value is ... else frame.assign(**changed)
     with pytest.raises(DataError, match=words):
         CustomerEvents.read(frame)

@@ -49,7 +49,7 @@ def read_customers(customers: IntoTable | None, ids: Any, needs: list[str]) -> p
     """
     if customers is None:
         found = pd.DataFrame({"customer_id": pd.unique(np.asarray(ids, dtype=object))})
-        require(list(found), needs, "the table of customers")
+        require(list(found.columns), needs, "the table of customers")
         return found
     table = collect(customers, "the table of customers")
     require(table.columns, ["customer_id", *needs], "the table of customers")

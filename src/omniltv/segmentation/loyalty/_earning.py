@@ -1,6 +1,6 @@
 """From activities to events of the ledger: rules, caps, validity, returns and redemptions."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ def _with_rank(rows: Frame, ranks: Frame) -> Frame:
     history = ranks.rename(columns={"from": "time"})[["customer_id", "time", "rank"]]
     rows = rows.drop(columns="rank", errors="ignore").sort_values("time", kind="stable")
     history = history.sort_values("time", kind="stable")
-    return cast("Frame", pd.merge_asof(rows, history, on="time", by="customer_id"))
+    return pd.merge_asof(rows, history, on="time", by="customer_id")
 
 
 def _chosen(

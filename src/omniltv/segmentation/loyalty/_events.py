@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
@@ -234,8 +234,9 @@ def _one_whole(value: object) -> int:
         return 0
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, np.number)):
         return _MISSING
-    fits = abs(value) <= MOST_POINTS and value == int(value)
-    return int(value) if fits else _MISSING
+    number = cast("float", value)  # a Decimal compares alike
+    fits = abs(number) <= MOST_POINTS and number == int(number)
+    return int(number) if fits else _MISSING
 
 
 def _stamps(table: Eager, column: str, zone: str) -> pd.DatetimeIndex:
@@ -330,7 +331,8 @@ def _no_points(events: LedgerEvents) -> Flags:
     low = np.where(np.isin(events.kind, (EARN, SPEND)), 1, -MOST_POINTS)
     low[np.isin(events.kind, (REVERSE, EXPIRE))] = 0
     zero = (events.points == 0) & ~np.isin(events.kind, (MERGE, SPLIT, REVERSE, EXPIRE))
-    return (events.points < low) | zero | (np.abs(events.points) > MOST_POINTS)
+    wrong = (events.points < low) | zero | (np.abs(events.points) > MOST_POINTS)
+    return np.asarray(wrong, dtype=np.bool_)
 
 
 def _absent(values: Objects) -> Flags:

@@ -155,7 +155,7 @@ class Settlement[FrameT]:
         why = np.array(WHY, dtype=object)[book.why[refused]]
         kinds = np.array([*KINDS, None], dtype=object)
         both = faulty.and_then(late)
-        names = np.append(both.customers, None)
+        names = np.append(both.customers, np.array([None], dtype=object))
         columns = {
             "row": both.row,
             "event_id": both.ids,

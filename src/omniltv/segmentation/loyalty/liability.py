@@ -108,7 +108,7 @@ class _Futures:
 
 @checked
 def liability(
-    ledger: Settlement[object], futures: IntoTable, model: RedemptionModel, *, seed: Seed
+    ledger: Settlement[IntoTable], futures: IntoTable, model: RedemptionModel, *, seed: Seed
 ) -> Liability:
     """Return how many of the outstanding points will be redeemed, with its uncertainty.
 

@@ -118,21 +118,6 @@ class Programme(Written):
             raise ValueError(str(error)) from error
         return self
 
-    def to_yaml(self) -> str:
-        """Return the document as YAML, with its version.
-
-        Examples:
-            >>> rules = [{"name": "v", "activity": "visit"}]
-            >>> print(Programme(name="Card", earning=rules).to_yaml())
-            version: 1
-            name: Card
-            earning:
-            - name: v
-              activity: visit
-            <BLANKLINE>
-        """
-        return f"version: {self.version}\n{super().to_yaml()}"
-
     @classmethod
     def json_schema(cls) -> dict[str, object]:
         """Return the JSON Schema of programmes.
@@ -353,7 +338,7 @@ class Programme(Written):
         lost = lost.groupby(back["reference"]).sum().reindex(bought["activity_id"]).fillna(0.0)
         value = bought["value"].to_numpy() - lost.to_numpy()
         net = bought.assign(value=value, transaction_id=bought["activity_id"])
-        return net.loc[value > 0, ["customer_id", "transaction_id", "time", "value"]]
+        return net[value > 0][["customer_id", "transaction_id", "time", "value"]]
 
 
 def _earned(events: pd.DataFrame) -> pd.DataFrame:

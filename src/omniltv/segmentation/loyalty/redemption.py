@@ -103,12 +103,12 @@ class RedemptionModel:
             logs[place >= 0] += found[place[place >= 0]]
         chances = np.cumsum(np.exp(logs - logsumexp(logs, axis=1)[:, None]), axis=1)
         node = (rng.random(len(customers))[:, None] > chances).sum(axis=1)
-        return values[np.minimum(node, _NODES - 1)]
+        return np.asarray(values[np.minimum(node, _NODES - 1)], dtype=np.float64)
 
 
 @checked
 def learn_redemption(
-    ledger: Settlement[object],
+    ledger: Settlement[IntoTable],
     purchases: IntoTable,
     *,
     terms: Redemption | None = None,
@@ -146,13 +146,13 @@ def learn_redemption(
     occasions["soon"] = _soon(occasions, _waiting(ledger, moves, soon_days))
     earned = moves.loc[moves["kind"] == "earn", "points"].sum() / max(len(bought), 1)
     seen = occasions[occasions["balance"] >= terms.minimum].reset_index(drop=True)
-    redeemed = seen["spent"] > 0
+    redeemed = (seen["spent"] > 0).to_numpy()
     if len(seen) < _FEWEST or not redeemed.any():
         problem = f"{len(seen)} purchases with enough points, {int(redeemed.sum())} redemptions"
         hint = "a longer history"
         raise DataError(f"too little to learn from: {problem}", column="points", hint=hint)
     mode, covariance = _fitted(seen, terms)
-    shares = np.minimum(seen["spent"] / seen["balance"], 1.0)[redeemed].to_numpy(dtype=np.float64)
+    shares = (seen["spent"] / seen["balance"]).clip(upper=1.0).to_numpy(dtype=np.float64)[redeemed]
     return RedemptionModel(
         mode, covariance, shares, terms, float(earned), len(seen), soon_days, seen
     )
@@ -170,7 +170,7 @@ def _table(frame: IntoTable, columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _waiting(ledger: Settlement[object], moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
+def _waiting(ledger: Settlement[IntoTable], moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
     """Return the times at which points of each customer expire soon: from and to."""
     lots = collect(ledger.lots, "the lots").to_pandas()
     last = moves.groupby("lot")["time"].max()
@@ -191,7 +191,7 @@ def _soon(occasions: pd.DataFrame, waiting: pd.DataFrame) -> Floats:
         return np.zeros(len(occasions))
     rows = occasions.reset_index().sort_values("time")
     found = pd.merge_asof(rows, waiting, on="time", by="customer_id").sort_values("index")
-    return (found["end"] >= found["time"]).to_numpy(dtype=np.float64)
+    return np.where((found["end"] >= found["time"]).to_numpy(), 1.0, 0.0)
 
 
 def _occasions(moves: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def before(visits: Visits) -> StateBefore:
     last_day[1:] = np.maximum.accumulate(shifted, axis=0)[:-1]
     gap: Floats = (visits.day + base)[:, None] - last_day
     last = np.zeros((n, products))
-    last[1:] = bought[:-1] > 0
+    last[1:] = np.where(bought[:-1] > 0, 1.0, 0.0)
     last[new] = 0.0
     never = counts == 0
     return StateBefore(counts, np.where(never, np.inf, gap), last, 1.0 - new)

@@ -88,7 +88,7 @@ def codes_among(labels: NDArray[np.str_], known: NDArray[np.str_]) -> Codes:
 
 
 def _indicator(code: Codes, size: int) -> Matrix:
-    return (code[:, None] == np.arange(size)).astype(np.float64)
+    return np.asarray(code[:, None] == np.arange(size), dtype=np.float64)
 
 
 def _products(one: Matrix, other: Matrix) -> Matrix:

@@ -11,7 +11,7 @@ IN_STORE, COLLECT, TRANSFER = 0, 1, 2
 @compiled(nogil=True)
 def _left(free: Integers, place: int, item: int, day: int) -> int:
     """Return the units that can be promised from a day on: the least of all later days."""
-    least = free[place, item, day]
+    least: int = free[place, item, day]
     for later in range(day + 1, free.shape[2]):
         least = min(least, free[place, item, later])
     return least

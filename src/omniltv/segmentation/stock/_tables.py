@@ -187,7 +187,7 @@ def _days(rows: Eager, column: str, what: str, ids: Objects) -> list[str] | None
     if series.dtype.is_numeric():
         values = numbers(rows, column, what, ids=ids)
         return [f"{value:+015.3f}" if value % 1 else f"{int(value):+011d}" for value in values]
-    return labels(rows, column, what, ids=ids).tolist()
+    return list(map(str, labels(rows, column, what, ids=ids)))
 
 
 def _refuse_mixed(offers: list[str], stock: list[str]) -> None:
