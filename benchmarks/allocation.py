@@ -127,7 +127,7 @@ def world(customers: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, NDArra
     return offers, capacities(offers, rng), np.repeat(value, n)
 
 
-def labels(codes: NDArray[np.int64], names: Sequence[str]) -> pd.Categorical:
+def labels(codes: NDArray[np.int64], names: Sequence[str]) -> "pd.Categorical[str]":
     """Return a column of labels that takes a byte or two per row."""
     return pd.Categorical.from_codes(codes.tolist(), pd.Index(list(names)))
 

@@ -107,7 +107,10 @@ def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
         )
         for kind, error in errors_of(tested).items():
             same = {"process": name, "calendar": known, "error": kind, "sd": error.at(AHEAD)}
-            found += [row | same for row in rows_of(total, error, brought, seed)]
+            found += [
+                row | same
+                for row in rows_of(total, error, np.asarray(brought, dtype=np.float64), seed)
+            ]
     return found
 
 

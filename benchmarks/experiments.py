@@ -100,7 +100,7 @@ def hillstrom(_: argparse.Namespace) -> Part:
         for arm in ("Mens E-Mail", "Womens E-Mail"):
             row, sharper = plain.overall(arm), adjusted.overall(arm)
             pair = frame[frame["arm"].isin([arm, control])]
-            treated = (pair["arm"] == arm).to_numpy(float)
+            treated = np.where(pair["arm"] == arm, 1.0, 0.0)
             ols = least_squares(pair[outcome].to_numpy(float), treated)
             x = pair[covariates].to_numpy(float)
             lin = least_squares(pair[outcome].to_numpy(float), treated, x - x.mean(axis=0))

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from jaconv import h2z, hira2kata
+from jaconv import h2z, kana2alphabet, kata2hira
 
 from omniltv.data import simulate_retailer
-from omniltv.data.simulate._names import romaji
 from omniltv.errors import EvidenceWarning
 from omniltv.identity import KeyBlocker, LinkSpec, linkage_quality, stitch
 from omniltv.identity.linking.comparisons import (
@@ -162,7 +161,7 @@ def others(script: str, people: int) -> pd.DataFrame:
         return lists.drop(columns=["family_name", "given_name"])
     if script == "Latin":
         for name in kana:
-            spoken = lists[name].map(lambda t: romaji(hira2kata(h2z(t))), na_action="ignore")
+            spoken = lists[name].map(lambda t: kana2alphabet(kata2hira(h2z(t))), na_action="ignore")
             lists = lists.assign(**{name.removesuffix("_kana"): spoken})
     return lists.drop(columns=kana)
 

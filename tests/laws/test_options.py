@@ -383,7 +383,7 @@ CALLS: Mapping[str, Call] = {
     "CustomerEvents.read": lambda w, x: CustomerEvents.read(HAPPENED, **x),
     "CustomerEvents.before": lambda w, x: CustomerEvents.read(HAPPENED).before(**x),
     "CustomerEvents.table": lambda w, x: CustomerEvents.read(HAPPENED).table(**x),
-    "TriggerKind.fires": lambda w, x: Visited(visited="ec").fires(
+    "TriggerKind.fires": lambda w, x: Visited(visited=("ec",)).fires(
         CustomerEvents.read(HAPPENED), **x
     ),
     "allocate": lambda w, x: allocate(OFFERS, {"calls": 1}, **x),

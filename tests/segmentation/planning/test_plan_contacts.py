@@ -61,13 +61,13 @@ CONSENTS = pd.DataFrame(
     [(who, channel) for who in "abcde" for channel in ("store", "ec")],
     columns=["customer_id", "channel"],
 )
-ROOM = {"minutes": {"Ginza": 45}, "mails": 10}
+ROOM: Any = {"minutes": {"Ginza": 45}, "mails": 10}
 
 
 def planned(
     customers: Any = CUSTOMERS, effects: Any = EFFECTS, capacities: Any = ROOM, **data: Any
 ) -> ContactPlan[Any]:
-    given = {"consents": CONSENTS, "events": EVENTS} | data
+    given: dict[str, Any] = {"consents": CONSENTS, "events": EVENTS, **data}
     return plan_contacts(
         PLAYBOOK, customers, effects, capacities, on=DAY, data=ActingData(**given)
     )  # fmt: skip

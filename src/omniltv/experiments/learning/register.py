@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from omniltv._frames import IntoTable, Tabular, collect, labels, require
 from omniltv._options import Level, Seed, checked
 from omniltv.errors import DataError
+from omniltv.experiments.learning._cell_table import CellTable
 from omniltv.experiments.learning._crossed import CrossedModel, Factor, factor
 from omniltv.experiments.learning.cells import (
-    CellTable,
     PooledEffects,
     PoolingPrior,
     distinct,

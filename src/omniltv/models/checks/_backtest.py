@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv._moments import read_moment
 from omniltv._options import Level, Natural, Seed, checked
-from omniltv.data._calendar import local_moment
 from omniltv.data.calendar_time import CalendarTime
 from omniltv.data.checking import Moment
 from omniltv.data.holdout import CalibrationHoldout
@@ -303,7 +303,7 @@ def _evenly(
 
 def _day(moment: Moment) -> np.datetime64:
     try:
-        return np.datetime64(local_moment(moment, None), "D")
+        return np.datetime64(read_moment(moment, 'a day such as "2026-01-31"').date(), "D")
     except ConfigError as error:
         problem = f"an origin is not a local day, got {moment!r}"
         raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins") from error

@@ -245,8 +245,8 @@ class Programme(Written):
             on: The day, judged by the activities before it.
 
         Raises:
-            ConfigError: If the programme has no ranks.
             DataError: As `events`.
+            ConfigError: If the programme has no ranks.
 
         Examples:
             >>> programme = Programme.from_yaml('''
@@ -338,7 +338,8 @@ class Programme(Written):
         lost = lost.groupby(back["reference"]).sum().reindex(bought["activity_id"]).fillna(0.0)
         value = bought["value"].to_numpy() - lost.to_numpy()
         net = bought.assign(value=value, transaction_id=bought["activity_id"])
-        return net[value > 0][["customer_id", "transaction_id", "time", "value"]]
+        columns = ["customer_id", "transaction_id", "time", "value"]
+        return pd.DataFrame(net.loc[value > 0, columns])
 
 
 def _earned(events: pd.DataFrame) -> pd.DataFrame:

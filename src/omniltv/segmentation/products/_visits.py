@@ -106,7 +106,7 @@ def before(visits: Visits) -> StateBefore:
     last_day = np.full((n, products), -np.inf)
     last_day[1:] = np.maximum.accumulate(shifted, axis=0)[:-1]
     gap: Floats = (visits.day + base)[:, None] - last_day
-    last = np.zeros((n, products))
+    last = np.zeros((n, products), dtype=np.float64)
     last[1:] = np.where(bought[:-1] > 0, 1.0, 0.0)
     last[new] = 0.0
     never = counts == 0

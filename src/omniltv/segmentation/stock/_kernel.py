@@ -36,7 +36,8 @@ def _source(
 ) -> int:  # fmt: skip
     """Return the location from which an item comes by one way, -1 if it cannot."""
     if way == TRANSFER:
-        return _fullest(free, sends, store, item, day, units)
+        fullest: int = _fullest(free, sends, store, item, day, units)
+        return fullest
     place = warehouse if way == COLLECT else store
     enough = place >= 0 and _left(free, place, item, day) >= units
     return place if enough else -1
