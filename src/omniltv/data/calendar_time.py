@@ -97,6 +97,7 @@ class CalendarTime(Tabular):
         return found.hexdigest()[:16]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Clock:
     """The clock of the rows of a history: calendar time, and the last day of observation.

@@ -31,6 +31,7 @@ _DRAWS = 500
 _DAY = np.timedelta64(1, "D")
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class BacktestWindow:
     """The forecast of one origin over one horizon, and what happened.

@@ -166,7 +166,7 @@ def _plain(rows: Eager, name: str, ids: Objects) -> list[object]:
         return [None if pd.isna(value) else value.isoformat() for value in values]
     if column.dtype.is_numeric() or column.dtype in (nw.String, nw.Boolean):
         return [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
-    plain = [None if pd.isna(value) else value for value in values]
+    plain: list[object] = [None if pd.isna(value) else value for value in values]
     bad = [row for row, value in enumerate(plain) if not isinstance(value, _STORED)]
     if bad:
         problem, hint = "values of a type that is not stored", "convert them to numbers or text"

@@ -75,7 +75,7 @@ class PlanDecisions:
         gain = float(str(row["gain"]))
         if row["reason"] is not None:
             return _REFUSED, str(row["reason"]), gain
-        if row["chosen"]:
+        if bool(row["chosen"]):
             return _CHOSEN, str(row["cause"]), gain
         if gain <= self.playbook.treatments[number].cost:
             return _NOT, "the gain does not exceed the cost", gain

@@ -295,7 +295,7 @@ def _missing(value: object) -> object:
 
 def _moments(job: _Job[Any], rows: pd.DataFrame, responses: BestHours) -> list[object]:
     """Return when to contact each customer; equal hours and zones are computed once."""
-    zones = job.people.texts("time_zone")
+    zones: list[str | None] = job.people.texts("time_zone").tolist()
     known: dict[tuple[int, str | None], str] = {}
     moments: list[object] = []
     for place, number in zip(rows["place"].tolist(), rows["rule"].tolist(), strict=True):

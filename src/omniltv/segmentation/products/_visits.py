@@ -102,10 +102,11 @@ def before(visits: Visits) -> StateBefore:
     counts = total - np.repeat(total[first], size, axis=0)
     # Days that rise from customer to customer: the last day so far is a running maximum.
     base = np.repeat(np.arange(len(first)), size) * _FAR
-    shifted = np.where(bought > 0, (visits.day + base)[:, None], -np.inf)
+    now = np.asarray(visits.day + base, dtype=np.float64)[:, None]
+    shifted = np.where(bought > 0, now, -np.inf)
     last_day = np.full((n, products), -np.inf)
     last_day[1:] = np.maximum.accumulate(shifted, axis=0)[:-1]
-    gap: Floats = (visits.day + base)[:, None] - last_day
+    gap: Floats = now - last_day
     last = np.zeros((n, products), dtype=np.float64)
     last[1:] = np.where(bought[:-1] > 0, 1.0, 0.0)
     last[new] = 0.0

@@ -151,7 +151,7 @@ def fit_next_product(lines: IntoFrame, *, product: str = "category") -> NextProd
         problem = f"{len(names):,} products are more than {_MOST:,}"
         raise DataError(problem, column=product, hint=hint)
     visits = Visits.of(ids, _days(rows, ids), code.astype(np.int64), len(names))
-    weights = dict(zip(FEATURES, _weights(visits).tolist(), strict=True))
+    weights: dict[str, float] = dict(zip(FEATURES, _weights(visits).tolist(), strict=True))
     return NextProduct(names, weights, PooledCounts.of(visits), visits)
 
 

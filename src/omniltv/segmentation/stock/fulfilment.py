@@ -196,7 +196,7 @@ def _with(rows: Eager, columns: dict[str, Objects | Vector]) -> Eager:
 
 
 def _counts(names: Objects | Vector, refused: int) -> dict[str, int]:
-    found = dict.fromkeys((*_NAMES, *_ONLINE[1:], _NOTHING), 0)
+    found: dict[str, int] = dict.fromkeys(map(str, (*_NAMES, *_ONLINE[1:], _NOTHING)), 0)
     for name in names.tolist():
         found[str(name)] += 1
     return found | {"refused": refused}
