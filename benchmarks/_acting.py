@@ -1,7 +1,6 @@
 """Tables for acting in a world: customers, consents, events, and effects from a pilot."""
 
 import warnings
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,16 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv.errors import DataWarning
+from omniltv.experiments import Assignment, Baseline, cuped
+from omniltv.experiments.learning import pool_effects
 from omniltv.segmentation import Cut, Tier, TierScheme
 from omniltv.segmentation.planning import ActingData
 from omniltv.segmentation.playbook import Playbook
 from omniltv.segmentation.triggers import CustomerEvents
-from omniltv.simulation import World, WorldStep, preset
+from omniltv.simulation import World, WorldStep
 from omniltv.units import weeks
 
-type Flags = NDArray[np.bool_]
-
-__all__ = ["ARMS", "MARGIN", "PLAYBOOK", "Shop", "effects_of", "pilot", "value_of"]
+__all__ = ["ARMS", "MARGIN", "PLAYBOOK", "Shop", "effects_of", "pilot", "pooled", "value_of"]
 
 PLAYBOOK = Playbook.from_yaml(Path(__file__).parents[1] / "examples" / "playbook.yaml")
 MARGIN = 0.4
@@ -35,6 +34,7 @@ TIERS = TierScheme(
 ARMS = tuple(sorted({(rule.key, rule.channel) for rule in PLAYBOOK.treatments}))
 """Content and channel of the arms of the pilot."""
 
+CONTROL = "control"
 PILOT_CONTACTS, PILOT_EVERY, PILOT_AFTER = 6, 4, 13  # contacts, weeks between, weeks after
 
 
@@ -42,6 +42,14 @@ def value_of(step: WorldStep) -> float:
     """Return the margin of a step less the cost of its contacts."""
     people = step.per_person()
     return float(MARGIN * people["value"].sum() - people["cost"].sum())
+
+
+def tiers_of(value: "pd.Series[float]") -> "pd.Series[str]":
+    """Return the tier of each customer by the expected value."""
+    table = pd.DataFrame({"customer_id": value.index, "value": value.to_numpy()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # many have the same value
+        return pd.Series(TIERS.assign(table).tier, index=value.index)
 
 
 @dataclass
@@ -72,10 +80,7 @@ class Shop:
         ids = pd.Index(world.records["customer_id"].drop_duplicates().sort_values())
         spend = past.transactions.groupby("customer_id")["value"].sum().reindex(ids, fill_value=0)
         worth = value.reindex(ids, fill_value=0.0)
-        table = pd.DataFrame({"customer_id": ids, "value": worth.to_numpy()})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # many have the same value
-            tier = pd.Series(TIERS.assign(table).tier, index=ids)
+        tier = tiers_of(worth)
         none = pd.DataFrame({name: [] for name in ("customer_id", "treatment", "channel", "time",
                                                    "contact_key")})  # fmt: skip
         return cls(world, worth, spend, tier, events_of(past), none, [])
@@ -89,12 +94,13 @@ class Shop:
         """Return one row per customer."""
         ids = self.tier.index
         last = self.events[self.events["event"] == "purchase"].groupby("customer_id")["time"].max()
-        since = ids.map(last)
+        since = last.reindex(ids)
         line = pd.Timestamp(self.world.today) - timedelta(weeks=26)
         group = np.where(since.isna(), "prospect", np.where(since >= line, "customer", "sleeping"))
-        place = self.world.records.drop_duplicates("customer_id").set_index("customer_id")["store"]
+        first = self.world.records.drop_duplicates("customer_id").set_index("customer_id")
+        place = first["store"].reindex(ids).to_numpy()
         return pd.DataFrame({"customer_id": ids, "tier": self.tier.to_numpy(),
-                             "customer_class": group, "place": ids.map(place)})  # fmt: skip
+                             "customer_class": group, "place": place})  # fmt: skip
 
     def due(self) -> pd.DataFrame:
         """Return when each customer is expected to buy: the mean gap after the last purchase."""
@@ -108,7 +114,13 @@ class Shop:
     def data(self, factor: "pd.Series[float] | None" = None) -> ActingData:
         """Return what a plan reads; with a factor on the effects of each customer."""
         consents = self.world.records.query("consent").rename(columns={"source": "channel"})
-        moves = {"customer_id": [], "on": [], "from_tier": [], "to_tier": [], "direction": []}
+        moves: dict[str, list[object]] = {
+            "customer_id": [],
+            "on": [],
+            "from_tier": [],
+            "to_tier": [],
+            "direction": [],
+        }
         events = CustomerEvents.read(
             self.events, tables={"next_purchases": self.due(), "moves": pd.DataFrame(moves)}
         )
@@ -122,14 +134,15 @@ class Shop:
 
     def follow(self, plan: pd.DataFrame) -> None:
         """Carry out the contacts of a plan and simulate the week."""
-        hour = plan["at"].str.slice(11, 13).astype(int) if len(plan) else []
+        hour = plan["at"].astype("str").str.slice(11, 13).astype(int)
         made = pd.DataFrame({"customer_id": plan["customer_id"], "treatment": plan["content"],
                              "channel": plan["channel"], "day": 0, "hour": hour})  # fmt: skip
         day = pd.Timestamp(self.world.today)
         step = self.world.step(made if len(made) else None)
         done = plan[["customer_id", "treatment", "channel", "contact_key"]].assign(time=day)
-        self.contacts = pd.concat([self.contacts, done], ignore_index=True) if len(done) else (
-            self.contacts)  # fmt: skip
+        if len(done):
+            known = [self.contacts] if len(self.contacts) else []
+            self.contacts = pd.concat([*known, done], ignore_index=True)
         self.events = pd.concat([self.events, events_of(step)], ignore_index=True)
         self.steps.append(step)
 
@@ -150,94 +163,108 @@ def events_of(step: WorldStep) -> pd.DataFrame:
     return frame.assign(time=frame["time"].dt.tz_localize(None))
 
 
-def pilot(people: int, seed: int) -> pd.DataFrame:
-    """Return the effect per contact of each content and channel, as a share of spending.
+def pilot(world: World, past: WorldStep, value: "pd.Series[float]", *, seed: int) -> pd.DataFrame:
+    """Return the effect of six contacts on the margin by treatment, tier and channel.
 
-    Other customers of the same retailer are assigned to an arm at random. Those of an arm are
-    contacted every four weeks, six times. The lift is that of the whole arm, and is shrunk by the
-    spread between the arms (empirical Bayes).
-    """
-    world = World(preset("apparel"), people=people, seed=seed)
-    past = world.run(HISTORY)
-    ids = pd.Index(past.per_person()["customer_id"])
-    rng = np.random.default_rng(seed)
-    arm = rng.integers(0, len(ARMS) + 2, len(ids))  # the last two are the control
-    before = past.per_person()
-    steps = []
-    for _ in range(PILOT_CONTACTS):
-        steps += [world.step(_contacts_of(world, ids, arm)), world.run(weeks(PILOT_EVERY - 1))]
-    steps.append(world.run(weeks(PILOT_AFTER)))
-    found = steps[0].and_then(*steps[1:])
-    after = found.per_person()
-    may = {c: _consents(world, ids, c) for _, c in ARMS}
-    rows = [
-        _arm(may[channel] & (arm == number), may[channel] & (arm >= len(ARMS)), before, after)
-        for number, (_, channel) in enumerate(ARMS)
-    ]
-    lift, error = np.array(rows).T / PILOT_CONTACTS
-    spread = max(float(np.var(lift, ddof=1) - np.mean(error**2)), 1e-8)
-    weight = spread / (spread + error**2)
-    centre = float(np.average(lift, weights=1 / (spread + error**2)))
-    names = {"content": [c for c, _ in ARMS], "channel": [c for _, c in ARMS]}
-    shrunk = {"lift": centre + weight * (lift - centre), "error": np.sqrt(weight) * error}
-    return pd.DataFrame({**names, "raw": lift, "raw_error": error, **shrunk})
-
-
-def _consents(world: World, ids: pd.Index, channel: str) -> NDArray[np.bool_]:
-    records = world.records
-    return np.asarray(ids.isin(records[records["source"] == channel]["customer_id"]))
-
-
-def _contacts_of(world: World, ids: pd.Index, arm: NDArray[np.int64]) -> pd.DataFrame:
-    parts = []
-    for number, (content, channel) in enumerate(ARMS):
-        own = ids[(arm == number) & _consents(world, ids, channel)]
-        days = np.arange(len(own)) % 7
-        parts.append(pd.DataFrame({"customer_id": own, "treatment": content, "channel": channel,
-                                   "day": days, "hour": 15}))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def _arm(
-    arm: Flags, control: Flags, before: pd.DataFrame, after: pd.DataFrame
-) -> tuple[float, float]:
-    """Return the relative lift of an arm in spending, and its standard error.
-
-    It is the lift in purchases, adjusted for past purchases, and that in the mean basket of
-    those who bought: their product has less noise than the lift in spending.
-    """
-    both = arm | control
-    past, bought = before["purchases"].to_numpy(float), after["purchases"].to_numpy(float)
-    slope = np.cov(past[both], bought[both])[0, 1] / past[both].var()
-    rest = bought - slope * (past - past[both].mean())
-    basket = np.log(after["value"].where(after["value"] > 0) / bought)
-    parts = [_difference(rest, arm, control) / rest[control].mean(),
-             _difference(basket.to_numpy(), arm, control)]  # fmt: skip
-    (lift, larger), errors = [part[0] for part in parts], [part[1] for part in parts]
-    return (1 + lift) * np.exp(larger) - 1, float(np.hypot(*errors))
-
-
-def _difference(values: NDArray[np.float64], arm: Flags, control: Flags) -> NDArray[np.float64]:
-    """Return the difference of means of known values, and its standard error."""
-    own, other = (values[flags & np.isfinite(values)] for flags in (arm, control))
-    error = np.sqrt(own.var() / len(own) + other.var() / len(other))
-    return np.array([own.mean() - other.mean(), error])
-
-
-def effects_of(lifts: pd.DataFrame, spend: Mapping[str, float]) -> pd.DataFrame:
-    """Return the border table: the lift times what a customer of the tier spends, by treatment.
+    Customers of the same retailer are assigned at random to one of the channels on which they
+    gave consent, and there to a content or to the control. Contacts come every four weeks.
+    The lift of each channel is adjusted for past spend and expected value (CUPED).
 
     Args:
-        lifts: As `pilot` returns them.
-        spend: Spending of a customer by tier, in the weeks that the lift is a share of.
+        world: Other customers of the same retailer, after a year.
+        past: That year.
+        value: Expected value of those who bought.
+        seed: Seed of the assignment.
     """
-    return pd.DataFrame(list(_effect_rows(lifts.set_index(["content", "channel"]), spend)))
+    before = past.per_person().set_index("customer_id")["value"]
+    worth = value.reindex(before.index, fill_value=0.0)
+    people = _assigned(world, before.index, np.random.default_rng(seed)).assign(
+        spend=before.to_numpy(), expected=worth.to_numpy(), tier=tiers_of(worth).to_numpy()
+    )
+    steps = []
+    for _ in range(PILOT_CONTACTS):
+        steps += [world.step(_contacts_of(people)), world.run(weeks(PILOT_EVERY - 1))]
+    steps.append(world.run(weeks(PILOT_AFTER)))
+    after = steps[0].and_then(*steps[1:]).per_person().set_index("customer_id")["value"]
+    margin = MARGIN * after.reindex(before.index, fill_value=0.0).to_numpy()
+    parts = people.assign(value=margin).groupby("channel")
+    return pd.concat([_lift(own, str(name)) for name, own in parts], ignore_index=True)
 
 
-def _effect_rows(lifts: pd.DataFrame, spend: Mapping[str, float]) -> Iterator[dict[str, object]]:
-    for rule in PLAYBOOK.treatments:
-        lift, error = lifts.loc[(rule.key, rule.channel), ["lift", "error"]]
-        for tier in PLAYBOOK.tiers:
-            yield {"treatment": rule.name, "tier": tier, "channel": rule.channel,
-                   "effect": round(MARGIN * lift * spend[tier], 3),
-                   "sd": round(MARGIN * error * spend[tier], 3)}  # fmt: skip
+def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> pd.DataFrame:
+    """Return channel and arm of each customer; there is no channel without any consent."""
+    listed = world.records.query("consent")
+    channels = sorted({channel for _, channel in ARMS})
+    draw = np.column_stack([
+        rng.random(len(ids)) * ids.isin(listed[listed["source"] == name]["customer_id"])
+        for name in channels
+    ])  # fmt: skip
+    chosen = np.array(channels, dtype=object)[draw.argmax(axis=1)]
+    channel = np.where(draw.max(axis=1) > 0, chosen, None)
+    arm = np.full(len(ids), CONTROL, dtype=object)
+    for name in channels:
+        arms = [content for content, own in ARMS if own == name] + 2 * [CONTROL]
+        of_channel = channel == name
+        arm[of_channel] = rng.choice(np.array(arms, dtype=object), of_channel.sum())
+    return pd.DataFrame({"customer_id": ids, "channel": channel, "arm": arm})
+
+
+def _contacts_of(people: pd.DataFrame) -> pd.DataFrame:
+    """Return one contact of each customer of an arm, spread over the days of a week."""
+    own = people[people["channel"].notna() & (people["arm"] != CONTROL)]
+    made = own[["customer_id", "channel"]].assign(treatment=own["arm"], hour=15)
+    return made.assign(day=np.arange(len(own)) % 7).reset_index(drop=True)
+
+
+def _lift(people: pd.DataFrame, channel: str) -> pd.DataFrame:
+    """Return the lift of each arm of a channel by tier."""
+    baseline = Baseline(people, covariates=["spend", "expected"], by="tier")
+    arms = Assignment.from_frame(people[["customer_id", "arm"]])
+    outcome = people[["customer_id", "value"]]
+    found = cuped(outcome, arms, control=CONTROL, baseline=baseline).to_frame()
+    names = ["arm", "group", "estimate", "standard_error", "control_mean", "n", "control_n"]
+    rows = found.loc[found["by"] == "tier", names].assign(channel=channel)
+    return rows.rename(columns={"arm": "treatment", "group": "tier"})
+
+
+def pooled(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects of one contact after partial pooling, with the measured ones.
+
+    Args:
+        cells: As `pilot` returns them.
+    """
+    found = pool_effects(
+        cells, by=["treatment", "tier", "channel"], covariance=_covariance(cells), seed=1
+    ).effects()
+    measured = cells[["estimate", "standard_error"]].to_numpy() / PILOT_CONTACTS
+    found[["effect", "sd"]] /= PILOT_CONTACTS
+    return found.assign(measured=measured[:, 0], error=measured[:, 1])
+
+
+def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the covariance of the lifts: the arms of a channel and tier share their control.
+
+    The share of the control in a squared error is n / (n + control_n), as variances are similar.
+    """
+    error = cells["standard_error"].to_numpy(dtype=np.float64)
+    share = (cells["n"] / (cells["n"] + cells["control_n"])).to_numpy(dtype=np.float64)
+    code = cells.groupby(["channel", "tier"]).ngroup().to_numpy()
+    shared = error * np.sqrt(share)
+    covariance = np.outer(shared, shared) * (code[:, None] == code)
+    np.fill_diagonal(covariance, error**2)
+    return covariance
+
+
+def effects_of(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects by treatment of the playbook: those of its content and channel.
+
+    Args:
+        found: As `pooled` returns them.
+    """
+    rules = pd.DataFrame(
+        {"name": rule.name, "treatment": rule.key, "channel": rule.channel}
+        for rule in PLAYBOOK.treatments
+    )
+    rows = rules.merge(found, on=["treatment", "channel"], how="left")
+    border = ["treatment", "tier", "channel", "effect", "sd"]
+    return rows.drop(columns="treatment").rename(columns={"name": "treatment"})[border]

@@ -18,7 +18,7 @@ from pathlib import Path
 import _markdown
 import numpy as np
 import pandas as pd
-from _acting import ARMS, HISTORY, MARGIN, PLAYBOOK, Shop, effects_of, pilot
+from _acting import ARMS, HISTORY, MARGIN, PLAYBOOK, Shop, effects_of, pilot, pooled
 from _report import report
 
 from omniltv import PurchaseLog
@@ -29,7 +29,6 @@ from omniltv.simulation import World, WorldStep, preset
 from omniltv.units import Discount, weeks
 
 RULES = ("by past spend", "by LTV", "by measured effect", "oracle")
-PILOT_WEEKS = 37  # what the lifts of the pilot are a share of
 SHARE = 0.01  # of its value that a customer is taken to bring, by rules that do not know effects
 PLAN_EVERY = 2  # weeks
 REST = 27
@@ -47,35 +46,35 @@ def main() -> int:
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--after", type=int, default=13, help="weeks without contacts at the end")
     parser.add_argument("--pilot", type=int, default=60_000, help="customers of the pilot")
-    parser.add_argument("--effects", type=Path, help="file of the lifts; read if it is there")
+    parser.add_argument(
+        "--effects", type=Path, help="file of the measured lifts; read if it is there"
+    )
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
-    lifts = learnt(options)
-    gains = every_seed(options, lifts)
+    fits = fitted(World(preset("apparel"), people=800, seed=0).run(HISTORY))
+    effects = pooled(measured(options, fits))
+    gains = every_seed(options, fits, effects)
     table = summary(gains)
     if options.markdown:
-        fill(options, lifts, table)
+        fill(options.markdown, effects, gains)
     return report(
-        "acting", table, figures={"seeds": options.seeds, "people": options.people},
+        "acting", table, figures={"seeds": len(gains), "people": options.people},
         targets=targets(gains), check=options.check,
     )  # fmt: skip
 
 
-def every_seed(options: argparse.Namespace, lifts: pd.DataFrame) -> pd.DataFrame:
+def every_seed(options: argparse.Namespace, fits: Fits, effects: pd.DataFrame) -> pd.DataFrame:
     """Return the gains of every seed; those in the file of gains are not run again."""
     gains = pd.DataFrame({"seed": []})
     if options.gains and options.gains.exists():
         gains = pd.read_csv(options.gains)
-    fits = None
     for seed in range(options.first, options.seeds + 1):
         if seed in set(gains["seed"]):
             continue
         world = World(preset("apparel"), people=options.people, seed=seed)
         past = world.run(HISTORY)
-        if fits is None:
-            fits = fitted(World(preset("apparel"), people=options.people, seed=0).run(HISTORY))
-        row = {"seed": seed, **run(world, past, fits, lifts, options)}
+        row = {"seed": seed, **run(world, past, fits, effects, options)}
         gains = pd.concat([gains, pd.DataFrame([row])], ignore_index=True)
         print(row, file=sys.stderr, flush=True)
         if options.gains:
@@ -83,14 +82,16 @@ def every_seed(options: argparse.Namespace, lifts: pd.DataFrame) -> pd.DataFrame
     return gains
 
 
-def learnt(options: argparse.Namespace) -> pd.DataFrame:
+def measured(options: argparse.Namespace, fits: Fits) -> pd.DataFrame:
     """Return the lifts of the pilot, from a file if there is one."""
     if options.effects and options.effects.exists():
         return pd.read_csv(options.effects)
-    lifts = pilot(options.pilot, seed=1_000).round(6)
+    world = World(preset("apparel"), people=options.pilot, seed=1_000)
+    past = world.run(HISTORY)
+    cells = pilot(world, past, ltv(past, fits), seed=1_000)
     if options.effects:
-        lifts.to_csv(options.effects, index=False)
-    return lifts
+        cells.to_csv(options.effects, index=False)
+    return cells
 
 
 def fitted(past: WorldStep) -> Fits:
@@ -125,12 +126,11 @@ def ltv(past: WorldStep, fits: Fits) -> "pd.Series[float]":
 
 
 def run(
-    world: World, past: WorldStep, fits: Fits, lifts: pd.DataFrame, options: argparse.Namespace
+    world: World, past: WorldStep, fits: Fits, found: pd.DataFrame, options: argparse.Namespace
 ) -> Mapping[str, float]:
     """Return what each rule gains over doing nothing, per customer."""
     shop = Shop.open(world, past, ltv(past, fits))
-    mean = shop.spend.groupby(shop.tier).mean() * PILOT_WEEKS / 52
-    effects = effects_of(lifts, mean.to_dict())
+    effects = effects_of(found)
     flat = effects.assign(effect=1.0, sd=0.0)
     nothing = shop.fork()
     for _ in range(options.weeks):
@@ -233,7 +233,7 @@ class Oracle:
             ids = ids[~ids.isin(rested | capped) & ids.isin(shop.tier.index)]
             parts.append(pd.DataFrame({
                 "customer_id": ids, "treatment": rule.key, "channel": rule.channel,
-                "place": ids.map(place), "cost": rule.cost,
+                "place": place.reindex(ids).to_numpy(), "cost": rule.cost,
                 "gain": self.gain[rule.key, rule.channel].reindex(ids).to_numpy(),
                 **{name: rule.uses.get(name, 0.0) for name in
                    ("staff_minutes", "calls", "mails", "pushes")},
@@ -243,22 +243,46 @@ class Oracle:
 
 def summary(gains: pd.DataFrame) -> pd.DataFrame:
     """Return mean gains with intervals over the seeds."""
-    best = gains["oracle"].mean()
-    rows = []
-    for name in RULES:
-        low, mean, high = interval(gains[name])
-        rows.append({
+    rows: list[Mapping[str, object]] = [
+        {
             "rule": name, "contacts per customer": round(gains[f"contacts {name}"].mean(), 2),
-            "gain per customer, yen": round(mean, 1), "from": round(low, 1), "to": round(high, 1),
-            "% of the oracle": round(100 * mean / best, 1),
+            **in_yen(gains[name]), "% of the oracle": share(gains[name], gains["oracle"]),
             "seeds with a gain": f"{int((gains[name] > 0).sum())} of {len(gains)}",
-        })  # fmt: skip
+        }
+        for name in RULES
+    ]  # fmt: skip
     for other in RULES[:2]:
-        low, mean, high = interval(gains["by measured effect"] - gains[other])
-        rows.append({"rule": f"by measured effect, less {other}",
-                     "gain per customer, yen": round(mean, 1), "from": round(low, 1),
-                     "to": round(high, 1)})  # fmt: skip
-    return pd.DataFrame(rows).fillna({"seeds with a gain": ""})
+        less = gains["by measured effect"] - gains[other]
+        rows.append({
+            "rule": f"by measured effect, less {other}", **in_yen(less), "% of the oracle": "",
+            "seeds with a gain": f"{int((less > 0).sum())} of {len(gains)}",
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def in_yen(values: "pd.Series[float]") -> Mapping[str, float]:
+    """Return the mean of gains and its interval."""
+    low, mean, high = (round(value, 1) for value in interval(values))
+    return {"gain per customer, yen": mean, "from": low, "to": high}
+
+
+def share(gain: "pd.Series[float]", best: "pd.Series[float]") -> str:
+    """Return the ratio of mean gains with a 95 % interval (Fieller 1954), in percent."""
+    from scipy.stats import t  # noqa: PLC0415 - only here
+
+    n = len(gain)
+    ratio = float(gain.mean() / best.mean())
+    if gain.equals(best) or n == 1:
+        return f"{100 * ratio:.0f}"
+    square = t.ppf(0.975, n - 1) ** 2 / n
+    (own, both), (_, other) = np.cov(gain, best)
+    a = best.mean() ** 2 - square * other
+    b = gain.mean() * best.mean() - square * both
+    root = b**2 - a * (gain.mean() ** 2 - square * own)
+    if a <= 0 or root < 0:
+        return f"{100 * ratio:.0f} (no bounds)"
+    low, high = ((b + sign * np.sqrt(root)) / a for sign in (-1, 1))
+    return f"{100 * ratio:.0f} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def interval(values: "pd.Series[float]") -> tuple[float, float, float]:
@@ -280,11 +304,12 @@ def targets(gains: pd.DataFrame) -> Mapping[str, bool]:
     }
 
 
-def fill(options: argparse.Namespace, lifts: pd.DataFrame, table: pd.DataFrame) -> None:
+def fill(page: Path, effects: pd.DataFrame, gains: pd.DataFrame) -> None:
     """Put the tables into the page."""
-    percent = lifts.assign(**{name: (100 * lifts[name]).round(2) for name in lifts.columns[2:]})
-    parts = {"gains": _markdown.table(table), "pilot": _markdown.table(percent)}
-    _markdown.fill(options.markdown, parts)
+    rows = f"{len(gains)} seeds.\n\n{_markdown.table(summary(gains))}"
+    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd"]
+    listed = effects[names].sort_values(names[:3]).round(1)
+    _markdown.fill(page, {"gains": rows, "pilot": _markdown.table(listed)})
 
 
 if __name__ == "__main__":
