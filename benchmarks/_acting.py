@@ -199,8 +199,8 @@ def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> p
         rng.random(len(ids)) * ids.isin(listed[listed["source"] == name]["customer_id"])
         for name in channels
     ])  # fmt: skip
-    chosen = np.array(channels, dtype=object)[draw.argmax(axis=1)]
-    channel = np.where(draw.max(axis=1) > 0, chosen, None)
+    channel = np.array(channels, dtype=object)[draw.argmax(axis=1)]
+    channel[draw.max(axis=1) <= 0] = None
     arm = np.full(len(ids), CONTROL, dtype=object)
     for name in channels:
         arms = [content for content, own in ARMS if own == name] + 2 * [CONTROL]
@@ -252,7 +252,7 @@ def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
     shared = error * np.sqrt(share)
     covariance = np.outer(shared, shared) * (code[:, None] == code)
     np.fill_diagonal(covariance, error**2)
-    return covariance
+    return np.asarray(covariance, dtype=np.float64)
 
 
 def effects_of(found: pd.DataFrame) -> pd.DataFrame:
