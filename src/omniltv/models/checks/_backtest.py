@@ -303,8 +303,12 @@ def _evenly(
 
 
 def _day(moment: Moment) -> np.datetime64:
+    problem = f"an origin is not a local day, got {moment!r}"
+    wrong = ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins")
     try:
-        return np.datetime64(read_moment(moment, 'a day such as "2026-01-31"').date(), "D")
+        stamp = read_moment(moment, 'a day such as "2026-01-31"')
     except ConfigError as error:
-        problem = f"an origin is not a local day, got {moment!r}"
-        raise ConfigError(f'{problem}. Hint: "2026-01-31"', parameter="origins") from error
+        raise wrong from error
+    if stamp.tzinfo is not None:
+        raise wrong
+    return np.datetime64(stamp.date(), "D")

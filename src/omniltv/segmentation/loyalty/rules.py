@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from omniltv._config import Written
-from omniltv._options import UpToACentury
+from omniltv._options import UpToACentury, checked
 from omniltv.segmentation.conditions._values import Name
 from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.tiers.memory import Months, TierMemory
@@ -133,6 +133,7 @@ class Redemption(Written):
     value: Money = 1.0
 
 
+@checked
 class Ranks(Written):
     """Ranks of a programme: a tier scheme, its memory, and what a rank is good for.
 

@@ -126,17 +126,6 @@ class Playbook(Written):
         pairs = ((tier, channel) for tier in self.tiers for channel in self.channels)
         return tuple(pair for pair in pairs if not self._said(*pair, "tier"))
 
-    def to_yaml(self) -> str:
-        """Return the playbook as YAML, with its version.
-
-        Examples:
-            >>> news = TreatmentRule(name="news", channel="ec", owner="marketing")
-            >>> book = Playbook(tiers=("all",), treatments=(news,))
-            >>> Playbook.from_yaml(book.to_yaml()) == book
-            True
-        """
-        return f"version: {self.version}\n{super().to_yaml()}"
-
     @classmethod
     def json_schema(cls) -> dict[str, object]:
         """Return the JSON Schema of playbooks, with every registered condition and trigger.
