@@ -200,7 +200,7 @@ def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> p
         for name in channels
     ])  # fmt: skip
     chosen = np.array(channels, dtype=object)[draw.argmax(axis=1)]
-    channel = np.where(draw.max(axis=1) > 0, chosen, None)
+    channel = pd.Series(chosen).where(draw.max(axis=1) > 0).to_numpy(dtype=object)
     arm = np.full(len(ids), CONTROL, dtype=object)
     for name in channels:
         arms = [content for content, own in ARMS if own == name] + 2 * [CONTROL]
@@ -250,7 +250,7 @@ def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
     share = (cells["n"] / (cells["n"] + cells["control_n"])).to_numpy(dtype=np.float64)
     code = cells.groupby(["channel", "tier"]).ngroup().to_numpy()
     shared = error * np.sqrt(share)
-    covariance = np.outer(shared, shared) * (code[:, None] == code)
+    covariance: NDArray[np.float64] = np.outer(shared, shared) * (code[:, None] == code)
     np.fill_diagonal(covariance, error**2)
     return covariance
 

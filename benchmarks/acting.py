@@ -156,7 +156,7 @@ NO_PLAN = pd.DataFrame({name: pd.Series(dtype=object) for name in (
     "customer_id", "content", "treatment", "channel", "at", "contact_key")})  # fmt: skip
 
 
-def capacities(shop: Shop) -> Mapping[str, object]:
+def capacities(shop: Shop) -> Mapping[str, float | Mapping[object, float]]:
     """Return what there is for a plan, in proportion to the customers."""
     n = len(shop.tier)
     stores = sorted(shop.world.records["store"].dropna().unique())
@@ -199,7 +199,7 @@ class Oracle:
             self._learn(shop.world)
         self.plans += 1
         offers = self._offers(shop)
-        limits = {**capacities(shop), "cost": np.inf}
+        limits: dict[str, float | Mapping[object, float]] = {**capacities(shop), "cost": np.inf}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = allocate(offers, limits).chosen
