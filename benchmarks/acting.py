@@ -307,9 +307,22 @@ def targets(gains: pd.DataFrame) -> Mapping[str, bool]:
 def fill(page: Path, effects: pd.DataFrame, gains: pd.DataFrame) -> None:
     """Put the tables into the page."""
     rows = f"{len(gains)} seeds.\n\n{_markdown.table(summary(gains))}"
-    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd"]
+    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd", "true"]
     listed = effects[names].sort_values(names[:3]).round(1)
-    _markdown.fill(page, {"gains": rows, "pilot": _markdown.table(listed)})
+    parts = {
+        "gains": rows,
+        "pilot": _markdown.table(listed),
+        "errors": _markdown.table(errors(effects)),
+    }
+    _markdown.fill(page, parts)
+
+
+def errors(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the root mean squared error of the effects of a contact by tier, in yen."""
+    square = {name: (effects[name] - effects["true"]) ** 2 for name in ("measured", "effect")}
+    square["zero"] = effects["true"] ** 2
+    found = np.sqrt(pd.DataFrame(square).groupby(effects["tier"]).mean())
+    return found.rename(columns={"effect": "pooled"}).round(1).reset_index()
 
 
 if __name__ == "__main__":
