@@ -321,7 +321,7 @@ def errors(effects: pd.DataFrame) -> pd.DataFrame:
     """Return the root mean squared error of the effects of a contact by tier, in yen."""
     square = {name: (effects[name] - effects["true"]) ** 2 for name in ("measured", "effect")}
     square["zero"] = effects["true"] ** 2
-    found = np.sqrt(pd.DataFrame(square).groupby(effects["tier"]).mean())
+    found = pd.DataFrame(square).groupby(effects["tier"]).mean() ** 0.5
     return found.rename(columns={"effect": "pooled"}).round(1).reset_index()
 
 
