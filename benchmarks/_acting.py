@@ -168,7 +168,8 @@ def pilot(world: World, past: WorldStep, value: "pd.Series[float]", *, seed: int
 
     Customers of the same retailer are assigned at random to one of the channels on which they
     gave consent, and there to a content or to the control. Contacts come every four weeks.
-    The lift of each channel is adjusted for past spend and expected value (CUPED).
+    The lift of each channel is adjusted for past spend and expected value (CUPED). The column
+    ``true`` is the difference to the same world without contacts, which no retailer knows.
 
     Args:
         world: Other customers of the same retailer, after a year.
@@ -181,14 +182,19 @@ def pilot(world: World, past: WorldStep, value: "pd.Series[float]", *, seed: int
     people = _assigned(world, before.index, np.random.default_rng(seed)).assign(
         spend=before.to_numpy(), expected=worth.to_numpy(), tier=tiers_of(worth).to_numpy()
     )
+    without = _margin(world.fork().run(weeks(PILOT_CONTACTS * PILOT_EVERY + PILOT_AFTER)))
     steps = []
     for _ in range(PILOT_CONTACTS):
         steps += [world.step(_contacts_of(people)), world.run(weeks(PILOT_EVERY - 1))]
     steps.append(world.run(weeks(PILOT_AFTER)))
-    after = steps[0].and_then(*steps[1:]).per_person().set_index("customer_id")["value"]
-    margin = MARGIN * after.reindex(before.index, fill_value=0.0).to_numpy()
-    parts = people.assign(value=margin).groupby("channel")
-    return pd.concat([_lift(own, str(name)) for name, own in parts], ignore_index=True)
+    margin = _margin(steps[0].and_then(*steps[1:]))
+    people = people.assign(value=margin.to_numpy(), true=(margin - without).to_numpy())
+    parts = [_lift(own, str(name)) for name, own in people.groupby("channel")]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _margin(step: WorldStep) -> "pd.Series[float]":
+    return MARGIN * step.per_person().set_index("customer_id")["value"]
 
 
 def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> pd.DataFrame:
@@ -199,8 +205,8 @@ def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> p
         rng.random(len(ids)) * ids.isin(listed[listed["source"] == name]["customer_id"])
         for name in channels
     ])  # fmt: skip
-    channel = np.array(channels, dtype=object)[draw.argmax(axis=1)]
-    channel[draw.max(axis=1) <= 0] = None
+    chosen = np.array(channels, dtype=object)[draw.argmax(axis=1)]
+    channel = pd.Series(chosen).where(draw.max(axis=1) > 0).to_numpy(dtype=object)
     arm = np.full(len(ids), CONTROL, dtype=object)
     for name in channels:
         arms = [content for content, own in ARMS if own == name] + 2 * [CONTROL]
@@ -217,13 +223,15 @@ def _contacts_of(people: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lift(people: pd.DataFrame, channel: str) -> pd.DataFrame:
-    """Return the lift of each arm of a channel by tier."""
+    """Return the lift of each arm of a channel by tier, with the true one."""
     baseline = Baseline(people, covariates=["spend", "expected"], by="tier")
     arms = Assignment.from_frame(people[["customer_id", "arm"]])
     outcome = people[["customer_id", "value"]]
     found = cuped(outcome, arms, control=CONTROL, baseline=baseline).to_frame()
     names = ["arm", "group", "estimate", "standard_error", "control_mean", "n", "control_n"]
     rows = found.loc[found["by"] == "tier", names].assign(channel=channel)
+    true = people.groupby(["arm", "tier"])["true"].mean().rename_axis(["arm", "group"])
+    rows = rows.merge(true.reset_index(), on=["arm", "group"])
     return rows.rename(columns={"arm": "treatment", "group": "tier"})
 
 
@@ -236,9 +244,10 @@ def pooled(cells: pd.DataFrame) -> pd.DataFrame:
     found = pool_effects(
         cells, by=["treatment", "tier", "channel"], covariance=_covariance(cells), seed=1
     ).effects()
-    measured = cells[["estimate", "standard_error"]].to_numpy() / PILOT_CONTACTS
+    kept = {"estimate": "measured", "standard_error": "error", "true": "true"}
+    measured = cells[list(kept)].rename(columns=kept).reset_index(drop=True) / PILOT_CONTACTS
     found[["effect", "sd"]] /= PILOT_CONTACTS
-    return found.assign(measured=measured[:, 0], error=measured[:, 1])
+    return found.join(measured)
 
 
 def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
@@ -250,9 +259,9 @@ def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
     share = (cells["n"] / (cells["n"] + cells["control_n"])).to_numpy(dtype=np.float64)
     code = cells.groupby(["channel", "tier"]).ngroup().to_numpy()
     shared = error * np.sqrt(share)
-    covariance = np.outer(shared, shared) * (code[:, None] == code)
+    covariance: NDArray[np.float64] = np.outer(shared, shared) * (code[:, None] == code)
     np.fill_diagonal(covariance, error**2)
-    return np.asarray(covariance, dtype=np.float64)
+    return covariance
 
 
 def effects_of(found: pd.DataFrame) -> pd.DataFrame:

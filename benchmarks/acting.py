@@ -156,7 +156,7 @@ NO_PLAN = pd.DataFrame({name: pd.Series(dtype=object) for name in (
     "customer_id", "content", "treatment", "channel", "at", "contact_key")})  # fmt: skip
 
 
-def capacities(shop: Shop) -> dict[str, float | Mapping[object, float]]:
+def capacities(shop: Shop) -> Mapping[str, float | Mapping[object, float]]:
     """Return what there is for a plan, in proportion to the customers."""
     n = len(shop.tier)
     stores = sorted(shop.world.records["store"].dropna().unique())
@@ -199,7 +199,7 @@ class Oracle:
             self._learn(shop.world)
         self.plans += 1
         offers = self._offers(shop)
-        limits = {**capacities(shop), "cost": np.inf}
+        limits: dict[str, float | Mapping[object, float]] = {**capacities(shop), "cost": np.inf}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = allocate(offers, limits).chosen
@@ -307,9 +307,22 @@ def targets(gains: pd.DataFrame) -> Mapping[str, bool]:
 def fill(page: Path, effects: pd.DataFrame, gains: pd.DataFrame) -> None:
     """Put the tables into the page."""
     rows = f"{len(gains)} seeds.\n\n{_markdown.table(summary(gains))}"
-    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd"]
+    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd", "true"]
     listed = effects[names].sort_values(names[:3]).round(1)
-    _markdown.fill(page, {"gains": rows, "pilot": _markdown.table(listed)})
+    parts = {
+        "gains": rows,
+        "pilot": _markdown.table(listed),
+        "errors": _markdown.table(errors(effects)),
+    }
+    _markdown.fill(page, parts)
+
+
+def errors(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return the root mean squared error of the effects of a contact by tier, in yen."""
+    square = {name: (effects[name] - effects["true"]) ** 2 for name in ("measured", "effect")}
+    square["zero"] = effects["true"] ** 2
+    found = pd.DataFrame(square).groupby(effects["tier"]).mean() ** 0.5
+    return found.rename(columns={"effect": "pooled"}).round(1).reset_index()
 
 
 if __name__ == "__main__":
