@@ -20,6 +20,7 @@ _ENOUGH = 0.3
 _FROM_PRIOR = 0.2
 _FREEDOM = 5
 _LEAST_LOG = -12.0
+_MOST_SPREAD = 8.0
 _BLOCK = 4_000_000
 _MOST = 2_000
 
@@ -191,6 +192,7 @@ class CrossedModel:
                 self._from_prior(rng.random((few, len(centre)))),
             ]
         )
+        new = np.clip(new, _LEAST_LOG, np.log(_MOST_SPREAD * self.spread))  # no prior mass beyond
         parts = [
             np.log1p(-_FROM_PRIOR) + np.reshape(heavy.logpdf(new), -1),
             np.log(_FROM_PRIOR) + self._log_prior(new),
