@@ -143,7 +143,7 @@ def _by_trigger(
     place = positions(fired["customer_id"].to_numpy(dtype=object), day.people.id)
     log = day.judge.log.rows
     since = log[log["treatment"] == rule.name].groupby("customer_id")["time"].max()
-    done = (fired["customer_id"].map(since) >= fired["at"]).to_numpy(dtype=np.bool_)
+    done = since.reindex(fired["customer_id"]).to_numpy() >= fired["at"].to_numpy()
     kept = _among(eligible, place) & ~done
     cause = fired["cause"].to_numpy(dtype=object)[kept]
     return _plain(place[kept], cause)

@@ -110,7 +110,7 @@ def _as_logged(rows: pd.DataFrame, tonight: Tonight) -> pd.DataFrame:
     rows.loc[again, "status"] = WAITING
     late = made & (rows["status"] != SENT)
     day = tonight.log.rows.drop_duplicates("key").set_index("key")["day"]
-    rows.loc[late, "on"] = rows.loc[late, "key"].map(day).to_numpy(dtype="datetime64[us]")
+    rows.loc[late, "on"] = day.reindex(rows.loc[late, "key"]).to_numpy(dtype="datetime64[us]")
     rows.loc[late, "status"] = SENT
     return rows
 
@@ -183,7 +183,8 @@ class _ScenarioRun:
         if not len(self.rows):
             return np.zeros(0, dtype=np.bool_)
         last = self.tonight.events.last(event)
-        return (self.rows["customer_id"].map(last) > self.rows["entered"]).to_numpy(dtype=np.bool_)
+        seen = last.reindex(self.rows["customer_id"]).to_numpy()
+        return np.asarray(seen > self.rows["entered"].to_numpy(), dtype=np.bool_)
 
     def with_due(self) -> "_ScenarioRun":
         """Return the scenario with its due steps; steps that are too late are skipped."""
@@ -265,7 +266,8 @@ def _may_enter(scenario: Scenario, rows: pd.DataFrame, found: pd.DataFrame) -> F
     """Return who is not in the scenario, and was not in it too recently."""
     ids = found["customer_id"]
     inside = ids.isin(rows.loc[rows["status"] == WAITING, "customer_id"])
-    last = ids.map(rows.groupby("customer_id")["entered"].max())
+    entered = rows.groupby("customer_id")["entered"].max().reindex(ids)
+    last = pd.Series(entered.to_numpy(dtype="datetime64[us]"), index=ids.index)
     never = last.isna()
     if scenario.re_enter_days is None:
         return (never & ~inside).to_numpy(dtype=np.bool_)

@@ -43,8 +43,8 @@ class CartLeft(TriggerKind):
         carts = events.of(*self.events, channels=self.channels)
         last = carts.drop_duplicates("customer_id", keep="last")
         bought = events.last("purchase")
-        still = ~(last["customer_id"].map(bought) >= last["time"])
-        open_carts = last[still]
+        later = bought.reindex(last["customer_id"]).to_numpy() >= last["time"].to_numpy()
+        open_carts = last[~later]
         at = open_carts["time"] + timedelta(days=self.cart_left)
         cause = "cart left on " + said(open_carts["time"]) + " (" + open_carts["channel"] + ")"
         return fired(open_carts["customer_id"], at, cause)

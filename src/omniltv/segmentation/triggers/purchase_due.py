@@ -44,7 +44,8 @@ class PurchaseDue(TriggerKind):
         due = events.table("next_purchases", "customer_id", times=times)
         if known:
             bought = events.last("purchase")
-            due = due[~(due["customer_id"].map(bought) > due["since"])]
+            later = bought.reindex(due["customer_id"]).to_numpy() > due["since"].to_numpy()
+            due = due[~later]
         at = due["expected"] - timedelta(days=self.purchase_due)
         cause = "next purchase expected on " + said(due["expected"])
         return fired(due["customer_id"], at, cause)
