@@ -175,7 +175,7 @@ class _ScenarioRun:
         for holds, why in reasons:
             if holds is not None:
                 _stop(rows, waiting & holds, why, self.tonight.day)
-                waiting &= ~holds
+                waiting = waiting & ~holds
         return replace(self, rows=rows)
 
     def _since(self, event: str) -> Flags:
