@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from _acting import ARMS, HISTORY, MARGIN, PLAYBOOK, Shop, effects_of, pilot, pooled
 from _report import report
+from scipy.special import stdtrit
 
 from omniltv import PurchaseLog
 from omniltv.models import BgNbd, GammaGamma, PurchaseFit, SpendFit, fit, lifetime_value
@@ -268,13 +269,11 @@ def in_yen(values: "pd.Series[float]") -> Mapping[str, float]:
 
 def share(gain: "pd.Series[float]", best: "pd.Series[float]") -> str:
     """Return the ratio of mean gains with a 95 % interval (Fieller 1954), in percent."""
-    from scipy.stats import t  # noqa: PLC0415 - only here
-
     n = len(gain)
     ratio = float(gain.mean() / best.mean())
     if gain.equals(best) or n == 1:
         return f"{100 * ratio:.0f}"
-    square = t.ppf(0.975, n - 1) ** 2 / n
+    square = stdtrit(n - 1, 0.975) ** 2 / n
     (own, both), (_, other) = np.cov(gain, best)
     a = best.mean() ** 2 - square * other
     b = gain.mean() * best.mean() - square * both
@@ -287,10 +286,8 @@ def share(gain: "pd.Series[float]", best: "pd.Series[float]") -> str:
 
 def interval(values: "pd.Series[float]") -> tuple[float, float, float]:
     """Return a 95 % interval of the mean over the seeds by the t distribution, and the mean."""
-    from scipy.stats import t  # noqa: PLC0415 - only here
-
     mean, n = float(values.mean()), len(values)
-    half = float(t.ppf(0.975, max(n - 1, 1)) * values.std() / np.sqrt(n))
+    half = float(stdtrit(max(n - 1, 1), 0.975) * values.std() / np.sqrt(n))
     return mean - half, mean, mean + half
 
 

@@ -38,14 +38,13 @@ def main() -> int:
     frame = pd.DataFrame([row for size in sizes for row in measured(size)])
     if options.markdown:
         _markdown.fill(options.markdown, {"lookups": f"{_markdown.table(frame)}\n\n{before}."})
-    # On a busy machine a reader waits for a core: processor time is what the library answers for.
     last = frame[frame["customers"] == sizes[-1]]
-    p50, p99 = float(last["p50 ms"].max()), float(last["p99 CPU ms"].max())
+    p50, p99 = float(last["p50 ms"].max()), float(last["p99 ms"].max())
     targets = {
         f"p50 under {MOST_P50:.0f} ms at {sizes[-1]:,} customers, is {p50}": p50 < MOST_P50,
-        f"p99 under {MOST_P99:.0f} ms of CPU at {sizes[-1]:,} customers, is {p99}": p99 < MOST_P99,
+        f"p99 under {MOST_P99:.0f} ms at {sizes[-1]:,} customers, is {p99}": p99 < MOST_P99,
     }
-    figures = {"customers": sizes[-1], "p50_ms": p50, "p99_cpu_ms": p99}
+    figures = {"customers": sizes[-1], "p50_ms": p50, "p99_ms": p99}
     return report("counter", frame, figures=figures, targets=targets, check=options.check)
 
 

@@ -1,7 +1,7 @@
 """Loyalty: a million events, ten million in batches, and the coverage of liability intervals.
 
 Events are earnings, redemptions, returns, adjustments and merges of a programme with one purchase
-per customer and month, points valid for 90 days. Batches are months; events arrive up to a week
+per customer and month, points valid for a year. Batches are months; events arrive up to a week
 late. Memory is the peak of the process after each batch.
 
     uv run --group bench python benchmarks/loyalty.py [--quick] [--part P] [--check]
@@ -101,7 +101,7 @@ def month(number: int, size: int, customers: int, rng: np.random.Generator) -> p
     who = rng.integers(0, customers, size)
     table = pd.DataFrame({
         "event_id": ids, "customer_id": who, "kind": kind, "time": when, "points": points,
-        "valid_until": (when + np.timedelta64(90, "D")).astype("datetime64[D]").astype("M8[us]"),
+        "valid_until": (when + np.timedelta64(365, "D")).astype("datetime64[D]").astype("M8[us]"),
         "reference": earlier, "other_id": who ^ 1,
     })  # fmt: skip
     return table.iloc[rng.permutation(size)]

@@ -27,6 +27,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 from _markdown import fill, table
 from _report import report
 from narwhals.typing import IntoFrame
@@ -125,8 +126,6 @@ def customers(ids: NDArray[np.int64], rng: np.random.Generator) -> pl.DataFrame:
 
 def write(path: str, n: int, seed: int) -> None:
     """Write the customers as a Parquet file, in batches."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only the process that writes needs it
-
     writer = None
     for batch in batches(n, seed):
         rows = batch.to_arrow()
@@ -170,17 +169,17 @@ def by_hand(path: str) -> dict[str, int]:
     marks = ", ".join(f"({sql}) as c{k}" for k, (_, sql) in enumerate(CONDITIONS))
     sums = ", ".join(f"count(*) filter (c{k}) as c{k}" for k in range(len(CONDITIONS)))
     source = f"read_parquet('{path}')"
-    row = connection.sql(f"select {sums} from (select {marks} from {source})").fetchall()[0]  # noqa: S608 - SQL of this file
+    row = connection.sql(f"select {sums} from (select {marks} from {source})").fetchall()[0]
     found = {f"c{k}": int(n) for k, n in enumerate(cast("tuple[int, ...]", row))}
     level = (
         "case when {c} is null then 0 else 1 + floor((rank() over (order by {c} nulls last) - 1)"
         " * 5 / count({c}) over ()) end"
     )
     levels = " + ".join(level.format(c=column) for column in COLUMNS)
-    query = f"select rfm, count(*) from (select {levels} as rfm from {source}) group by 1"  # noqa: S608 - as above
+    query = f"select rfm, count(*) from (select {levels} as rfm from {source}) group by 1"
     found |= {f"rfm{int(r)}": int(n) for r, n in connection.sql(query).fetchall()}
     query = (
-        f"with ranked as (select value, upper, rank() over (order by value desc) as high, "  # noqa: S608 - as above
+        f"with ranked as (select value, upper, rank() over (order by value desc) as high, "
         f"rank() over (order by spend_before desc) as spent, count(*) over () as n from {source}), "
         "line as (select min(value) as high from ranked where high <= floor(0.2 * n)) "
         "select case when value >= line.high then 'high' "
@@ -222,7 +221,7 @@ def rfm_of_purchases(path: str) -> dict[str, float]:
     start, used = time.perf_counter(), time.process_time()
     connection = _connection()
     connection.execute(
-        "create table summary as select customer_id, max(transaction_date) as last_purchase, "  # noqa: S608 - as above
+        "create table summary as select customer_id, max(transaction_date) as last_purchase, "
         "count(distinct transaction_id) as purchases, sum(unit_spend) as realised_value "
         f"from read_parquet('{path}') group by 1"
     )
@@ -239,7 +238,7 @@ def write_purchases(path: str, n: int, seed: int) -> None:
     connection = _connection()
     connection.execute(f"select setseed({1 / (seed + 1)})")
     connection.execute(
-        f"copy (select (random() * {n})::bigint as customer_id, k as transaction_id, "  # noqa: S608 - as above
+        f"copy (select (random() * {n})::bigint as customer_id, k as transaction_id, "
         "date '2024-01-01' + (random() * 820)::int as transaction_date, "
         f"round(exp(8 + 2 * random())) as unit_spend from range({3 * n}) t(k)) to '{path}'"
     )

@@ -11,10 +11,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-import ibis  # type: ignore[import-not-found]  # only in the environment of the peer
-from openretailscience.segmentation.rfm import (  # type: ignore[import-not-found]  # as above
-    RFMSegmentation,
-)
+import ibis
+from openretailscience.segmentation.rfm import RFMSegmentation
 
 
 def main() -> None:

@@ -190,7 +190,7 @@ def _is_a(kind: type, value: object) -> bool:
 
 def _is_missing(value: object) -> bool:
     """Return whether a value is NaN or NaT."""
-    missing = isinstance(value, (float, datetime, np.generic)) and value != value  # noqa: PLR0124
+    missing = isinstance(value, (float, datetime, np.generic)) and value != value  # noqa: PLR0124 - NaN, NaT
     return bool(missing)
 
 

@@ -40,8 +40,10 @@ __all__ = [
     "check_ids",
     "collect",
     "first_rows",
+    "is_missing",
     "labels",
     "missing_column",
+    "none_if_missing",
     "numbers",
     "open_frame",
     "positions",
@@ -546,9 +548,29 @@ def as_labels(
     return np.array([texts[value] for value in given], dtype=np.str_)
 
 
+def is_missing(value: object) -> bool:
+    """Return whether a value is None, NaN, NaT or NA.
+
+    Examples:
+        >>> is_missing(float("nan")), is_missing(pd.NaT), is_missing("")
+        (True, True, False)
+    """
+    return value is None or value is pd.NA or bool(value != value)  # noqa: PLR0124 - NaN and NaT
+
+
+def none_if_missing(value: object) -> object:
+    """Return a value, or None in place of NaN, NaT or NA.
+
+    Examples:
+        >>> none_if_missing(float("nan")) is None, none_if_missing(5)
+        (True, 5)
+    """
+    return None if is_missing(value) else value
+
+
 def _label(value: object) -> str:
     """Return a value as a label; empty if it is missing. 1, 1.0 and 1.00 are one label."""
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN and NaT
+    if is_missing(value):
         return ""
     if isinstance(value, (float, Decimal, np.floating)) and value == value // 1:
         return str(int(value))

@@ -39,7 +39,7 @@ DAY = np.timedelta64(1, "D")
 
 def facts(arm: NDArray[np.str_] = ARM, **known: object) -> StudyFacts:
     ids = np.arange(len(arm)).astype(object)
-    return StudyFacts(customer_id=ids, arm=arm, control="a", **known)  # type: ignore[arg-type]
+    return StudyFacts(customer_id=ids, arm=arm, control="a", **known)  # type: ignore[arg-type]  # one fact each
 
 
 def severities(name: str, seen: StudyFacts) -> list[str]:

@@ -335,14 +335,14 @@ REASONS: Mapping[str, tuple[str, Event]] = {
     "too much": ("left to reverse", event("x", "a", "2026-02-01", "reverse", 11, reference="e")),
     "itself": ("with itself", event("x", "a", "2026-02-01", "merge", None, other_id="a")),
     "no merge": ("in force", event("x", "a", "2026-02-01", "split", None, reference="e")),
-    "fraction": ("whole number", event("x", "a", "2026-02-01", "earn", 1.5)),  # type: ignore[arg-type]
+    "fraction": ("whole number", event("x", "a", "2026-02-01", "earn", 1.5)),  # type: ignore[arg-type]  # wrong
     "zero": ("whole number", event("x", "a", "2026-02-01", "earn", 0)),
     "negative": ("whole number", event("x", "a", "2026-02-01", "spend", -1)),
     "huge": ("whole number", event("x", "a", "2026-02-01", "earn", 10**13)),
     "kind": ("unknown kind", event("x", "a", "2026-02-01", "gift", 1)),
-    "time": ("not a time", event("x", "a", None, "earn", 1)),  # type: ignore[arg-type]
-    "customer": ("missing customer", event("x", None, "2026-02-01", "earn", 1)),  # type: ignore[arg-type]
-    "id": ("missing event_id", event(None, "a", "2026-02-01", "earn", 1)),  # type: ignore[arg-type]
+    "time": ("not a time", event("x", "a", None, "earn", 1)),  # type: ignore[arg-type]  # wrong
+    "customer": ("missing customer", event("x", None, "2026-02-01", "earn", 1)),  # type: ignore[arg-type]  # wrong
+    "id": ("missing event_id", event(None, "a", "2026-02-01", "earn", 1)),  # type: ignore[arg-type]  # wrong
     "reference": ("missing reference", event("x", "a", "2026-02-01", "reverse", 1)),
     "other": ("missing other_id", event("x", "a", "2026-02-01", "merge", None)),
     "late": ("not before", event("x", "a", "2026-05-01", "earn", 1)),
@@ -379,7 +379,7 @@ def test_frames_come_back_in_the_kind_given(make: Any) -> None:
     for found in (result.balances, result.lots, result.movements, result.rejected):
         assert type(found) is type(given_frame)
     assert list(result.balances["customer_id"].to_numpy()) == [7]
-    assert balance(settle(table, at=END)) == {7: 10}  # type: ignore[comparison-overlap]
+    assert balance(settle(table, at=END)) == {7: 10}  # type: ignore[comparison-overlap]  # ids of numbers
 
 
 def test_a_duckdb_relation_comes_back_as_one() -> None:
@@ -393,7 +393,7 @@ def test_a_duckdb_relation_comes_back_as_one() -> None:
 @pytest.mark.parametrize("options", [{"at": "soon"}, {"at": END, "timezone": "Mars/Base"}])
 def test_options_that_cannot_be_read_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="Hint: "):
-        settle(frame([event("e", "a", "2026-01-01", "earn", 1)]), **options)  # type: ignore[arg-type]
+        settle(frame([event("e", "a", "2026-01-01", "earn", 1)]), **options)  # type: ignore[arg-type]  # wrong ones
 
 
 def test_one_account_with_very_many_lots_is_settled() -> None:

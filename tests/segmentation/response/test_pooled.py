@@ -57,7 +57,7 @@ def test_deviations_are_recovered() -> None:
     customers = 2_500
     frame, liking = history(customers, contacts=12)
     found = fit_response(frame)
-    covariance = found.fitted.covariance  # type: ignore[attr-defined]
+    covariance = found.fitted.covariance  # type: ignore[attr-defined]  # the default model has one
     assert abs(covariance[0, 0] - 1.0) < 0.2  # about 0.035 is one standard error
     late = asked(list(range(customers)), time=START + pd.DateOffset(days=900))
     chance = found.predict(late.drop(columns=["hour", "weekday"]))["p_response"].to_numpy()

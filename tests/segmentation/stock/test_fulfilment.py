@@ -50,7 +50,7 @@ def cases(draw: st.DrawFn) -> Case:
     wanted = pd.DataFrame(rows, columns=["item", "store", "day", "units", "gain"])
     other = pd.DataFrame({"item": ["tea", "cup"], "alternative": ["cup", "pot"]})
     ways = draw(st.permutations(["in store", "click and collect", "transfer"]))
-    rules = StockRules(ways=tuple(ways[: draw(st.integers(1, 3))]))  # type: ignore[arg-type]
+    rules = StockRules(ways=tuple(ways[: draw(st.integers(1, 3))]))  # type: ignore[arg-type]  # words
     wanted.insert(0, "customer_id", np.arange(len(wanted)))
     return wanted, keys.assign(stock=list(cells.values())), other, rules
 

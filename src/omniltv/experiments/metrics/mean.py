@@ -43,7 +43,7 @@ class Mean:
     parts: str | None = None
     time: str | None = None
 
-    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:  # noqa: ARG002 - times
+    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:
         """Return the outcome of the assigned customers.
 
         Examples:
@@ -53,6 +53,7 @@ class Mean:
             >>> Mean("spend", column="value").outcome({"purchases": spend}, arms).missing
             'zero'
         """
+        del assignment
         source, column = source_of(tables, self.table), self.column
         if column is None:
             rows = table_of(tables, self.table)

@@ -39,7 +39,7 @@ class Ratio:
     definition: str = "sum over sum"
     time: str | None = None
 
-    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:  # noqa: ARG002 - times
+    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:
         """Return the outcome of the assigned customers.
 
         Examples:
@@ -50,5 +50,6 @@ class Ratio:
             >>> metric.outcome({"sessions": visits}, arms).per
             'sessions'
         """
+        del assignment
         rows = source_of(tables, self.table)
         return Outcome(rows, column=self.column, per=self.per, missing="zero", time=self.time)

@@ -38,7 +38,7 @@ class Reached:
     unit: str = "share of customers"
     definition: str = "customers with the label at the end of the window"
 
-    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:  # noqa: ARG002 - times
+    def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:
         """Return one outcome per customer: 1 with the label.
 
         Examples:
@@ -49,6 +49,7 @@ class Reached:
             >>> nurtured.outcome({"tiers": tiers}, arms).collect()["value"].to_list()
             [1.0]
         """
+        del assignment
         rows = table_of(tables, self.table)
         ids = read_ids(rows, "customer_id", self.table)
         there = labels(rows, self.column, self.table, ids=ids) == self.label

@@ -84,7 +84,7 @@ def new_file(folder: Path) -> Iterator[sqlite3.Connection]:
             connection.commit()
         flush(unfinished)
         last = newest(folder)
-        number = int(_NAME.fullmatch(last.name)[1]) + 1 if last else 1  # type: ignore[index]
+        number = int(last.stem.removeprefix("counter-")) + 1 if last else 1
         unfinished.rename(folder / f"counter-{number:08d}.sqlite")
         flush(folder)
     except (OSError, sqlite3.Error) as error:

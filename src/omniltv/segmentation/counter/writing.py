@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from omniltv._arrays import Codes, Objects
-from omniltv._frames import Eager, collect, numbers, read_ids, repeated, require
+from omniltv._frames import Eager, collect, none_if_missing, numbers, read_ids, repeated, require
 from omniltv._log import logged
 from omniltv._options import checked
 from omniltv.errors import DataError
@@ -164,9 +164,9 @@ def _plain(rows: Eager, name: str, ids: Objects) -> list[object]:
     values = column.to_list()
     if column.dtype.is_temporal():
         return [None if pd.isna(value) else value.isoformat() for value in values]
+    plain = list(map(none_if_missing, values))
     if column.dtype.is_numeric() or column.dtype in (nw.String, nw.Boolean):
-        return [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
-    plain: list[object] = [None if pd.isna(value) else value for value in values]
+        return plain
     bad = [row for row, value in enumerate(plain) if not isinstance(value, _STORED)]
     if bad:
         problem, hint = "values of a type that is not stored", "convert them to numbers or text"

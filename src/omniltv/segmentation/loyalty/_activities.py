@@ -41,7 +41,9 @@ def read_activities(table: Eager, zone: str) -> tuple[pd.DataFrame, pd.DataFrame
     return _once(rows[good]), aside
 
 
-def read_customers(customers: IntoTable | None, ids: Any, needs: list[str]) -> pd.DataFrame:  # noqa: ANN401
+def read_customers(
+    customers: IntoTable | None, ids: "pd.Series[Any]", needs: list[str]
+) -> pd.DataFrame:
     """Return one row per customer, with the columns that rules on occasions need.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import Eager, FrameKind, require
+from omniltv._frames import Eager, FrameKind, is_missing, require
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.loyalty._kernel import (
@@ -230,7 +230,7 @@ def _rounded(values: np.ndarray[Any, Any]) -> Integers:
 
 
 def _one_whole(value: object) -> int:
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - NaN
+    if is_missing(value):
         return 0
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, np.number)):
         return _MISSING

@@ -2,8 +2,7 @@
 
 # Numba compiles these functions; it has no types that a checker could read.
 # mypy: disable-error-code="no-untyped-call, no-untyped-def, untyped-decorator"
-# Numba takes arguments by position.
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN202 - for the same reason
 
 from typing import NamedTuple
 

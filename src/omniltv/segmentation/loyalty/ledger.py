@@ -203,7 +203,7 @@ class Settlement[FrameT]:
         if end < latest:
             past = self._run.events.time < end
             later = self._run.events.take(np.flatnonzero(~past))
-            settled = None if self._before is None else self._before._carried  # noqa: SLF001
+            settled = None if self._before is None else self._before._carried  # noqa: SLF001 - made by close
             found = run(self._run.events.take(np.flatnonzero(past)), settled, end)
         gone = _gone(found)
         parts = carried(found, later, gone, end - reversible_days * _DAY)
@@ -290,7 +290,7 @@ def settle(
     _require_earlier(state, end, timezone)
     table, kind = read_frame(events, "the ledger")
     given = read_events(table, timezone)
-    settled = None if state is None else state._carried  # noqa: SLF001
+    settled = None if state is None else state._carried  # noqa: SLF001 - made by close
     every = given if settled is None else settled.events.and_then(given)
     sifted = sift(every, _closed(state), end)
     found = run(sifted.events, settled, end)
@@ -306,7 +306,7 @@ def _require_earlier(state: LedgerState | None, end: int, zone: str) -> None:
     if state is not None and state.timezone != zone:
         problem = f"the state is of the time zone {state.timezone!r}"
         raise ConfigError(f"{problem}. Hint: timezone={state.timezone!r}", parameter="timezone")
-    if state is not None and end < state._end:  # noqa: SLF001
+    if state is not None and end < state._end:  # noqa: SLF001 - made by close
         problem = "the state is of a later moment"
         raise ConfigError(f"{problem}. Hint: at={str(state.closed)!r} or later", parameter="at")
 

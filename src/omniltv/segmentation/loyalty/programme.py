@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal, Self
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 from pydantic import Field, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from omniltv._config import Written
-from omniltv._frames import FrameKind, IntoTable, read_frame
+from omniltv._frames import FrameKind, IntoTable, collect, read_frame
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
@@ -291,11 +291,11 @@ class Programme(Written):
             raise ConfigError(f"{problem}. Hint: Programme(..., ranks=...)", parameter="ranks")
         return self.ranks
 
-    def _read[FrameT](
+    def _read[FrameT: IntoFrame](
         self, activities: FrameT, customers: IntoTable | None, until: Moment
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, FrameKind[FrameT]]:
         moment = moment_of(until, self.timezone, "until")
-        table, kind = read_frame(activities, "the table of activities")  # type: ignore[type-var]
+        table, kind = read_frame(activities, "the table of activities")
         rows, aside = read_activities(table, self.timezone)
         occasions = {rule.activity for rule in self.earning} & set(BENEFITS)
         needs = ["joined"] * bool(occasions) + ["birthday"] * ("birthday" in occasions)
@@ -352,8 +352,7 @@ def _earned(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranks_of(ranks: IntoTable) -> pd.DataFrame:
-    table, _ = read_frame(ranks, "the table of ranks")  # type: ignore[type-var]
-    rows = table.to_pandas()
+    rows = collect(ranks, "the table of ranks").to_pandas()
     return rows.assign(
         customer_id=rows["customer_id"].astype(str),
         **{"from": pd.to_datetime(rows["from"]).astype("datetime64[us]")},

@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from omniltv._frames import FrameKind, IntoTable, Table, collect, read_ids, require
+from omniltv._frames import FrameKind, IntoTable, Table, collect, none_if_missing, read_ids, require
 from omniltv._options import checked
 from omniltv.segmentation.planning._explaining import PlanDecisions
 from omniltv.segmentation.scenarios.state import ScenarioState
@@ -232,7 +232,7 @@ _NUMERIC: Mapping[str, Any] = {
 
 def _objects(column: "pd.Series[Any]") -> list[object]:
     """Return the values of a column, missing ones as None."""
-    return [None if value is None or value != value else value for value in column.tolist()]  # noqa: PLR0124 - NaN
+    return list(map(none_if_missing, column.tolist()))
 
 
 def _read(table: object) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._files import replace_file
-from omniltv._frames import IntoTable, collect, require
+from omniltv._frames import IntoTable, collect, none_if_missing, require
 from omniltv._options import checked
 from omniltv.errors import StoreError
 
@@ -139,7 +139,7 @@ def read_plan(path: Path) -> pd.DataFrame:
 def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN and NaT
+    return none_if_missing(value)
 
 
 def _encoded(rows: Mapping[str, Sequence[object]], path: Path) -> bytes:

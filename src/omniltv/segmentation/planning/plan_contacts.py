@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import IntoTable, Table
+from omniltv._frames import IntoTable, Table, none_if_missing
 from omniltv._options import checked
 from omniltv.errors import ConfigError, EvidenceWarning
 from omniltv.segmentation.allocation import Allocation, Allocator
@@ -275,7 +275,9 @@ def _contacts(
     }
     keys = list(zip(columns["owner"], columns["at"], columns["contact_key"], strict=True))
     order = sorted(range(len(rows)), key=lambda row: cast("Any", keys[row]))
-    return {name: [_missing(values[row]) for row in order] for name, values in columns.items()}
+    return {
+        name: [none_if_missing(values[row]) for row in order] for name, values in columns.items()
+    }
 
 
 def _keys(job: _Job[Any], rows: pd.DataFrame) -> list[object]:
@@ -287,10 +289,6 @@ def _keys(job: _Job[Any], rows: pd.DataFrame) -> list[object]:
         own = (job.people.id[place], rule.name, rule.channel, job.on)
         keys.append(contact_key(*own) if key is None else key)
     return keys
-
-
-def _missing(value: object) -> object:
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN
 
 
 def _moments(job: _Job[Any], rows: pd.DataFrame, responses: BestHours) -> list[object]:

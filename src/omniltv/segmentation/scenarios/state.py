@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._files import replace_file
+from omniltv._frames import none_if_missing
 from omniltv._options import checked
 from omniltv.errors import StoreError
 
@@ -183,7 +184,7 @@ def _written(value: object) -> object:
         return value.isoformat()
     if isinstance(value, np.integer):
         return int(value)
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN and NaT
+    return none_if_missing(value)
 
 
 def step_key(customer: object, scenario: str, entered: np.datetime64, step: str) -> str:
