@@ -4,7 +4,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from omniltv.identity import BestFirstClusterer
-from omniltv.identity.linking.protocols import DECIDED, Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.values import DECIDED, Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 UNLEARNT = LinkModel({}, {}, {}, (), np.zeros((1, 1)), np.zeros((1, 1)))

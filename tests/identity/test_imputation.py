@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tests._statistics import assert_share, assert_shares
 
 from omniltv.identity.customers._imputation import draw_partitions
-from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 COPIES = 2_500

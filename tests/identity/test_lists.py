@@ -16,7 +16,7 @@ from omniltv.identity.linking.comparisons import (
     PhoneComparison,
     SharedUseComparison,
 )
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.columns import Column, Records
 
 HOME = {"postcode": "150-0001", "address": "東京都渋谷区神宮前1-2-3", "phone": "03-3456-7890"}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from omniltv.identity.linking.comparisons import BirthDateComparison, ValueComparison
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.columns import Column
 
 VALUES = st.text(alphabet=st.sampled_from([*"0123456789abcz@.-", "é", "高", "\x00", "𠮷"]))

@@ -12,7 +12,7 @@ from omniltv.identity import BestFirstClusterer, stitch
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.clustering import _Forest
 from omniltv.identity.linking.blocking import pairs_within
-from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records._codes import factorized, in_order
 from omniltv.identity.records.columns import MISSING
 

@@ -9,7 +9,7 @@ from omniltv.identity.linking._chance import SampledComparisons, SampledPairs, s
 from omniltv.identity.linking._comparison_vectors import compared
 from omniltv.identity.linking.blocking import KeyBlocker
 from omniltv.identity.linking.comparisons import ValueComparison
-from omniltv.identity.linking.protocols import LinkModel
+from omniltv.identity.linking.values import LinkModel
 from omniltv.identity.records.columns import MISSING, Column, Records
 
 GIVEN = ValueComparison("given_name", "given_reading", coincidence=0.004)

@@ -26,18 +26,20 @@ from omniltv.identity.linking.comparisons import (
 from omniltv.identity.linking.in_memory import InMemoryEngine
 from omniltv.identity.linking.protocols import (
     Blocker,
-    Candidates,
     Clusterer,
     Comparison,
-    Disagreement,
     GradedDisagreement,
     LinkEngine,
-    LinkModel,
     NormalisingComparison,
+    SqlComparison,
+)
+from omniltv.identity.linking.values import (
+    Candidates,
+    Disagreement,
+    LinkModel,
     Pairs,
     Proposal,
     ScoredPairs,
-    SqlComparison,
 )
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records

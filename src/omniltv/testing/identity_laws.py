@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.protocols import (
-    DECIDED,
     Blocker,
-    Candidates,
     Clusterer,
     Comparison,
     GradedDisagreement,
     LinkEngine,
+    SqlComparison,
+)
+from omniltv.identity.linking.values import (
+    DECIDED,
+    Candidates,
     LinkModel,
     Pairs,
     Proposal,
     ScoredPairs,
-    SqlComparison,
 )
 from omniltv.identity.records.columns import MISSING, Column, Records
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from omniltv.identity import Spelling
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.intake import read_records
 from omniltv.identity.records.masking import mask_shared
 

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from omniltv._arrays import Codes, Flags
 from omniltv.identity.linking._graph import components
-from omniltv.identity.linking.protocols import ScoredPairs
+from omniltv.identity.linking.values import ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 __all__ = ["Cohesion", "cohesion"]

@@ -3,7 +3,8 @@
 import numpy as np
 
 from omniltv._arrays import Codes
-from omniltv.identity.linking.protocols import Candidates, Clusterer, ScoredPairs
+from omniltv.identity.linking.protocols import Clusterer
+from omniltv.identity.linking.values import Candidates, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 __all__ = ["households_of"]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from omniltv._arrays import Codes
 from omniltv._compiled import compiled
 from omniltv.identity.linking._graph import UNSURE, components, neighbourhoods
-from omniltv.identity.linking.protocols import DECIDED, ScoredPairs
+from omniltv.identity.linking.values import DECIDED, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
 __all__ = ["draw_partitions"]

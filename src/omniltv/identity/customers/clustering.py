@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from omniltv._options import checked
 from omniltv.identity.linking._graph import components
-from omniltv.identity.linking.protocols import DECIDED, ScoredPairs
+from omniltv.identity.linking.values import DECIDED, ScoredPairs
 from omniltv.identity.records._codes import joint
 from omniltv.identity.records.columns import MISSING
 

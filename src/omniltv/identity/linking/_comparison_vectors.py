@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Floats
-from omniltv.identity.linking.protocols import Comparison, GradedDisagreement, Pairs
+from omniltv.identity.linking.protocols import Comparison, GradedDisagreement
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.columns import MISSING, Records
 
 __all__ = [

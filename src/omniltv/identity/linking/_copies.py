@@ -7,14 +7,8 @@ import numpy as np
 
 from omniltv._arrays import Codes, Flags
 from omniltv._options import Count, Seed, checked
-from omniltv.identity.linking.protocols import (
-    Blocker,
-    Candidates,
-    Comparison,
-    LinkEngine,
-    LinkModel,
-    ScoredPairs,
-)
+from omniltv.identity.linking.protocols import Blocker, Comparison, LinkEngine
+from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records._copies import order_in_group
 from omniltv.identity.records.columns import MISSING, RecordKey, Records
 

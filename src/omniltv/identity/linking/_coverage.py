@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Floats, Levels, Places
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors
-from omniltv.identity.linking.protocols import Blocker, Candidates
+from omniltv.identity.linking.protocols import Blocker
+from omniltv.identity.linking.values import Candidates
 from omniltv.identity.records.columns import MISSING
 
 __all__ = ["RuleCoverage", "covered"]

@@ -5,7 +5,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from omniltv._arrays import Codes
-from omniltv.identity.linking.protocols import ScoredPairs
+from omniltv.identity.linking.values import ScoredPairs
 
 __all__ = ["UNSURE", "components", "neighbourhoods"]
 

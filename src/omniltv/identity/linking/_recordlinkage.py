@@ -34,14 +34,8 @@ from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.comparisons._grading import ROUNDING
 from omniltv.identity.linking.comparisons.numbers import as_number
 from omniltv.identity.linking.decisions import Decisions, decisions_about, read_decisions
-from omniltv.identity.linking.protocols import (
-    Blocker,
-    Comparison,
-    LinkModel,
-    Pairs,
-    Proposal,
-    ScoredPairs,
-)
+from omniltv.identity.linking.protocols import Blocker, Comparison
+from omniltv.identity.linking.values import LinkModel, Pairs, Proposal, ScoredPairs
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.records.intake import read_records

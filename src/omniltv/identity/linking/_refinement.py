@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Floats
 from omniltv.identity.linking.decisions import Decisions
-from omniltv.identity.linking.protocols import DECIDED, LinkModel, ScoredPairs
+from omniltv.identity.linking.values import DECIDED, LinkModel, ScoredPairs
 
 __all__ = ["informative", "refined", "reweighted"]
 

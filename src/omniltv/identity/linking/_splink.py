@@ -37,16 +37,9 @@ from omniltv.errors import ConfigError, LinkError
 from omniltv.identity.linking._chance import SampledComparisons, sampled
 from omniltv.identity.linking._comparison_vectors import ComparisonVectors, compared
 from omniltv.identity.linking.blocking import KeyBlocker, united
-from omniltv.identity.linking.protocols import (
-    Blocker,
-    Candidates,
-    Comparison,
-    LinkModel,
-    Proposal,
-    ScoredPairs,
-    SqlComparison,
-)
+from omniltv.identity.linking.protocols import Blocker, Comparison, SqlComparison
 from omniltv.identity.linking.scoring import learn, score
+from omniltv.identity.linking.values import Candidates, LinkModel, Proposal, ScoredPairs
 from omniltv.identity.records.columns import MISSING, Records
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._options import Count, checked
-from omniltv.identity.linking.protocols import Blocker, Candidates, Proposal
+from omniltv.identity.linking.protocols import Blocker
+from omniltv.identity.linking.values import Candidates, Proposal
 from omniltv.identity.records._codes import joint
 from omniltv.identity.records.columns import MISSING, Column, Records
 

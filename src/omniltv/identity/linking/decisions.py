@@ -17,7 +17,7 @@ from omniltv._arrays import Codes
 from omniltv._frames import Eager, read_frame, require
 from omniltv.errors import DataError
 from omniltv.identity.linking._graph import components
-from omniltv.identity.linking.protocols import DECIDED, Candidates, ScoredPairs
+from omniltv.identity.linking.values import DECIDED, Candidates, ScoredPairs
 from omniltv.identity.records import normalise
 from omniltv.identity.records.columns import MISSING, RecordKey, Records
 

@@ -9,8 +9,9 @@ from omniltv._options import Count, Seed, checked
 from omniltv.identity.linking._chance import SampledComparisons, sampled
 from omniltv.identity.linking._comparison_vectors import compared
 from omniltv.identity.linking.blocking import candidates
-from omniltv.identity.linking.protocols import Blocker, Comparison, LinkModel, ScoredPairs
+from omniltv.identity.linking.protocols import Blocker, Comparison
 from omniltv.identity.linking.scoring import learn, score
+from omniltv.identity.linking.values import LinkModel, ScoredPairs
 from omniltv.identity.records.columns import Records
 
 __all__ = ["InMemoryEngine"]

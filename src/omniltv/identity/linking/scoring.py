@@ -42,13 +42,8 @@ from omniltv.identity.linking._estimation import (
     starting,
 )
 from omniltv.identity.linking._refinement import reweighted
-from omniltv.identity.linking.protocols import (
-    Blocker,
-    Candidates,
-    Comparison,
-    LinkModel,
-    ScoredPairs,
-)
+from omniltv.identity.linking.protocols import Blocker, Comparison
+from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING, Records
 
 __all__ = ["learn", "nameless", "score"]

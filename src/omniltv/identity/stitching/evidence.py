@@ -12,7 +12,8 @@ from omniltv.errors import DataError
 from omniltv.identity.customers._households import households_of
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.linking._refinement import informative
-from omniltv.identity.linking.protocols import Clusterer, ScoredPairs
+from omniltv.identity.linking.protocols import Clusterer
+from omniltv.identity.linking.values import ScoredPairs
 from omniltv.identity.records import normalise
 from omniltv.identity.records._codes import distinct_rows, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records

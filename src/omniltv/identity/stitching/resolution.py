@@ -14,7 +14,7 @@ from omniltv._options import Few, Level, Seed, checked
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.customers.attachment import Attached, attached, ids_of
-from omniltv.identity.linking.protocols import LinkModel, ScoredPairs
+from omniltv.identity.linking.values import LinkModel, ScoredPairs
 from omniltv.identity.records._codes import objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.masking import Masked

@@ -17,14 +17,8 @@ from omniltv.identity.linking._columns_read import dependent, own_columns
 from omniltv.identity.linking.blocking import DEFAULT_BLOCKERS
 from omniltv.identity.linking.comparisons import DEFAULT_COMPARISONS
 from omniltv.identity.linking.in_memory import InMemoryEngine
-from omniltv.identity.linking.protocols import (
-    Blocker,
-    Clusterer,
-    Comparison,
-    LinkEngine,
-    LinkModel,
-    ScoredPairs,
-)
+from omniltv.identity.linking.protocols import Blocker, Clusterer, Comparison, LinkEngine
+from omniltv.identity.linking.values import LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING, Records
 from omniltv.identity.records.normalise import Spelling
 from omniltv.identity.records.own_columns import PACKAGE, OwnColumn

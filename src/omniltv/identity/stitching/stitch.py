@@ -29,8 +29,9 @@ from omniltv.identity.linking.decisions import (
     read_decisions,
     separated,
 )
-from omniltv.identity.linking.protocols import LinkEngine, LinkModel, ScoredPairs
+from omniltv.identity.linking.protocols import LinkEngine
 from omniltv.identity.linking.scoring import nameless
+from omniltv.identity.linking.values import LinkModel, ScoredPairs
 from omniltv.identity.records._codes import factorized, joint, objects
 from omniltv.identity.records.columns import Column, RecordKey, Records
 from omniltv.identity.records.intake import Intake, read_records

@@ -10,7 +10,7 @@ import pandas as pd
 
 from omniltv._arrays import Flags, Objects
 from omniltv.identity.customers.changes import changes_between
-from omniltv.identity.linking.protocols import ScoredPairs
+from omniltv.identity.linking.values import ScoredPairs
 from omniltv.identity.records.columns import RecordKey
 from omniltv.identity.stitching.evidence import rules_of
 

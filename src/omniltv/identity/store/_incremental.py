@@ -16,7 +16,8 @@ from omniltv._log import logged
 from omniltv.identity.customers._ids import customer_ids
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.decisions import Decisions, decide, decisions_about
-from omniltv.identity.linking.protocols import Candidates, LinkEngine, ScoredPairs
+from omniltv.identity.linking.protocols import LinkEngine
+from omniltv.identity.linking.values import Candidates, ScoredPairs
 from omniltv.identity.records._codes import factorized, in_order, objects
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records
 from omniltv.identity.records.masking import Masked, mask_shared

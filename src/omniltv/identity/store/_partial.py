@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Flags, Objects
 from omniltv.data.schemas import FIELDS
-from omniltv.identity.linking.protocols import Comparison, LinkModel, Pairs
+from omniltv.identity.linking.protocols import Comparison
+from omniltv.identity.linking.values import LinkModel, Pairs
 from omniltv.identity.records._names import full_sound, sounds_of
 from omniltv.identity.records.columns import MISSING, Column, RecordKey, Records, columns_of
 from omniltv.identity.records.masking import origin_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from omniltv.errors import ConfigError, StoreError
-from omniltv.identity.linking.protocols import Candidates, LinkModel, ScoredPairs
+from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records._codes import distinct_rows
 from omniltv.identity.records.columns import MISSING, Column, Records
 from omniltv.identity.stitching.spec import LinkSpec

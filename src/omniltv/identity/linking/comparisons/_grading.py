@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from omniltv._arrays import Flags, Floats, Levels
 from omniltv.errors import ConfigError
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.columns import MISSING
 
 __all__ = [

@@ -11,7 +11,7 @@ from omniltv._arrays import Flags, Levels
 from omniltv._options import checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import Scores, first_level, slips
-from omniltv.identity.linking.protocols import Disagreement, Pairs
+from omniltv.identity.linking.values import Disagreement, Pairs
 from omniltv.identity.records.columns import Column
 
 __all__ = ["BirthDateComparison"]

@@ -9,7 +9,7 @@ from omniltv._arrays import Floats, Levels
 from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking.comparisons._grading import check_order, first_level, numbers
 from omniltv.identity.linking.comparisons.numbers import as_number
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 
 __all__ = ["CoordinateComparison"]
 

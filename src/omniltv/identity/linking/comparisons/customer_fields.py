@@ -14,7 +14,8 @@ from omniltv.identity.linking.comparisons._grading import Scores, first_level, p
 from omniltv.identity.linking.comparisons.birth_dates import BirthDateComparison
 from omniltv.identity.linking.comparisons.phones import PhoneComparison
 from omniltv.identity.linking.comparisons.sharing import SharedUseComparison
-from omniltv.identity.linking.protocols import Comparison, Pairs
+from omniltv.identity.linking.protocols import Comparison
+from omniltv.identity.linking.values import Pairs
 
 __all__ = [
     "DEFAULT_COMPARISONS",

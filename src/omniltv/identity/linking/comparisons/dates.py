@@ -9,7 +9,7 @@ from omniltv._arrays import Levels
 from omniltv._options import Natural, Share, checked
 from omniltv.identity.linking import _sql
 from omniltv.identity.linking.comparisons._grading import check_order, first_level, numbers
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records import normalise
 
 __all__ = ["DateComparison"]

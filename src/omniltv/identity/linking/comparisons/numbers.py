@@ -16,7 +16,7 @@ from omniltv.identity.linking.comparisons._grading import (
     first_level,
     numbers,
 )
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 
 __all__ = ["NumberComparison", "as_number"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from omniltv._arrays import Levels
 from omniltv._options import checked
 from omniltv.identity.linking.comparisons._grading import Scores, first_level, slips
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.normalise import is_fixed_line
 
 __all__ = ["PhoneComparison"]

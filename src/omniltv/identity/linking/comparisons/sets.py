@@ -15,7 +15,7 @@ from omniltv.identity.linking.comparisons._grading import (
     graded,
     shared_tokens,
 )
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records import normalise
 
 __all__ = ["SetComparison"]

@@ -8,7 +8,7 @@ import numpy as np
 from omniltv._arrays import Codes, Levels
 from omniltv._options import checked
 from omniltv.identity.linking.comparisons._grading import first_level
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 from omniltv.identity.records.columns import MISSING, Column
 
 __all__ = ["SharedUseComparison"]

@@ -15,7 +15,7 @@ from omniltv.identity.linking.comparisons._grading import (
     pairwise,
     steps,
 )
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 
 __all__ = ["StringComparison"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 from omniltv._arrays import Levels
 from omniltv._options import Count, Natural, Share, checked
 from omniltv.identity.linking.comparisons._grading import Scores, check_order, cosine, graded
-from omniltv.identity.linking.protocols import Pairs
+from omniltv.identity.linking.values import Pairs
 
 __all__ = ["TextComparison"]
 
