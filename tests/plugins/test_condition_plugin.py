@@ -1,6 +1,6 @@
 """A kind of condition as a stranger would write it: one class, then used in documents."""
 
-from collections.abc import Iterator
+import sys
 from typing import ClassVar
 
 import narwhals as nw
@@ -70,11 +70,13 @@ def test_a_key_is_of_one_kind() -> None:
 def test_kinds_of_installed_packages_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def found() -> Iterator[object]:
-        yield lambda: calls.append("loaded")
+    class Point:
+        def load(self) -> None:
+            calls.append("loaded")
 
-    monkeypatch.setattr(kind, "_loaded", [])
-    monkeypatch.setattr(kind, "_plugins", found)
+    registry = sys.modules[type(kind.KINDS).__module__]
+    monkeypatch.setattr(registry, "entry_points", lambda *, group: [Point()] if group else [])
+    monkeypatch.setattr(kind.KINDS, "_loaded", False)
     kinds()
     kinds()
     assert calls == ["loaded"]

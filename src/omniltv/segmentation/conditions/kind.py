@@ -1,19 +1,18 @@
 """What a kind of condition is, how kinds are registered, and what they are compiled in."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._config import Written
 from omniltv._frames import EagerOrLazy
 from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
+from omniltv.segmentation._registry import KeyedKind, KindRegistry
 from omniltv.segmentation.conditions.context import Context
 
 if TYPE_CHECKING:
@@ -25,10 +24,8 @@ type Schema = Mapping[str, nw.dtypes.DType]
 type AmountPerCustomer = NDArray[np.float64] | EagerOrLazy
 """One number per row, or a table with the customer id and ``amount``."""
 
-GROUP = "omniltv.conditions"
-"""The group of entry points whose modules register kinds."""
-
-_KINDS: dict[str, type["ConditionKind"]] = {}
+KINDS: KindRegistry["ConditionKind"] = KindRegistry("omniltv.conditions")
+"""The kinds of condition."""
 
 
 class Part(NamedTuple):
@@ -154,7 +151,7 @@ class Scope:
 
 
 @checked
-class ConditionKind(Written):
+class ConditionKind(KeyedKind):
     """Base of a kind of condition: its fields are the document, one method the meaning.
 
     A kind is a frozen pydantic model. Its `key` is the field by which a document is
@@ -249,17 +246,11 @@ def condition_kind[KindT: ConditionKind](kind: type[KindT]) -> type[KindT]:
         >>> condition_kind(AllOf) is AllOf
         True
     """
-    if kind.key not in kind.model_fields:
-        message = f"{kind.__name__}: the key {kind.key!r} is not a field"
-        raise ConfigError(f"{message}. Hint: key = {next(iter(kind.model_fields), 'name')!r}")
-    for other in _KINDS.values():
-        same = (
-            f"{other.__module__}.{other.__qualname__}" == f"{kind.__module__}.{kind.__qualname__}"
-        )
-        if not same and (kind.key in other.model_fields or other.key in kind.model_fields):
+    for other in KINDS.others(kind):
+        if kind.key in other.model_fields or other.key in kind.model_fields:
             message = f"{kind.__name__}: {other.__name__} has a field that is a key of one of both"
             raise ConfigError(f"{message}. Hint: rename the key, {kind.key!r}, or the field")
-    _KINDS[kind.key] = kind
+    KINDS.add(kind)
     return kind
 
 
@@ -270,8 +261,7 @@ def kinds() -> Mapping[str, type[ConditionKind]]:
         >>> "all_of" in kinds()
         True
     """
-    load_plugins(_plugins)
-    return dict(_KINDS)
+    return KINDS.known()
 
 
 def walk(kind: ConditionKind, path: str = "") -> Iterator[tuple[str, ConditionKind]]:
@@ -285,19 +275,3 @@ def walk(kind: ConditionKind, path: str = "") -> Iterator[tuple[str, ConditionKi
     yield path, kind
     for part in kind.parts():
         yield from walk(part.condition.root, f"{path}.{part.step}".lstrip("."))
-
-
-_loaded: list[bool] = []
-
-
-def _plugins() -> Iterator[Callable[[], object]]:
-    for point in entry_points(group=GROUP):
-        yield point.load
-
-
-def load_plugins(find: Callable[[], Iterator[Callable[[], object]]]) -> None:
-    """Load the modules of installed packages that register kinds, once."""
-    if not _loaded:
-        _loaded.append(True)
-        for load in find():
-            load()

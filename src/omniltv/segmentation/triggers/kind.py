@@ -3,8 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
-from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, cast
 
 import numpy as np
@@ -12,10 +10,10 @@ import pandas as pd
 from pydantic import Field, PlainSerializer, PlainValidator, SerializationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from omniltv._config import Written
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
+from omniltv.segmentation._registry import KeyedKind, KindRegistry
 from omniltv.segmentation.triggers.events import CustomerEvents, local_now
 
 __all__ = [
@@ -28,17 +26,15 @@ __all__ = [
     "trigger_kinds",
 ]
 
-GROUP = "omniltv.triggers"
-"""The group of entry points whose modules register kinds."""
-
-_KINDS: dict[str, type["TriggerKind"]] = {}
+KINDS: KindRegistry["TriggerKind"] = KindRegistry("omniltv.triggers")
+"""The kinds of trigger."""
 
 type TriggerDays = Annotated[int, Field(ge=0, le=3_650, strict=True)]
 """A number of days."""
 
 
 @checked
-class TriggerKind(Written):
+class TriggerKind(KeyedKind):
     """Base of a kind of trigger: its fields are the document, one method the meaning.
 
     A kind is a frozen pydantic model. Its `key` is the field by which a document is
@@ -155,15 +151,11 @@ def trigger_kind[KindT: TriggerKind](kind: type[KindT]) -> type[KindT]:
         >>> trigger_kind(Visited) is Visited
         True
     """
-    if kind.key not in kind.model_fields:
-        hint = f"key = {next(iter(kind.model_fields))!r}"
-        raise ConfigError(f"{kind.__name__}: the key {kind.key!r} is not a field. Hint: {hint}")
-    other = _KINDS.get(kind.key, kind)
-    names = [f"{each.__module__}.{each.__qualname__}" for each in (other, kind)]
-    if names[0] != names[1]:
-        message = f"{kind.__name__}: {other.__name__} has the key {kind.key!r}, too"
-        raise ConfigError(f"{message}. Hint: rename the key and the field")
-    _KINDS[kind.key] = kind
+    for other in KINDS.others(kind):
+        if other.key == kind.key:
+            message = f"{kind.__name__}: {other.__name__} has the key {kind.key!r}, too"
+            raise ConfigError(f"{message}. Hint: rename the key and the field")
+    KINDS.add(kind)
     return kind
 
 
@@ -174,15 +166,7 @@ def trigger_kinds() -> Mapping[str, type[TriggerKind]]:
         >>> "visited" in trigger_kinds()
         True
     """
-    _load_plugins()
-    return dict(_KINDS)
-
-
-@cache
-def _load_plugins() -> None:
-    """Load the modules of installed packages that register kinds, once."""
-    for point in entry_points(group=GROUP):
-        point.load()
+    return KINDS.known()
 
 
 def _read(data: object) -> TriggerKind:
