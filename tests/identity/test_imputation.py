@@ -12,7 +12,7 @@ from omniltv.identity.customers._imputation import draw_partitions
 from omniltv.identity.linking.values import Candidates, LinkModel, ScoredPairs
 from omniltv.identity.records.columns import MISSING
 
-COPIES = 2_500
+COPIES = 5_000
 
 type Weights = dict[tuple[int, int], float]
 

@@ -83,7 +83,7 @@ class _Ours(BaseCompareFeature):  # type: ignore[misc]  # recordlinkage ships no
 
 @pytest.fixture(scope="module")
 def lists() -> pd.DataFrame:
-    return simulate_retailer(250, seed=5).records
+    return simulate_retailer(600, seed=5).records
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_default_engine_compares_as_recordlinkage_does(
     index = pd.MultiIndex.from_arrays([found.left, found.right])
     features = [_Ours(comparison, records) for comparison in DEFAULT_COMPARISONS]
     expected = rl.Compare(features).compute(index, codes)
-    assert len(found) > 500
+    assert len(found) > 1_000
     for name, levels in state.compared.grades.items():
         assert np.array_equal(levels, expected[name].to_numpy()), name
 

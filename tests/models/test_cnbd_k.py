@@ -106,7 +106,7 @@ def test_with_one_stage_it_is_the_model_without_regularity(
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 @pytest.mark.parametrize("x", [0, 1, 2, 9])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_loglik_is_the_density_of_frequency_and_recency(model: CnbdK, x: int, seed: int) -> None:
     p = some_parameters(seed)
     recency = 14.0 * (x > 0)
@@ -117,7 +117,7 @@ def test_loglik_is_the_density_of_frequency_and_recency(model: CnbdK, x: int, se
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_expected_purchases_is_the_sum_over_stages_and_purchases(model: CnbdK, seed: int) -> None:
     p = some_parameters(seed)
     for state in (one(0, 0.0, 20.0), one(1, 3.0, 20.0), one(40, 19.5, 20.0)):

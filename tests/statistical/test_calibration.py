@@ -22,7 +22,7 @@ type Change = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @pytest.mark.parametrize("model", [BgNbd(), GammaGamma()], ids=lambda model: model.name)
 def test_partial_pooling_is_calibrated(model: PurchaseModel | SpendModel) -> None:
-    found = simulation_based_calibration(model, pooling=PoolingKind.PARTIAL, fits=15, seed=3)
+    found = simulation_based_calibration(model, pooling=PoolingKind.PARTIAL, fits=25, seed=3)
     assert len(found.ranks) == 5 * len(model.coordinates) + 1
     assert_plausible(found.p_value())
 

@@ -196,7 +196,7 @@ def check_future(model: PurchaseModel) -> None:
 
 def check_tower(model: PurchaseModel) -> None:
     """Expected purchases given a history average to the unconditional expected purchases."""
-    n, T, horizon = 20_000, times(model).T, times(model).ahead
+    n, T, horizon = 40_000, times(model).T, times(model).ahead
     for seed, point in enumerate(prior_points(model)):
         parameters = parameters_at(model, point)
         state = model.simulate(parameters, np.full(n, T), np.random.default_rng(seed))
