@@ -322,6 +322,7 @@ def show_value(
     for row, (label, size, mean, (low, high)) in enumerate(rows):
         known = "" if truth is None else f"  truth {truth[row]:,.0f}"
         print(f"  {label:<8}{size:7,.0f} customers {mean:14,.0f}  [{low:,.0f}, {high:,.0f}]{known}")
+    print(f"  the intervals include the error of the model itself: {value.model_error}")
     if realised is not None:
         show_coverage(value.predictive_interval(0.9), realised)
     ax = plot_totals(totals, truth=truth, title=f"Margin in {HORIZON} by acquisition channel")
