@@ -31,7 +31,7 @@ class KeyBlocker:
             lists can afford. No limit if None.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> phone = Column.of(["1", "1", None, "1"])
         >>> records = Records(np.array(["ec"] * 4), np.array(list("abcd")), {"phone": phone})
         >>> rule = KeyBlocker("phone", ("phone",), decides=("phone",))

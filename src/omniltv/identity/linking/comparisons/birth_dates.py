@@ -31,7 +31,7 @@ class BirthDateComparison:
     so large.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> dates = Column.of(
         ...     ["1980-01-02", "1980-02-01", "1980-01-03", "1975-06-30", "1950-03-04"]
         ... )

@@ -43,7 +43,7 @@ class ValueComparison:
         slips: Whether one wrong, lost or swapped character is a separate level.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> phone = Column.of(["123", "124", "987", None])
         >>> pairs = Pairs.of({"phone": phone}, [0, 0, 0], [1, 2, 3])
         >>> ValueComparison("phone", "phone", slips=True).grade(pairs).tolist()
@@ -108,7 +108,7 @@ class NameComparison:
         shared: Whether people of one household share the value.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> names = {
         ...     "given_reading": Column.of(["hanako", "hanaka", "taro", "hanako", "hanakoo"]),
         ...     "given_sound": Column.of(["hanako", "hanaka", "taro", "hanako", "hanako"]),
@@ -194,7 +194,7 @@ class AddressComparison:
     another town.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> homes = Column.of(["a1-2 #101", "a1-2", "a1-2 #202", None, "a1-2"])
         >>> columns = {
         ...     "address": homes,

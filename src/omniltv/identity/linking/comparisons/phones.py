@@ -26,7 +26,7 @@ class PhoneComparison:
         column: The field.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> numbers = Column.of(["+819012345678", "+819012345678", "+81312345678", "+81312345678"])
         >>> PhoneComparison().grade(Pairs.of({"phone": numbers}, [0, 2, 0], [1, 3, 2])).tolist()
         [0, 1, 3]

@@ -31,7 +31,7 @@ class SharedUseComparison:
         names: Given names, in each script.
 
     Examples:
-        >>> from omniltv.identity.linking.protocols import Column
+        >>> from omniltv.identity.records.columns import Column
         >>> columns = {
         ...     "phone": Column.of(["1", "1", "1", "2", "2"]),
         ...     "given_written": Column.of(["ken", "emi", None, "ann", None]),
