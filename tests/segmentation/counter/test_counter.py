@@ -97,6 +97,18 @@ def test_a_failed_night_leaves_the_last_one(tmp_path: Path) -> None:
         assert found.as_of == "first"
 
 
+def test_a_damaged_night_is_an_error_at_every_call(tmp_path: Path) -> None:
+    write_counter(tmp_path, as_of="first", profile=PEOPLE)
+    with CounterDesk(tmp_path) as desk:
+        write_counter(tmp_path, as_of="second", profile=PEOPLE[["customer_id", "value", "name"]])
+        with sqlite3.connect(max(tmp_path.iterdir())) as other:
+            other.execute("DELETE FROM about")
+        other.close()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="the counter is damaged"):
+                desk.of("a")
+
+
 def test_only_the_owner_reads_and_nothing_personal_is_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
