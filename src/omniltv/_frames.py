@@ -344,7 +344,12 @@ def unused_name(names: Collection[str], wanted: str) -> str:
     return wanted if wanted not in names else next(n for n in numbered if n not in names)
 
 
-def with_column(rows: Eager, name: str, values: NDArray[Any], dtype: DataType) -> Eager:
+def with_column(
+    rows: Eager,
+    name: str,
+    values: NDArray[Any],
+    dtype: type[nw.String | nw.Float64 | nw.Int64 | nw.Boolean],
+) -> Eager:
     """Return rows with one more column; if its name is taken, it gets a number.
 
     Args:
