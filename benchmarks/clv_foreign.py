@@ -11,6 +11,7 @@ backtest of three origins.
 import argparse
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -180,12 +181,11 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
 def judge(whole: pd.DataFrame) -> dict[str, bool]:
     """Return whether the intervals with the error of a backtest hold their level."""
-    rows = whole[whole["calendar time"] == "yes"]
-    inside = rows.set_index(["total", "model error"])["inside"]
+    inside = whole.set_index(["calendar time", "total", "model error"])["inside"]
     targets = {}
-    for total in ("channel", "all"):
-        tested, before = inside[total, "backtest"], inside[total, "none"]
-        name = f"with calendar time and a backtest, 90 % intervals of totals ({total})"
+    for known, total in product(("no", "yes"), ("channel", "all")):
+        tested, before = inside[known, total, "backtest"], inside[known, total, "none"]
+        name = f"with a backtest, 90 % intervals of totals ({total}, calendar time: {known})"
         targets[f"{name} hold {LEAST:.0%} to {MOST:.0%}"] = bool(LEAST <= tested <= MOST)
         targets[f"{name} hold more than without a model error"] = bool(tested > before)
     return targets

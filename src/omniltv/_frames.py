@@ -53,6 +53,7 @@ __all__ = [
     "repeated",
     "require",
     "unused_name",
+    "with_column",
 ]
 
 type Backend = Literal["pandas", "polars", "pyarrow"]
@@ -341,6 +342,29 @@ def unused_name(names: Collection[str], wanted: str) -> str:
     """
     numbered = (f"{wanted}_{number}" for number in count(1))
     return wanted if wanted not in names else next(n for n in numbered if n not in names)
+
+
+def with_column(
+    rows: Eager,
+    name: str,
+    values: NDArray[Any],
+    dtype: type[nw.String | nw.Float64 | nw.Int64 | nw.Boolean],
+) -> Eager:
+    """Return rows with one more column; if its name is taken, it gets a number.
+
+    Args:
+        rows: A frame in memory.
+        name: Name of the column.
+        values: Of shape (n_rows,).
+        dtype: Type of the column.
+
+    Examples:
+        >>> rows, _ = read_frame(pd.DataFrame({"a": [1, 2]}), "a table")
+        >>> with_column(rows, "a", np.array([0.5, 1.5]), nw.Float64).columns
+        ['a', 'a_1']
+    """
+    free, backend = unused_name(rows.columns, name), rows.implementation
+    return rows.with_columns(nw.new_series(free, values.tolist(), dtype, backend=backend))
 
 
 def missing_column(name: str, columns: Sequence[str], what: str, hint: str) -> DataError:

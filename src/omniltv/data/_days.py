@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,10 +95,16 @@ class Intensity:
         logs += weekday[:, None] + self._walk(group, days, n_draws)
         return np.asarray(np.exp(np.minimum(logs, _MOST)))
 
+    @cached_property
+    def _axes(self) -> tuple[Floats, Floats]:
+        """Return variances and directions of the principal axes of the coefficients."""
+        variance, turn = np.linalg.eigh(self.effects.covariance)
+        return variance, turn
+
     def _coefficients(self, n_draws: int) -> Floats:
         """Return draws of coefficients, of shape (n_groups, n_coefficients, n_draws)."""
         mean = self.effects.mean
-        variance, turn = np.linalg.eigh(self.effects.covariance)
+        variance, turn = self._axes
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(0,)))
         normal = rng.standard_normal((n_draws, mean.size)).T
         moved = turn @ (np.sqrt(np.maximum(variance, 0.0))[:, None] * normal)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Floats
-from omniltv._frames import Tabular
+from omniltv._frames import Tabular, positions
 from omniltv._options import checked
 from omniltv.data._days import Intensity
 from omniltv.errors import DataError
@@ -132,14 +132,13 @@ class Clock:
             return np.zeros(n_rows, dtype=np.intp)
         if by not in groups:
             raise DataError("calendar time by a missing group column", column=by, hint=_again(by))
-        labels = np.array(self.calendar.labels)
-        place = np.searchsorted(labels, groups[by]).clip(max=len(labels) - 1)
-        strange = np.flatnonzero(labels[place] != groups[by])
+        place = positions(groups[by].astype(object), np.array(self.calendar.labels, dtype=object))
+        strange = np.flatnonzero(place < 0)
         if len(strange):
             rows = strange.tolist()
             problem = "groups without calendar time"
             raise DataError(problem, column=by, rows=rows, hint=_again(by))
-        return place.astype(np.intp)
+        return place
 
     def ahead(self, horizon: Span, *, n_draws: int, unit: TimeUnit) -> Floats:
         """Return the operational length of a forecast, of shape (n_groups, n_draws).

@@ -99,6 +99,11 @@ def test_a_forecast_does_not_see_what_comes_after_its_origin(found: Backtest) ->
         assert (after.actual["value"] != before.actual["value"]).all()
 
 
+def test_an_origin_that_is_given_twice_counts_once() -> None:
+    found = backtested(purchases(40), ["2025-10-01", "2025-10-01"])
+    assert len(found.windows) == len(SPANS)
+
+
 @pytest.mark.parametrize(
     ("origins", "match"),
     [

@@ -4,6 +4,8 @@ import logging
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +99,18 @@ def test_a_failed_night_leaves_the_last_one(tmp_path: Path) -> None:
         assert found.as_of == "first"
 
 
+def test_a_damaged_night_is_an_error_at_every_call(tmp_path: Path) -> None:
+    write_counter(tmp_path, as_of="first", profile=PEOPLE)
+    with CounterDesk(tmp_path) as desk:
+        write_counter(tmp_path, as_of="second", profile=PEOPLE[["customer_id", "value", "name"]])
+        with sqlite3.connect(max(tmp_path.iterdir())) as other:
+            other.execute("DELETE FROM about")
+        other.close()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="the counter is damaged"):
+                desk.of("a")
+
+
 def test_only_the_owner_reads_and_nothing_personal_is_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,6 +132,20 @@ def test_bad_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="column 'customer_id'"):
         write_counter(tmp_path, as_of="today", profile=PEOPLE, tier=PEOPLE[["name"]])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [timedelta(1), Decimal("1.5"), 2**63])
+def test_values_that_are_not_stored_are_named(tmp_path: Path, value: object) -> None:
+    cart = pl.DataFrame({"customer_id": ["a"], "what": [value]})
+    with pytest.raises(DataError, match="column 'what': values of a type that is not stored"):
+        write_counter(tmp_path, as_of="today", profile=PEOPLE, cart=cart)
+
+
+@pytest.mark.parametrize("value", [timedelta(1), time(10)])
+def test_contacts_are_ordered_by_moments(tmp_path: Path, value: object) -> None:
+    contacts = pl.DataFrame({"customer_id": ["a"], "time": [value]})
+    with pytest.raises(DataError, match="column 'time'"):
+        write_counter(tmp_path, as_of="today", profile=PEOPLE, contacts=contacts)
 
 
 def test_missing_and_damaged_counters_are_named(tmp_path: Path) -> None:

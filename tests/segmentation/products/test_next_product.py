@@ -1,5 +1,6 @@
 """The next product: repurchase, sequence, season, own taste, and probabilities that sum to 1."""
 
+import tracemalloc
 from datetime import date
 from typing import Any
 
@@ -100,10 +101,30 @@ def test_later_purchases_are_not_used_and_the_order_of_rows_does_not_matter() ->
     np.testing.assert_allclose(alone["probability"], first["probability"].iloc[3:])
 
 
+def test_a_prediction_has_no_parts_of_past_visits() -> None:
+    """The state of 2,000 visits takes 8 arrays of visits and products; their parts take 20."""
+    visits, products = 2_000, 100
+    model = fit_next_product(lines(1, np.arange(visits) % products, gap=1))
+    tracemalloc.start()
+    try:
+        model.predict(people(0), on=date(2040, 1, 1))
+        assert tracemalloc.get_traced_memory()[1] < 12 * 8 * visits * products
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_empty_table_of_customers_has_columns_of_the_same_types() -> None:
+    model = fit_next_product(lines(4, np.array(["tea"] * 8)))
+    some = pl.DataFrame({"customer_id": [1]})
+    found = (model.predict(rows, on=date(2026, 1, 1)).schema for rows in (some, some.head(0)))
+    assert next(found) == next(found)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"time": "noon"}, "column 'time': not a column of times"),
+        ({"time": pd.Timedelta(1, "D")}, "column 'time': not a column of times"),
         ({"category": None}, "column 'category': missing labels"),
         ({"customer_id": None}, "column 'customer_id': missing ids"),
     ],

@@ -95,6 +95,16 @@ def test_the_best_time_is_personal_and_within_what_is_allowed() -> None:
     np.testing.assert_allclose(same, late["p_response"])
 
 
+def test_columns_of_the_caller_stay() -> None:
+    own = {"p_response": 7, "p_mean": 7, "propensity": 0.5}
+    people = pd.DataFrame({"customer_id": [1, 2], "channel": "ec", "chosen": [0, 1]} | own)
+    best = fit_response(history(20, 3)[0]).best_time(people)
+    scored = contact_propensity(people, contacted="chosen", columns=["customer_id"])
+    for found, name in ((best, "p_response"), (best, "p_mean"), (scored, "propensity")):
+        assert (found[name] == own[name]).all()
+        assert found[f"{name}_1"].between(0, 1).all()
+
+
 def test_recent_contacts_count_and_fade() -> None:
     rng = np.random.default_rng(4)
     gaps = rng.choice([1, 40], (60, 40))

@@ -142,6 +142,23 @@ def test_offers_without_item_or_store() -> None:
     assert found.offers["fulfilment"].tolist() == ["no stock needed", "delivery", "sent from store"]
 
 
+def test_numbers_are_labels_as_in_the_stock() -> None:
+    wanted = offers(("a", 1.0, "Ginza"), ("b", None, "Ginza"))  # type: ignore[arg-type]  # number
+    table = stock({("Ginza", 1): 1})  # type: ignore[dict-item]  # a number
+    found = fulfil(wanted, table)
+    assert found.offers["fulfilment"].tolist() == ["in store", "no stock needed"]
+
+
+def test_days_may_be_negative_and_stay_as_they_are() -> None:
+    wanted = offers(("a", "tea", "Ginza"), ("b", "tea", "Ginza"), day=[-2, 5])
+    table = pd.DataFrame({"location": "Ginza", "item": "tea", "day": [-3, 4], "stock": [1, 2]})
+    found = fulfil(wanted, table)
+    assert found.refused.empty
+    assert found.reserved.to_frame()["day"].tolist() == [-2, 5]
+    early = fulfil(wanted.assign(day=[-12, 5]), table)
+    assert early.refused["customer_id"].tolist() == ["a"]
+
+
 def test_units_are_kept_for_later_days() -> None:
     wanted = offers(("a", "tea", "Ginza"), ("b", "tea", "Ginza"), gain=[2, 1], day=[1, 0])
     table = pd.DataFrame({"location": "Ginza", "item": "tea", "day": [0, 1], "stock": [1, 1]})
@@ -178,6 +195,8 @@ def test_polars_frames_and_dates() -> None:
         ({"day": 1}, {}, "column 'day': only one of offers and stock has days"),
         ({}, {"location": None}, "column 'location': missing labels"),
         ({"customer_id": None}, {}, "column 'customer_id': missing ids"),
+        ({"day": 1}, {"day": "1"}, "column 'day': days of offers and of stock differ in type"),
+        ({"day": pd.Timedelta(1, "D")}, {"day": 1}, "column 'day': labels are of type"),
     ],
 )
 def test_bad_tables_are_named(wanted: dict[str, Any], table: dict[str, Any], words: str) -> None:

@@ -278,7 +278,7 @@ def _origins(
     first, last = log.time.min().astype("datetime64[D]"), log.time.max().astype("datetime64[D]")
     if not isinstance(origins, Sequence):
         return _evenly(first + ahead, last - ahead, ahead, origins)
-    days = sorted(_day(moment) for moment in origins)
+    days = sorted({_day(moment) for moment in origins})
     late = [str(day) for day in days if day + ahead > last]
     if late or not days:
         problem = (

@@ -25,9 +25,7 @@ HALF_YEAR = Span(0.5, TimeUnit.YEAR)
 ASSUMED = 0.15
 """Standard deviation over half a year without a backtest; the root mean square of its prior.
 
-Four built-in models missed the channel totals of half a year by 17 % (root mean square of the
-mean miss of each model, in worlds of three processes: docs/benchmarks/world.md). In real logs,
-models are chosen with more care than there.
+It is an assumption.
 """
 
 _CORRELATION = 0.5
@@ -80,9 +78,7 @@ class ModelError:
     def default(cls) -> Self:
         """Return the error that is assumed without a backtest: 15 % over half a year.
 
-        It is the root mean square of the prior of a backtest. Four built-in models missed the
-        channel totals of half a year by 17 %, in worlds of three processes (root mean square of
-        the mean miss of each model, docs/benchmarks/world.md).
+        It is the root mean square of the prior of a backtest.
         """
         return cls((HALF_YEAR,), (ASSUMED,))
 

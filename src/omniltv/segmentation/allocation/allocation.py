@@ -8,7 +8,7 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from omniltv._arrays import Codes, Vector
-from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name
+from omniltv._frames import Eager, FrameKind, Table, read_frame, unused_name, with_column
 from omniltv._options import Seed, Share, checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.allocation._capacities import (
@@ -98,14 +98,8 @@ class Allocation[FrameT]:
         lacking = _lacking(problem, self.choice, places)
         names = np.array([self.capacities.label(n) for n in range(len(problem.capacity))], object)
         rows = _rows(self.offers, places)
-        named: Sequence[tuple[str, list[object], type]] = (
-            ("lacks", names[lacking].tolist(), nw.String),
-            ("price", self.choice.prices[lacking].tolist(), nw.Float64),
-        )
-        for wanted, values, dtype in named:
-            name = unused_name(rows.columns, wanted)
-            series = nw.new_series(name, values, dtype, backend=rows.implementation)
-            rows = rows.with_columns(series)
+        rows = with_column(rows, "lacks", names[lacking], nw.String)
+        rows = with_column(rows, "price", self.choice.prices[lacking], nw.Float64)
         return self.kind.native(rows)
 
 
@@ -257,10 +251,8 @@ def _explored(offers: OfferTable, places: Codes) -> Eager:
     rows = _rows(offers, places)
     if offers.explored is None:
         return rows
-    name = unused_name(rows.columns, "explored")
-    drawn = offers.explored[offers.problem.group[places]].tolist()
-    series = nw.new_series(name, drawn, nw.Boolean, backend=rows.implementation)
-    return rows.with_columns(series)
+    drawn = offers.explored[offers.problem.group[places]]
+    return with_column(rows, "explored", drawn, nw.Boolean)
 
 
 def _best_unreached(problem: AllocationProblem, choice: Choice) -> Codes:

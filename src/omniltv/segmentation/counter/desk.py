@@ -102,22 +102,29 @@ class CounterDesk:
             raise StoreError(f"no counter in {self._folder}. Hint: write_counter(folder, ...)")
         if self._connection is None or path != self._path:
             connection = open_file(path)
+            try:
+                as_of, columns = _about(connection)
+            except StoreError:
+                connection.close()
+                raise
             if self._connection is not None:
                 self._connection.close()
             self._path, self._connection = path, connection
-            self._read_about(connection)
+            self._as_of, self._columns = as_of, columns
         return self._connection
-
-    def _read_about(self, connection: sqlite3.Connection) -> None:
-        try:
-            (self._as_of,) = connection.execute("SELECT as_of FROM about").fetchone()
-            known = dict(connection.execute("SELECT name, columns FROM sections").fetchall())
-            self._columns = {name: tuple(json.loads(text)) for name, text in known.items()}
-        except (sqlite3.Error, TypeError, ValueError) as error:
-            raise StoreError(_DAMAGED.format(type(error).__name__)) from error
 
 
 _DAMAGED = "the counter is damaged: {}. Hint: write it again with write_counter"
+
+
+def _about(connection: sqlite3.Connection) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return the day of the tables, and the columns of each section."""
+    try:
+        (as_of,) = connection.execute("SELECT as_of FROM about").fetchone()
+        known = dict(connection.execute("SELECT name, columns FROM sections").fetchall())
+        return as_of, {name: tuple(json.loads(text)) for name, text in known.items()}
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise StoreError(_DAMAGED.format(type(error).__name__)) from error
 
 
 def _rows(

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -22,7 +23,8 @@ from omniltv.segmentation.counter.view import MANY, ONE
 __all__ = ["write_counter"]
 
 _BLOCK = 100_000  # rows
-_STORED = (str, int, float, type(None))
+_LONG = 2**63
+_STORED = (str, float, type(None))
 _ORDERS: Mapping[str, tuple[str, ...]] = {"contacts": ("time",), "offers": ("net_gain", "gain")}
 
 
@@ -58,7 +60,7 @@ def write_counter(
 
     Raises:
         DataError: If a column is absent, ids are missing, a customer has two profiles or tiers,
-            or a value is neither a number, a text, a time nor missing.
+            or a value is neither a number of 64 bits with a sign, a text, a time nor missing.
         StoreError: If the folder cannot be written.
 
     Examples:
@@ -142,7 +144,7 @@ def _order(name: str, rows: Eager, ids: Objects) -> Codes:
     if by is None:
         return np.argsort(code, kind="stable")
     column = rows[by]
-    if column.dtype.is_temporal():
+    if isinstance(column.dtype, (nw.Date, nw.Datetime)):
         shown = -pd.to_datetime(pd.Series(column.to_list())).rank().fillna(0).to_numpy()
     else:
         shown = -numbers(rows, by, f"the table {name!r}", ids=ids)
@@ -158,16 +160,20 @@ def _ranks(ids: Objects) -> Codes:
         return pd.factorize(keys)[0].astype(np.int64)
 
 
+def _is_stored(value: object) -> bool:
+    """Return whether SQLite holds a value."""
+    if isinstance(value, int):
+        return -_LONG <= value < _LONG
+    return isinstance(value, _STORED)
+
+
 def _plain(rows: Eager, name: str, ids: Objects) -> list[object]:
     """Return a column as values that SQLite holds."""
     column = rows[name]
-    values = column.to_list()
-    if column.dtype.is_temporal():
-        return [None if pd.isna(value) else value.isoformat() for value in values]
-    plain = list(map(none_if_missing, values))
-    if column.dtype.is_numeric() or column.dtype in (nw.String, nw.Boolean):
-        return plain
-    bad = [row for row, value in enumerate(plain) if not isinstance(value, _STORED)]
+    plain: list[Any] = list(map(none_if_missing, column.to_list()))
+    if isinstance(column.dtype, (nw.Date, nw.Datetime, nw.Time)):
+        return [None if value is None else value.isoformat() for value in plain]
+    bad = [row for row, value in enumerate(plain) if not _is_stored(value)]
     if bad:
         problem, hint = "values of a type that is not stored", "convert them to numbers or text"
         raise DataError(problem, column=name, rows=list(ids[bad]), hint=hint)

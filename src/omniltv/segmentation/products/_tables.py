@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from omniltv._arrays import Codes, Floats, Matrix, Vector
 from omniltv.segmentation.products._visits import StateBefore, Visits, before, blocks
@@ -39,8 +40,9 @@ class PooledCounts:
         products = visits.bought.shape[1]
         total = np.asarray(visits.bought.sum(axis=0), dtype=np.float64)
         share = (total + 1.0) / (total.sum() + products)
-        months = np.zeros((12, products))
-        np.add.at(months, _month(visits.day), np.asarray(visits.bought.todense()))
+        rows = np.arange(len(visits.day))
+        month = csr_array((np.ones(len(rows)), (_month(visits.day), rows)), (12, len(rows)))
+        months = np.asarray((month @ visits.bought).todense())
         after = np.zeros((products, products))
         hits, chances = (np.zeros((len(_EDGES), products)) for _ in range(2))
         for rows in blocks(visits):
@@ -55,16 +57,15 @@ class PooledCounts:
                 chances[number] += (lines * inside).sum(axis=0)
         return cls(share, _relative(months, share), _relative(after, share), _ratio(hits, chances))
 
-    def features(self, visits: Visits) -> Floats:
+    def features(self, state: StateBefore, day: Codes) -> Floats:
         """Return the logarithms of the parts, of shape (n_visits, n_products, n_features)."""
-        state = before(visits)
         own = (state.counts + _OWN * self.share) / (state.counts.sum(axis=1)[:, None] + _OWN)
         sequence = _spread(state.last) @ self.after
         due = np.take_along_axis(self.due, _bins(state), axis=0)
         known = state.known[:, None] > 0
         parts = (
             np.broadcast_to(self.share, own.shape),
-            self.season[_month(visits.day)],
+            self.season[_month(day)],
             own / self.share,
             np.where(known, sequence, 1.0),
             np.where(known, due, 1.0),

@@ -79,6 +79,10 @@ class StateBefore:
     last: Matrix
     known: Vector
 
+    def take(self, rows: Codes) -> "StateBefore":
+        """Return the state before some of the visits."""
+        return StateBefore(self.counts[rows], self.gap[rows], self.last[rows], self.known[rows])
+
 
 def blocks(visits: Visits) -> Iterator[Codes]:
     """Yield rows of whole customers, a block at a time."""

@@ -1,6 +1,5 @@
 """Probabilities of the next product, from counts that are pooled over customers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,12 +10,21 @@ from numpy.typing import NDArray
 from scipy import special
 
 from omniltv._arrays import Codes, Floats, Matrix, Objects, Vector
-from omniltv._frames import Eager, collect, labels, positions, read_frame, read_ids, require
+from omniltv._frames import (
+    Eager,
+    collect,
+    labels,
+    positions,
+    read_frame,
+    read_ids,
+    require,
+    with_column,
+)
 from omniltv._log import logged
 from omniltv._options import Few, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.products._tables import FEATURES, PooledCounts
-from omniltv.segmentation.products._visits import Visits, blocks
+from omniltv.segmentation.products._visits import Visits, before, blocks
 
 __all__ = ["NextProduct", "fit_next_product"]
 
@@ -26,7 +34,6 @@ _LEARN = 50_000  # visits
 _RIDGE = 2.0
 _ITERATIONS = 25
 _CLOSE = 1e-6
-_BLOCK = 20_000  # customers
 
 
 @checked
@@ -83,35 +90,31 @@ class NextProduct:
         """
         rows, kind = read_frame(customers, "the table of customers")
         ids = read_ids(rows, "customer_id", "the table of customers")
-        chance = self._chances(positions(ids, self._visits.ids), _number(on))
+        taken = {"rank", "product", "probability"} & set(rows.columns)
+        if taken:
+            hint = "drop or rename it"
+            raise DataError("the column is a result", column=min(taken), hint=hint)
         count = min(top, len(self.products))
-        best = np.argsort(-chance, axis=1, kind="stable")[:, :count]
-        columns = {
-            "rank": np.tile(np.arange(1, count + 1), len(ids)),
-            "product": self.products[best.ravel()].astype(object),
-            "probability": np.take_along_axis(chance, best, axis=1).ravel(),
-        }
-        repeated = rows[np.repeat(np.arange(len(ids)), count), :]
-        return kind.native(_with(repeated, columns))
+        best, chance = self._best(positions(ids, self._visits.ids), _number(on), count)
+        rows = rows[np.repeat(np.arange(len(ids)), count), :]
+        rows = with_column(rows, "rank", np.tile(np.arange(1, count + 1), len(ids)), nw.Int64)
+        rows = with_column(rows, "product", self.products[best.ravel()], nw.String)
+        return kind.native(with_column(rows, "probability", chance.ravel(), nw.Float64))
 
-    def _chances(self, places: Codes, day: int) -> Matrix:
-        """Return the probability of each product, of shape (n_customers, n_products)."""
-        found = np.empty((len(places), len(self.products)))
-        known = np.unique(places[places >= 0])
-        for first in range(0, len(known), _BLOCK):
-            block = known[first : first + _BLOCK]
-            visits, rows = self._visits.asked(block, day)
-            mine = np.flatnonzero(np.isin(places, block))
-            features = self._counts.features(visits)[rows]
-            found[mine] = self._softmax(features)[np.searchsorted(block, places[mine])]
-        empty = Visits.of(np.array(["nobody"], dtype=object), np.array([day]), np.array([0]),
-                          len(self.products))  # fmt: skip
-        found[places < 0] = self._softmax(self._counts.features(empty))
-        return found
-
-    def _softmax(self, features: Floats) -> Matrix:
+    def _best(self, places: Codes, day: int, count: int) -> tuple[Codes, Matrix]:
+        """Return the most probable products and their probabilities, (n_customers, count)."""
+        own, back = np.unique(places, return_inverse=True)
+        visits, asked = self._visits.asked(own, day)
+        best, chance = np.empty((len(own), count), np.int64), np.empty((len(own), count))
         weights = np.array(list(self.weights.values()))
-        return np.asarray(special.softmax(features @ weights, axis=1), dtype=np.float64)
+        for rows in blocks(visits):
+            part, last = visits.take(rows), np.flatnonzero(np.isin(rows, asked))
+            features = self._counts.features(before(part).take(last), part.day[last])
+            found = special.softmax(features @ weights, axis=1)
+            at = np.searchsorted(own, part.customer[last])
+            best[at] = np.argsort(-found, axis=1, kind="stable")[:, :count]
+            chance[at] = np.take_along_axis(found, best[at], axis=1)
+        return best[back], chance[back]
 
 
 @logged("next products learned")
@@ -158,7 +161,7 @@ def fit_next_product(lines: IntoFrame, *, product: str = "category") -> NextProd
 def _days(rows: Eager, ids: Objects) -> Codes:
     """Return the local day of each line, as days since 1970."""
     column = rows["time"]
-    if not column.dtype.is_temporal():
+    if not isinstance(column.dtype, (nw.Date, nw.Datetime)):
         raise DataError("not a column of times", column="time", hint="pandas.to_datetime(...)")
     missing = np.flatnonzero(np.array(column.is_null().to_list(), dtype=bool))
     if len(missing):
@@ -183,9 +186,10 @@ def _weights(visits: Visits) -> Vector:
     share = min(1.0, _LEARN / len(mine))
     some = np.random.default_rng(1).random(len(visits.ids)) < share
     learn = visits.take(mine[some[visits.customer[mine]]])
+    blocked = [learn.take(rows) for rows in blocks(learn)]
     parts = [
-        (counts.features(learn.take(rows)), np.asarray(learn.bought[rows].todense()))
-        for rows in blocks(learn)
+        (counts.features(before(part), part.day), np.asarray(part.bought.todense()))
+        for part in blocked
     ]
     return _conditional_logit(parts)
 
@@ -213,12 +217,3 @@ def _conditional_logit(parts: _LearnedVisits) -> Vector:
         if np.abs(move).max() < _CLOSE:
             break
     return np.asarray(weights, dtype=np.float64)
-
-
-def _with(rows: Eager, columns: Mapping[str, NDArray[np.generic]]) -> Eager:
-    for name, values in columns.items():
-        if name in rows.columns:
-            raise DataError("the column is a result", column=name, hint="drop or rename it")
-        series = nw.new_series(name, values.tolist(), backend=rows.implementation)
-        rows = rows.with_columns(series)
-    return rows

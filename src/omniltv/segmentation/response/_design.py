@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from omniltv._arrays import Codes, Matrix, Vector
+from omniltv._frames import positions
 from omniltv.segmentation.response.contacts import ContactTable
 
-__all__ = ["SharedColumns", "codes_among"]
+__all__ = ["SharedColumns"]
 
 _CHANNEL_SD = 10.0
 _TIER_SD = 0.3
@@ -61,7 +62,7 @@ class SharedColumns:
             channel: Position of the channel of each.
         """
         by_channel = _indicator(channel, len(self.channels))
-        tier = codes_among(contacts.tier, self.tiers)
+        tier = positions(contacts.tier.astype(object), self.tiers.astype(object))
         by_tier = _indicator(tier, len(self.tiers))
         angle = contacts.hour * (np.pi / 12)
         waves = np.stack([f(k * angle) for k in (1, 2) for f in (np.cos, np.sin)], axis=1)
@@ -77,14 +78,6 @@ class SharedColumns:
             odds[:, None],
         )
         return np.concatenate(columns, axis=1)
-
-
-def codes_among(labels: NDArray[np.str_], known: NDArray[np.str_]) -> Codes:
-    """Return the position of each label among sorted ones, -1 if it is not one."""
-    if not len(known):
-        return np.full(len(labels), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(known, labels), len(known) - 1)
-    return np.where(known[place] == labels, place, -1).astype(np.int64)
 
 
 def _indicator(code: Codes, size: int) -> Matrix:

@@ -11,7 +11,7 @@ from omniltv._arrays import Codes, Flags, Matrix, Objects, Vector
 from omniltv._frames import positions
 from omniltv._options import Many, Seed, checked
 from omniltv.errors import DataError, FitError
-from omniltv.segmentation.response._design import SharedColumns, codes_among
+from omniltv.segmentation.response._design import SharedColumns
 from omniltv.segmentation.response._personal import Directions, Personal, expected_logistic
 from omniltv.segmentation.response.contacts import ContactHistory, ContactTable
 
@@ -126,7 +126,7 @@ class FittedPooledResponse:
         Raises:
             DataError: If the history has no contact on a channel.
         """
-        channel = codes_among(contacts.channel, self.design.channels)
+        channel = positions(contacts.channel.astype(object), self.design.channels.astype(object))
         _refuse(contacts, channel)
         starts = range(0, len(contacts), _ROWS)
         parts = [slice(first, first + _ROWS) for first in starts]
@@ -167,7 +167,7 @@ class _Part:
     def of(
         cls, design: SharedColumns, contacts: ContactTable, customer: Codes, responded: Flags
     ) -> "_Part":
-        channel = codes_among(contacts.channel, design.channels)
+        channel = positions(contacts.channel.astype(object), design.channels.astype(object))
         rows = Directions.of(customer, channel, contacts.hour, len(design.channels))
         return cls(rows, design.matrix(contacts, channel), responded.astype(np.float64))
 

@@ -7,8 +7,8 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 from scipy import special
 
-from omniltv._arrays import Floats, Matrix, Vector
-from omniltv._frames import Eager, labels, numbers, read_frame, read_ids
+from omniltv._arrays import Floats, Matrix, Objects, Vector
+from omniltv._frames import Eager, labels, numbers, read_frame, read_ids, with_column
 from omniltv._options import checked
 from omniltv.errors import DataError
 
@@ -57,16 +57,14 @@ def contact_propensity(
     if not 0 < chosen.sum() < len(chosen):
         hint = "add the customers who were not contacted, or leave the propensity out"
         raise DataError("all or none of the customers were contacted", column=contacted, hint=hint)
-    parts = [part for name in columns for part in _columns(rows, name)]
+    parts = [part for name in columns for part in _columns(rows, name, ids)]
     matrix = np.column_stack([np.ones(len(ids)), *parts])
     chance = special.expit(matrix @ _logistic(matrix, chosen))
-    series = nw.new_series("propensity", chance, nw.Float64, backend=rows.implementation)
-    return kind.native(rows.with_columns(series))
+    return kind.native(with_column(rows, "propensity", chance, nw.Float64))
 
 
-def _columns(rows: Eager, name: str) -> list[Vector]:
+def _columns(rows: Eager, name: str, ids: Objects) -> list[Vector]:
     """Return a column as regressors: standardised with its square, or indicators."""
-    ids = read_ids(rows, "customer_id", _WHAT)
     if name in rows.columns and not rows[name].dtype.is_numeric():
         text = labels(rows, name, _WHAT, ids=ids)
         return [(text == label).astype(np.float64) for label in np.unique(text)]

@@ -10,7 +10,7 @@ from annotated_types import Interval
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._frames import collect, read_frame, unused_name
+from omniltv._frames import collect, read_frame, with_column
 from omniltv._log import logged
 from omniltv._options import Positive, checked
 from omniltv.errors import DataError
@@ -82,9 +82,7 @@ class Responses:
         """
         rows, kind = read_frame(contacts, "the table of planned contacts")
         chance = self._chance(self._known(read_contacts(rows, self.pressure)))
-        name = unused_name(rows.columns, "p_response")
-        series = nw.new_series(name, chance, nw.Float64, backend=rows.implementation)
-        return kind.native(rows.with_columns(series))
+        return kind.native(with_column(rows, "p_response", chance, nw.Float64))
 
     def best_time(
         self,
@@ -129,17 +127,10 @@ class Responses:
         asked = rows.with_columns(nw.lit(0).alias("hour"), nw.lit(0).alias("weekday"))
         chance = self._grid(self._known(read_contacts(asked, self.pressure)), np.array(at))
         best = np.argmax(chance, axis=1)
-        found = {
-            "weekday": np.array(at)[best, 0],
-            "hour": np.array(at)[best, 1],
-            "p_response": chance.max(axis=1),
-            "p_mean": chance.mean(axis=1),
-        }
-        series = [
-            nw.new_series(name, values, backend=rows.implementation)
-            for name, values in found.items()
-        ]
-        return kind.native(rows.with_columns(*series))
+        rows = with_column(rows, "weekday", np.array(at)[best, 0], nw.Int64)
+        rows = with_column(rows, "hour", np.array(at)[best, 1], nw.Int64)
+        rows = with_column(rows, "p_response", chance.max(axis=1), nw.Float64)
+        return kind.native(with_column(rows, "p_mean", chance.mean(axis=1), nw.Float64))
 
     def _grid(self, contacts: ContactTable, at: Matrix) -> Matrix:
         """Return the probability of each contact at each time, of shape (n_contacts, n_times)."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import Eager, Table, collect, labels, numbers, read_ids, require
+from omniltv._frames import Eager, Table, as_labels, collect, labels, numbers, read_ids, require
 from omniltv.errors import DataError
 
 __all__ = ["Demand", "Shelves", "read_alternatives"]
@@ -25,7 +27,7 @@ class Demand:
         customer_id: The customer.
         item: The item; an empty text if the offer needs none.
         store: The store of the customer; an empty text for the EC site.
-        day: The day as text; ``"every day"`` if offers have none.
+        day: The day, a text or a number; ``"every day"`` if offers have none.
         units: Units of the item.
         order: Rows in the order in which they are served.
     """
@@ -33,7 +35,7 @@ class Demand:
     customer_id: Objects
     item: list[str]
     store: list[str]
-    day: list[str]
+    day: list[Any]
     units: Integers
     order: Codes
 
@@ -51,7 +53,7 @@ class Demand:
         """
         require(rows.columns, ("customer_id", "item", "store"), _OFFERS, "None if there is none")
         ids = read_ids(rows, "customer_id", _OFFERS)
-        item, store = _optional(rows, "item"), _optional(rows, "store")
+        item, store = (_optional(rows, column, ids) for column in ("item", "store"))
         day = _days(rows, "day", _OFFERS, ids) or [_EVERY_DAY] * len(ids)
         units = _whole(rows, "units", ids, least=1)
         gains = [name for name in ("net_gain", "gain") if name in rows.columns]
@@ -70,7 +72,7 @@ class Shelves:
         units: Units on hand, of shape (n_locations, n_items, n_days).
         locations: The locations, sorted.
         items: The items that offers may need, sorted.
-        dates: The days on which offers are made or stock changes, sorted, as text.
+        dates: The days on which offers are made or stock changes, sorted.
         item_code: Position of each item.
         warehouse: Position of the warehouse; -1 if it has no stock.
         stores: Location of the store of each offer; -1 for the EC site. A store without stock
@@ -81,7 +83,7 @@ class Shelves:
     units: Integers
     locations: list[str]
     items: list[str]
-    dates: list[str]
+    dates: list[Any]
     item_code: Mapping[str, int]
     warehouse: int
     stores: Codes
@@ -169,31 +171,38 @@ def read_alternatives(frame: IntoFrame) -> dict[tuple[object, str], list[str]]:
     return found
 
 
-def _optional(rows: Eager, column: str) -> list[str]:
-    """Return a column as texts; empty where it is missing."""
-    return ["" if pd.isna(value) else str(value) for value in rows[column].to_list()]
+def _optional(rows: Eager, column: str, ids: Objects) -> list[str]:
+    """Return a column of labels; empty where it is missing."""
+    values = np.fromiter(rows[column].to_list(), dtype=object)
+    known = np.flatnonzero(~(pd.isna(values) | (values == "")))
+    texts = np.full(len(values), "", dtype=object)
+    texts[known] = as_labels(values[known], column, ids=ids[known])
+    return list(map(str, texts))
 
 
-def _days(rows: Eager, column: str, what: str, ids: Objects) -> list[str] | None:
-    """Return a column of days as texts that sort by time; None if there is no such column."""
+def _days(rows: Eager, column: str, what: str, ids: Objects) -> list[Any] | None:
+    """Return a column of days as values that sort by time; None if there is no such column."""
     if column not in rows.columns:
         return None
     series = rows[column]
-    if series.dtype.is_temporal():
+    if isinstance(series.dtype, (nw.Date, nw.Datetime)):
         missing = np.flatnonzero(np.array(series.is_null().to_list(), dtype=bool))
         if len(missing):
             raise DataError("missing days", column=column, rows=list(ids[missing]))
         return [str(text) for text in series.dt.to_string("%Y-%m-%d").to_list()]
     if series.dtype.is_numeric():
-        values = numbers(rows, column, what, ids=ids)
-        return [f"{value:+015.3f}" if value % 1 else f"{int(value):+011d}" for value in values]
+        numbers(rows, column, what, ids=ids)  # refuses missing ones
+        return series.to_list()
     return list(map(str, labels(rows, column, what, ids=ids)))
 
 
-def _refuse_mixed(offers: list[str], stock: list[str]) -> None:
+def _refuse_mixed(offers: list[Any], stock: list[Any]) -> None:
     if offers and stock and (_EVERY_DAY in offers) != (_EVERY_DAY in stock):
         hint = "a column day in the table of offers and in the table of stock, or in neither"
         raise DataError("only one of offers and stock has days", column="day", hint=hint)
+    if len({isinstance(day, str) for day in (*offers, *stock)}) > 1:
+        hint = "dates, numbers or texts in both tables"
+        raise DataError("days of offers and of stock differ in type", column="day", hint=hint)
 
 
 def _whole(rows: Eager, column: str, ids: Objects, *, least: int) -> Integers:

@@ -7,7 +7,7 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from omniltv._arrays import Codes, Integers, Objects, Vector
-from omniltv._frames import Eager, Table, collect, read_frame, unused_name
+from omniltv._frames import Eager, Table, collect, read_frame, with_column
 from omniltv._options import checked
 from omniltv.segmentation.stock._kernel import COLLECT, IN_STORE, TRANSFER, reserve
 from omniltv.segmentation.stock._tables import Demand, Shelves, read_alternatives
@@ -187,11 +187,8 @@ def _refusals(demand: Demand, wanted: list[list[str]]) -> Objects:
 
 def _with(rows: Eager, columns: dict[str, Objects | Vector]) -> Eager:
     """Return rows with more columns; text if they are objects."""
-    for wanted, values in columns.items():
-        name = unused_name(rows.columns, wanted)
-        dtype = nw.String if values.dtype == object else nw.Int64
-        series = nw.new_series(name, values.tolist(), dtype, backend=rows.implementation)
-        rows = rows.with_columns(series)
+    for name, values in columns.items():
+        rows = with_column(rows, name, values, nw.String if values.dtype == object else nw.Int64)
     return rows
 
 

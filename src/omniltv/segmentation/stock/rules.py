@@ -27,8 +27,8 @@ class StockRules(Written):
         ways: The ways that are tried, in this order.
         warehouse: Location of the stock of the EC site.
         transfers: Stores that may send an item to a store; all of them if a store is not named.
-        collect_days: WaitDays until an item from the warehouse is in the store.
-        transfer_days: WaitDays until an item from another store is there.
+        collect_days: Days until an item from the warehouse is in the store.
+        transfer_days: Days until an item from another store is there.
         substitute: Whether the next best item is tried if an item cannot be delivered.
 
     Examples:
