@@ -23,6 +23,7 @@ from omniltv.experiments import (
     Cuped,
     Difference,
     Outcome,
+    QuantileDifference,
     Stratified,
     StudyFacts,
     assign,
@@ -234,6 +235,9 @@ def test_ratios_refuse_what_they_cannot_divide_by() -> None:
     assert np.isnan(nothing.overall().estimate)
     with pytest.raises(ConfigError, match="cannot be estimated by stratified"):
         lift(Outcome(SMALL.assign(n=1.0), per="n"), arms, estimator=Stratified(), control="a")
+    median = QuantileDifference(0.5)
+    with pytest.raises(ConfigError, match="cannot be estimated by quantile"):
+        lift(Outcome(SMALL.assign(n=1.0), per="n"), arms, estimator=median, control="a")
 
 
 def _store_world(seed: int) -> tuple[pd.DataFrame, Assignment]:

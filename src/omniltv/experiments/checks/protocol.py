@@ -79,7 +79,7 @@ class StudyFacts:
         exposure: How long each customer was observed, if known; NaN if missing.
         exposure_column: Column of the exposure.
         handles: What the estimator accounts for: "cluster", "stratum", "compliance",
-            "confounding".
+            "confounding"; "quantile" if it does not compare means.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.array(["x", "y"], dtype=object),

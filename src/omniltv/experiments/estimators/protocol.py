@@ -63,9 +63,10 @@ class LiftEstimator(Protocol):
 
     `lift` and `ltv_lift` join tables, form groups, and compute checks, intervals and relative
     lifts. An estimator only sees two samples. One that uses more than outcomes and covariates has
-    an attribute ``handles`` with some of "cluster", "stratum", "compliance" and "confounding". An
-    estimator with other intervals than those of the t distribution has a method
-    ``reach(level, means, n)``: half the length of the interval in standard errors.
+    an attribute ``handles`` with some of "cluster", "stratum", "compliance" and "confounding"; one
+    that does not compare means has "quantile", and ratios are refused. An estimator with other
+    intervals than those of the t distribution has a method ``reach(level, means, n)``: half the
+    length of the interval in standard errors.
 
     Examples:
         >>> class Plain:

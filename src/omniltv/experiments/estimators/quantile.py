@@ -1,6 +1,7 @@
 """The difference of a quantile of two arms."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -33,6 +34,7 @@ class QuantileDifference:
         899.0
     """
 
+    handles: ClassVar[frozenset[str]] = frozenset({"quantile"})
     quantile: Level
     name: str = "quantile"
 
