@@ -56,6 +56,22 @@ class ArmMeans(NamedTuple):
     covariance: NDArray[np.float64]
     df: float
 
+    @classmethod
+    def unknown(cls) -> "ArmMeans":
+        """Return the means of arms that cannot be compared: NaN.
+
+        Examples:
+            >>> ArmMeans.unknown().standard_error
+            nan
+        """
+        return cls(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the difference of the two means."""
+        cov = self.covariance
+        return float(np.sqrt(np.maximum(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
+
 
 @runtime_checkable
 class LiftEstimator(Protocol):

@@ -48,7 +48,7 @@ class QuantileDifference:
         """
         found = [self._of(side) for side in (treated, control)]
         if any(error == 0 for _, error in found):
-            return ArmMeans(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+            return ArmMeans.unknown()
         (one, one_error), (other, other_error) = found
         covariance = np.diag([one_error**2, other_error**2])
         df = float(len(treated.outcome) + len(control.outcome) - 2)

@@ -278,11 +278,7 @@ class _Outcomes:
     def read(cls, table: Eager, bandit: Thompson) -> Self:
         row = np.arange(len(table)).astype(object)
         read = _labels(table, [*bandit.by, "treatment"], _HISTORY)
-        value = (
-            numbers(table, "value", _HISTORY, ids=row, allow_missing=True)
-            if len(table)
-            else np.empty(0)
-        )
+        value = numbers(table, "value", _HISTORY, ids=row, allow_missing=True)
         unknown = ~np.isin(read["treatment"], bandit.treatments)
         if unknown.any():
             hint = f"one of {', '.join(bandit.treatments)}"
