@@ -179,6 +179,9 @@ def test_bad_pilots_and_arms_are_refused() -> None:
     design = Design(name="s", arms={"a": 0.4, "b": 0.3, "c": 0.3}, control="a")
     with pytest.raises(ConfigError, match="name one of the arms: b, c"):
         power(Pilot(np.ones(10)), design, lift=0.1, customers=100)
+    stratified = Design(name="s", arms=HALVES, control="a", strata=("x",), estimator="stratified")
+    with pytest.raises(ConfigError, match="a pilot has no strata"):
+        power(Pilot(np.ones(10)), stratified, lift=0.1, customers=100)
     with pytest.raises(DataError, match="finite"):
         Pilot(np.array([1.0, np.nan]))
     with pytest.raises(DataError, match="too few"):
