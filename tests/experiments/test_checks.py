@@ -130,11 +130,11 @@ def test_a_planned_arm_without_customers_is_not_looked_at() -> None:
     complying = facts(shares=thirds, received=ARM == "b", handles=frozenset({"compliance"}))
     assert severities("compliance", complying) == []
     assert severities("attrition", facts(shares=thirds, left_out=ARM[ARM == "b"])) == ["stop"]
-    known = {"randomised": False, "handles": frozenset({"confounding"})}
-    assert (
-        severities("randomisation", facts(shares=thirds, covariates={"x": EVEN * 1.0}, **known))
-        == []
-    )
+    observed = facts(
+        shares=thirds, covariates={"x": EVEN * 1.0}, randomised=False,
+        handles=frozenset({"confounding"}),
+    )  # fmt: skip
+    assert severities("randomisation", observed) == []
 
 
 def test_findings_give_counts_ids_and_a_hint() -> None:
