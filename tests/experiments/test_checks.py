@@ -23,6 +23,7 @@ from omniltv.experiments import (
     Cuped,
     Difference,
     Outcome,
+    QuantileDifference,
     Stratified,
     StudyFacts,
     assign,
@@ -119,6 +120,21 @@ def test_each_check_finds_what_it_is_for_and_nothing_else(
     name: str, seen: StudyFacts, expected: list[str]
 ) -> None:
     assert severities(name, seen) == expected
+
+
+def test_a_planned_arm_without_customers_is_not_looked_at() -> None:
+    thirds = {"a": 0.3, "b": 0.3, "c": 0.4}
+    noted = facts(shares=thirds, received=EVEN > 50)
+    (check,) = [check for check in CHECKS if check.name == "compliance"]
+    assert "received by a 49 %, b 49 %:" in check.look(noted)[0].message
+    complying = facts(shares=thirds, received=ARM == "b", handles=frozenset({"compliance"}))
+    assert severities("compliance", complying) == []
+    assert severities("attrition", facts(shares=thirds, left_out=ARM[ARM == "b"])) == ["stop"]
+    observed = facts(
+        shares=thirds, covariates={"x": EVEN * 1.0}, randomised=False,
+        handles=frozenset({"confounding"}),
+    )  # fmt: skip
+    assert severities("randomisation", observed) == []
 
 
 def test_findings_give_counts_ids_and_a_hint() -> None:
@@ -220,6 +236,10 @@ def test_times_and_the_start_have_a_zone_both_or_neither(zone: str | None) -> No
     other = pl.from_pandas(table.assign(time="2026-04-01T00:00:00+09:00"))
     with pytest.raises(DataError, match="time zone"):
         difference(Outcome(other, time="time"), naive, control="a")
+    mixed = table.assign(time=["2026-04-01"] * 7 + ["2026-04-01T00:00:00+09:00"])
+    with pytest.raises(DataError, match="time zone") as caught:
+        difference(Outcome(mixed, time="time"), naive, control="a")
+    assert caught.value.rows == (7,)
     with pytest.raises(DataError, match="not a time"):
         difference(Outcome(table.assign(time="soon"), time="time"), naive, control="a")
     with pytest.raises(ConfigError, match="start of the treatment is not known"):
@@ -234,6 +254,9 @@ def test_ratios_refuse_what_they_cannot_divide_by() -> None:
     assert np.isnan(nothing.overall().estimate)
     with pytest.raises(ConfigError, match="cannot be estimated by stratified"):
         lift(Outcome(SMALL.assign(n=1.0), per="n"), arms, estimator=Stratified(), control="a")
+    median = QuantileDifference(0.5)
+    with pytest.raises(ConfigError, match="cannot be estimated by quantile"):
+        lift(Outcome(SMALL.assign(n=1.0), per="n"), arms, estimator=median, control="a")
 
 
 def _store_world(seed: int) -> tuple[pd.DataFrame, Assignment]:
@@ -243,33 +266,33 @@ def _store_world(seed: int) -> tuple[pd.DataFrame, Assignment]:
     value = rng.normal(0, 1, 4000) + np.repeat(rng.normal(0, 0.2, 40), 100)
     arm = np.repeat(rng.permuted(["a", "b"] * 20), 100)
     frame = pd.DataFrame({"customer_id": range(4000), "arm": arm, "store": store, "value": value})
-    return frame, Assignment.from_frame(frame, cluster="store")
+    return frame, Assignment(np.arange(4000).astype(object), arm, cluster=store)
 
 
 @pytest.mark.slow
 def test_false_alarms_of_clusters_are_as_rare_as_stated() -> None:
     """5 % of A/A tests by store are significant with clusters; without, about half were.
 
-    The share with clusters is held to 5 % at a false-alarm probability of 1e-6 in 200 runs,
-    and is at most 9 % with the given seeds. Without clusters every estimate is withheld.
+    The share with clusters is held to 5 % at a false-alarm probability of 1e-6 in 1,000 runs,
+    and is at most 7 % with the given seeds. Without clusters every estimate is withheld.
     """
     alarms, naive = [], []
-    for seed in range(200):
+    for seed in range(1000):
         frame, arms = _store_world(seed)
         row = difference(frame, arms, control="a").overall()
         alarms.append(not row.low <= 0 <= row.high)
-        if seed < 100:
+        if seed < 200:
             one, other = (frame["value"][frame["arm"] == arm] for arm in ("a", "b"))
             naive.append(stats.ttest_ind(one, other, equal_var=False).pvalue < 0.05)
     assert_share(alarms, 0.05, comparisons=1)
-    assert np.mean(alarms) <= 0.09
+    assert np.mean(alarms) <= 0.07
     assert np.mean(naive) > 0.2
 
 
 @pytest.mark.slow
 def test_undeclared_clusters_are_always_stopped() -> None:
     """No draw escapes: a store of 100 customers in one arm has a chance of 2^-99 (no chance)."""
-    for seed in range(10):
+    for seed in range(50):
         frame, arms = _store_world(seed)
         plain = Assignment(arms.customer_id, arms.arm)
         with pytest.warns(DataWarning, match="stores were assigned, not customers"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests._statistics import assert_shares, sigmas
 
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments import Assignment, Baseline, Difference, assign, lift
 from omniltv.experiments.design import (
     Design,
@@ -73,6 +73,14 @@ def test_shares_by_stratum_are_assigned_checked_and_analysed() -> None:
     assert arms.srm().ok
     assert not Assignment(arms.customer_id, arms.arm, arms.stratum, HALVES).srm().ok
     spend = PEOPLE.assign(value=np.where(PEOPLE["tier"] == "high", 200.0, 10.0))
+    stored = Assignment.from_frame(
+        arms.to_frame(), stratum="stratum", shares={"a": 0.1 + 0.4, "b": 0.3 + 0.2},
+        by_stratum={"high": {"a": 1 - 0.9, "b": 0.9}},
+    )  # fmt: skip
+    assert design.lift(spend, stored).rows == design.lift(spend, arms).rows
+    misspelt = design.model_copy(update={"by_stratum": {"hihg": {"a": 0.1, "b": 0.9}}})
+    with pytest.raises(ConfigError, match="no such stratum: hihg"):
+        misspelt.assign(PEOPLE)
     assert design.lift(spend, arms).overall().estimate == pytest.approx(0.0, abs=1e-9)
 
 
@@ -129,6 +137,10 @@ def test_two_treatments_and_their_interaction() -> None:
     cells = pd.Series(value).groupby(arms.arm)
     error = np.sqrt((cells.var() / cells.size()).sum())
     assert found[2].standard_error == pytest.approx(error)
+    lost = arms.among(np.flatnonzero((arms.arm != "mail") | (np.arange(4000) % 3 > 0)))
+    with pytest.warns(DataWarning, match="mismatch|left out because"):
+        withheld = factorial_lift(PEOPLE.assign(value=value), lost, design)
+    assert np.isnan([one[1:] for one in withheld]).all()
     with pytest.raises(ConfigError, match="no factors"):
         factorial_lift(PEOPLE, arms, Design(name="s", arms=HALVES, control="a"))
 
@@ -167,6 +179,9 @@ def test_bad_pilots_and_arms_are_refused() -> None:
     design = Design(name="s", arms={"a": 0.4, "b": 0.3, "c": 0.3}, control="a")
     with pytest.raises(ConfigError, match="name one of the arms: b, c"):
         power(Pilot(np.ones(10)), design, lift=0.1, customers=100)
+    stratified = Design(name="s", arms=HALVES, control="a", strata=("x",), estimator="stratified")
+    with pytest.raises(ConfigError, match="a pilot has no strata"):
+        power(Pilot(np.ones(10)), stratified, lift=0.1, customers=100)
     with pytest.raises(DataError, match="finite"):
         Pilot(np.array([1.0, np.nan]))
     with pytest.raises(DataError, match="too few"):

@@ -148,10 +148,27 @@ def test_customers_without_counterparts_are_trimmed_and_counted() -> None:
     frame = pd.DataFrame({"customer_id": range(N), "arm": np.where(treated, "b", "a"), "x": x,
                           "value": np.where(np.abs(x) > 2, 100.0 * treated, x)})  # fmt: skip
     arms = Assignment.from_frame(frame, randomised=False)
-    with pytest.warns(DataWarning, match="customers have no counterparts"):
+    with pytest.warns(DataWarning, match=r"no counterparts.*DoublyRobust\(trim=0.05\) leaves them"):
         found = lift(frame, arms, estimator=DoublyRobust(), control="a",
                      baseline=Baseline(frame, covariates="x"))  # fmt: skip
     assert abs(found.overall().estimate) < 1
+
+
+def test_observational_data_without_numbers_or_counterparts_say_so() -> None:
+    row = np.arange(500)
+    frame = pd.DataFrame({"customer_id": row, "arm": np.where(row % 5 == 0, "b", "a"),
+                          "x": row % 7, "gone": np.nan, "value": row % 3})  # fmt: skip
+    arms = Assignment.from_frame(frame, randomised=False)
+    before = Baseline(frame, covariates=["x", "gone"])
+    found = lift(frame, arms, estimator=DoublyRobust(), control="a", baseline=before)
+    assert np.isfinite(found.overall().estimate)
+    assert "500 customers without gone count as its mean" in found.notes
+    nobody = lift(frame, arms, estimator=DoublyRobust(trim=0.4), control="a", baseline=before)
+    assert np.isnan(nobody.overall().standard_error)
+    assert "robustness" not in repr(nobody)
+    for error in (0.0, np.nan):
+        value = robustness(found.overall()._replace(standard_error=error))
+        assert np.isnan(value).all()
 
 
 def test_a_quantile_is_an_order_statistic_with_woodruffs_error() -> None:
@@ -176,8 +193,9 @@ def test_attrition_that_depends_on_the_arm_stops_without_planned_shares() -> Non
 
 def test_always_valid_intervals_are_those_of_the_paper() -> None:
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame({"customer_id": range(N), "value": rng.normal(size=N)})
-    arms = assign(frame, arms={"a": 0.5, "b": 0.5}, salt="s")
+    arms = assign(range(N), arms={"a": 0.5, "b": 0.5}, salt="s")
+    value = rng.normal(size=N) + 0.15 * (arms.arm == "b")
+    frame = pd.DataFrame({"customer_id": range(N), "value": value})
     plain = difference(frame, arms, control="a").overall()
     valid = lift(frame, arms, estimator=AlwaysValid(Difference(), planned=N), control="a")
     row = valid.overall()
@@ -187,9 +205,8 @@ def test_always_valid_intervals_are_those_of_the_paper() -> None:
     assert row.high - row.estimate == pytest.approx(width * plain.standard_error)
     assert row.p_value > plain.p_value
     edge = lift(frame, arms, estimator=AlwaysValid(Difference(), planned=N), control="a",
-                level=1 - row.p_value) if row.p_value < 1 else valid  # fmt: skip
-    if row.p_value < 1:
-        assert min(abs(edge.overall().low), abs(edge.overall().high)) < 1e-6
+                level=1 - row.p_value)  # fmt: skip
+    assert edge.overall().low == pytest.approx(0, abs=1e-6)
     assert valid.estimator == "difference, always valid"
 
 

@@ -22,6 +22,7 @@ from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments import (
     Assignment,
     Baseline,
+    Compliers,
     Difference,
     Forecast,
     LiftRow,
@@ -29,6 +30,7 @@ from omniltv.experiments import (
     Persistence,
     assign,
     difference,
+    lift,
     ltv_lift,
 )
 from omniltv.units import days, weeks
@@ -381,3 +383,20 @@ def test_assumptions_about_persistence_in_words() -> None:
     assert Persistence.half_life(weeks(0.5), span=weeks(0.5)).share == pytest.approx(
         0.5 / np.log(2)
     )
+
+
+def test_the_effect_on_compliers_is_that_of_the_window_alone() -> None:
+    row = np.arange(N)
+    frame = pd.DataFrame({"customer_id": row, "arm": np.resize(ARMS, N), "value": row % 7 + 0.0})
+    arms = Assignment.from_frame(frame)
+    seen = Outcome(frame.assign(opened=row % 4 == 1), received="opened")
+    found = ltv_lift(
+        arms, control="control", persistence=Persistence.none(), observed=seen,
+        estimator=Compliers(),
+    )  # fmt: skip
+    assert found.rows == lift(seen, arms, estimator=Compliers(), control="control").rows
+    _, forecast, _ = world(1)
+    for observed in (seen, None):
+        with pytest.raises(ConfigError, match="compliers is that of the window alone"):
+            ltv_lift(arms, control="control", persistence=YEAR, observed=observed,
+                     forecast=forecast, estimator=Compliers())  # fmt: skip

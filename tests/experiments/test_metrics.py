@@ -123,3 +123,9 @@ def test_what_cannot_be_measured_is_said() -> None:
         measure([Mean("x"), Mean("x")], {"purchases": BOUGHT}, ARMS, control="a")
     with pytest.raises(ConfigError, match="empty interval"):
         Retention(after=9, until=9)
+
+
+def test_a_customer_with_two_labels_is_refused() -> None:
+    twice = pd.DataFrame({"customer_id": [1, 1], "tier": "high"})
+    with pytest.raises(DataError, match="several rows"):
+        Reached("nurtured", column="tier", label="high").outcome({"tiers": twice}, ARMS)

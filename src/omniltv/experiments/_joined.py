@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids, require
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
-from omniltv.experiments._moments import moments
+from omniltv.experiments._moments import instant, moments
 from omniltv.experiments.assignment import Assignment, refuse_unassigned
 from omniltv.experiments.checks import StudyFacts
 from omniltv.experiments.forecast import Forecast
@@ -178,7 +178,7 @@ def _since_start(
             "the start of the treatment is not known, so earlier outcomes cannot be left out. "
             "Hint: start= of the assignment"
         )
-    early = when < np.datetime64(assignment.start.replace(tzinfo=None))
+    early = when < instant(assignment.start)
     assigned = positions(ids, assignment.customer_id) >= 0
     left_out = tuple(ids[early & assigned].tolist())
     return table.filter((~early).tolist()), left_out, when[~early]

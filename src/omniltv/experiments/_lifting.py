@@ -15,7 +15,7 @@ from omniltv.experiments.tables import Outcome
 
 __all__ = ["lift_of"]
 
-_NO_RATIO = frozenset({"stratum", "confounding", "compliance"})
+_NO_RATIO = frozenset({"stratum", "confounding", "compliance", "quantile"})
 
 
 def lift_of(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from omniltv._frames import Eager, require
 from omniltv.errors import DataError
 
-__all__ = ["moments"]
+__all__ = ["instant", "moments"]
 
 
 def moments(
@@ -31,8 +31,22 @@ def moments(
         rows, hint = list(ids[bad]), "ISO times such as 2026-04-01 09:30"
         raise DataError("not a time", column=column, rows=rows, hint=hint)
     zone = None if start is None else start.tzinfo
-    if given and start is not None and (pd.Timestamp(given[0]).tzinfo is None) != (zone is None):
-        hint = "give both a time zone, or neither"
-        raise DataError("a time zone in one of column and start", column=column, hint=hint)
+    zoned = {value: pd.Timestamp(value).tzinfo is not None for value in dict.fromkeys(given)}
+    other = np.array([zoned[value] != (zone is not None) for value in given], dtype=np.bool_)
+    if start is not None and other.any():
+        rows, hint = list(ids[other]), "give both a time zone, or neither"
+        raise DataError(
+            "a time zone in one of column and start", column=column, rows=rows, hint=hint
+        )
     local = read if zone is None else read.dt.tz_convert(zone)
     return local.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+
+
+def instant(start: datetime) -> np.datetime64:
+    """Return the start of a treatment, to compare with `moments`.
+
+    Examples:
+        >>> str(instant(datetime(2026, 4, 1)))
+        '2026-04-01T00:00:00.000000'
+    """
+    return np.datetime64(start.replace(tzinfo=None), "us")

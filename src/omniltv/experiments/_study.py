@@ -14,7 +14,13 @@ from omniltv._frames import collect, labels, numbers, read_ids
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
-from omniltv.experiments.checks import Balance, CheckFinding, ExperimentCheck, StudyFacts
+from omniltv.experiments.checks import (
+    Balance,
+    CheckFinding,
+    ExperimentCheck,
+    SampleRatio,
+    StudyFacts,
+)
 from omniltv.experiments.estimators import (
     ArmMeans,
     ArmSample,
@@ -91,9 +97,6 @@ class Study:
     assignment: Assignment
     control: str
     level: float
-    groups: Mapping[str, NDArray[np.str_]]
-    covariates: NDArray[np.float64]
-    balance: Balance | None
     remarks: tuple[str, ...]
     facts: StudyFacts
 
@@ -105,30 +108,34 @@ class Study:
         assignment.known_arm(control)
         facts = _facts(assignment, control)
         if baseline is None:
-            nothing = np.empty((len(assignment), 0))
-            return cls(assignment, control, level, {}, nothing, None, (), facts)
-        known, numeric = _JoinedBaseline(assignment, baseline), _names(baseline.covariates)
-        matrix, absent = known.covariates(numeric)
-        groups = {name: known.labels(name) for name in _names(baseline.by)}
+            return cls(assignment, control, level, (), facts)
+        known = _JoinedBaseline(assignment, baseline)
         facts = replace(
             facts,
-            covariates=known.numbers(numeric),
-            groups=groups,
+            covariates=known.numbers(_names(baseline.covariates)),
+            groups={name: known.labels(name) for name in _names(baseline.by)},
             labels=known.texts(),
             known_at=known.moments(baseline.known_at, assignment),
         )
-        return cls(
-            assignment,
-            control,
-            level,
-            groups,
-            matrix,
-            Balance.of(facts.covariates, assignment.arm, assignment.arms, control)
-            if numeric
-            else None,
-            tuple(f"{n:,} customers without {name} count as its mean" for name, n in absent),
-            facts,
+        absent = {name: int(np.isnan(values).sum()) for name, values in facts.covariates.items()}
+        remarks = [
+            f"{n:,} customers without {name} count as its mean" for name, n in absent.items() if n
+        ]
+        return cls(assignment, control, level, tuple(remarks), facts)
+
+    @cached_property
+    def balance(self) -> Balance | None:
+        """The balance of the covariates; None without any."""
+        if not self.facts.covariates:
+            return None
+        return Balance.of(
+            self.facts.covariates, self.assignment.arm, self.assignment.arms, self.control
         )
+
+    @cached_property
+    def srm(self) -> SampleRatio | None:
+        """The check of the sizes of the arms; None without planned shares."""
+        return self.assignment.srm() if self.assignment.shares else None
 
     @cached_property
     def treated(self) -> tuple[str, ...]:
@@ -145,7 +152,7 @@ class Study:
         everybody = np.ones(len(self.assignment), dtype=np.bool_)
         grouped = [
             ComparedGroup(name, str(group), values == group, None)
-            for name, values in self.groups.items()
+            for name, values in self.facts.groups.items()
             for group in np.unique(values)
         ]
         split = [] if column is None else list(enumerate(parts))
@@ -178,7 +185,7 @@ class Study:
         def sample(side: NDArray[np.bool_]) -> ArmSample:
             return ArmSample(
                 outcome[side],
-                self.covariates[side],
+                self.facts.imputed[side],
                 None if cluster is None else cluster[side],
                 None if stratum is None else stratum[side],
                 None if received is None else received[side],
@@ -207,8 +214,7 @@ class Study:
         if means is None:
             return _empty_row(group.by, group.group, arm, n, control_n)
         estimate = means.treated - means.control
-        cov = means.covariance
-        error = float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
+        error = means.standard_error
         reach = reach_of(estimator, self.level, means, n + control_n)
         gap = estimate / error if error > 0 else np.nan
         return LiftRow(
@@ -238,16 +244,17 @@ class Study:
         """Return the lift with its findings; withhold the numbers if a check stops them."""
         findings.warn()
         said = [*self.remarks, *notes, *_multiplicity(len(rows), self.level)]
-        if not self.assignment.randomised:
-            said += [_strength(row, self.level) for row in rows if not row.by]
         shown = [_withheld(row) for row in rows] if findings.withheld else rows
+        if not self.assignment.randomised:
+            overall = [row for row in shown if not row.by and row.standard_error > 0]
+            said += [_strength(row, self.level) for row in overall]
         return Lift(
             outcome,
             estimator.name,
             self.control,
             self.level,
             tuple(shown),
-            self.assignment.srm() if self.assignment.shares else None,
+            self.srm,
             self.balance,
             tuple(said),
             findings.found,
@@ -341,19 +348,6 @@ class _JoinedBaseline:
             return None
         when = moments(self.table, column, BEFORE, ids=self.ids, start=assignment.start)
         return np.where(self.place >= 0, when[self.place], np.datetime64("NaT", "us"))
-
-    def covariates(
-        self, columns: Sequence[str]
-    ) -> tuple[NDArray[np.float64], list[tuple[str, int]]]:
-        """Return the columns, missing values at the mean, and the number missing by column."""
-        matrix = np.empty((len(self.place), len(columns)))
-        absent = []
-        for k, (name, values) in enumerate(self.numbers(columns).items()):
-            gone = np.isnan(values)
-            matrix[:, k] = np.where(gone, values[~gone].mean() if (~gone).any() else 0.0, values)
-            if gone.any():
-                absent.append((name, int(gone.sum())))
-        return matrix, absent
 
 
 def _names(names: str | Sequence[str]) -> list[str]:

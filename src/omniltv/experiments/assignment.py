@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._frames import (
-    Eager,
     IntoTable,
     Tabular,
     check_ids,
@@ -31,7 +30,7 @@ from omniltv.experiments._hashing import dealt, uniform
 from omniltv.experiments.checks.balance import Balance
 from omniltv.experiments.checks.sample_ratio import SampleRatio
 
-__all__ = ["BEFORE", "Assignment", "assign", "refuse_unassigned"]
+__all__ = ["BEFORE", "Assignment", "assign", "refuse_repeated", "refuse_unassigned"]
 
 _WHAT = "the assignment"
 _TWO = 2
@@ -79,7 +78,7 @@ def assign(
 
     Raises:
         ConfigError: If the shares do not add up to 1, strata or a cluster are given without
-            a frame, both are given, or ``by_stratum`` has other arms.
+            a frame, both are given, or ``by_stratum`` has other arms or an unknown stratum.
         DataError: If an id is missing or repeated, or a column is absent.
 
     Examples:
@@ -93,10 +92,7 @@ def assign(
     if not salt:
         raise ConfigError("an empty salt. Hint: salt='name of the experiment'")
     ids, stratum = _customers(customers, customer_id, strata)
-    twice = repeated(ids)
-    if twice:
-        hint = "one row per customer"
-        raise DataError("customers with several rows", column=customer_id, rows=twice, hint=hint)
+    refuse_repeated(ids, customer_id)
     of_cluster = None if cluster is None else _clusters(customers, cluster, strata, ids)
     place = uniform(ids if of_cluster is None else of_cluster.tolist(), salt)
     special = _special_shares(by_stratum or {}, shares, stratum)
@@ -126,6 +122,10 @@ def _special_shares(
     """Return checked shares by stratum."""
     if by_stratum and stratum is None:
         raise ConfigError("shares by stratum need strata. Hint: strata='tier'")
+    unknown = sorted(set(by_stratum) - set([] if stratum is None else stratum.tolist()))
+    if unknown:
+        hint = "the labels of the strata, such as 'high' or 'high / store'"
+        raise ConfigError(f"by_stratum has no such stratum: {', '.join(unknown)}. Hint: {hint}")
     special = {name: _checked_shares(own) for name, own in by_stratum.items()}
     for name, own in special.items():
         if list(own) != list(shares):
@@ -183,6 +183,7 @@ class Assignment(Tabular):
         cluster: str | None = None,
         start: datetime | None = None,
         randomised: bool = True,
+        by_stratum: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Self:
         """Return an assignment made elsewhere.
 
@@ -198,11 +199,13 @@ class Assignment(Tabular):
             start: Start of the treatment.
             randomised: Whether the arms were drawn at random. Pass False for observational
                 data, such as customers chosen by a rule or who chose themselves.
+            by_stratum: Planned shares of the strata whose shares differ from ``shares``.
 
         Raises:
             DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
                 arm is not among the shares.
-            ConfigError: If the shares do not add up to 1.
+            ConfigError: If the shares do not add up to 1, or ``by_stratum`` has other arms or an
+                unknown stratum.
 
         Examples:
             >>> import pandas as pd
@@ -227,7 +230,7 @@ class Assignment(Tabular):
         report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
         return cls(
             ids[first], said[arm][first], strata, planned, start, report, unit,
-            randomised=randomised,
+            by_stratum=_special_shares(by_stratum or {}, planned, strata), randomised=randomised,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -347,9 +350,9 @@ class Assignment(Tabular):
             True
         """
         table = collect(frame, BEFORE)
-        place = self.rows_in(table)
-        base = self.arms[0] if control is None else self.known_arm(control)
         ids = read_ids(table, "customer_id", BEFORE)
+        place = self.rows_of(ids)
+        base = self.arms[0] if control is None else self.known_arm(control)
         values = {
             name: _at(numbers(table, name, BEFORE, ids=ids, allow_missing=True), place)
             for name in columns
@@ -367,20 +370,6 @@ class Assignment(Tabular):
             return arm
         raise ConfigError(f"no arm {arm!r}. Hint: the arms are {', '.join(self.arms)}")
 
-    def rows_in(self, table: Eager) -> NDArray[np.intp]:
-        """Return the row of each assigned customer in a table, -1 if there is none.
-
-        Raises:
-            DataError: If the table has a customer twice, or no assigned customer.
-
-        Examples:
-            >>> import pandas as pd
-            >>> drawn = assign(["a", "b"], arms={"control": 0.5, "treated": 0.5}, salt="spring")
-            >>> drawn.rows_in(collect(pd.DataFrame({"customer_id": ["b"]}), "customers")).tolist()
-            [-1, 0]
-        """
-        return self.rows_of(read_ids(table, "customer_id", BEFORE))
-
     def rows_of(self, ids: NDArray[np.object_]) -> NDArray[np.intp]:
         """Return the row of each assigned customer among ids of rows, -1 if there is none.
 
@@ -392,12 +381,7 @@ class Assignment(Tabular):
             >>> drawn.rows_of(np.array(["b"], dtype=object)).tolist()
             [-1, 0]
         """
-        twice = repeated(ids)
-        if twice:
-            hint = "one row per customer, known before the treatment"
-            raise DataError(
-                "customers with several rows", column="customer_id", rows=twice, hint=hint
-            )
+        refuse_repeated(ids, "customer_id")
         place = positions(self.customer_id, ids)
         refuse_unassigned(place, "customer_id")
         return place
@@ -420,6 +404,22 @@ def _report(
         asides=entries_of(np.where(kept, "", reason).astype(object), None, expected=[reason]),
         ids=tuple(ids[aside].tolist()),
     )
+
+
+def refuse_repeated(ids: NDArray[np.object_], column: str) -> None:
+    """Raise DataError if customers have several rows.
+
+    Args:
+        ids: Customer of each row.
+        column: Column of the id.
+
+    Examples:
+        >>> refuse_repeated(np.array(["a", "b"], dtype=object), "customer_id")
+    """
+    twice = repeated(ids)
+    if twice:
+        hint = "one row per customer"
+        raise DataError("customers with several rows", column=column, rows=twice, hint=hint)
 
 
 def refuse_unassigned(place: NDArray[np.intp], column: str) -> None:

@@ -78,7 +78,8 @@ def ltv_lift(
     Raises:
         ConfigError: If there is nothing to compare (no forecast although the effect
             persists, neither forecast nor observed value), if persistence and forecast have
-            different spans, or there is no such control arm.
+            different spans, there is no such control arm, or the estimator is that of an effect
+            on compliers and the outcome is not the window alone.
         DataError: As `lift`, or if draws are not finite.
 
     Warns:
@@ -104,10 +105,8 @@ def ltv_lift(
     study = Study.read(assignment, control, baseline, level)
     beyond = _beyond(persistence, forecast)
     read = None if observed is None else as_outcome(observed)
-    if read is None and beyond is None:
-        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
-    if read is not None and read.per is not None:
-        raise ConfigError("lifetime value is not a ratio. Hint: lift(Outcome(..., per=...))")
+    handles = handled(estimator)
+    _refuse(read, beyond, handles)
     parts = _parts(read, beyond)
     window = None if read is None else ObservedOutcomes.read(read, assignment)
     rows = None if beyond is None else JoinedForecast.read(beyond, assignment, split=bool(parts))
@@ -115,7 +114,6 @@ def ltv_lift(
     if beyond is not None:
         notes += _on_arms(beyond, assignment)
     value = _LifetimeOutcome.of(study, window, rows, persistence.share, parts)
-    handles = handled(estimator)
     facts = replace(study.facts, handles=handles)
     if read is not None and window is not None:
         facts = window.facts(facts, read, handles)
@@ -126,6 +124,17 @@ def ltv_lift(
         for arm in study.treated
     ]
     return study.result("lifetime value", estimator, found, notes, findings)
+
+
+def _refuse(read: Outcome | None, beyond: Forecast | None, handles: frozenset[str]) -> None:
+    """Raise ConfigError if there is nothing to compare, or the estimator cannot compare it."""
+    if read is None and beyond is None:
+        raise ConfigError("nothing to compare. Hint: observed=, or an effect that persists")
+    if read is not None and read.per is not None:
+        raise ConfigError("lifetime value is not a ratio. Hint: lift(Outcome(..., per=...))")
+    if "compliance" in handles and (read is None or beyond is not None):
+        hint = "observed=Outcome(..., received='column') and persistence=Persistence.none()"
+        raise ConfigError(f"an effect on compliers is that of the window alone. Hint: {hint}")
 
 
 def _beyond(persistence: Persistence, forecast: Forecast | None) -> Forecast | None:
@@ -177,6 +186,8 @@ class _LifetimeOutcome:
         value: Window plus the counted share of the forecast, of shape (n_customers, n_parts).
         future: The forecast, summed up; None without one.
         share: Share of the forecast that counts.
+        received: Whether each customer received the treatment, of shape (n_customers,); None if
+            not known.
     """
 
     study: Study
@@ -184,6 +195,7 @@ class _LifetimeOutcome:
     value: NDArray[np.float64]
     future: "_Future | None"
     share: float
+    received: NDArray[np.bool_] | None
 
     @classmethod
     def of(
@@ -203,7 +215,8 @@ class _LifetimeOutcome:
         future = None if rows is None else _Future.of(rows, study, groups, names)
         if future is not None:
             value += share * future.mean
-        return cls(study, groups, value, future, share)
+        received = None if window is None else window.received
+        return cls(study, groups, value, future, share, received)
 
     def means(self, estimator: LiftEstimator, k: int, arm: str) -> ArmMeans | None:
         """Return the means of an arm and the control in comparison ``k``."""
@@ -213,15 +226,15 @@ class _LifetimeOutcome:
             return None
         outcome = self.value.sum(axis=1) if group.part is None else self.value[:, group.part]
         if self.future is None:
-            return estimator.estimate(*self.study.samples(outcome, sides))
+            return estimator.estimate(*self.study.samples(outcome, sides, self.received))
         pair = [self.future.arms.index(arm), self.future.arms.index(self.study.control)]
         if self.future.influence is None:
-            found = estimator.estimate(*self.study.samples(outcome, sides))
+            found = estimator.estimate(*self.study.samples(outcome, sides, self.received))
             bound = (np.sqrt(np.diag(found.covariance)) + self.share * self.future.sd[k, pair]) ** 2
             return found._replace(covariance=np.diag(bound))
         influence = self.share * self.future.influence[:, k, pair]
         pseudo = _pseudo_observations(outcome, influence, sides)
-        found = estimator.estimate(*self.study.samples(pseudo, sides))
+        found = estimator.estimate(*self.study.samples(pseudo, sides, self.received))
         others = _by_cluster(influence, self.study.codes[0], ~sides.any(axis=1))
         return found._replace(covariance=found.covariance + others.T @ others)
 

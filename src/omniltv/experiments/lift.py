@@ -33,11 +33,10 @@ def difference(
         >>> difference(spend, Assignment.from_frame(table), control="a").overall().estimate
         3.0
     """
-    estimator = Difference()
     return lift(
         outcome,
         assignment,
-        estimator=estimator,
+        estimator=Difference(),
         control=control,
         baseline=baseline,
         level=level,
@@ -71,11 +70,10 @@ def cuped(
         >>> cuped(table, arms, control="a", baseline=baseline).overall().estimate
         2.75
     """
-    estimator = Cuped()
     return lift(
         outcome,
         assignment,
-        estimator=estimator,
+        estimator=Cuped(),
         control=control,
         baseline=baseline,
         level=level,

@@ -37,7 +37,7 @@ def robustness(row: LiftRow, *, level: Level = 0.95) -> Robustness:
     them with the share of variance that the strongest known covariate explains.
 
     Args:
-        row: One effect.
+        row: One effect; without a positive standard error, the values are NaN.
         level: Level of the interval.
 
     Examples:
@@ -46,6 +46,8 @@ def robustness(row: LiftRow, *, level: Level = 0.95) -> Robustness:
         >>> round(found.estimate, 3), round(found.interval, 3)
         (0.142, 0.07)
     """
+    if not row.standard_error > 0:
+        return Robustness(np.nan, np.nan)
     df = row.n + row.control_n - 2
     f = abs(row.estimate / row.standard_error) / np.sqrt(df)
     critical = float(stats.t.ppf((1 + level) / 2, df - 1)) / np.sqrt(df - 1)
@@ -53,6 +55,6 @@ def robustness(row: LiftRow, *, level: Level = 0.95) -> Robustness:
 
 
 def _value(f: float) -> float:
-    if np.isnan(f) or f <= 0:
-        return float(np.nan if np.isnan(f) else 0.0)
+    if f <= 0:
+        return 0.0
     return float((np.sqrt(f**4 + 4 * f**2) - f**2) / 2)

@@ -138,3 +138,9 @@ def test_bad_logs_and_policies_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=said):
         policy_value(seen, policy)
+
+
+def test_a_customer_is_assigned_once() -> None:
+    shares = BANDIT.shares(history(), seed=1)
+    with pytest.raises(DataError, match="several rows"):
+        shares.assign(pd.DataFrame({"customer_id": [1, 1], "tier": ["high", "low"]}), salt="x")

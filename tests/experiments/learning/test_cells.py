@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import ConfigError, DataError, EvidenceWarning
 from omniltv.experiments.learning import PoolingPrior, pool_effects
 
 SCHOOLS = pd.DataFrame(
@@ -167,3 +167,11 @@ def test_intervals_hold_effects_that_come_from_the_model() -> None:
         held.append(((found.low <= effect) & (effect <= found.high)).mean())
     error = np.std(held, ddof=1) / np.sqrt(len(held))
     assert abs(np.mean(held) - 0.8) <= 5.5 * error  # false alarm 1e-5 for t with 39 degrees
+
+
+def test_an_integration_on_few_points_is_warned_of() -> None:
+    by = {f"c{k}": (np.arange(9) // k % 3).astype(str) for k in (1, 2, 3, 4)}
+    table = pd.DataFrame({**by, "estimate": np.arange(9.0) % 3, "standard_error": 1e-4,
+                          "control_mean": 10.0})  # fmt: skip
+    with pytest.warns(EvidenceWarning, match=r"rests on \d of 1,024 points"):
+        pool_effects(table, by=list(by))

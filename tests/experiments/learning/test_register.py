@@ -99,3 +99,12 @@ def test_bad_registers_are_refused(changed: dict[str, Any], said: str) -> None:
 def test_an_empty_register_teaches_nothing() -> None:
     with pytest.raises(DataError, match="empty register"):
         Register.empty().learnings()
+
+
+def test_other_columns_stay_in_the_register() -> None:
+    kept = Register.read(rows().assign(owner=["ann", "ben", "ann"]))
+    table = pd.DataFrame({"customer_id": range(6), "arm": ["a", "b"] * 3,
+                          "value": [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]})  # fmt: skip
+    found = difference(table, Assignment.from_frame(table), control="a")
+    more = kept.add(found, measurement="next", end=date(2026, 4, 30), decision="go on")
+    assert more.to_frame()["owner"].tolist()[:3] == ["ann", "ben", "ann"]

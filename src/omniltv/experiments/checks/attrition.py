@@ -6,11 +6,9 @@ import numpy as np
 
 from omniltv._options import checked
 from omniltv.experiments.checks.balance import dependence
-from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+from omniltv.experiments.checks.protocol import ALARM, CheckFinding, StudyFacts
 
 __all__ = ["AttritionCheck"]
-
-_ALARM = 0.001
 
 
 @checked
@@ -37,10 +35,10 @@ class AttritionCheck:
             return ()
         arm = np.concatenate([facts.arm, facts.left_out])
         gone = np.repeat(["in", "out"], [len(facts.arm), n])
-        if dependence(gone, arm) >= _ALARM:
+        if dependence(gone, arm) >= ALARM:
             return ()
         shares = [
-            f"{name} {100 * (gone[arm == name] == 'out').mean():.3g} %" for name in facts.arms
+            f"{name} {100 * (gone[arm == name] == 'out').mean():.3g} %" for name in np.unique(arm)
         ]
         message = f"customers were left out because of their arm: {', '.join(shares)}"
         hint = "keep all assigned customers, and count those who are gone as zero"

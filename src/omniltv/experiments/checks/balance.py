@@ -10,13 +10,11 @@ from scipy import stats
 
 from omniltv._frames import Tabular
 from omniltv._options import checked
-from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+from omniltv.experiments.checks.protocol import ALARM, MIN_EXPECTED, CheckFinding, StudyFacts
 
 __all__ = ["Balance", "BalanceCheck", "dependence"]
 
-_ALARM = 0.001
 _NEVER = 1e-9
-_MIN_EXPECTED = 5.0
 
 
 @checked
@@ -87,7 +85,7 @@ class Balance(Tabular):
     @property
     def suspicious(self) -> tuple[str, ...]:
         """Columns that differ at 0.001 divided by the number of rows."""
-        limit = _ALARM / max(1, len(self.column))
+        limit = ALARM / max(1, len(self.column))
         return tuple(dict.fromkeys(self.column[self.p_value < limit].tolist()))
 
     @property
@@ -114,9 +112,11 @@ def _standardised(side: NDArray[np.float64], base: NDArray[np.float64]) -> tuple
 class BalanceCheck:
     """Warn if covariates or groups of the arms differed before the treatment.
 
-    Each covariate and each group column is tested at 0.001 divided by the number of tests. A
+    Each covariate of each arm is tested against the control at 0.001 divided by the number of
+    these tests, and each group column at 0.001 divided by the number of group columns. A
     covariate with a p-value below 1e-9 is a stop: the arms were not drawn at random. With
-    clusters, the means of the clusters are compared. Observational data are not tested.
+    clusters, the means of the clusters are compared, and groups are not tested. Observational
+    data are not tested.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.arange(80).astype(object),
@@ -134,7 +134,7 @@ class BalanceCheck:
             return ()
         values, arm = _by_cluster(facts)
         numeric = Balance.of(values, arm, facts.arms, facts.control)
-        limit = _ALARM / max(1, len(facts.groups))
+        limit = ALARM / max(1, len(facts.groups))
         groups = {} if facts.cluster is not None else facts.groups
         unequal = [name for name, labels in groups.items() if dependence(labels, arm) < limit]
         names = (*numeric.suspicious, *unequal)
@@ -181,7 +181,7 @@ def dependence(labels: NDArray[np.str_], arm: NDArray[np.str_]) -> float:
     table = np.zeros((len(rows), len(columns)))
     np.add.at(table, (row, column), 1.0)
     share = table.sum(axis=0) / max(1.0, table.sum())
-    table = table[(table.sum(axis=1)[:, None] * share >= _MIN_EXPECTED).all(axis=1)]
+    table = table[(table.sum(axis=1)[:, None] * share >= MIN_EXPECTED).all(axis=1)]
     if min(table.shape) <= 1:
         return 1.0
     return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -31,16 +31,17 @@ class ComplianceCheck:
         if facts.received is None:
             return self._unknown() if "compliance" in facts.handles else ()
         got = facts.received.astype(np.float64)
-        share = {arm: float(got[facts.arm == arm].mean()) for arm in facts.arms}
+        arms = np.unique(facts.arm).tolist()
+        share = {arm: float(got[facts.arm == arm].mean()) for arm in arms}
         said = ", ".join(f"{arm} {100 * p:.3g} %" for arm, p in share.items())
         if "compliance" not in facts.handles:
-            if all(share[arm] == float(arm != facts.control) for arm in facts.arms):
+            if all(share[arm] == float(arm != facts.control) for arm in arms):
                 return ()
             message = f"received by {said}: the estimate is the effect of the assignment"
             hint = "estimator=Compliers() estimates the effect on those who complied"
             return (CheckFinding(self.name, "note", message, hint=hint),)
         base = got[facts.arm == facts.control]
-        weak = [arm for arm in facts.arms if arm != facts.control
+        weak = [arm for arm in arms if arm != facts.control and len(base)
                 and _first_stage(got[facts.arm == arm], base) < _STRONG]  # fmt: skip
         if not weak:
             return ()

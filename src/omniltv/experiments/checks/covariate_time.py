@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from omniltv._options import checked
+from omniltv.experiments._moments import instant
 from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
 
 __all__ = ["CovariateTimeCheck"]
@@ -20,6 +19,7 @@ class CovariateTimeCheck:
     An adjustment by something that the treatment changes removes part of the effect.
 
     Examples:
+        >>> import numpy as np
         >>> from datetime import datetime
         >>> facts = StudyFacts(customer_id=np.arange(2).astype(object),
         ...     arm=np.array(["a", "b"]), control="a", start=datetime(2026, 4, 1),
@@ -38,7 +38,7 @@ class CovariateTimeCheck:
         if facts.known_at is None or facts.start is None:
             message = "it is not known whether the baseline was measured before the start"
             return (CheckFinding(self.name, "note", message, hint=_ASK),)
-        late = facts.known_at > np.datetime64(facts.start.replace(tzinfo=None))
+        late = facts.known_at > instant(facts.start)
         n = int(late.sum())
         if not n:
             return ()

@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from omniltv._options import checked
 
-__all__ = ["CheckFinding", "ExperimentCheck", "Severity", "StudyFacts"]
+__all__ = ["ALARM", "MIN_EXPECTED", "CheckFinding", "ExperimentCheck", "Severity", "StudyFacts"]
 
 type Severity = Literal["note", "warning", "stop"]
 """How bad a finding is: to know, to look into, or a reason to withhold the estimate."""
+
+ALARM = 0.001
+"""P-value below which a check finds something, divided by its number of tests."""
+
+MIN_EXPECTED = 5.0
+"""Expected size below which the chi-square distribution is a poor approximation."""
 
 _SHOWN = 5
 
@@ -79,7 +85,7 @@ class StudyFacts:
         exposure: How long each customer was observed, if known; NaN if missing.
         exposure_column: Column of the exposure.
         handles: What the estimator accounts for: "cluster", "stratum", "compliance",
-            "confounding".
+            "confounding"; "quantile" if it does not compare means.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.array(["x", "y"], dtype=object),
@@ -116,6 +122,15 @@ class StudyFacts:
     def arms(self) -> tuple[str, ...]:
         """Names of the arms, sorted; includes planned arms without customers."""
         return tuple(sorted({*self.shares, *map(str, np.unique(self.arm))}))
+
+    @cached_property
+    def imputed(self) -> NDArray[np.float64]:
+        """Covariates, missing values at the mean, of shape (n_customers, n_covariates)."""
+        matrix = np.empty((len(self.arm), len(self.covariates)))
+        for k, values in enumerate(self.covariates.values()):
+            gone = np.isnan(values)
+            matrix[:, k] = np.where(gone, 0.0 if gone.all() else values[~gone].mean(), values)
+        return matrix
 
 
 @runtime_checkable

@@ -20,7 +20,8 @@ class RandomisationCheck:
     """Stop if arms that were not drawn at random are compared as if they were.
 
     With observational data, also look at the overlap: the share of customers whose estimated
-    probability of the treatment is below 5 % or above 95 %. They have no counterparts.
+    probability of the treatment is below 5 % or above 95 %. They have no counterparts, and
+    `DoublyRobust` leaves them out unless it has another ``trim``.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.arange(2).astype(object),
@@ -46,11 +47,9 @@ class RandomisationCheck:
         return self._overlap(facts)
 
     def _overlap(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
-        x = np.column_stack(
-            [np.nan_to_num(v, nan=np.nanmean(v)) for v in facts.covariates.values()]
-        )
+        x = facts.imputed
         apart = np.zeros(len(x), dtype=np.bool_)
-        for arm in facts.arms:
+        for arm in np.unique(facts.arm).tolist():
             if arm != facts.control:
                 side = np.isin(facts.arm, [arm, facts.control])
                 chance = propensities(x[side], facts.arm[side] == arm, x[side])
@@ -60,6 +59,6 @@ class RandomisationCheck:
             return ()
         severity: Severity = "warning" if n > _MANY * len(x) else "note"
         message = f"{n:,} customers have no counterparts in the other arm"
-        hint = "they are left out: the effect is that on the others"
+        hint = f"DoublyRobust(trim={_EDGE:g}) leaves them out: the effect is that on the others"
         ids = tuple(facts.customer_id[apart][:5].tolist())
         return (CheckFinding(self.name, severity, message, n, ids, hint),)

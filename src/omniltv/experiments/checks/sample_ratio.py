@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from omniltv._options import checked
-from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+from omniltv.experiments.checks.protocol import ALARM, MIN_EXPECTED, CheckFinding, StudyFacts
 
 __all__ = ["SampleRatio", "SampleRatioCheck"]
-
-_ALARM = 0.001
-_MIN_EXPECTED = 5.0
 
 
 @checked
@@ -65,20 +62,20 @@ class SampleRatio:
         parts = {}
         for name in () if stratum is None else np.unique(stratum).tolist():
             part = cls.of(arm[stratum == name], special.get(name, shares))
-            if min(part.expected.values()) >= _MIN_EXPECTED:
+            if min(part.expected.values()) >= MIN_EXPECTED:
                 parts[str(name)] = part
         return cls(observed, expected, _goodness_of_fit(observed, expected), parts)
 
     @property
     def mismatches(self) -> tuple[str, ...]:
         """Strata that fail the check at 0.001 divided by the number of strata."""
-        limit = _ALARM / max(1, len(self.strata))
+        limit = ALARM / max(1, len(self.strata))
         return tuple(name for name, part in self.strata.items() if part.p_value < limit)
 
     @property
     def ok(self) -> bool:
         """Whether there is no sign of a mismatch: p of at least 0.001, also in the strata."""
-        return self.p_value >= _ALARM and not self.mismatches
+        return self.p_value >= ALARM and not self.mismatches
 
     @property
     def verdict(self) -> str:

@@ -6,11 +6,10 @@ import numpy as np
 
 from omniltv._options import checked
 from omniltv.experiments.checks.balance import dependence
-from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
+from omniltv.experiments.checks.protocol import ALARM, CheckFinding, StudyFacts
 
 __all__ = ["StrataCheck"]
 
-_ALARM = 0.001
 _LEAST = 2
 
 
@@ -39,7 +38,7 @@ class StrataCheck:
             return ()
         if "stratum" in facts.handles:
             return self._small(facts, facts.stratum.tolist())
-        if dependence(facts.stratum, facts.arm) >= _ALARM:
+        if dependence(facts.stratum, facts.arm) >= ALARM:
             return ()
         n = len(np.unique(facts.stratum))
         message = "the shares of the arms differ between strata"

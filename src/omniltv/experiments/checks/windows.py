@@ -54,7 +54,7 @@ def _exposure(facts: StudyFacts) -> str:
     found = Balance.of({"exposure": values}, facts.arm, facts.arms, facts.control)
     if not (found.p_value < _ALARM).any():
         return ""
-    means = [f"{arm} {np.nanmean(values[facts.arm == arm]):.4g}" for arm in facts.arms]
+    means = [f"{arm} {np.nanmean(values[facts.arm == arm]):.4g}" for arm in np.unique(facts.arm)]
     column = facts.exposure_column
     return f"the arms were observed for unequal times: mean {column} {', '.join(means)}"
 

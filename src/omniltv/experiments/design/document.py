@@ -247,9 +247,21 @@ class Design(Written):
 
     def _refuse_other(self, assignment: Assignment) -> None:
         """Raise ConfigError if an assignment is not one of this design."""
-        planned = {"shares": self.shares, "by_stratum": self.by_stratum, "start": self.begins}
-        wrong = [name for name, value in planned.items() if getattr(assignment, name) != value]
+        alike = {
+            "shares": _alike(assignment.shares, self.shares),
+            "by_stratum": assignment.by_stratum.keys() == self.by_stratum.keys()
+            and all(_alike(assignment.by_stratum[k], own) for k, own in self.by_stratum.items()),
+            "start": assignment.start == self.begins,
+        }
+        wrong = [name for name, same in alike.items() if not same]
         if wrong:
-            hint = "Design.assign, or Assignment.from_frame(frame, shares=..., start=...)"
+            hint = "Assignment.from_frame(frame, shares=..., by_stratum=..., start=...)"
             message = f"the assignment differs from the design in: {', '.join(wrong)}"
             raise ConfigError(f"{message}. Hint: {hint}")
+
+
+def _alike(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Return whether the shares of two plans are the same, apart from rounding."""
+    return one.keys() == other.keys() and all(
+        isclose(share, other[arm], abs_tol=1e-9) for arm, share in one.items()
+    )

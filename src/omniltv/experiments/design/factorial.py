@@ -10,7 +10,7 @@ from omniltv.errors import ConfigError
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.design.document import NEITHER, Design
 from omniltv.experiments.lift import lift
-from omniltv.experiments.result import Lift, LiftRow
+from omniltv.experiments.result import LiftRow
 from omniltv.experiments.tables import Baseline, IntoOutcome
 
 __all__ = ["FactorialEffect", "factorial_lift"]
@@ -52,7 +52,7 @@ def factorial_lift(
 
     The effect of the first treatment is estimated among the customers with and without the
     second one. The two estimates have no customer in common, so they are independent.
-    Intervals are Normal.
+    Intervals are Normal. If a check of the whole experiment stops, all numbers are NaN.
 
     Args:
         outcome: As in `omniltv.experiments.lift`.
@@ -75,8 +75,12 @@ def factorial_lift(
     if not design.factors:
         hint = "Design(name=..., factors={'mail': 0.5, 'coupon': 0.5})"
         raise ConfigError(f"the design has no factors. Hint: {hint}")
-    design.lift(outcome, assignment, baseline=baseline)  # the checks of the whole experiment
+    whole = design.lift(outcome, assignment, baseline=baseline)
     first, second = design.factors
+    if whole.withheld:
+        names = (first, second, f"{first} x {second}")
+        a, b, interaction = (FactorialEffect(name, *[np.nan] * 4) for name in names)
+        return a, b, interaction
     pairs = {
         first: ((first, NEITHER), (f"{first}+{second}", second)),
         second: ((second, NEITHER), (f"{first}+{second}", first)),
@@ -99,16 +103,9 @@ def _among(
 ) -> LiftRow:
     """Return the effect of one arm against another, among their customers."""
     treated, control = pair
-    inside = np.isin(assignment.arm, pair)
-    found: Lift = lift(
+    found = lift(
         outcome,
-        Assignment(
-            assignment.customer_id[inside],
-            assignment.arm[inside],
-            None if assignment.stratum is None else assignment.stratum[inside],
-            start=assignment.start,
-            cluster=None if assignment.cluster is None else assignment.cluster[inside],
-        ),
+        assignment.among(assignment.customer_id[np.isin(assignment.arm, pair)]),
         estimator=design.declared_estimator,
         control=control,
         baseline=baseline,

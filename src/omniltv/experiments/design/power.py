@@ -121,7 +121,8 @@ def power(
         seed: Seed of the splits and of the simulation.
 
     Raises:
-        ConfigError: If the arm is not known, or the design has several and none is named.
+        ConfigError: If the arm is not known, the design has several and none is named, or its
+            estimator is "stratified", since a pilot has no strata.
         DataError: If the pilot has fewer than four customers or clusters.
 
     Examples:
@@ -137,7 +138,7 @@ def power(
         return _by_formula(world, lift, customers, rng)
     found = [_estimate(world, _drawn(world, customers, rng), lift, rng) for _ in range(runs)]
     effects = np.array([means.treated - means.control for means in found])
-    errors = np.array([_error(means) for means in found])
+    errors = np.array([means.standard_error for means in found])
     reach = stats.t.ppf((1 + design.level) / 2, [means.df for means in found])
     share = float((np.abs(effects) > reach * errors).mean())
     spread = float(np.sqrt(share * (1 - share) / runs))
@@ -165,7 +166,7 @@ def minimal_lift(
         seed: Seed of the splits.
 
     Raises:
-        ConfigError: If the arm is not known, or the mean of the pilot is not positive.
+        ConfigError: As `power`, or if the mean of the pilot is not positive.
 
     Examples:
         >>> design = Design(name="s", arms={"a": 0.5, "b": 0.5}, control="a")
@@ -183,6 +184,9 @@ def minimal_lift(
 
 
 def _world(pilot: Pilot, design: Design, arm: str | None) -> _World:
+    if design.estimator == "stratified":
+        hint = "model_copy(update={'estimator': 'difference'}), which has no more power"
+        raise ConfigError(f"a pilot has no strata, and the design is stratified. Hint: {hint}")
     treated = [name for name in design.shares if name != design.control]
     if (arm or treated[0]) not in treated or (arm is None and len(treated) > 1):
         raise ConfigError(f"name one of the arms: {', '.join(treated)}. Hint: arm=...")
@@ -209,7 +213,7 @@ def _by_formula(
     everybody = (np.arange(len(world.pilot)), world.code)
     found = [_estimate(world, everybody, lift, rng) for _ in range(_SPLITS)]
     scale = len(world.pilot) / customers
-    error = float(np.sqrt(np.mean([_error(means) ** 2 for means in found]) * scale))
+    error = float(np.sqrt(np.mean([means.standard_error**2 for means in found]) * scale))
     df = float(np.mean([means.df for means in found])) / scale
     effect = lift * _mean(world.pilot)
     reach = float(stats.t.ppf((1 + world.design.level) / 2, df))
@@ -257,8 +261,3 @@ def _estimate(
         return ArmSample(y[inside], x[inside], None if unit is None else unit[inside])
 
     return world.design.declared_estimator.estimate(side(treated), side(~treated))
-
-
-def _error(means: ArmMeans) -> float:
-    cov = means.covariance
-    return float(np.sqrt(max(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))

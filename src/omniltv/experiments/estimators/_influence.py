@@ -55,11 +55,10 @@ def adjusted_means(treated: ArmSample, control: ArmSample, *, n_covariates: int)
         >>> adjusted_means(side, side, n_covariates=0).treated
         2.0
     """
-    size = np.array([len(treated.outcome), len(control.outcome)])
-    arms = np.repeat([[True, False], [False, True]], size, axis=0)
-    covariates = np.concatenate([treated.covariates, control.covariates])[:, :n_covariates]
+    outcome, covariates, arms = both(treated, control)
+    covariates, size = covariates[:, :n_covariates], arms.sum(axis=0)
     means = np.array([treated.outcome.mean(), control.outcome.mean()])
-    deviation = np.concatenate([treated.outcome - means[0], control.outcome - means[1]])
+    deviation = outcome - np.where(arms[:, 0], *means)
     centred = covariates - covariates.mean(axis=0)
     arm_means = (arms.T.astype(np.float64) @ centred) / size[:, None]
     within = centred - arms.astype(np.float64) @ arm_means

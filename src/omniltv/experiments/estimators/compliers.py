@@ -54,7 +54,7 @@ class Compliers:
         got = np.concatenate([treated.received, control.received]).astype(np.float64)
         share, share_error = _contrast(got, arms)
         if share == 0:
-            return ArmMeans(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+            return ArmMeans.unknown()
         means, influence = np.empty(2), np.empty((len(outcome), 2))
         for k, part in enumerate((outcome * got, -outcome * (1 - got))):
             total, error = _contrast(part, arms)

@@ -80,7 +80,7 @@ class DoublyRobust:
         kept = (chance >= self.trim) & (chance <= 1 - self.trim)
         n = int(kept.sum())
         if n <= 2:
-            return ArmMeans(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+            return ArmMeans.unknown()
         weight = arms / np.stack([chance, 1 - chance], axis=1).clip(1e-12)
         scores = (predicted + weight * (y[:, None] - predicted))[kept]
         means = scores.mean(axis=0)

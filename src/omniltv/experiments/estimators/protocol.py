@@ -56,6 +56,22 @@ class ArmMeans(NamedTuple):
     covariance: NDArray[np.float64]
     df: float
 
+    @classmethod
+    def unknown(cls) -> "ArmMeans":
+        """Return the means of arms that cannot be compared: NaN.
+
+        Examples:
+            >>> ArmMeans.unknown().standard_error
+            nan
+        """
+        return cls(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the difference of the two means."""
+        cov = self.covariance
+        return float(np.sqrt(np.maximum(0.0, cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])))
+
 
 @runtime_checkable
 class LiftEstimator(Protocol):
@@ -63,9 +79,10 @@ class LiftEstimator(Protocol):
 
     `lift` and `ltv_lift` join tables, form groups, and compute checks, intervals and relative
     lifts. An estimator only sees two samples. One that uses more than outcomes and covariates has
-    an attribute ``handles`` with some of "cluster", "stratum", "compliance" and "confounding". An
-    estimator with other intervals than those of the t distribution has a method
-    ``reach(level, means, n)``: half the length of the interval in standard errors.
+    an attribute ``handles`` with some of "cluster", "stratum", "compliance" and "confounding"; one
+    that does not compare means has "quantile", and ratios are refused. An estimator with other
+    intervals than those of the t distribution has a method ``reach(level, means, n)``: half the
+    length of the interval in standard errors.
 
     Examples:
         >>> class Plain:

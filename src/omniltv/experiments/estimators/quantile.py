@@ -1,6 +1,7 @@
 """The difference of a quantile of two arms."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -33,6 +34,7 @@ class QuantileDifference:
         899.0
     """
 
+    handles: ClassVar[frozenset[str]] = frozenset({"quantile"})
     quantile: Level
     name: str = "quantile"
 
@@ -46,7 +48,7 @@ class QuantileDifference:
         """
         found = [self._of(side) for side in (treated, control)]
         if any(error == 0 for _, error in found):
-            return ArmMeans(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+            return ArmMeans.unknown()
         (one, one_error), (other, other_error) = found
         covariance = np.diag([one_error**2, other_error**2])
         df = float(len(treated.outcome) + len(control.outcome) - 2)

@@ -53,7 +53,7 @@ class Stratified:
         )
         used = n.sum(axis=0) > 0
         if (n[:, used] <= 1).any():
-            return ArmMeans(np.nan, np.nan, np.full((2, 2), np.nan), np.nan)
+            return ArmMeans.unknown()
         total = np.stack(
             [
                 np.bincount(stratum, weights=outcome * arms[:, k], minlength=n.shape[1])

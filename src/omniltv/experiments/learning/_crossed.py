@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,14 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_t, qmc
 
 from omniltv._arrays import Vector
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, EvidenceWarning
 
 __all__ = ["CrossedModel", "Factor", "Integrated", "factor"]
 
 _POINTS = 1_024
 _ROUNDS = 4
 _ENOUGH = 0.3
+_FEWEST = 30
 _FROM_PRIOR = 0.2
 _FREEDOM = 5
 _LEAST_LOG = -12.0
@@ -47,14 +49,12 @@ class Integrated(NamedTuple):
         sd: Posterior standard deviation, of shape (n_wanted,).
         draws: Draws, of shape (n_wanted, n_draws).
         spread: Posterior mean of the standard deviation of each factor.
-        effective: Effective number of points of the integration.
     """
 
     mean: Vector
     sd: Vector
     draws: Vector
     spread: dict[str, float]
-    effective: float
 
 
 def factor(
@@ -125,7 +125,11 @@ class CrossedModel:
         object.__setattr__(self, "_score", weighted.T @ self.estimate)
 
     def integrate(self, *, n_draws: int) -> Integrated:
-        """Return the posterior of the wanted cells."""
+        """Return the posterior of the wanted cells.
+
+        Warns:
+            EvidenceWarning: If fewer than 30 effective points carry the integration.
+        """
         log_spread, weight = self._points()
         wanted = self._design([own.wanted for own in self.factors], self._sizes)
         rng = np.random.default_rng((self.seed, _ROUNDS))
@@ -148,7 +152,7 @@ class CrossedModel:
         names = [own.name for own in self.factors]
         found = dict(zip(names, means.tolist(), strict=True))
         shuffled = draws[:, rng.permutation(n_draws)]
-        return Integrated(mean, sd, shuffled, found, float(1.0 / (weight**2).sum()))
+        return Integrated(mean, sd, shuffled, found)
 
     def _design(self, codes: Sequence[NDArray[np.intp]], sizes: Sequence[int]) -> Vector:
         """Return the matrix of the mean and the deviations, of shape (n, 1 + n_levels)."""
@@ -162,11 +166,15 @@ class CrossedModel:
         log_weight = self._log_likelihood(log_spread)
         for k in range(_ROUNDS):
             weight = _normalised(log_weight)
-            if 1.0 / (weight**2).sum() > _ENOUGH * _POINTS:
+            if _effective(weight) > _ENOUGH * _POINTS:
                 break
             log_spread, proposal = self._proposed(log_spread, weight, k)
             log_weight = self._log_likelihood(log_spread) + self._log_prior(log_spread) - proposal
-        return log_spread, _normalised(log_weight)
+        weight = _normalised(log_weight)
+        if _effective(weight) < _FEWEST:
+            message = f"the integration rests on {_effective(weight):.0f} of {_POINTS:,} points"
+            warn(f"{message}. Hint: pool fewer columns", EvidenceWarning, stacklevel=4)
+        return log_spread, weight
 
     def _from_prior(self, uniform: Vector) -> Vector:
         inside = np.clip(uniform, 1e-6, 1.0 - 1e-6)
@@ -227,6 +235,10 @@ class CrossedModel:
 def _normalised(log_weight: Vector) -> Vector:
     weight = np.exp(log_weight - log_weight.max())
     return np.asarray(weight / weight.sum())
+
+
+def _effective(weight: Vector) -> float:
+    return float(1.0 / (weight**2).sum())
 
 
 def _systematic(weight: Vector, n: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -13,6 +13,7 @@ from omniltv._frames import Eager, IntoTable, Table, Tabular, collect, labels, n
 from omniltv._options import Seed, checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._hashing import uniform
+from omniltv.experiments.assignment import refuse_repeated
 from omniltv.experiments.learning._crossed import CrossedModel, factor
 from omniltv.experiments.learning.cells import N_DRAWS, PoolingPrior, distinct
 
@@ -210,7 +211,7 @@ class TreatmentShares(Tabular):
             salt: Name of the round, such as "push 2026-11".
 
         Raises:
-            DataError: If an id or a label is missing, or a cell has no shares.
+            DataError: If an id or a label is missing, an id is repeated, or a cell has no shares.
             ConfigError: If the salt is empty.
 
         Examples:
@@ -227,6 +228,7 @@ class TreatmentShares(Tabular):
             raise ConfigError("an empty salt. Hint: salt='name of the round'")
         table = collect(customers, _CUSTOMERS)
         ids = read_ids(table, "customer_id", _CUSTOMERS)
+        refuse_repeated(ids, "customer_id")
         own = _labels(table, list(self.cells), _CUSTOMERS, ids)
         cell = self._cell_of(own, ids)
         edges = np.cumsum(self.share, axis=1)[cell]
@@ -276,11 +278,7 @@ class _Outcomes:
     def read(cls, table: Eager, bandit: Thompson) -> Self:
         row = np.arange(len(table)).astype(object)
         read = _labels(table, [*bandit.by, "treatment"], _HISTORY)
-        value = (
-            numbers(table, "value", _HISTORY, ids=row, allow_missing=True)
-            if len(table)
-            else np.empty(0)
-        )
+        value = numbers(table, "value", _HISTORY, ids=row, allow_missing=True)
         unknown = ~np.isin(read["treatment"], bandit.treatments)
         if unknown.any():
             hint = f"one of {', '.join(bandit.treatments)}"

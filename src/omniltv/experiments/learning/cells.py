@@ -206,12 +206,9 @@ def distinct(factors: Sequence[Factor]) -> list[Factor]:
     """
     found: dict[bytes, Factor] = {}
     for own in factors:
-        both = np.concatenate([own.code, own.wanted])
-        _, first = np.unique(both, return_index=True)
-        if len(first) >= _TWO or len(factors) == 1:
-            names, code = np.unique(both, return_inverse=True)
-            order = np.argsort(np.argsort([np.argmax(code == k) for k in range(len(names))]))
-            found.setdefault(order[code].astype(np.int64).tobytes(), own)
+        code, names = pd.factorize(np.concatenate([own.code, own.wanted]))
+        if len(names) >= _TWO or len(factors) == 1:
+            found.setdefault(code.tobytes(), own)
     return list(found.values()) or list(factors[-1:])
 
 

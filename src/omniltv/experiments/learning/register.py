@@ -39,7 +39,8 @@ class Register(Tabular):
     Attributes:
         rows: One row per measurement, treatment, tier and channel: these four columns,
             ``estimate``, ``standard_error`` and ``control_mean`` in value per contacted
-            customer, and ``n``, ``control_n``, ``end`` and ``decision``.
+            customer, ``n``, ``control_n``, ``end`` and ``decision``, and any other columns of
+            the table.
 
     Examples:
         >>> register = Register.read(pd.DataFrame({
@@ -93,8 +94,9 @@ class Register(Tabular):
             "standard_error": read.error,
             "control_mean": read.baseline,
         }
-        others = {name: table[name].to_list() if name in table.columns else None for name in _REST}
-        return cls(plain.assign(**numbers, **others))
+        others = [name for name in table.columns if name not in {*_KEYS, *_NUMBERS}]
+        rest = dict.fromkeys(_REST) | {name: table[name].to_list() for name in others}
+        return cls(plain.assign(**numbers, **rest))
 
     def add(
         self,
@@ -187,8 +189,8 @@ class Register(Tabular):
         table = collect(self.rows, _WHAT)
         read = CellTable.read(table, _KEYS, what=_WHAT)
         cells = self.rows.groupby(list(_KEYS[1:]), sort=True)["control_mean"].mean().reset_index()
-        row = np.arange(len(cells)).astype(object)
-        wanted = {name: labels(collect(cells, _WHAT), name, _WHAT, ids=row) for name in _KEYS[1:]}
+        row, read_cells = np.arange(len(cells)).astype(object), collect(cells, _WHAT)
+        wanted = {name: labels(read_cells, name, _WHAT, ids=row) for name in _KEYS[1:]}
         groupings = [("treatment",), ("treatment", "tier"), ("treatment", "channel"), _KEYS[1:]]
         factors = [
             factor(" x ".join(names), [read.cells[n] for n in names], [wanted[n] for n in names])

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from omniltv._frames import Eager, read_ids
 from omniltv.errors import ConfigError
-from omniltv.experiments._moments import moments
+from omniltv.experiments._moments import instant, moments
 from omniltv.experiments.assignment import Assignment
 
 __all__ = ["days_of"]
@@ -23,5 +23,4 @@ def days_of(
         raise ConfigError("the start of the treatment is not known. Hint: start= of the assignment")
     ids = read_ids(rows, "customer_id", what)
     when = moments(rows, column, what, ids=ids, start=assignment.start)
-    start = np.datetime64(assignment.start.replace(tzinfo=None), "us")
-    return ids, (when - start) / np.timedelta64(1, "D")
+    return ids, (when - instant(assignment.start)) / np.timedelta64(1, "D")

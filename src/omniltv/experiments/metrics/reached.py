@@ -6,7 +6,7 @@ import numpy as np
 
 from omniltv._frames import Table, labels, read_ids
 from omniltv._options import checked
-from omniltv.experiments.assignment import Assignment
+from omniltv.experiments.assignment import Assignment, refuse_repeated
 from omniltv.experiments.metrics.protocol import Tables, table_of
 from omniltv.experiments.tables import Outcome
 
@@ -41,6 +41,9 @@ class Reached:
     def outcome(self, tables: Tables, assignment: Assignment) -> Outcome:
         """Return one outcome per customer: 1 with the label.
 
+        Raises:
+            DataError: If a customer has several rows.
+
         Examples:
             >>> import pandas as pd
             >>> arms = Assignment.from_frame(pd.DataFrame({"customer_id": [1], "arm": ["a"]}))
@@ -52,6 +55,7 @@ class Reached:
         del assignment
         rows = table_of(tables, self.table)
         ids = read_ids(rows, "customer_id", self.table)
+        refuse_repeated(ids, "customer_id")
         there = labels(rows, self.column, self.table, ids=ids) == self.label
         table = Table({"customer_id": ids, "value": there.astype(np.float64)})
         return Outcome(table, missing="zero")

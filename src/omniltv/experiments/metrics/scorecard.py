@@ -116,7 +116,7 @@ def measure(
     if len(set(names)) < len(names):
         raise ConfigError(f"metrics need different names, got {names}. Hint: Mean('spend', ...)")
     study = Study.read(assignment, control, baseline, level)
-    default = estimator or (Cuped() if study.covariates.shape[1] else Difference())
+    default = estimator or (Cuped() if study.facts.covariates else Difference())
     joins: Joins = {}
     lifts = {
         metric.name: lift_of(
