@@ -224,6 +224,13 @@ def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
     assert balance(result) == {"a": 10}
 
 
+def test_rejected_events_of_the_state_are_in_the_order_of_the_ledger() -> None:
+    kept = [event(f"s{k:02}", "a", f"2026-03-{k:02}", "spend", 1) for k in range(1, 32)]
+    state = ledger(*kept).close("2026-02-01")
+    result = settle(frame([]), at="2026-05-01", state=state)
+    assert result.rejected["event_id"].tolist() == [f"s{k:02}" for k in range(1, 32)]
+
+
 def test_points_can_be_made_to_expire() -> None:
     earned = [event("1", "a", "2026-01-05", "earn", 10), event("2", "a", "2026-01-06", "earn", 5)]
     for points, left in ((None, 0), (12, 3)):
@@ -327,6 +334,21 @@ def test_merged_customers_share_points_until_the_split() -> None:
     assert balance(ledger(*events[:2], *events[3:])) == {"a": 10, "b": 17}
 
 
+@pytest.mark.parametrize("stranger", ["0", "z"])
+def test_a_split_for_a_customer_outside_the_merge_is_refused_whatever_the_ids(
+    stranger: str,
+) -> None:
+    result = ledger(
+        event("e1", "a", "2026-01-01", "earn", 10),
+        event("e2", "b", "2026-01-01", "earn", 10),
+        event("e3", stranger, "2026-01-01", "earn", 1),
+        event("m", "a", "2026-01-10", "merge", None, other_id="b"),
+        event("s", stranger, "2026-01-20", "split", None, reference="m"),
+    )
+    assert balance(result) == {"a": 20, stranger: 1}
+    assert result.rejected["event_id"].tolist() == ["s"]
+
+
 REASONS: Mapping[str, tuple[str, Event]] = {
     "beyond": ("more points than", event("x", "a", "2026-02-01", "spend", 11)),
     "no event": ("not an event", event("x", "a", "2026-02-01", "reverse", 1, reference="?")),
@@ -365,6 +387,9 @@ def test_another_content_under_a_known_id_is_an_error_that_names_it() -> None:
         ledger(event("e", "a", "2026-01-05", "earn", 10), event("e", "a", "2026-01-05", "earn", 11))
     assert caught.value.column == "event_id"
     assert caught.value.rows == ("e",)
+    days = ("2026-12-31", "2027-12-31")
+    with pytest.raises(DataError, match="Hint: with counted_from"):
+        ledger(*[event("e", "a", "2026-01-05", "earn", 10, valid_until=day) for day in days])
 
 
 @pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas])
@@ -397,7 +422,7 @@ def test_options_that_cannot_be_read_are_refused(options: dict[str, str]) -> Non
 
 
 def test_one_account_with_very_many_lots_is_settled() -> None:
-    size = 20_000
+    size = 200_000
     table = pd.DataFrame({
         "event_id": np.arange(size),
         "customer_id": 1,
