@@ -227,8 +227,9 @@ def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
 def test_rejected_events_of_the_state_are_in_the_order_of_the_ledger() -> None:
     kept = [event(f"s{k:02}", "a", f"2026-03-{k:02}", "spend", 1) for k in range(1, 32)]
     state = ledger(*kept).close("2026-02-01")
-    result = settle(frame([]), at="2026-05-01", state=state)
-    assert result.rejected["event_id"].tolist() == [f"s{k:02}" for k in range(1, 32)]
+    faulty = [event(f"f{k}", "a", "2026-03-01", "gift", 1) for k in range(5)]
+    found = settle(frame(faulty), at="2026-05-01", state=state).rejected["event_id"].tolist()
+    assert found == [each["event_id"] for each in (*kept, *faulty)]
 
 
 def test_points_can_be_made_to_expire() -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from omniltv._arrays import Codes, Integers
+from omniltv._arrays import Codes, Integers, Objects
 from omniltv._frames import FrameKind, read_frame
 from omniltv._options import UpToACentury, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
-from omniltv.segmentation.loyalty._accounts import account_roots
+from omniltv.segmentation.loyalty._accounts import account_ids, account_roots
 from omniltv.segmentation.loyalty._events import (
     KINDS,
     MISSING,
@@ -114,7 +114,9 @@ class Settlement[FrameT]:
             "account": events.customers[self._accounts[lots]],
             "time": local(book.time[lots], self.timezone),
             "valid_from": local(first, self.timezone),
-            "valid_until": local(last, self.timezone).astype("datetime64[D]").astype("datetime64[us]"),
+            "valid_until": local(last, self.timezone)
+            .astype("datetime64[D]")
+            .astype("datetime64[us]"),
             "usable": book.start[lots] <= self._now,
             **totals,
         }
@@ -219,6 +221,10 @@ class Settlement[FrameT]:
     def _accounts(self) -> Codes:
         """Account of each event now."""
         return account_roots(self._run.book.parent)[self._run.events.member]
+
+    def _account_ids(self, customers: Objects) -> Objects:
+        """Return the account of each customer now."""
+        return account_ids(self._run.events.customers, self._run.book.parent, customers)
 
     @cached_property
     def _refused(self) -> Codes:
