@@ -214,6 +214,37 @@ def test_a_state_is_stored_without_pickles(tmp_path: Path) -> None:
         assert settle(back, at="2026-05-01", state=each).lots["left"].tolist() == [10]
 
 
+@pytest.mark.parametrize(
+    "change", [{"about": np.array(["0", DAY, "UTC", "0"])}, {"booked": np.full((2, 4), 9)}]
+)
+def test_a_state_of_another_version_or_content_is_refused(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    state = ledger(event("e", "a", "2026-01-05", "earn", 10)).close()
+    state.save(tmp_path / "state.npz")
+    with np.load(tmp_path / "state.npz") as file:
+        arrays: dict[str, Any] = {**file, **change}
+    np.savez_compressed(tmp_path / "state.npz", **arrays)
+    with pytest.raises(ConfigError, match="a damaged state"):
+        LedgerState.load(tmp_path / "state.npz")
+
+
+def test_a_damaged_state_is_refused_or_as_it_was(tmp_path: Path) -> None:
+    state = ledger(event("e", "a", "2026-01-05", "earn", 10)).close()
+    state.save(tmp_path / "state.npz")
+    whole = (tmp_path / "state.npz").read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 61):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            assert repr(LedgerState.load(tmp_path / "damaged.npz")) == repr(state)
+        except ConfigError:
+            refused += 1
+    assert refused > 20
+
+
 def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
     first = [event("e", "a", "2026-01-05", "earn", 10)]
     state = ledger(*first).close()

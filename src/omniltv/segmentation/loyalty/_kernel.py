@@ -402,9 +402,13 @@ def _split(book, event):
     ref = book.event[event, OF_REFERENCE]
     other = book.event[ref, OF_OTHER] if ref >= 0 and book.event[ref, OF_KIND] == MERGE else -1
     later = ref >= 0 and book.event[ref, OF_TIME] > book.event[event, OF_TIME]
-    if later or other < 0 or book.customer[other, PARENT] < 0 or book.customer[other, VIA] != ref:
-        book.event[event, OF_WHY] = NO_MERGE
-    elif _root(book, book.event[event, OF_MEMBER]) != _root(book, other):
+    if (
+        later
+        or other < 0
+        or book.customer[other, PARENT] < 0
+        or book.customer[other, VIA] != ref
+        or _root(book, book.event[event, OF_MEMBER]) != _root(book, other)
+    ):
         book.event[event, OF_WHY] = NO_MERGE
     else:
         book.customer[other, PARENT] = -1

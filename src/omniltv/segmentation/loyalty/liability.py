@@ -119,9 +119,10 @@ def liability(
 
     Args:
         ledger: The ledger on the day.
-        futures: Draws of future purchases: ``draw`` (from 0), ``customer_id``, ``time``; a time
-            without an offset is in the time zone of the ledger. They end when the last points expire, or when purchases no longer matter. Customers
-            without rows do not buy. Draws come from a fitted model of purchases.
+        futures: Draws of future purchases: ``draw`` (from 0), ``customer_id``, ``time``. They
+            end when the last points expire, or when purchases no longer matter. Customers
+            without rows do not buy. Draws come from a fitted model of purchases. A time without
+            an offset is in the time zone of the ledger.
         model: From `learn_redemption`.
         seed: Seed of the random numbers.
 
