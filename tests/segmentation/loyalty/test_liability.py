@@ -1,5 +1,7 @@
 """Liability: intervals cover in simulated programmes; rules of the simulation; break-even."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,7 +78,7 @@ def test_too_short_a_history_is_refused() -> None:
     ("column", "values"),
     [("draw", [-1, 0]), ("draw", [1, 2]), ("time", ["2026-06-01", "soon"])],
 )
-def test_futures_that_would_be_lost_are_refused(column: str, values: list[object]) -> None:
+def test_futures_that_would_be_lost_are_refused(column: str, values: list[Any]) -> None:
     now = Programme.model_validate(
         {"name": "C", "earning": [{"name": "a", "activity": "purchase"}]}
     )
@@ -103,7 +105,7 @@ def test_times_with_an_offset_fall_on_days_of_the_ledger() -> None:
 def test_the_balance_learnt_from_is_that_of_the_account_without_pending_points() -> None:
     """Ann and Ben earn 4 each at purchases; Ben has 100 more that are pending; Ann spends 3."""
     days = pd.date_range("2026-01-01", periods=30).as_unit("us")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"event_id": f"{who}{k}", "customer_id": who, "kind": "earn", "time": day, "points": 4}
         for k, day in enumerate(days) for who in ("ann", "ben")
     ]  # fmt: skip

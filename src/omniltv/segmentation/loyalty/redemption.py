@@ -173,7 +173,7 @@ def _moves(ledger: Settlement[IntoTable], lots: pd.DataFrame) -> pd.DataFrame:
     """Return the movements with ``holder``, the account of the lot; pending ones when they end."""
     what = "the table of movements"
     table = collect(ledger.movements, what)
-    lot = lots.set_index("lot").loc[texts(table, "lot"), ["account", "valid_from"]]
+    lot = lots.set_index("lot").reindex(texts(table, "lot"))
     rows = _bought(ledger, ledger.movements, what)
     rows["time"] = np.maximum(rows["time"].to_numpy(), lot["valid_from"].to_numpy())
     points = np.asarray(table["points"].to_numpy(), dtype=np.int64)
@@ -212,7 +212,7 @@ def _occasions(moves: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
     moves = moves.assign(time=at, spent=-moves["points"])
     spends = moves[moves["kind"] == "spend"]
     spent = spends.groupby(["customer_id", "time"], as_index=False)["spent"].sum()
-    before = moves.groupby(["holder", "time"], as_index=False)["points"].sum()
+    before = moves.groupby(["holder", "time"], as_index=False)[["points"]].sum()
     before["balance"] = before.groupby("holder")["points"].cumsum()
     before = before.rename(columns={"holder": "customer_id"})[["customer_id", "time", "balance"]]
     before = before.assign(time=before["time"] + _DAY).sort_values("time")
