@@ -214,6 +214,37 @@ def test_a_state_is_stored_without_pickles(tmp_path: Path) -> None:
         assert settle(back, at="2026-05-01", state=each).lots["left"].tolist() == [10]
 
 
+@pytest.mark.parametrize(
+    "change", [{"about": np.array(["0", DAY, "UTC", "0"])}, {"booked": np.full((2, 4), 9)}]
+)
+def test_a_state_of_another_version_or_content_is_refused(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    state = ledger(event("e", "a", "2026-01-05", "earn", 10)).close()
+    state.save(tmp_path / "state.npz")
+    with np.load(tmp_path / "state.npz") as file:
+        arrays: dict[str, Any] = {**file, **change}
+    np.savez_compressed(tmp_path / "state.npz", **arrays)
+    with pytest.raises(ConfigError, match="a damaged state"):
+        LedgerState.load(tmp_path / "state.npz")
+
+
+def test_a_damaged_state_is_refused_or_as_it_was(tmp_path: Path) -> None:
+    state = ledger(event("e", "a", "2026-01-05", "earn", 10)).close()
+    state.save(tmp_path / "state.npz")
+    whole = (tmp_path / "state.npz").read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 61):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            assert repr(LedgerState.load(tmp_path / "damaged.npz")) == repr(state)
+        except ConfigError:
+            refused += 1
+    assert refused > 20
+
+
 def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
     first = [event("e", "a", "2026-01-05", "earn", 10)]
     state = ledger(*first).close()
@@ -222,6 +253,14 @@ def test_events_before_the_close_are_set_aside_and_replays_are_known() -> None:
     assert result.replays == 1
     assert result.rejected["reason"].tolist() == ["before the ledger was closed"]
     assert balance(result) == {"a": 10}
+
+
+def test_rejected_events_of_the_state_are_in_the_order_of_the_ledger() -> None:
+    kept = [event(f"s{k:02}", "a", f"2026-03-{k:02}", "spend", 1) for k in range(1, 32)]
+    state = ledger(*kept).close("2026-02-01")
+    faulty = [event(f"f{k}", "a", "2026-03-01", "gift", 1) for k in range(5)]
+    found = settle(frame(faulty), at="2026-05-01", state=state).rejected["event_id"].tolist()
+    assert found == [each["event_id"] for each in (*kept, *faulty)]
 
 
 def test_points_can_be_made_to_expire() -> None:
@@ -327,6 +366,21 @@ def test_merged_customers_share_points_until_the_split() -> None:
     assert balance(ledger(*events[:2], *events[3:])) == {"a": 10, "b": 17}
 
 
+@pytest.mark.parametrize("stranger", ["0", "z"])
+def test_a_split_for_a_customer_outside_the_merge_is_refused_whatever_the_ids(
+    stranger: str,
+) -> None:
+    result = ledger(
+        event("e1", "a", "2026-01-01", "earn", 10),
+        event("e2", "b", "2026-01-01", "earn", 10),
+        event("e3", stranger, "2026-01-01", "earn", 1),
+        event("m", "a", "2026-01-10", "merge", None, other_id="b"),
+        event("s", stranger, "2026-01-20", "split", None, reference="m"),
+    )
+    assert balance(result) == {"a": 20, stranger: 1}
+    assert result.rejected["event_id"].tolist() == ["s"]
+
+
 REASONS: Mapping[str, tuple[str, Event]] = {
     "beyond": ("more points than", event("x", "a", "2026-02-01", "spend", 11)),
     "no event": ("not an event", event("x", "a", "2026-02-01", "reverse", 1, reference="?")),
@@ -365,6 +419,9 @@ def test_another_content_under_a_known_id_is_an_error_that_names_it() -> None:
         ledger(event("e", "a", "2026-01-05", "earn", 10), event("e", "a", "2026-01-05", "earn", 11))
     assert caught.value.column == "event_id"
     assert caught.value.rows == ("e",)
+    days = ("2026-12-31", "2027-12-31")
+    with pytest.raises(DataError, match="Hint: with counted_from"):
+        ledger(*[event("e", "a", "2026-01-05", "earn", 10, valid_until=day) for day in days])
 
 
 @pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas])
@@ -397,7 +454,7 @@ def test_options_that_cannot_be_read_are_refused(options: dict[str, str]) -> Non
 
 
 def test_one_account_with_very_many_lots_is_settled() -> None:
-    size = 20_000
+    size = 200_000
     table = pd.DataFrame({
         "event_id": np.arange(size),
         "customer_id": 1,

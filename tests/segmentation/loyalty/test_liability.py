@@ -1,5 +1,7 @@
 """Liability: intervals cover in simulated programmes; rules of the simulation; break-even."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,55 @@ def test_too_short_a_history_is_refused() -> None:
     bought = pd.DataFrame({"customer_id": ["ann"], "time": ["2026-01-05"]})
     with pytest.raises(DataError, match="too little to learn from"):
         learn_redemption(ledger((5, "2026-01-05", None)), bought)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("draw", [-1, 0]), ("draw", [1, 2]), ("time", ["2026-06-01", "soon"])],
+)
+def test_futures_that_would_be_lost_are_refused(column: str, values: list[Any]) -> None:
+    now = Programme.model_validate(
+        {"name": "C", "earning": [{"name": "a", "activity": "purchase"}]}
+    )
+    bought = futures("2026-06-01", "2026-06-02").assign(value=1.0, **{column: values})
+    for call in (
+        lambda: liability(ledger((5, "2026-01-05", None)), bought, model(), seed=1),
+        lambda: break_even(now, now, bought, margin=0.2, share=0.5),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        assert caught.value.column == column
+
+
+def test_times_with_an_offset_fall_on_days_of_the_ledger() -> None:
+    rows = pd.DataFrame({
+        "event_id": ["e"], "customer_id": "ann", "kind": "earn", "time": ["2026-01-05"],
+        "points": [100], "valid_until": ["2026-03-31"]})  # fmt: skip
+    lots = settle(rows, at="2026-02-01", timezone="Asia/Tokyo")
+    found = liability(lots, futures("2026-03-31T14:59Z"), model(), seed=1)
+    late = liability(lots, futures("2026-03-31T15:00Z"), model(), seed=1)
+    assert (found.mean, late.mean) == (100, 0)
+
+
+def test_the_balance_learnt_from_is_that_of_the_account_without_pending_points() -> None:
+    """Ann and Ben earn 4 each at purchases; Ben has 100 more that are pending; Ann spends 3."""
+    days = pd.date_range("2026-01-01", periods=30).as_unit("us")
+    rows: list[dict[str, Any]] = [
+        {"event_id": f"{who}{k}", "customer_id": who, "kind": "earn", "time": day, "points": 4}
+        for k, day in enumerate(days) for who in ("ann", "ben")
+    ]  # fmt: skip
+    first = {"customer_id": "ben", "time": days[0]}
+    rows += [
+        {**first, "event_id": "p", "kind": "earn", "points": 100, "valid_from": "2027-01-01"},
+        {"event_id": "m", "customer_id": "ann", "kind": "merge", "time": days[0],
+         "other_id": "ben", "points": 0},
+        {"event_id": "s", "customer_id": "ann", "kind": "spend", "time": days[29], "points": 60},
+    ]  # fmt: skip
+    events = pd.DataFrame(rows)
+    bought = pd.DataFrame({"customer_id": "ben", "time": days})
+    found = learn_redemption(settle(events, at="2026-03-01"), bought)
+    assert found.n_occasions == 29
+    assert found.shares == pytest.approx(60 / (8 * 29))
 
 
 def test_break_even_is_the_rise_in_purchases_that_pays_for_the_points() -> None:

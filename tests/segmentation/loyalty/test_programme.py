@@ -92,6 +92,55 @@ def test_welcome_birthday_and_anniversary_come_once_a_year() -> None:
     ]  # fmt: skip
 
 
+def test_occasions_are_days_of_the_time_zone_and_none_before_joining() -> None:
+    joined = pd.to_datetime(["2026-01-05T20:00Z", "2029-01-05T20:00Z"])
+    people = pd.DataFrame({"customer_id": ["ann", "ben"], "joined": joined})
+    rows = activities(("p", "2026-01-05", "purchase", 1.0))
+    document = programme({"activity": "anniversary"}, timezone="Asia/Tokyo")
+    made = document.events(rows, people, until="2027-02-01").events
+    assert made["time"].astype(str).tolist() == ["2027-01-06"]
+    assert len(document.events(rows, people.tail(1), until="2027-02-01").events) == 0
+
+
+def test_columns_that_customers_share_with_activities_are_those_of_the_activity() -> None:
+    rows = activities(("p", "2026-01-05", "purchase", 500.0), channel="ec")
+    people = pd.DataFrame({"customer_id": ["ann"], "value": [1.0], "channel": ["store"]})
+    rule = {"activity": "purchase", "per_amount": 100,
+            "when": {"column": "channel", "op": "eq", "value": "ec"}}  # fmt: skip
+    assert points(programme(rule), rows, people) == [5]
+
+
+def test_an_earning_prolongs_points_that_a_longer_rule_has_kept_valid() -> None:
+    last = {"counted_from": "last_earning"}
+    document = programme(
+        {"activity": "purchase", "validity": {"months": 12, **last}},
+        {"activity": "visit", "validity": {"months": 1, **last}},
+    )
+    rows = activities(
+        ("p", "2026-01-01", "purchase", None), ("v", "2026-02-01", "visit", None),
+        ("q", "2026-04-01", "purchase", None),
+    )  # fmt: skip
+    made = document.events(rows, until="2027-01-01").events
+    assert made["valid_until"].astype(str).tolist() == ["2027-04-01"] * 3
+
+
+def test_purchases_without_a_value_are_told() -> None:
+    rows = activities(("p", "2026-01-05", "purchase", None), ("q", "2026-01-06", "purchase", 100.0))
+    made = programme({"activity": "purchase", "per_amount": 100}).events(rows, until="2027-01-01")
+    assert made.rejected.to_numpy().tolist() == [["p", "missing value"]]
+    assert made.events["points"].tolist() == [1]
+
+
+def test_a_table_of_ranks_without_a_column_or_a_time_is_refused() -> None:
+    rows = activities(("p", "2026-01-05", "purchase", 1.0))
+    document = programme({"activity": "purchase", "times_rank": True}, ranks=RANKS)
+    ranks = pd.DataFrame({"customer_id": ["ann"], "rank": ["silver"], "from": ["soon"]})
+    for table, column in ((ranks, "from"), (ranks.drop(columns="rank"), "rank")):
+        with pytest.raises(DataError) as caught:
+            document.events(rows, until="2027-01-01", ranks=table)
+        assert caught.value.column == column
+
+
 def test_returns_take_back_the_points_of_what_was_returned() -> None:
     rows = activities(
         ("p", "2026-01-05", "purchase", 250.0), ("b", "2026-01-06", "return", 60.0),

@@ -7,6 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from tests.segmentation.conditions._engines import ENGINES
@@ -14,6 +15,7 @@ from tests.segmentation.conditions._engines import ENGINES
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.segmentation import Condition, Cut, ReachProbability, Tier, TierScheme
 from omniltv.segmentation.scores import SchemeTier, scored
+from omniltv.segmentation.scores import tier as tier_module
 
 N = 400
 RNG = np.random.default_rng(15)
@@ -99,6 +101,25 @@ def test_ties_at_the_line_are_said_on_any_engine() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scored(frame.assign(value=range(100)), SchemeTier(scheme=scheme))
+
+
+def test_columns_and_lines_that_several_tiers_have_are_counted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[int] = []
+
+    def collected(table: Any) -> Any:
+        counted[-1] += 1
+        return table.collect()
+
+    monkeypatch.setattr(tier_module, "collected", collected)
+    one = Tier(name="a", value_at_least=Cut(share=0.1), realised_below=Cut(share=0.4))
+    two = one.model_copy(update={"name": "b", "when": STORE})
+    for tiers in ((one,), (one, two)):
+        counted.append(0)
+        scheme = TierScheme(tiers=(*tiers, Tier(name="c")))
+        scored(pl.from_pandas(CUSTOMERS).lazy(), SchemeTier(scheme=scheme))
+    assert counted[0] == counted[1] > 0
 
 
 def test_what_needs_python_or_a_table_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""PlacedValues statistics of a column of any table, without sorting its rows."""
+"""Order statistics of a column of any table, without sorting its rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from omniltv._frames import Eager, EagerOrLazy
+from omniltv._frames import EagerOrLazy
+from omniltv.segmentation.conditions._tables import collected
 
 __all__ = ["PlacedValues", "can_order", "ordered"]
 
@@ -109,7 +110,7 @@ def _bucket(rows: EagerOrLazy, dtype: nw.dtypes.DType) -> nw.Expr:
         return _V
     finite = _V.clip(-_LARGE, _LARGE)
     ends = rows.select(n=nw.len(), low=finite.min(), high=finite.max())
-    ((n, low, high),) = _collected(ends.select("n", "low", "high")).rows()
+    ((n, low, high),) = collected(ends.select("n", "low", "high")).rows()
     if not n or high == low:
         return finite * 0.0
     per_unit: float = min(_BUCKETS / (high - low), _LARGE)
@@ -123,7 +124,7 @@ def _cells(rows: EagerOrLazy, keys: list[str], bucket: nw.Expr) -> dict[Key, lis
         nw.len().alias("n"), _V.min().alias("low"), _V.max().alias("high")
     )
     cells: dict[Key, list[_Cell]] = {}
-    for *key, n, low, high in _collected(counts.select(*keys, "n", "low", "high")).rows():
+    for *key, n, low, high in collected(counts.select(*keys, "n", "low", "high")).rows():
         cells.setdefault(tuple(map(_label, key)), []).append(_Cell(n, low, high))
     return {key: sorted(group, key=lambda cell: cell.low) for key, group in cells.items()}
 
@@ -172,7 +173,3 @@ def _value(exact: list[_Cell], cell: _Cell, place: int) -> object:
     inside = [one for one in exact if cell.low <= one.low <= cell.high]
     upto = np.cumsum([one.n for one in inside])
     return inside[int(np.searchsorted(upto, place))].low
-
-
-def _collected(rows: EagerOrLazy) -> Eager:
-    return rows.collect() if isinstance(rows, nw.LazyFrame) else rows

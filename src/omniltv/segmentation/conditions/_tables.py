@@ -29,6 +29,7 @@ from omniltv.segmentation.conditions.kind import AmountPerCustomer, ConditionKin
 __all__ = [
     "answers",
     "as_floats",
+    "collected",
     "kept",
     "marked",
     "opened",
@@ -52,6 +53,17 @@ def opened(frame: IntoTable, what: str) -> EagerOrLazy:
         return collect(frame, what)
     table = open_frame(frame, what)
     return table if isinstance(table, nw.LazyFrame) else _typed(collect(frame, what))
+
+
+def collected(table: EagerOrLazy) -> Eager:
+    """Return a table in memory.
+
+    Examples:
+        >>> import polars as pl
+        >>> collected(nw.from_native(pl.LazyFrame({"a": [1]})))["a"].to_list()
+        [1]
+    """
+    return table.collect() if isinstance(table, nw.LazyFrame) else table
 
 
 def _typed(table: Eager) -> Eager:
@@ -257,8 +269,7 @@ def _with_amounts(
     if isinstance(amounts, np.ndarray):
         return with_array(table, name, amounts)
     if not isinstance(table, nw.LazyFrame):
-        known = amounts.collect() if isinstance(amounts, nw.LazyFrame) else amounts
-        return with_array(table, name, _looked_up(table, known, context))
+        return with_array(table, name, _looked_up(table, collected(amounts), context))
     key = unused_name(list(table.collect_schema()), "_customer")
     right = amounts.select(
         nw.col(context.customer_id).alias(key), nw.col("amount").cast(nw.Float64).alias(name)

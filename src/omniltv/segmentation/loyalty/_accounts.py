@@ -1,14 +1,15 @@
 """Accounts: customers who are merged at any time have their events applied together."""
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from omniltv._arrays import Codes
+from omniltv._arrays import Codes, Objects
 from omniltv.segmentation.loyalty._events import LedgerEvents
 from omniltv.segmentation.loyalty._kernel import MERGE
 
-__all__ = ["account_bounds", "account_codes", "account_roots"]
+__all__ = ["account_bounds", "account_codes", "account_ids", "account_roots"]
 
 
 def account_codes(events: LedgerEvents) -> Codes:
@@ -37,3 +38,10 @@ def account_roots(parent: Codes) -> Codes:
         if (above < 0).all():
             return roots
         roots = np.where(above < 0, roots, above)
+
+
+def account_ids(names: Objects, parent: Codes, customers: Objects) -> Objects:
+    """Return the customer who has the account of each customer; itself if it has no events."""
+    place = pd.Index(names).get_indexer(pd.Index(customers))
+    accounts = np.append(names[account_roots(parent)], np.array([None], dtype=object))
+    return np.where(place < 0, customers, accounts[place])

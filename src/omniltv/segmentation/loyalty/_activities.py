@@ -7,12 +7,11 @@ import pandas as pd
 
 from omniltv._frames import Eager, IntoTable, collect, require
 from omniltv.errors import DataError
-from omniltv.segmentation.loyalty._events import local, moments, texts
+from omniltv.segmentation.loyalty._events import MISSING, local, moments, texts
 
 __all__ = ["read_activities", "read_customers"]
 
 _WHAT = "the table of activities"
-_NOT_A_TIME = np.iinfo(np.int64).min
 
 
 def read_activities(table: Eager, zone: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -33,7 +32,7 @@ def read_activities(table: Eager, zone: str) -> tuple[pd.DataFrame, pd.DataFrame
         rows[name] = _numbers(rows, name)
     reasons = np.full(len(rows), "", dtype=object)
     reasons[rows["kind"].isna().to_numpy()] = "missing kind"
-    reasons[micros == _NOT_A_TIME] = "not a time"
+    reasons[micros == MISSING] = "not a time"
     for name in ("customer_id", "activity_id"):
         reasons[rows[name].isna().to_numpy()] = f"missing {name}"
     good = reasons == ""
@@ -42,7 +41,7 @@ def read_activities(table: Eager, zone: str) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def read_customers(
-    customers: IntoTable | None, ids: "pd.Series[Any]", needs: list[str]
+    customers: IntoTable | None, ids: "pd.Series[Any]", needs: list[str], zone: str
 ) -> pd.DataFrame:
     """Return one row per customer, with the columns that rules on occasions need.
 
@@ -58,7 +57,7 @@ def read_customers(
     rows = _pandas(table)
     rows["customer_id"] = texts(table, "customer_id")
     for name in needs:
-        rows[name] = local(moments(table, name, "UTC"), "UTC")
+        rows[name] = local(moments(table, name, zone), zone)
     twice = rows["customer_id"].duplicated()
     if twice.any():
         bad = rows["customer_id"][twice].tolist()

@@ -30,17 +30,23 @@ def activity_events(
     programme: "Programme", activities: Frame, customers: Frame, ranks: Frame, until: pd.Timestamp
 ) -> tuple[Frame, Frame]:
     """Return events of the ledger, and the activities that make none, with the reason."""
-    rows = _with_rank(activities.merge(customers, on="customer_id", how="left"), ranks)
+    more = [name for name in customers if name == "customer_id" or name not in activities]
+    rows = _with_rank(activities.merge(customers[more], on="customer_id", how="left"), ranks)
     rows = rows.sort_values(["time", "activity_id"], kind="stable", ignore_index=True)
     taken, left = _returns(rows)
-    parts = []
+    parts, unpriced = [], set()
     for rule in programme.earning:
-        earned = _earned(programme, rule, _chosen(programme, rule, rows, customers, until, ranks))
+        chosen = _chosen(programme, rule, rows, customers, until, ranks)
+        if rule.per_amount is not None:
+            unpriced |= set(chosen.loc[chosen["value"].isna(), "activity_id"])
+            chosen = chosen[chosen["value"].notna()]
+        earned = _earned(programme, rule, chosen)
         parts += [earned, _reversed(programme, rule, earned, taken)]
     spends, refused = _spends(programme.redemption, rows)
+    lacking = pd.DataFrame({"activity_id": sorted(unpriced), "reason": "missing value"})
     kept = [part[[*COLUMNS, "rolling"]] for part in [*parts, spends] if len(part)]
     events = stacked(kept or [spends[[*COLUMNS, "rolling"]]])
-    return _extended(events)[list(COLUMNS)], stacked([left, refused])
+    return _extended(events)[list(COLUMNS)], stacked([left, refused, lacking])
 
 
 def stacked(tables: list[Frame]) -> Frame:
@@ -84,7 +90,7 @@ def _occasions(kind: str, customers: Frame, until: pd.Timestamp) -> Frame:
     source = joined if kind != "birthday" else customers["birthday"].to_numpy()
     first = source.astype("datetime64[D]")
     last = int(until.year)
-    years = [0] if kind == "joined" else range(int(_first_year(joined)), last + 1)
+    years = [0] if kind == "joined" else range(min(_first_year(joined), last), last + 1)
     parts = []
     for year in years:
         on = first
@@ -133,7 +139,7 @@ def _points(programme: "Programme", rule: EarningRule, rows: Frame, value: Float
     """Return the points of a rule before its cap, for the values given."""
     steps = np.ones(len(rows))
     if rule.per_amount is not None:
-        steps = _rounded(np.maximum(np.nan_to_num(value), 0.0) / rule.per_amount, rule)
+        steps = _rounded(np.maximum(value, 0.0) / rule.per_amount, rule)
     points = rule.points * steps
     if rule.times_rank and programme.ranks is not None:
         factor = rows["rank"].map(programme.ranks.multiplier, na_action="ignore").fillna(1.0)
@@ -182,7 +188,8 @@ def _extended(events: Frame) -> Frame:
     part = events[chosen].sort_values(["customer_id", "time"], kind="stable")
     until, time = part["valid_until"].to_numpy(), part["time"].to_numpy()
     who = part["customer_id"].to_numpy()
-    ends = np.append((who[1:] != who[:-1]) | (time[1:] >= until[:-1] + _DAY), True)
+    so_far = part.groupby("customer_id")["valid_until"].cummax().to_numpy()
+    ends = np.append((who[1:] != who[:-1]) | (time[1:] >= so_far[:-1] + _DAY), True)
     run = np.append(0, np.cumsum(ends)[:-1])
     latest = pd.Series(until).groupby(run).transform("max").to_numpy()
     return stacked([events[~chosen], part.assign(valid_until=latest)])

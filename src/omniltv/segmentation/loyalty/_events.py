@@ -11,6 +11,7 @@ import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
 from omniltv._frames import Eager, FrameKind, is_missing, require
+from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.loyalty._kernel import (
@@ -25,6 +26,7 @@ from omniltv.segmentation.loyalty._kernel import (
 
 __all__ = [
     "KINDS",
+    "MISSING",
     "LedgerEvents",
     "Sifted",
     "check_zone",
@@ -36,6 +38,7 @@ __all__ = [
     "read_events",
     "sift",
     "texts",
+    "times",
     "utc_micros",
     "whole",
     "whole_ids",
@@ -48,7 +51,8 @@ MOST_POINTS = 10**12
 _NEEDED = ("event_id", "customer_id", "time", "kind", "points")
 _CONTENT = ("kind", "member", "other", "time", "points", "start", "until", "reference")
 _EXACT = 2**53
-_MISSING = np.iinfo(np.int64).min
+MISSING = np.iinfo(np.int64).min
+"""What is not a time, as NumPy stores it, or not a whole number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +198,20 @@ def moments(table: Eager, column: str, zone: str) -> Integers:
     return _utc(_stamps(table, column, zone), zone)
 
 
+def times(table: Eager, column: str, zone: str) -> np.ndarray[Any, Any]:
+    """Return local times without an offset.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
+    micros = moments(table, column, zone)
+    bad = np.flatnonzero(micros == MISSING)
+    if len(bad):
+        hint = "ISO times such as 2026-04-01 09:30 (row positions shown)"
+        raise DataError("not a time", column=column, rows=bad.tolist(), hint=hint)
+    return local(micros, zone)
+
+
 def day_starts(table: Eager, column: str, zone: str, *, after: int = 0) -> Integers:
     """Return when a day starts (or the day so many days later), in microseconds in UTC.
 
@@ -201,13 +219,13 @@ def day_starts(table: Eager, column: str, zone: str, *, after: int = 0) -> Integ
     is the other of the two.
     """
     if column not in table.columns:
-        return np.full(len(table), NEVER if after else _MISSING)
+        return np.full(len(table), NEVER if after else MISSING)
     stamps = _stamps(table, column, zone).normalize() + np.timedelta64(after, "D")
     absent = np.asarray(table[column].is_null().to_numpy(), dtype=np.bool_)
     starts = _utc(stamps, zone)
-    unread = (starts == _MISSING) & ~absent
-    starts[absent] = NEVER if after else _MISSING
-    starts[unread] = _MISSING if after else NEVER
+    unread = (starts == MISSING) & ~absent
+    starts[absent] = NEVER if after else MISSING
+    starts[unread] = MISSING if after else NEVER
     return starts
 
 
@@ -225,7 +243,7 @@ def whole(table: Eager, column: str) -> Integers:
 def _rounded(values: np.ndarray[Any, Any]) -> Integers:
     good = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**53)
     found = np.where(good, values, 0).astype(np.int64)
-    found[~good & ~np.isnan(values)] = _MISSING
+    found[~good & ~np.isnan(values)] = MISSING
     return found
 
 
@@ -233,10 +251,10 @@ def _one_whole(value: object) -> int:
     if is_missing(value):
         return 0
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, np.number)):
-        return _MISSING
+        return MISSING
     number = cast("float", value)  # a Decimal compares alike
     fits = abs(number) <= MOST_POINTS and number == int(number)
-    return int(number) if fits else _MISSING
+    return int(number) if fits else MISSING
 
 
 def _stamps(table: Eager, column: str, zone: str) -> pd.DatetimeIndex:
@@ -316,13 +334,14 @@ def _once(events: LedgerEvents) -> tuple[LedgerEvents, int]:
     first = np.flatnonzero((codes >= 0) & ~again)
     copies = np.flatnonzero(again)
     original = first[codes[copies]]  # codes are in order of appearance
-    differ = np.zeros(len(copies), dtype=np.bool_)
-    for name in _CONTENT:
-        values = getattr(events, name)
-        differ |= values[copies] != values[original]
+    columns = {name: getattr(events, name) for name in _CONTENT}
+    changes = {name: values[copies] != values[original] for name, values in columns.items()}
+    differ = np.any(list(changes.values()), axis=0)
     if differ.any():
         bad = list(dict.fromkeys(events.ids[copies[differ]]))
         hint = "give a changed event an id of its own: reverse the first one and add another"
+        if [name for name, change in changes.items() if change.any()] == ["until"]:
+            hint = 'with counted_from="last_earning", settle the whole history without a state'
         raise DataError("several contents for one id", column="event_id", rows=bad, hint=hint)
     return events.take(np.flatnonzero(~again)), len(copies)
 
@@ -343,9 +362,9 @@ _TESTS: Mapping[str, Callable[[LedgerEvents], Flags]] = {
     "missing event_id": lambda e: _absent(e.ids),
     "missing customer_id": lambda e: e.member < 0,
     "unknown kind": lambda e: e.kind < 0,
-    "not a time": lambda e: e.time == _MISSING,
+    "not a time": lambda e: e.time == MISSING,
     "points are not a whole number that suits the kind": _no_points,
-    "valid_from or valid_until is not a day": lambda e: (e.start == NEVER) | (e.until == _MISSING),
+    "valid_from or valid_until is not a day": lambda e: (e.start == NEVER) | (e.until == MISSING),
     "valid_until is before valid_from": lambda e: e.until <= e.start,
     "missing other_id": lambda e: (e.kind == MERGE) & (e.other < 0),
     "missing reference": lambda e: np.isin(e.kind, (REVERSE, SPLIT)) & _absent(e.reference),
@@ -380,13 +399,7 @@ def moment_of(at: Moment, zone: str, parameter: str = "at") -> pd.Timestamp:
     Raises:
         ConfigError: If it cannot be read.
     """
-    problem = f'not a moment: {at!r}. Hint: {parameter}="2026-04-01"'
-    try:
-        stamp = pd.Timestamp(at)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(problem, parameter=parameter) from error
-    if pd.isna(stamp):
-        raise ConfigError(problem, parameter=parameter)
+    stamp = read_moment(at, f'{parameter}="2026-04-01"')
     return stamp if stamp.tzinfo is None else stamp.tz_convert(zone).tz_localize(None)
 
 

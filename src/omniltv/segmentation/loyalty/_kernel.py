@@ -86,77 +86,77 @@ class LedgerBook(NamedTuple):
 
     @property
     def kind(self) -> Integers:
-        """Column of the events."""
+        """Code of each kind, in the order of application."""
         return self.event[:, OF_KIND]
 
     @property
     def member(self) -> Integers:
-        """Column of the events."""
+        """The customer of each event."""
         return self.event[:, OF_MEMBER]
 
     @property
     def other(self) -> Integers:
-        """Column of the events."""
+        """The customer whom each merge ties to another one, -1 if none."""
         return self.event[:, OF_OTHER]
 
     @property
     def reference(self) -> Integers:
-        """Column of the events."""
+        """The event that each event refers to, -1 if none."""
         return self.event[:, OF_REFERENCE]
 
     @property
     def time(self) -> Integers:
-        """Column of the events."""
+        """Time of each event, in microseconds since 1970."""
         return self.event[:, OF_TIME]
 
     @property
     def points(self) -> Integers:
-        """Column of the events."""
+        """Points of each event."""
         return self.event[:, OF_POINTS]
 
     @property
     def start(self) -> Integers:
-        """Column of the events."""
+        """From when on each lot can be spent."""
         return self.event[:, OF_START]
 
     @property
     def until(self) -> Integers:
-        """Column of the events."""
+        """When each lot expires, `NEVER` if it does not."""
         return self.event[:, OF_UNTIL]
 
     @property
     def left(self) -> Integers:
-        """Column of the events."""
+        """Points that are left of each lot."""
         return self.event[:, OF_LEFT]
 
     @property
     def claimed(self) -> Integers:
-        """Column of the events."""
+        """Points of each event that were reversed; 1 for a merge that was undone."""
         return self.event[:, OF_CLAIMED]
 
     @property
     def lapsed(self) -> Integers:
-        """Column of the events."""
+        """Points of each lot that expired."""
         return self.event[:, OF_LAPSED]
 
     @property
     def first(self) -> Integers:
-        """Column of the events."""
+        """The first movement of each event."""
         return self.event[:, OF_FIRST]
 
     @property
     def moves(self) -> Integers:
-        """Column of the events."""
+        """Number of movements of each event."""
         return self.event[:, OF_MOVES]
 
     @property
     def why(self) -> Integers:
-        """Column of the events."""
+        """Why each event could not be applied, a place in `WHY`."""
         return self.event[:, OF_WHY]
 
     @property
     def short(self) -> Integers:
-        """Column of the events."""
+        """Points that each event could not move."""
         return self.event[:, OF_SHORT]
 
     @property
@@ -402,7 +402,13 @@ def _split(book, event):
     ref = book.event[event, OF_REFERENCE]
     other = book.event[ref, OF_OTHER] if ref >= 0 and book.event[ref, OF_KIND] == MERGE else -1
     later = ref >= 0 and book.event[ref, OF_TIME] > book.event[event, OF_TIME]
-    if later or other < 0 or book.customer[other, PARENT] < 0 or book.customer[other, VIA] != ref:
+    if (
+        later
+        or other < 0
+        or book.customer[other, PARENT] < 0
+        or book.customer[other, VIA] != ref
+        or _root(book, book.event[event, OF_MEMBER]) != _root(book, other)
+    ):
         book.event[event, OF_WHY] = NO_MERGE
     else:
         book.customer[other, PARENT] = -1

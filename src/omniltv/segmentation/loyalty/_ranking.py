@@ -11,12 +11,12 @@ from omniltv.data.report import Tolerance
 from omniltv.segmentation.loyalty._earning import stacked
 from omniltv.segmentation.loyalty.rules import Ranks
 
-__all__ = ["RankRun", "rank_runs"]
+__all__ = ["NO_RANKS", "RankRun", "rank_runs"]
 
 type Earnings = Callable[[pd.DataFrame], pd.DataFrame]
 """From ranks so far to what qualifies: customer_id, transaction_id, time and value."""
 
-_NOTHING = pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])
+NO_RANKS = pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,8 @@ def rank_runs(
 
     With ``fixed``, what qualifies does not depend on ranks.
     """
-    state, table, tables = None, customers, [_NOTHING]
-    same = _log(earnings(_NOTHING)) if fixed else None
+    state, table, tables = None, customers, [NO_RANKS]
+    same = _log(earnings(NO_RANKS)) if fixed else None
     for day in _nights(ranks, days):
         for night in [day] if state is None else ranks.memory.review_dates(state, day):
             history = stacked(tables[1:] or tables)

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from omniltv._arrays import Codes, Integers
+from omniltv._arrays import Codes, Integers, Objects
 from omniltv._frames import FrameKind, read_frame
 from omniltv._options import UpToACentury, checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
-from omniltv.segmentation.loyalty._accounts import account_roots
+from omniltv.segmentation.loyalty._accounts import account_ids, account_roots
 from omniltv.segmentation.loyalty._events import (
     KINDS,
+    MISSING,
     Sifted,
     check_zone,
     local,
@@ -39,7 +40,6 @@ _IDS = {
 }
 _DAY = 86_400_000_000
 _GONE = {"spent": "spend", "expired": "expire", "reversed": "reverse", "adjusted": "adjust"}
-_NOT_A_TIME = np.iinfo(np.int64).min
 
 
 @checked
@@ -51,15 +51,16 @@ class Settlement[FrameT]:
 
     Attributes:
         at: The moment, in local time.
+        timezone: Time zone of the ledger.
         replays: Number of rows that repeated an event and were left out.
     """
 
     at: pd.Timestamp
+    timezone: str
     replays: int
     _run: Run = field(repr=False)
     _sifted: Sifted = field(repr=False)
     _kind: FrameKind[FrameT] = field(repr=False)
-    _zone: str = field(repr=False)
     _before: LedgerState | None = field(repr=False)
 
     def __repr__(self) -> str:
@@ -90,7 +91,7 @@ class Settlement[FrameT]:
             "lot": events.ids[moves[:, LOT]],
             "kind": names[moves[:, KIND]],
             "points": moves[:, POINTS],
-            "time": local(moves[:, TIME], self._zone),
+            "time": local(moves[:, TIME], self.timezone),
         }
         return self._frame(columns)
 
@@ -105,15 +106,17 @@ class Settlement[FrameT]:
         """
         book, events = self._run.book, self._run.events
         lots, totals = self._lot_totals
-        last = np.where(book.until[lots] == NEVER, np.iinfo(np.int64).min, book.until[lots] - 1)
+        last = np.where(book.until[lots] == NEVER, MISSING, book.until[lots] - 1)
         first = np.maximum(book.start[lots], book.time[lots])
         columns = {
             "lot": events.ids[lots],
             "customer_id": events.customers[events.member[lots]],
             "account": events.customers[self._accounts[lots]],
-            "time": local(book.time[lots], self._zone),
-            "valid_from": local(first, self._zone),
-            "valid_until": local(last, self._zone).astype("datetime64[D]").astype("datetime64[us]"),
+            "time": local(book.time[lots], self.timezone),
+            "valid_from": local(first, self.timezone),
+            "valid_until": local(last, self.timezone)
+            .astype("datetime64[D]")
+            .astype("datetime64[us]"),
             "usable": book.start[lots] <= self._now,
             **totals,
         }
@@ -161,11 +164,12 @@ class Settlement[FrameT]:
             "event_id": both.ids,
             "customer_id": names[both.member],
             "kind": kinds[both.kind],
-            "time": local(both.time, self._zone),
+            "time": local(both.time, self.timezone),
             "reason": np.concatenate([self._sifted.reasons, why]),
             "short": short,
         }
-        return self._frame({name: values[np.argsort(both.row)] for name, values in columns.items()})
+        order = np.argsort(both.row, kind="stable")
+        return self._frame({name: values[order] for name, values in columns.items()})
 
     def close(
         self, before: Moment | None = None, *, reversible_days: UpToACentury = 90
@@ -193,8 +197,8 @@ class Settlement[FrameT]:
             >>> settle(second, at="2026-03-01", state=state).balances["balance"].tolist()
             [40]
         """
-        moment = self.at if before is None else moment_of(before, self._zone, "before")
-        end, latest = utc_micros(moment, self._zone), utc_micros(self.at, self._zone)
+        moment = self.at if before is None else moment_of(before, self.timezone, "before")
+        end, latest = utc_micros(moment, self.timezone), utc_micros(self.at, self.timezone)
         closed = _closed(self._before)
         if not closed <= end <= latest:
             problem = f"a ledger at {self.at} cannot be closed at {moment}"
@@ -207,16 +211,20 @@ class Settlement[FrameT]:
             found = run(self._run.events.take(np.flatnonzero(past)), settled, end)
         gone = _gone(found)
         parts = carried(found, later, gone, end - reversible_days * _DAY)
-        return LedgerState(moment, self._zone, latest, parts)
+        return LedgerState(moment, self.timezone, latest, parts)
 
     @property
     def _now(self) -> int:
-        return utc_micros(self.at, self._zone) - 1
+        return utc_micros(self.at, self.timezone) - 1
 
     @cached_property
     def _accounts(self) -> Codes:
         """Account of each event now."""
         return account_roots(self._run.book.parent)[self._run.events.member]
+
+    def _account_ids(self, customers: Objects) -> Objects:
+        """Return the account of each customer now."""
+        return account_ids(self._run.events.customers, self._run.book.parent, customers)
 
     @cached_property
     def _refused(self) -> Codes:
@@ -237,8 +245,8 @@ class Settlement[FrameT]:
         first = np.full(size, NEVER)
         np.minimum.at(first, of[live], book.until[lots[live]])
         due = live & (book.until[lots] == first[of])
-        last = np.where(first == NEVER, np.iinfo(np.int64).min, first - 1)
-        day = local(last, self._zone).astype("datetime64[D]").astype("datetime64[us]")
+        last = np.where(first == NEVER, MISSING, first - 1)
+        day = local(last, self.timezone).astype("datetime64[D]").astype("datetime64[us]")
         return day, _sums(of[due], book.left[lots[due]], size)
 
     def _frame(self, columns: Mapping[str, Any]) -> FrameT:
@@ -295,11 +303,11 @@ def settle(
     sifted = sift(every, _closed(state), end)
     found = run(sifted.events, settled, end)
     kind = whole_ids(table, kind, _IDS)
-    return Settlement(moment, sifted.replays, found, sifted, kind, timezone, state)
+    return Settlement(moment, timezone, sifted.replays, found, sifted, kind, state)
 
 
 def _closed(state: LedgerState | None) -> int:
-    return _NOT_A_TIME if state is None else utc_micros(state.closed, state.timezone)
+    return MISSING if state is None else utc_micros(state.closed, state.timezone)
 
 
 def _require_earlier(state: LedgerState | None, end: int, zone: str) -> None:

@@ -8,10 +8,10 @@ import pandas as pd
 from scipy.special import expit
 
 from omniltv._arrays import Codes, Floats
-from omniltv._frames import IntoTable, collect, require
+from omniltv._frames import IntoTable, collect, numbers, require
 from omniltv._options import Level, Margin, Seed, Share, checked
 from omniltv.errors import DataError
-from omniltv.segmentation.loyalty._events import local, moments, texts
+from omniltv.segmentation.loyalty._events import texts, times
 from omniltv.segmentation.loyalty.ledger import Settlement
 from omniltv.segmentation.loyalty.programme import Programme
 from omniltv.segmentation.loyalty.redemption import RedemptionModel
@@ -121,12 +121,14 @@ def liability(
         ledger: The ledger on the day.
         futures: Draws of future purchases: ``draw`` (from 0), ``customer_id``, ``time``. They
             end when the last points expire, or when purchases no longer matter. Customers
-            without rows do not buy. Draws come from a fitted model of purchases.
+            without rows do not buy. Draws come from a fitted model of purchases. A time without
+            an offset is in the time zone of the ledger.
         model: From `learn_redemption`.
         seed: Seed of the random numbers.
 
     Raises:
-        DataError: If a column is missing, a draw is not a whole number, or there are no draws.
+        DataError: If a column is missing, a time cannot be read, or the draws are not whole
+            numbers from 0.
 
     Examples:
         >>> from omniltv.segmentation.loyalty import Redemption, settle
@@ -143,7 +145,7 @@ def liability(
     lots = collect(ledger.lots, "the lots").to_pandas()
     lots = lots[lots["left"] > 0]
     ids = np.array(sorted(lots["account"].astype(str).unique()), dtype=object)
-    found, n_draws = _read_futures(futures, ids, ledger.at)
+    found, n_draws = _futures(futures, ids, ledger)
     left, start, until = _lot_arrays(lots, ids)
     rng = np.random.default_rng(seed)
     redeemed = np.zeros(n_draws)
@@ -159,19 +161,34 @@ def liability(
     return Liability(int(left.sum()), redeemed, model.terms.value)
 
 
-def _read_futures(
-    futures: IntoTable, ids: np.ndarray[Any, Any], at: pd.Timestamp
-) -> tuple[_Futures, int]:
+def _read_futures(futures: IntoTable, zone: str, extra: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return draws, customers and times of future purchases, and extra columns of numbers."""
     what = "the table of future purchases"
     table = collect(futures, what)
     require(table.columns, ["draw", "customer_id", "time"], what)
-    if not len(table) or not table.schema["draw"].is_integer():
+    whole = table.schema["draw"].is_integer() and not table["draw"].is_null().any()
+    if not whole or table["draw"].min() != 0:  # the minimum of no rows is missing
         hint = "number the draws from 0"
-        raise DataError(f"{what} has no whole numbers", column="draw", hint=hint)
-    draw = np.asarray(table["draw"].to_numpy(), dtype=np.int64)
-    customer = pd.Index(ids).get_indexer(pd.Index(texts(table, "customer_id")))
-    time = local(moments(table, "time", "UTC"), "UTC")
-    rows = np.flatnonzero((customer >= 0) & (time >= np.datetime64(at)))
+        raise DataError(f"{what} has no whole numbers from 0", column="draw", hint=hint)
+    place = np.arange(len(table)).astype(object)
+    columns = {name: numbers(table, name, what, ids=place) for name in extra}
+    return pd.DataFrame({
+        "draw": np.asarray(table["draw"].to_numpy(), dtype=np.int64),
+        "customer_id": texts(table, "customer_id"),
+        "time": times(table, "time", zone),
+        **columns,
+    })  # fmt: skip
+
+
+def _futures(
+    futures: IntoTable, ids: np.ndarray[Any, Any], ledger: Settlement[IntoTable]
+) -> tuple[_Futures, int]:
+    """Return the future purchases of some accounts, and the number of draws."""
+    table = _read_futures(futures, ledger.timezone)
+    draw, time = table["draw"].to_numpy(), table["time"].to_numpy()
+    account = ledger._account_ids(table["customer_id"].to_numpy(dtype=object))  # noqa: SLF001 - no part of the tables
+    customer = pd.Index(ids).get_indexer(pd.Index(account))
+    rows = np.flatnonzero((customer >= 0) & (time >= np.datetime64(ledger.at)))
     rows = rows[np.lexsort((time[rows], customer[rows], draw[rows]))]
     d, c = draw[rows], customer[rows]
     fresh = (
@@ -256,7 +273,8 @@ def break_even(
         customers: As in `Programme.events`, if conditions of the rules need them.
 
     Raises:
-        DataError: If a column is missing.
+        DataError: If a column is missing, a time or a value cannot be read, or the draws are not
+            whole numbers from 0.
 
     Examples:
         >>> now = Programme(name="Card", earning=[
@@ -268,9 +286,7 @@ def break_even(
         >>> break_even(now, double, futures, margin=0.3, share=0.5)
         BreakEven(cost 5, purchases must rise by 1.7 %, 90 % interval 1.7 % to 1.7 %)
     """
-    table = collect(futures, "the table of future purchases")
-    require(table.columns, ["draw", "customer_id", "time", "value"], "the future purchases")
-    rows = table.to_pandas().assign(kind="purchase").reset_index(drop=True)
+    rows = _read_futures(futures, programme.timezone, ("value",)).assign(kind="purchase")
     rows["activity_id"] = rows.index.astype(str)
     n_draws = int(rows["draw"].max()) + 1
     value = np.bincount(rows["draw"], weights=rows["value"], minlength=n_draws)
@@ -290,11 +306,13 @@ def _points(
     names = rows["draw"].astype(str) + "/" + rows["customer_id"].astype(str)
     people = None
     if customers is not None:
-        known = collect(customers, "the table of customers").to_pandas()
+        table = collect(customers, "the table of customers")
+        require(table.columns, ["customer_id"], "the table of customers")
+        known = table.to_pandas().assign(customer_id=texts(table, "customer_id"))
         pairs = pd.DataFrame({"new": names, "customer_id": rows["customer_id"]}).drop_duplicates()
         people = pairs.merge(known, on="customer_id").drop(columns="customer_id")
         people = people.rename(columns={"new": "customer_id"})
-    last = pd.to_datetime(rows["time"]).max() + np.timedelta64(1, "D")
+    last = rows["time"].max() + np.timedelta64(1, "D")
     made = programme.events(rows.assign(customer_id=names), people, until=last).events
     earned = made[made["kind"] == "earn"]
     draw = earned["customer_id"].str.split("/", n=1).str[0].astype(np.int64)

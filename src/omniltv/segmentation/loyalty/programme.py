@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from omniltv._config import Written
-from omniltv._frames import FrameKind, IntoTable, collect, read_frame
+from omniltv._frames import FrameKind, IntoTable, collect, read_frame, require
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError
@@ -21,16 +21,21 @@ from omniltv.segmentation.conditions.condition import Condition, linked
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.loyalty._activities import read_activities, read_customers
 from omniltv.segmentation.loyalty._earning import activity_events, stacked
-from omniltv.segmentation.loyalty._events import check_zone, moment_of, whole_ids
+from omniltv.segmentation.loyalty._events import (
+    check_zone,
+    moment_of,
+    texts,
+    times,
+    whole_ids,
+)
 from omniltv.segmentation.loyalty._progress import progress_words
-from omniltv.segmentation.loyalty._ranking import RankRun, rank_runs
+from omniltv.segmentation.loyalty._ranking import NO_RANKS, RankRun, rank_runs
 from omniltv.segmentation.loyalty.rules import BENEFITS, EarningRule, Ranks, Redemption, Validity
 
 __all__ = ["Programme", "ProgrammeEvents"]
 
 _DAY = np.timedelta64(1, "D")
 _TIMES = ("time", "valid_from", "valid_until")
-_NO_RANKS = pd.DataFrame(columns=["customer_id", "rank", "from", "reason"])
 
 
 @checked
@@ -166,7 +171,8 @@ class Programme(Written):
             ranks: Ranks over time, from `rank_history`; computed from the activities if None.
 
         Raises:
-            DataError: If a column is absent, rows with one id differ, or a customer has two rows.
+            DataError: If a column is absent, rows with one id differ, a customer has two rows, or
+                the time of a rank cannot be read.
             ConfigError: If the moment cannot be read.
 
         Examples:
@@ -179,9 +185,9 @@ class Programme(Written):
             [500]
         """
         rows, aside, people, kind = self._read(activities, customers, until)
-        history = _NO_RANKS
+        history = NO_RANKS
         if ranks is not None:
-            history = _ranks_of(ranks)
+            history = _ranks_of(ranks, self.timezone)
         elif self.ranks is not None and len(rows):
             history = self._ranked(rows, people, until).history
         moment = moment_of(until, self.timezone, "until")
@@ -299,7 +305,7 @@ class Programme(Written):
         rows, aside = read_activities(table, self.timezone)
         occasions = {rule.activity for rule in self.earning} & set(BENEFITS)
         needs = ["joined"] * bool(occasions) + ["birthday"] * ("birthday" in occasions)
-        people = read_customers(customers, rows["customer_id"], needs)
+        people = read_customers(customers, rows["customer_id"], needs, self.timezone)
         ids = {"customer_id": ("customer_id",), "activity_id": ("activity_id",)}
         return rows[rows["time"] < moment], aside, people, whole_ids(table, kind, ids)
 
@@ -351,12 +357,11 @@ def _earned(events: pd.DataFrame) -> pd.DataFrame:
     return table.loc[points > 0, ["customer_id", "transaction_id", "time", "value"]]
 
 
-def _ranks_of(ranks: IntoTable) -> pd.DataFrame:
-    rows = collect(ranks, "the table of ranks").to_pandas()
-    return rows.assign(
-        customer_id=rows["customer_id"].astype(str),
-        **{"from": pd.to_datetime(rows["from"]).astype("datetime64[us]")},
-    )
+def _ranks_of(ranks: IntoTable, zone: str) -> pd.DataFrame:
+    table = collect(ranks, "the table of ranks")
+    require(table.columns, ["customer_id", "rank", "from"], "the table of ranks")
+    columns = {"customer_id": texts(table, "customer_id"), "rank": texts(table, "rank")}
+    return pd.DataFrame({**columns, "from": times(table, "from", zone)})
 
 
 def _built[FrameT](kind: FrameKind[FrameT], table: pd.DataFrame) -> FrameT:

@@ -12,7 +12,7 @@ from omniltv._arrays import Floats, Objects
 from omniltv._frames import IntoTable, collect, require
 from omniltv._options import UpToACentury, checked
 from omniltv.errors import DataError
-from omniltv.segmentation.loyalty._events import local, moments, texts
+from omniltv.segmentation.loyalty._events import texts, times
 from omniltv.segmentation.loyalty.ledger import Settlement
 from omniltv.segmentation.loyalty.rules import Redemption
 
@@ -116,18 +116,19 @@ def learn_redemption(
 ) -> RedemptionModel:
     """Return a model of redemptions from a ledger and the purchases so far.
 
-    At a purchase with at least the minimum of points, the customer redeems or not. A redemption
-    belongs to the purchases of its day.
+    At a purchase with at least the minimum of usable points, the customer redeems or not. A
+    redemption belongs to the purchases of its day. Merged customers are one.
 
     Args:
         ledger: The ledger of the whole history.
-        purchases: ``customer_id`` and ``time`` of the purchases, in the time zone of the ledger.
+        purchases: ``customer_id`` and ``time`` of the purchases; a time without an offset is in
+            the time zone of the ledger.
         terms: The minimum and the step of redemptions.
         soon_days: Points expire soon if they do within so many days, as in reminders.
 
     Raises:
-        DataError: If a column is missing, or there are fewer than 20 purchases with enough
-            points, or no redemption among them.
+        DataError: If a column is missing, a time cannot be read, or there are fewer than 20
+            purchases with enough points, or no redemption among them.
 
     Examples:
         >>> from omniltv.segmentation.loyalty import settle
@@ -140,10 +141,12 @@ def learn_redemption(
         39
     """
     terms = terms or Redemption()
-    moves = _table(ledger.movements, ("customer_id", "time", "kind", "points", "lot"))
-    bought = _table(purchases, ("customer_id", "time"))
+    lots = collect(ledger.lots, "the lots").to_pandas()
+    lots["lot"], lots["account"] = lots["lot"].astype(str), lots["account"].astype(str)
+    moves = _moves(ledger, lots)
+    bought = _bought(ledger, purchases, "the table of purchases")
     occasions = _occasions(moves, bought)
-    occasions["soon"] = _soon(occasions, _waiting(ledger, moves, soon_days))
+    occasions["soon"] = _soon(occasions, _waiting(lots, moves, soon_days))
     earned = moves.loc[moves["kind"] == "earn", "points"].sum() / max(len(bought), 1)
     seen = occasions[occasions["balance"] >= terms.minimum].reset_index(drop=True)
     redeemed = (seen["spent"] > 0).to_numpy()
@@ -158,28 +161,35 @@ def learn_redemption(
     )
 
 
-def _table(frame: IntoTable, columns: tuple[str, ...]) -> pd.DataFrame:
-    what = "the table of movements" if "lot" in columns else "the table of purchases"
+def _bought(ledger: Settlement[IntoTable], frame: IntoTable, what: str) -> pd.DataFrame:
+    """Return accounts and times of the rows of a table."""
     table = collect(frame, what)
-    require(table.columns, columns, what)
-    time = local(moments(table, "time", "UTC"), "UTC")
-    rows = {"customer_id": texts(table, "customer_id"), "time": time}
-    if "points" in columns:
-        rows["points"] = np.asarray(table["points"].to_numpy(), dtype=np.int64)
-        rows |= {name: texts(table, name) for name in ("kind", "lot")}
-    return pd.DataFrame(rows)
+    require(table.columns, ("customer_id", "time"), what)
+    account = ledger._account_ids(texts(table, "customer_id"))  # noqa: SLF001 - no part of the tables
+    return pd.DataFrame({"customer_id": account, "time": times(table, "time", ledger.timezone)})
 
 
-def _waiting(ledger: Settlement[IntoTable], moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
-    """Return the times at which points of each customer expire soon: from and to."""
-    lots = collect(ledger.lots, "the lots").to_pandas()
+def _moves(ledger: Settlement[IntoTable], lots: pd.DataFrame) -> pd.DataFrame:
+    """Return the movements with ``holder``, the account of the lot; pending ones when they end."""
+    what = "the table of movements"
+    table = collect(ledger.movements, what)
+    lot = lots.set_index("lot").reindex(texts(table, "lot"))
+    rows = _bought(ledger, ledger.movements, what)
+    rows["time"] = np.maximum(rows["time"].to_numpy(), lot["valid_from"].to_numpy())
+    points = np.asarray(table["points"].to_numpy(), dtype=np.int64)
+    names = {"kind": texts(table, "kind"), "lot": texts(table, "lot")}
+    return rows.assign(holder=lot["account"].to_numpy(), points=points, **names)
+
+
+def _waiting(lots: pd.DataFrame, moves: pd.DataFrame, soon_days: int) -> pd.DataFrame:
+    """Return the times at which points of each account expire soon: from and to."""
     last = moves.groupby("lot")["time"].max()
-    end = lots["lot"].astype(str).map(last).to_numpy().astype("datetime64[us]")
+    end = lots["lot"].map(last).to_numpy().astype("datetime64[us]")
     end = np.where(lots["left"] > 0, np.datetime64("9999-01-01", "us"), end)
     until = lots["valid_until"].to_numpy().astype("datetime64[us]")
-    start = np.maximum(lots["time"].to_numpy().astype("datetime64[us]"), until - soon_days * _DAY)
-    names = lots["account"].astype(str)
-    table = pd.DataFrame({"customer_id": names, "time": start, "end": end})
+    first = lots["valid_from"].to_numpy().astype("datetime64[us]")
+    start = np.maximum(first, until - soon_days * _DAY)
+    table = pd.DataFrame({"customer_id": lots["account"], "time": start, "end": end})
     table = table[(table["end"] > table["time"]) & ~np.isnat(until)].sort_values("time")
     table["end"] = table.groupby("customer_id")["end"].cummax()
     return table
@@ -199,11 +209,12 @@ def _occasions(moves: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
     days = bought.assign(time=bought["time"].to_numpy().astype("datetime64[D]").astype("M8[us]"))
     days = days.drop_duplicates().sort_values("time", ignore_index=True)
     at = moves["time"].to_numpy().astype("datetime64[D]").astype("datetime64[us]")
-    daily = moves.assign(day=at, spent=np.where(moves["kind"] == "spend", -moves["points"], 0))
-    daily = daily.groupby(["customer_id", "day"], as_index=False)[["points", "spent"]].sum()
-    daily["balance"] = daily.groupby("customer_id")["points"].cumsum()
-    spent = daily[["customer_id", "day", "spent"]].rename(columns={"day": "time"})
-    before = daily[["customer_id", "day", "balance"]].rename(columns={"day": "time"})
+    moves = moves.assign(time=at, spent=-moves["points"])
+    spends = moves[moves["kind"] == "spend"]
+    spent = spends.groupby(["customer_id", "time"], as_index=False)["spent"].sum()
+    before = moves.groupby(["holder", "time"], as_index=False)[["points"]].sum()
+    before["balance"] = before.groupby("holder")["points"].cumsum()
+    before = before.rename(columns={"holder": "customer_id"})[["customer_id", "time", "balance"]]
     before = before.assign(time=before["time"] + _DAY).sort_values("time")
     found = pd.merge_asof(days, before, on="time", by="customer_id")
     found = found.merge(spent, on=["customer_id", "time"], how="left").fillna({"spent": 0})

@@ -31,7 +31,8 @@ class Validity(Written):
         until: The last valid day: the ``"day"`` so many months and days later, or the last day
             of its month (``"month_end"``).
         counted_from: Whether each point counts from its own ``"earning"``, or all from the
-            customer's ``"last_earning"``, if that comes before they expire.
+            customer's ``"last_earning"``, if that comes before they expire. An earning then
+            changes the last day of older points, so the ledger needs the whole history each time.
 
     Examples:
         >>> Validity(months=6, until="month_end").months
@@ -80,7 +81,7 @@ class EarningRule(Written):
         name: Name of the rule, unique in the programme.
         activity: Kind of activity, such as ``purchase``, ``visit``, ``review`` or ``referral``;
             or an occasion of the customer: ``joined``, ``birthday``, ``anniversary`` (of joining).
-        points: PointCount per activity, or per ``per_amount`` of its value.
+        points: Points per activity, or per ``per_amount`` of its value.
         per_amount: Amount of money that earns the points; None for points per activity.
         rounding: How amounts are divided by ``per_amount``, and how products with a multiplier
             are rounded.
@@ -120,7 +121,7 @@ class Redemption(Written):
 
     Attributes:
         minimum: The fewest points of one redemption.
-        step: PointCount are spent in multiples of this number.
+        step: Points are spent in multiples of this number.
         value: Money that one point is worth.
 
     Examples:

@@ -1,8 +1,11 @@
 """The state of a ledger that is settled batch by batch: open lots, and what may be reversed."""
 
+import zlib
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -18,6 +21,11 @@ from omniltv.segmentation.loyalty._settling import Carried
 __all__ = ["LedgerState"]
 
 _ARRAYS = ("booked", "settled", "gone", "taken")
+_VERSION = "1"
+_UNREADABLE = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError, TokenError, BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 @checked
@@ -74,9 +82,10 @@ class LedgerState:
             for part in fields(LedgerEvents)
         }
         own: dict[str, Any] = {name: getattr(self._carried, name) for name in _ARRAYS}
-        about = np.array([str(self.closed), self.timezone, str(self._end)])
+        about = np.array([_VERSION, str(self.closed), self.timezone, str(self._end)])
+        arrays = {"about": about, **own, **events}
         file = BytesIO()
-        np.savez_compressed(file, about=about, **own, **events)
+        np.savez_compressed(file, digest=_digest(arrays), **arrays)
         replace_file(path, file.getvalue())
 
     @classmethod
@@ -84,7 +93,8 @@ class LedgerState:
         """Return a state that `save` wrote.
 
         Raises:
-            ConfigError: If the file cannot be read as a state.
+            ConfigError: If the file cannot be read as a state, is damaged, or was written in
+                another version of the form.
 
         Examples:
             >>> try:
@@ -94,17 +104,29 @@ class LedgerState:
             not the state of a ledger: no such file. Hint: state.save(path)
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                parts: dict[str, Any] = {
-                    p.name: _restored(file[f"events_{p.name}"]) for p in fields(LedgerEvents)
-                }
-                closed, zone, end = file["about"].tolist()
-                own = [file[name] for name in _ARRAYS]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                arrays = dict(file.items())
+            digest = arrays.pop("digest")
+            version, closed, zone, end = arrays["about"].tolist()
+        except _UNREADABLE as error:
             problem = f"not the state of a ledger: {path}. Hint: state.save(path)"
             raise ConfigError(problem, parameter="path") from error
-        carried = Carried(LedgerEvents(**parts), *own)
+        if version != _VERSION or not np.array_equal(digest, _digest(arrays)):
+            problem = f"a damaged state of a ledger, or one of another version: {path}"
+            raise ConfigError(f"{problem}. Hint: state.save(path)", parameter="path")
+        names = [part.name for part in fields(LedgerEvents)]
+        parts: dict[str, Any] = {name: _restored(arrays[f"events_{name}"]) for name in names}
+        carried = Carried(LedgerEvents(**parts), *[arrays[name] for name in _ARRAYS])
         return cls(pd.Timestamp(closed), zone, int(end), carried)
+
+
+def _digest(arrays: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Return a digest of the names, types, shapes and values of arrays."""
+    found = blake2b(digest_size=16)
+    for name, values in sorted(arrays.items()):
+        found.update(f"{name} {values.dtype.str} {values.shape} ".encode())
+        found.update(values.tobytes())
+    return np.array(found.hexdigest())
 
 
 def _storable(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

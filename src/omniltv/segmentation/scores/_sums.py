@@ -10,7 +10,13 @@ from narwhals.exceptions import NarwhalsError
 
 from omniltv._frames import Eager, EagerOrLazy, positions, read_ids, require, unused_name
 from omniltv.errors import DataError
-from omniltv.segmentation.conditions._tables import opened, same_engine, schema_of, with_array
+from omniltv.segmentation.conditions._tables import (
+    collected,
+    opened,
+    same_engine,
+    schema_of,
+    with_array,
+)
 from omniltv.segmentation.conditions._values import family
 from omniltv.segmentation.conditions.context import Context
 from omniltv.segmentation.conditions.kind import Scope
@@ -97,8 +103,7 @@ def _joined(
     table: EagerOrLazy, totals: EagerOrLazy, customer: str, names: list[str]
 ) -> EagerOrLazy:
     if not isinstance(table, nw.LazyFrame):
-        known = totals.collect() if isinstance(totals, nw.LazyFrame) else totals
-        return _looked_up(table, known, customer, names)
+        return _looked_up(table, collected(totals), customer, names)
     key = unused_name(list(table.collect_schema()), "_customer")
     right: Any = same_engine(totals.rename({customer: key}), table)
     joined = table.join(right, left_on=customer, right_on=key, how="left")

@@ -8,11 +8,11 @@ import narwhals as nw
 import numpy as np
 
 from omniltv._config import Written
-from omniltv._frames import Eager, EagerOrLazy
+from omniltv._frames import EagerOrLazy
 from omniltv._options import checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.segmentation.conditions._order import PlacedValues, ordered
-from omniltv.segmentation.conditions._tables import kept
+from omniltv.segmentation.conditions._tables import collected, kept
 from omniltv.segmentation.conditions._values import Name, known, missing, number
 from omniltv.segmentation.conditions.kind import Scope
 from omniltv.segmentation.tiers._lines import TiedLine, warn_of_ties
@@ -102,6 +102,8 @@ class _Lines:
     def __init__(self, scheme: TierScheme, scope: Scope) -> None:
         self.scheme = scheme
         self.scope = scope
+        self._columns: dict[str, nw.Expr] = {}
+        self._counted: dict[tuple[str, Cut], tuple[float, TiedLine | None]] = {}
         self.values = {scheme.value: self._finite(scheme.value)}
         self.amounts = {
             tier.name: self._amount(tier.name, tier.value_at_least, scheme.value)
@@ -129,6 +131,11 @@ class _Lines:
         return holds
 
     def _finite(self, column: str) -> nw.Expr:
+        if column not in self._columns:
+            self._columns[column] = self._checked(column)
+        return self._columns[column]
+
+    def _checked(self, column: str) -> nw.Expr:
         """Return a column of finite numbers.
 
         Raises:
@@ -140,7 +147,7 @@ class _Lines:
         if scope.table is None:
             return values
         bad = missing(column, dtype) | (values.abs() > _LARGEST).fill_null(value=False)
-        ((count,),) = _collected(scope.table.select(n=bad.cast(nw.Int64).sum())).rows()
+        ((count,),) = collected(scope.table.select(n=bad.cast(nw.Int64).sum())).rows()
         if count:
             problem = f"missing or infinite numbers in {int(count):,} rows"
             hint = "remove these rows, or fill in the values"
@@ -151,57 +158,55 @@ class _Lines:
         table, name = self.scope.table, self.scheme.customer_id
         if table is None or name not in self.scope.schema:
             return []
-        return list(_collected(table.filter(bad).select(name).head(5))[name].to_list())
+        return list(collected(table.filter(bad).select(name).head(5))[name].to_list())
 
     def _amount(self, tier: str, cut: Cut, column: str) -> float:
-        """Return a line as an amount, as `Cut.at` does for an array.
-
-        Raises:
-            ConfigError: If the line is a share and the table is not known.
-        """
-        table, values = self.scope.table, number(column, self.scope.schema[column])
+        """Return a line as an amount, as `Cut.at` does for an array, and warn of ties at it."""
         if cut.amount is not None:
             return cut.amount
+        if (column, cut) not in self._counted:
+            self._counted[column, cut] = self._line(cut, column)
+        amount, tied = self._counted[column, cut]
+        if tied is not None and column == self.scheme.value:
+            warn_of_ties(tier, cut, tied, column)
+        return amount
+
+    def _line(self, cut: Cut, column: str) -> tuple[float, TiedLine | None]:
+        """Return the line of a share, and the customers at it if ties are out.
+
+        Raises:
+            ConfigError: If the table is not known.
+        """
+        table, values = self.scope.table, number(column, self.scope.schema[column])
         if table is None:
             raise ConfigError("a share needs the table. Hint: scheme.with_amounts(customers)")
         if cut.among is not None:
             table = kept(table, cut.among.root, self.scope.context)
         found = ordered(table, values, nw.Float64(), lambda n: _around(n, cut.places(n)))
         if not found:
-            return inf
+            return inf, None
         order = found[()]
         places = cut.places(order.n)
         if places >= order.n or (cut.ties == "in" and places):
-            return float(order.at[max(1, order.n - places + 1)])
-        return self._above(table, tier, cut, order, values, column)
+            return float(order.at[max(1, order.n - places + 1)]), None
+        return _above(table, places, order, values)
 
-    def _above(
-        self,
-        table: EagerOrLazy,
-        tier: str,
-        cut: Cut,
-        order: PlacedValues,
-        values: nw.Expr,
-        column: str,
-    ) -> float:
-        """Return the lowest value above the highest one that is outside."""
-        places = cut.places(order.n)
-        border = order.at[order.n - places]
-        above = values > border
-        counts = table.select(
-            inside=above.fill_null(value=False).cast(nw.Int64).sum(),
-            tied=(values == border).fill_null(value=False).cast(nw.Int64).sum(),
-            line=nw.when(above).then(values).min(),
-        )
-        ((inside, tied, line),) = _collected(counts.select("inside", "tied", "line")).rows()
-        if places and column == self.scheme.value:
-            warn_of_ties(tier, cut, TiedLine(order.n, int(inside), int(tied), border), column)
-        return float(np.nextafter(order.at[order.n], _LARGEST)) if not inside else float(line)
+
+def _above(
+    table: EagerOrLazy, places: int, order: PlacedValues, values: nw.Expr
+) -> tuple[float, TiedLine | None]:
+    """Return the lowest value above the highest one that is outside, and the ties there."""
+    border = order.at[order.n - places]
+    above = values > border
+    counts = table.select(
+        inside=above.fill_null(value=False).cast(nw.Int64).sum(),
+        tied=(values == border).fill_null(value=False).cast(nw.Int64).sum(),
+        line=nw.when(above).then(values).min(),
+    )
+    ((inside, tied, line),) = collected(counts.select("inside", "tied", "line")).rows()
+    found = TiedLine(order.n, int(inside), int(tied), border) if places else None
+    return float(line) if inside else float(np.nextafter(order.at[order.n], _LARGEST)), found
 
 
 def _around(n: int, places: int) -> list[int]:
     return sorted({max(1, n - places), max(1, n - places + 1), n})
-
-
-def _collected(rows: EagerOrLazy) -> Eager:
-    return rows.collect() if isinstance(rows, nw.LazyFrame) else rows
