@@ -200,7 +200,8 @@ def _allowed(day: _PlanDay, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataF
     reason = day.judge.refusals(_judged(day.playbook, rule), place)
     found: dict[str, Any] = {"item": None, "way": None}
     if rule.needs_stock:
-        found = {name: values.to_numpy() for name, values in _deliverable(day, rule, place).items()}
+        offered = _deliverable(day, rule, place)
+        found = {name: offered[name].to_numpy(dtype=object) for name in found}
         reason[pd.isna(reason) & pd.isna(found["item"])] = "nothing can be delivered"
     left = np.flatnonzero(pd.isna(reason))
     out = held_out(day.people.id[place[left]], rule.name, rule.hold_out)

@@ -145,7 +145,10 @@ def read_plan(path: Path) -> pd.DataFrame:
         raise StoreError(f"{path} is not a plan. Hint: name a file of write_plan") from error
     if list(frame.columns) != list(PLAN_COLUMNS):
         raise StoreError(f"{path} has other columns than a plan. Hint: name a file of write_plan")
-    return frame
+    if path.suffix != ".csv":
+        return frame
+    ids = _READ.build({"customer_id": frame["customer_id"].tolist()})
+    return frame.assign(customer_id=ids["customer_id"].astype(object))
 
 
 def _check_suffix(path: Path) -> None:
@@ -195,9 +198,7 @@ def _decoded(path: Path) -> pd.DataFrame:
         return _typed(pd.DataFrame(lines, columns=list(PLAN_COLUMNS), dtype=object))
     if path.suffix == ".csv":
         texts: Any = {name: str for name in PLAN_COLUMNS if name not in _NUMBERS}
-        frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
-        ids = frame.filter(["customer_id"])
-        return _typed(frame.assign(**_READ.build({name: ids[name].tolist() for name in ids})))
+        return _typed(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]))
     return _typed(pd.read_parquet(path))
 
 

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from omniltv._frames import as_labels
@@ -60,5 +59,5 @@ class BackInStock(TriggerKind):
 
 def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with articles as texts."""
-    item = as_labels(table["item"].tolist(), "item", ids=np.arange(len(table)))
+    item = as_labels(table["item"].tolist(), "item", ids=range(len(table)))
     return table.assign(item=item.astype(object))
