@@ -32,7 +32,7 @@ from omniltv.units import Discount, weeks
 RULES = ("by past spend", "by LTV", "by measured effect", "oracle")
 SHARE = 0.01  # of its value that a customer is taken to bring, by rules that do not know effects
 PLAN_EVERY = 2  # weeks
-REST = 27
+POLICY = PLAYBOOK.policy
 
 type Fits = tuple[PurchaseFit, SpendFit]
 
@@ -70,7 +70,10 @@ def every_seed(options: argparse.Namespace, fits: Fits, effects: pd.DataFrame) -
     gains = pd.DataFrame({"seed": []})
     if options.gains and options.gains.exists():
         gains = pd.read_csv(options.gains)
-    for seed in range(options.first, options.seeds + 1):
+    asked = range(options.first, options.seeds + 1)
+    if not set(gains["seed"]) <= set(asked):
+        raise SystemExit(f"{options.gains} has other seeds than {options.first} to {options.seeds}")
+    for seed in asked:
         if seed in set(gains["seed"]):
             continue
         world = World(preset("apparel"), people=options.people, seed=seed)
@@ -222,11 +225,12 @@ class Oracle:
         listed = shop.world.records.query("consent")
         place = shop.world.records.drop_duplicates("customer_id").set_index("customer_id")["store"]
         day = pd.Timestamp(shop.world.today)
-        age = (day - shop.contacts["time"]).dt.days if len(shop.contacts) else None
-        recent = shop.contacts[age <= REST] if age is not None else shop.contacts
-        last = shop.contacts[age < 14] if age is not None else shop.contacts
-        capped = set(last["customer_id"].value_counts().loc[lambda number: number >= 2].index)
-        capped |= set(shop.contacts[age < 7]["customer_id"]) if age is not None else set()
+        age = (day - pd.to_datetime(shop.contacts["time"])).dt.days
+        recent = shop.contacts[age < POLICY.rest_days]
+        capped: set[object] = set()
+        for cap in POLICY.caps:
+            number = shop.contacts[age < cap.days]["customer_id"].value_counts()
+            capped |= set(number.index[number >= cap.contacts])
         parts = []
         for rule in {(r.key, r.channel): r for r in PLAYBOOK.treatments}.values():
             ids = pd.Index(listed[listed["source"] == rule.channel]["customer_id"])

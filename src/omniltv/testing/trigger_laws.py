@@ -77,7 +77,7 @@ def _shuffled(events: CustomerEvents) -> CustomerEvents:
 
 
 def random_events(seed: Seed) -> CustomerEvents:
-    """Return random events of 60 customers in the year before March 2026, with all tables.
+    """Return random events of 60 customers in the 60 days from 10 January 2026, with all tables.
 
     Args:
         seed: Seed of the random numbers.

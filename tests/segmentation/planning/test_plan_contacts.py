@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -164,6 +165,40 @@ treatments: [{name: mail, channel: ec, owner: digital, hold_out: 0.2}]
     assert set(later.held_out["customer_id"]) == out
 
 
+def test_who_cannot_be_delivered_to_is_not_held_out() -> None:
+    playbook = Playbook.from_yaml("""
+tiers: [high, low]
+treatments:
+- {name: gift, channel: ec, owner: digital, needs_stock: true, hold_out: 0.999999}
+""")
+    stock = pd.DataFrame({"customer_id": ["a"], "item": "coat"})
+    plan = plan_contacts(playbook, CUSTOMERS, EFFECTS, {}, on=DAY,
+                         data=ActingData(consents=CONSENTS, stock=stock))  # fmt: skip
+    assert plan.held_out["customer_id"].tolist() == ["a"]
+    assert why(plan, "b")["gift"] == "nothing can be delivered"
+
+
+def test_contacts_of_later_days_do_not_count() -> None:
+    log = pd.DataFrame({"customer_id": ["a", "c", "e"], "time": "2026-03-03 10:00",
+                        "treatment": ["visit", "other", "mail"],
+                        "channel": ["store", "ec", "ec"]})  # fmt: skip
+    assert chosen(planned(contacts=log)) == chosen(planned())
+    today = planned(contacts=log.assign(time="2026-03-02 10:00"))
+    assert why(today, "a")["visit"] == "had it within the rest days"
+    assert why(today, "e")["mail"] == "the trigger has not fired"
+
+
+def test_a_table_of_customers_that_is_given_is_read() -> None:
+    playbook = Playbook.from_yaml("""
+tiers: [high, low]
+treatments: [{name: gift, channel: ec, owner: digital, trigger: {birthday: 0, column: wed}}]
+""")
+    wed = pd.DataFrame({"customer_id": ["b"], "wed": "2020-03-02"})
+    data = ActingData(consents=CONSENTS, events=EVENTS.with_table("customers", wed))
+    plan = plan_contacts(playbook, CUSTOMERS, EFFECTS, {}, on=DAY, data=data)
+    assert chosen(plan) == {"b": "gift"}
+
+
 def test_effects_that_were_not_measured_are_the_prior_with_a_warning() -> None:
     with pytest.warns(EvidenceWarning, match="1 effects are assumed.*mail for low"):
         plan = planned(effects=EFFECTS[EFFECTS["treatment"] != "mail"])
@@ -199,6 +234,9 @@ treatments: [{name: gift, channel: ec, owner: digital, needs_stock: true}]
         ["a", "coat", "store", "2026-03-02T18:00:00", 24.0],
     ]
     assert why(plan, "c")["gift"] == "nothing can be delivered"
+    numbers = ActingData(consents=CONSENTS, stock=stock.assign(item=[7, 8, 8]))
+    plan = plan_contacts(playbook, CUSTOMERS, effects, {}, on=DAY, data=numbers)
+    assert sorted(plan.contacts["item"]) == ["7", "8"]
     with pytest.raises(ConfigError, match="'gift' needs stock"):
         plan_contacts(playbook, CUSTOMERS, effects, {}, on=DAY, data=ActingData(consents=CONSENTS))
 
@@ -237,11 +275,38 @@ def test_files_that_are_no_plans(tmp_path: Path) -> None:
     (tmp_path / "plan.csv").write_text("a,b\n1,2\n")
     with pytest.raises(StoreError, match="other columns"):
         read_plan(tmp_path / "plan.csv")
-    (tmp_path / "plan.jsonl").write_text("{")
-    with pytest.raises(StoreError, match="not a plan"):
-        read_plan(tmp_path / "plan.jsonl")
+    for text in ("{", "{}", "[1]", '{"contact_key": "a"}'):
+        (tmp_path / "plan.jsonl").write_text(text)
+        with pytest.raises(StoreError, match="not a plan"):
+            read_plan(tmp_path / "plan.jsonl")
+    with pytest.raises(StoreError, match="no known format"):
+        read_plan((tmp_path / "plan.csv").rename(tmp_path / "plan.xml"))
     with pytest.raises(StoreError, match="cannot write"):
         write_plan(plan.contacts, tmp_path / "absent" / "plan.csv")
+
+
+@pytest.mark.parametrize(("ids", "back"), [(["007", "8"], ["007", "8"]), (["7", "8"], [7, 8])])
+def test_ids_from_csv_are_numbers_only_if_all_of_them_are(
+    tmp_path: Path, ids: list[str], back: list[object]
+) -> None:
+    contacts = small_plan().contacts.assign(customer_id=ids)
+    write_plan(contacts, tmp_path / "plan.csv")
+    assert read_plan(tmp_path / "plan.csv")["customer_id"].tolist() == back
+
+
+def test_rare_line_ends_stay_in_json_lines(tmp_path: Path) -> None:
+    contacts = small_plan().contacts.assign(cause="a\u2028b\x85c")
+    write_plan(contacts, tmp_path / "plan.jsonl")
+    assert read_plan(tmp_path / "plan.jsonl")["cause"].tolist() == ["a\u2028b\x85c"] * 2
+
+
+def test_parquet_needs_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, path = small_plan(), tmp_path / "plan.parquet"
+    write_plan(plan.contacts, path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for act in (lambda: read_plan(path), lambda: write_plan(plan.contacts, path)):
+        with pytest.raises(StoreError, match="needs PyArrow"):
+            act()
 
 
 def test_reminders_and_changes() -> None:
@@ -271,6 +336,8 @@ def test_reminders_and_changes() -> None:
          "unknown exclusion groups"),
         ({"responses": pd.DataFrame({"customer_id": ["a"], "channel": "ec", "hour": 24})},
          "outside the allowed range"),
+        ({"responses": pd.DataFrame({"customer_id": ["a", "a"], "channel": "ec", "hour": [9, 10]})},
+         "responses given twice"),
         ({"consents": CONSENTS.assign(consent="yes")}, "not a column of booleans"),
     ],
 )  # fmt: skip

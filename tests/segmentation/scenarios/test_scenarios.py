@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniltv.errors import DataError, StoreError
-from omniltv.segmentation.conditions.context import Context
-from omniltv.segmentation.policy._tables import AddressedCustomers, ConsentTable, ContactLog
+from omniltv.segmentation.planning import ActingData
 from omniltv.segmentation.scenarios import Scenario, ScenarioState
-from omniltv.segmentation.scenarios._advancing import ScenarioNight, Tonight, advance
 from omniltv.segmentation.triggers import CustomerEvents
+from omniltv.testing.plans import ScenarioNight, scenario_night
 
 START = date(2026, 3, 2)
 WELCOME = Scenario.from_yaml("""
@@ -67,18 +66,14 @@ class Shop:
         gone = [name for name, day in self.leaves.items() if day <= number]
         customers = pd.DataFrame({"customer_id": ["a", "b"]})
         tier = ["other" if name in gone else "high" for name in customers["customer_id"]]
-        people = AddressedCustomers.read(
-            customers.assign(tier=tier), tiers=("high", "low", "other"), classes=(),
-            context=Context(today=on),
-        )  # fmt: skip
         may = [name for name in ("a", "b") if self.withdraws.get(name, NIGHTS) > number]
         consents = pd.DataFrame({"customer_id": may, "channel": "ec"})
         log = pd.DataFrame(self.log) if self.log else None
-        tonight = Tonight(
-            on, people, CustomerEvents.read(self.events).before(on.isoformat()),
-            ConsentTable.read(consents, people.id), ContactLog.read(log, None), CHANNELS,
+        events = CustomerEvents.read(self.events)
+        return scenario_night(
+            (WELCOME, CART), self.state, on=on, customers=customers.assign(tier=tier),
+            data=ActingData(consents=consents, events=events, contacts=log), channels=CHANNELS,
         )  # fmt: skip
-        return advance((WELCOME, CART), self.state, tonight)
 
     def run(self, number: int, crash: str) -> None:
         """Run a night: plan, hand the plan out, store the state; perhaps crash between."""
@@ -205,15 +200,13 @@ def test_a_customer_may_enter_again_after_the_days_of_the_scenario() -> None:
 def test_a_scenario_that_left_the_playbook_is_stopped() -> None:
     shop = shop_of([("a", 30, "purchase")], {}, {})
     shop.run(1, "")
-    on = START + timedelta(days=2)
-    people = AddressedCustomers.read(
-        pd.DataFrame({"customer_id": ["a"], "tier": "high"}), tiers=("high",), classes=(),
-        context=Context(today=on),
+    consents = pd.DataFrame({"customer_id": ["a"], "channel": "ec"})
+    found = scenario_night(
+        (CART,), shop.state, on=START + timedelta(days=2),
+        customers=pd.DataFrame({"customer_id": ["a"], "tier": "high"}),
+        data=ActingData(consents=consents, events=CustomerEvents.read(shop.events)),
+        channels=CHANNELS,
     )  # fmt: skip
-    consents = ConsentTable.read(pd.DataFrame({"customer_id": ["a"], "channel": "ec"}), people.id)
-    events = CustomerEvents.read(shop.events)
-    tonight = Tonight(on, people, events, consents, ContactLog.read(None, None), CHANNELS)
-    found = advance((CART,), shop.state, tonight)
     assert set(found.state.of("a")["status"]) == {"sent", "stopped"}
 
 
@@ -245,6 +238,16 @@ def test_a_state_of_tomorrow_is_refused() -> None:
     shop.run(2, "")
     with pytest.raises(DataError, match="later than 2026-03-03"):
         shop.night(1)
+
+
+def test_a_state_with_rare_line_ends_and_parts_of_a_second_is_read_back(tmp_path: Path) -> None:
+    shop = shop_of([("a", 30, "purchase")], {}, {})
+    shop.run(1, "")
+    rows = shop.state.rows
+    parts = np.array([0, 500_000, 0], dtype="timedelta64[us]")
+    rows = rows.assign(cause="a\u2028b\x85c", entered=rows["entered"] + parts)
+    ScenarioState(rows, shop.state.as_of).save(tmp_path / "s.jsonl")
+    pd.testing.assert_frame_equal(ScenarioState.load(tmp_path / "s.jsonl").rows, rows)
 
 
 def test_ids_that_are_numbers_stay_numbers(tmp_path: Path) -> None:

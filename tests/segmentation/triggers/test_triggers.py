@@ -1,6 +1,7 @@
 """Triggers: who fires, when, and what a document or a table must have."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -113,6 +114,16 @@ def test_stock_has_to_arrive_at_the_place_where_it_was_wanted() -> None:
     assert fired(BackInStock(back_in_stock=("hat",)), events, "2026-03-02") == []
 
 
+def test_articles_that_are_numbers_are_read_as_texts() -> None:
+    wanted = pd.DataFrame({"customer_id": ["a", "b"], "item": [7, 8], "time": "2026-02-01"})
+    arrivals = pd.DataFrame({"item": ["7", "8"], "time": "2026-03-01"})
+    events = events_of(("a", "2026-01-01", "visit")).with_table("wanted", wanted)
+    found = BackInStock(back_in_stock=("7",)).fires(
+        events.with_table("arrivals", arrivals), "2026-03-01"
+    )
+    assert found["cause"].tolist() == ["7 arrived on 2026-03-01"]
+
+
 def test_times_in_a_zone_are_those_of_the_retailer() -> None:
     frame = pl.DataFrame(
         {"customer_id": [7], "event": ["visit"], "channel": ["store"],
@@ -122,6 +133,17 @@ def test_times_in_a_zone_are_those_of_the_retailer() -> None:
     assert events.events["time"].tolist() == [pd.Timestamp("2026-03-02 01:30")]
     assert fired(Visited(visited=("store",)), events, "2026-03-02") == []
     assert fired(Visited(visited=("store",)), events, "2026-03-03") == [7]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", None])
+def test_texts_with_an_offset_are_read_like_times_in_a_zone(zone: str | None) -> None:
+    events = CustomerEvents.read(
+        pd.DataFrame({"customer_id": ["a", "a"], "event": "visit", "channel": "ec",
+                      "time": ["2026-03-01T16:30Z", "2026-03-01T16:30:00.5Z"]}),
+        time_zone=zone,
+    )  # fmt: skip
+    first = pd.Timestamp("2026-03-01 16:30" if zone is None else "2026-03-02 01:30")
+    assert events.events["time"].tolist() == [first, first + timedelta(milliseconds=500)]
 
 
 def test_events_without_a_customer_are_counted() -> None:
@@ -158,12 +180,18 @@ def test_a_table_that_is_absent_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("column", "value", "words"),
-    [("time", None, "missing times"), ("time", 5, "no times"), ("channel", ..., "channel")],
+    [
+        ("time", None, "missing times"),
+        ("time", 5, "no times"),
+        ("time", ["2026-03-01T16:30+01:00", "2026-03-01T16:30+02:00"], "no times.*one time zone"),
+        ("channel", ..., "channel"),
+    ],
 )
 def test_events_that_cannot_be_read(column: str, value: Any, words: str) -> None:
-    frame = pd.DataFrame({"customer_id": ["a"], "time": "2026-03-01", "event": "visit",
-                          "channel": "store"})  # fmt: skip
-    changed: dict[str, Any] = {column: [value]}
+    values = value if isinstance(value, list) else [value]
+    frame = pd.DataFrame({"customer_id": ["a"] * len(values), "time": "2026-03-01",
+                          "event": "visit", "channel": "store"})  # fmt: skip
+    changed: dict[str, Any] = {column: values}
     frame = frame.drop(columns=column) if value is ... else frame.assign(**changed)
     with pytest.raises(DataError, match=words):
         CustomerEvents.read(frame)

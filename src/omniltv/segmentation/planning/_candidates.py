@@ -1,19 +1,20 @@
 """Candidates: who may get which treatment today, and why everyone else may not."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Levels, Objects, Places
-from omniltv._frames import collect, positions, read_ids, require
+from omniltv._frames import as_labels, collect, positions, read_ids, require
 from omniltv.errors import ConfigError
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.playbook.treatment import TreatmentRule
-from omniltv.segmentation.policy._judging import JudgedTreatment, PolicyJudge
+from omniltv.segmentation.policy._judging import HELD_OUT, JudgedTreatment, PolicyJudge, held_out
 from omniltv.segmentation.policy._tables import AddressedCustomers
 from omniltv.segmentation.policy.acting_data import ActingData
 from omniltv.segmentation.triggers.events import CustomerEvents
@@ -61,6 +62,27 @@ class _PlanDay:
     data: ActingData
     due: pd.DataFrame
     judge: PolicyJudge
+
+    @cached_property
+    def stock(self) -> pd.DataFrame | None:
+        """What can be delivered, by ``place`` of the customer; None without a table of stock."""
+        if self.data.stock is None:
+            return None
+        table = collect(self.data.stock, _STOCK)
+        require(table.columns, ["item"], _STOCK)
+        place = positions(read_ids(table, "customer_id", _STOCK), self.people.id)
+        names = [name for name in ("treatment", "item", "way") if name in table.columns]
+        texts = {name: _texts(table[name].to_list(), name) for name in names}
+        return pd.DataFrame({"way": None, **texts}, dtype=object).assign(place=place)
+
+
+def _texts(given: Sequence[object], column: str) -> Objects:
+    """Return labels as texts, missing ones as None."""
+    values = np.fromiter(given, dtype=object, count=len(given))
+    known = np.flatnonzero(~pd.isna(values))
+    texts = np.full(len(values), None, dtype=object)
+    texts[known] = as_labels(values[known], column, ids=known.tolist()).astype(object)
+    return texts
 
 
 def find_candidates(
@@ -124,7 +146,7 @@ def _started(
     if rule.trigger is not None:
         key = repr(rule.trigger)
         if key not in fired:
-            fired[key] = rule.trigger.fires(_events(day), day.on.isoformat())
+            fired[key] = rule.trigger.fires(required_events(day.data), day.on.isoformat())
         return _by_trigger(day, rule, eligible, fired[key])
     if any(rule.name == s.treatment for each in day.playbook.scenarios for s in each.steps):
         due = day.due[day.due["treatment"] == rule.name]
@@ -141,16 +163,12 @@ def _by_trigger(
 ) -> pd.DataFrame:
     """Return who is eligible, for whom the trigger fired, and who had no contact since."""
     place = positions(fired["customer_id"].to_numpy(dtype=object), day.people.id)
-    log = day.judge.log.rows
+    log = day.judge.made
     since = log[log["treatment"] == rule.name].groupby("customer_id")["time"].max()
     done = since.reindex(fired["customer_id"]).to_numpy() >= fired["at"].to_numpy()
     kept = _among(eligible, place) & ~done
     cause = fired["cause"].to_numpy(dtype=object)[kept]
     return _plain(place[kept], cause)
-
-
-def _events(day: _PlanDay) -> CustomerEvents:
-    return required_events(day.data).with_table("customers", day.people.table.to_native())
 
 
 def required_events(data: ActingData) -> CustomerEvents:
@@ -180,39 +198,31 @@ def _allowed(day: _PlanDay, rule: TreatmentRule, rows: pd.DataFrame) -> pd.DataF
     """Return candidates with the reason why one is not allowed, and what can be delivered."""
     place = rows["place"].to_numpy(dtype=np.intp)
     reason = day.judge.refusals(_judged(day.playbook, rule), place)
-    none = np.full(len(place), None, dtype=object)
-    if not rule.needs_stock:
-        return rows.assign(item=none, way=none, reason=reason)
-    found = _deliverable(day, rule)
-    item, way = (
-        pd.Series(place).map(found[name]).to_numpy(dtype=object) for name in ("item", "way")
-    )
-    reason[pd.isna(reason) & pd.isna(item)] = "nothing can be delivered"
-    return rows.assign(item=item, way=way, reason=reason)
+    found: dict[str, Any] = {"item": None, "way": None}
+    if rule.needs_stock:
+        offered = _deliverable(day, rule, place)
+        found = {name: offered[name].to_numpy(dtype=object) for name in found}
+        reason[pd.isna(reason) & pd.isna(found["item"])] = "nothing can be delivered"
+    left = np.flatnonzero(pd.isna(reason))
+    out = held_out(day.people.id[place[left]], rule.name, rule.hold_out)
+    reason[left[out]] = HELD_OUT
+    return rows.assign(**found, reason=reason).astype({"item": object, "way": object})
 
 
-def _deliverable(day: _PlanDay, rule: TreatmentRule) -> Mapping[str, dict[int, object]]:
-    """Return the article and the way of delivery by customer.
+def _deliverable(day: _PlanDay, rule: TreatmentRule, place: Places) -> pd.DataFrame:
+    """Return the article and the way of delivery of each customer; missing if there is none.
 
     Raises:
         ConfigError: If there is no table of stock.
     """
-    if day.data.stock is None:
+    stock = day.stock
+    if stock is None:
         message = f"{rule.name!r} needs stock"
         hint = "ActingData(consents=..., stock=frame)"
         raise ConfigError(f"{message}. Hint: {hint}", parameter="data")
-    table = collect(day.data.stock, _STOCK)
-    require(table.columns, ["item"], _STOCK)
-    place = positions(read_ids(table, "customer_id", _STOCK), day.people.id)
-    every = [rule.name] * len(place)
-    names = table["treatment"].to_list() if "treatment" in table.columns else every
-    kept = (place >= 0) & np.array([name == rule.name for name in names], dtype=np.bool_)
-    found: dict[str, dict[int, object]] = {"item": {}, "way": {}}
-    for column, values in found.items():
-        given = table[column].to_list() if column in table.columns else [None] * len(place)
-        for row in np.flatnonzero(kept)[::-1].tolist():
-            values[int(place[row])] = given[row]
-    return found
+    if "treatment" in stock.columns:
+        stock = stock[stock["treatment"] == rule.name]
+    return stock.drop_duplicates("place").set_index("place")[["item", "way"]].reindex(place)
 
 
 def _judged(playbook: Playbook, rule: TreatmentRule) -> JudgedTreatment:
@@ -226,5 +236,5 @@ def _judged(playbook: Playbook, rule: TreatmentRule) -> JudgedTreatment:
             excluded.add(other.name)
     return JudgedTreatment(
         rule.name, rule.channel, frozenset(alike), frozenset(excluded - alike),
-        rule.exclusion_group, rest, rule.hold_out,
+        rule.exclusion_group, rest,
     )  # fmt: skip

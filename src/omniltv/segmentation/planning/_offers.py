@@ -45,7 +45,8 @@ class BestHours:
         """Return the responses of a table.
 
         Raises:
-            DataError: If a column is absent, an hour is not from 0 to 23, or a factor negative.
+            DataError: If a column is absent, an hour is not from 0 to 23, a factor is negative,
+                or a customer has several rows of one channel.
         """
         if responses is None:
             return cls({}, {})
@@ -63,6 +64,10 @@ class BestHours:
                 hint = "hours are whole numbers from 0 to 23, factors at least 0"
                 raise DataError("outside the allowed range", column=column, rows=rows, hint=hint)
         channel = np.fromiter(table["channel"].to_list(), dtype=object, count=len(ids))
+        twice = pd.DataFrame({"id": ids, "channel": channel}, dtype=object).duplicated().to_numpy()
+        if twice.any():
+            problem, hint = "responses given twice", "one row per customer and channel"
+            raise DataError(problem, column="customer_id", rows=list(ids[twice]), hint=hint)
         hours, factors = {}, {}
         for name in dict.fromkeys(channel.tolist()):
             own = np.flatnonzero((channel == name) & (place >= 0))
@@ -84,11 +89,7 @@ def offers_of(
     effects: EffectTable,
     responses: BestHours,
 ) -> pd.DataFrame:
-    """Return candidates with their gain, cost and resources.
-
-    The index is that of the candidates. If a customer has two candidates of one treatment and
-    channel, the first is kept.
-    """
+    """Return candidates with their gain, cost and resources, in their order."""
     rule = rows["rule"].to_numpy(dtype=np.intp)
     place = rows["place"].to_numpy(dtype=np.intp)
     tier = pd.Index(playbook.tiers).get_indexer(pd.Index(people.tier[place]))
@@ -104,14 +105,13 @@ def offers_of(
         "place": people.texts("place")[place],
         "gain": effects.effect[rule, tier] * factor,
         "cost": np.array([each.cost for each in rules])[rule],
-        "candidate": rows.index.to_numpy(),
+        "candidate": np.arange(len(rows)),
         "gain_sd": effects.sd[rule, tier] * factor,
         "measured": effects.measured[rule, tier],
     }
     for name in _resources(playbook):
         columns[name] = np.array([each.uses.get(name, 0.0) for each in rules])[rule]
-    offers = pd.DataFrame(columns)
-    return offers.drop_duplicates(["customer_id", "treatment", "channel"], ignore_index=True)
+    return pd.DataFrame(columns)
 
 
 def _resources(playbook: Playbook) -> list[str]:

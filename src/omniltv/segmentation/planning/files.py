@@ -6,11 +6,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from omniltv._files import replace_file
-from omniltv._frames import IntoTable, collect, none_if_missing, require
+from omniltv._frames import FrameKind, IntoTable, collect, none_if_missing, require
 from omniltv._options import checked
 from omniltv.errors import StoreError
 
@@ -43,6 +44,10 @@ PLAN_COLUMNS: Mapping[str, tuple[str, str]] = {
 _NUMBERS = tuple(name for name, (kind, _) in PLAN_COLUMNS.items() if kind == "number")
 _SUFFIXES = (".csv", ".parquet", ".jsonl")
 _WHAT = "the plan"
+_NO_PYARROW = "Parquet needs PyArrow. Hint: pip install omniltv[store]"
+_READ: FrameKind[pd.DataFrame] = FrameKind(
+    nw.Implementation.PANDAS, whole=frozenset({"customer_id"})
+)
 
 
 @checked
@@ -95,6 +100,7 @@ def write_plan(contacts: IntoTable, path: Path) -> None:
         ...     len(read_plan(Path(folder, "plan.csv")))
         0
     """
+    _check_suffix(path)
     table = collect(contacts, _WHAT)
     require(table.columns, list(PLAN_COLUMNS), _WHAT)
     rows = {name: [_plain(value) for value in table[name].to_list()] for name in PLAN_COLUMNS}
@@ -103,19 +109,22 @@ def write_plan(contacts: IntoTable, path: Path) -> None:
     except OSError as error:
         problem = f"cannot write {path}: {error.strerror}"
         raise StoreError(f"{problem}. Hint: name a file in a folder that exists") from error
+    except ImportError as error:
+        raise StoreError(_NO_PYARROW) from error
 
 
 @checked
 def read_plan(path: Path) -> pd.DataFrame:
     """Return the contacts of a plan that was written by `write_plan`.
 
-    From CSV, ids that are whole numbers are read as whole numbers.
+    From CSV, ids are read as whole numbers if all of them are, without leading zeros.
 
     Args:
         path: The file.
 
     Raises:
-        StoreError: If the file cannot be read, or is not a plan.
+        StoreError: If the format is not known, PyArrow is missing, or the file cannot be read or
+            is not a plan.
 
     Examples:
         >>> try:
@@ -124,16 +133,29 @@ def read_plan(path: Path) -> pd.DataFrame:
         ...     print(error)
         cannot read absent.csv: No such file or directory. Hint: name a file of write_plan
     """
+    _check_suffix(path)
     try:
         frame = _decoded(path)
     except OSError as error:
         problem = f"cannot read {path}: {error.strerror}"
         raise StoreError(f"{problem}. Hint: name a file of write_plan") from error
-    except (ValueError, ImportError) as error:
+    except ImportError as error:
+        raise StoreError(_NO_PYARROW) from error
+    except ValueError as error:
         raise StoreError(f"{path} is not a plan. Hint: name a file of write_plan") from error
     if list(frame.columns) != list(PLAN_COLUMNS):
         raise StoreError(f"{path} has other columns than a plan. Hint: name a file of write_plan")
-    return frame
+    if path.suffix != ".csv":
+        return frame
+    ids = _READ.build({"customer_id": frame["customer_id"].tolist()})
+    return frame.assign(customer_id=ids["customer_id"].astype(object))
+
+
+def _check_suffix(path: Path) -> None:
+    """Raise StoreError if the format of a file is not known."""
+    if path.suffix not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        raise StoreError(f"{path} has no known format. Hint: end the name in one of {known}")
 
 
 def _plain(value: object) -> object:
@@ -146,7 +168,7 @@ def _encoded(rows: Mapping[str, Sequence[object]], path: Path) -> bytes:
     """Return the content of a file.
 
     Raises:
-        StoreError: If the format is not known, or PyArrow is missing.
+        ImportError: If PyArrow is missing.
     """
     if path.suffix == ".jsonl":
         lines = [
@@ -156,14 +178,8 @@ def _encoded(rows: Mapping[str, Sequence[object]], path: Path) -> bytes:
     frame = pd.DataFrame(rows, dtype=object).astype(dict.fromkeys(_NUMBERS, np.float64))
     if path.suffix == ".csv":
         return frame.to_csv(index=False, lineterminator="\n").encode()
-    if path.suffix != ".parquet":
-        known = ", ".join(_SUFFIXES)
-        raise StoreError(f"{path} has no known format. Hint: end the name in one of {known}")
     target = BytesIO()
-    try:
-        frame.to_parquet(target, index=False)
-    except ImportError as error:
-        raise StoreError("Parquet needs PyArrow. Hint: pip install omniltv[store]") from error
+    frame.to_parquet(target, index=False)
     return target.getvalue()
 
 
@@ -171,13 +187,17 @@ def _decoded(path: Path) -> pd.DataFrame:
     """Return the table of a file.
 
     Raises:
-        OSError: If it cannot be read; or ValueError, if it has another format.
+        OSError: If it cannot be read; ValueError, if it has another format; or ImportError, if
+            PyArrow is missing.
     """
     if path.suffix == ".jsonl":
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        text = path.read_text("utf-8")
+        lines = [json.loads(line) for line in text.split("\n") if line]
+        if any(not isinstance(line, dict) or line.keys() != PLAN_COLUMNS.keys() for line in lines):
+            raise ValueError("a line is no contact")
         return _typed(pd.DataFrame(lines, columns=list(PLAN_COLUMNS), dtype=object))
     if path.suffix == ".csv":
-        texts: Any = {name: str for name in PLAN_COLUMNS if name not in ("customer_id", *_NUMBERS)}
+        texts: Any = {name: str for name in PLAN_COLUMNS if name not in _NUMBERS}
         return _typed(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]))
     return _typed(pd.read_parquet(path))
 

@@ -104,7 +104,7 @@ def plan_contacts(
     job = _Job.read(playbook, customers, on, data)
     night = _night(job, ScenarioState.empty() if state is None else state)
     found = find_candidates(
-        playbook, job.people, on=on, data=data, due=night.due, judge=job.judge
+        playbook, job.people, on=on, data=job.data, due=night.due, judge=job.judge
     )  # fmt: skip
     _warn_of_priors(job, found, measured)
     responses = BestHours.read(data.responses, job.people)
@@ -134,6 +134,9 @@ class _Job[FrameT]:
         people = AddressedCustomers.read(
             customers, tiers=playbook.tiers, classes=playbook.classes, context=context
         )
+        events = data.events
+        if events is not None and "customers" not in events.tables:
+            events = events.with_table("customers", people.table.to_native())
         groups = [each.exclusion_group for each in playbook.treatments]
         known = [group for group in groups if group is not None]
         judge = PolicyJudge(
@@ -144,7 +147,7 @@ class _Job[FrameT]:
             log=ContactLog.read(data.contacts, zone),
             reserved=read_reserved(data.reserved, people.id, list(dict.fromkeys(known))),
         )
-        return cls(playbook, on, data, people, judge)
+        return cls(playbook, on, replace(data, events=events), people, judge)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +176,7 @@ def _night(job: _Job[Any], state: ScenarioState) -> ScenarioNight:
     tonight = Tonight(
         on=job.on,
         people=job.people,
-        events=required_events(job.data)
-        .with_table("customers", job.people.table.to_native())
-        .before(job.on.isoformat()),
+        events=required_events(job.data).before(job.on.isoformat()),
         consents=job.judge.consents,
         log=job.judge.log,
         channels=job.playbook.channels_of,
@@ -201,8 +202,7 @@ def _warn_of_priors(job: _Job[Any], found: TreatmentCandidates, effects: EffectT
 def _open(found: TreatmentCandidates, offers: pd.DataFrame) -> pd.DataFrame:
     """Return the offers of candidates that are allowed."""
     reasons = found.rows["reason"].to_numpy(dtype=object)
-    allowed = pd.isna(reasons)[offers["candidate"].to_numpy(dtype=np.intp)]
-    return offers.iloc[np.flatnonzero(allowed)].reset_index(drop=True)
+    return offers[pd.isna(reasons)].reset_index(drop=True)
 
 
 def _assembled[FrameT](
@@ -210,8 +210,7 @@ def _assembled[FrameT](
 ) -> ContactPlan[FrameT]:
     rows = chosen.candidates.rows
     at = chosen.made["candidate"].to_numpy(dtype=np.intp)
-    gain = np.full(len(rows), np.nan)
-    gain[chosen.offers["candidate"].to_numpy(dtype=np.intp)] = chosen.offers["gain"].to_numpy()
+    gain = chosen.offers["gain"].to_numpy()
     marked = rows.assign(gain=gain, chosen=np.isin(np.arange(len(rows)), at))
     contacts = _contacts(job, rows.iloc[at], chosen.made, responses)
     missed = _unreached(chosen.allocation)

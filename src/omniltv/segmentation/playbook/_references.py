@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
+
+from omniltv.segmentation.scenarios.scenario import fault_at
 
 if TYPE_CHECKING:
     from omniltv.segmentation.playbook.playbook import Playbook
@@ -49,13 +51,13 @@ def _faults_of_scenarios(playbook: "Playbook") -> Iterator[InitErrorDetails]:
             path: Path = (*at, "steps", k, "treatment")
             yield from _unknown(path, "treatment", (step.treatment,), treatments)
             if step.treatment in triggered:
-                yield _fault(path, f"{step.treatment!r} has a trigger of its own", step.treatment)
+                yield fault_at(path, f"{step.treatment!r} has a trigger of its own", step.treatment)
 
 
 def _twice(part: str, names: Sequence[tuple[str, ...]]) -> Iterator[InitErrorDetails]:
     for number, name in enumerate(names):
         if names.index(name) < number:
-            yield _fault((part, number), f"{' on '.join(name)} stands twice", name)
+            yield fault_at((part, number), f"{' on '.join(name)} stands twice", name)
 
 
 def _unknown(
@@ -64,9 +66,4 @@ def _unknown(
     for name in names or ():
         if name not in known:
             listed = ", ".join(known) or "none"
-            yield _fault(path, f"there is no {what} {name!r}; known: {listed}", name)
-
-
-def _fault(path: Path, problem: str, given: object) -> InitErrorDetails:
-    error = PydanticCustomError("playbook", "{problem}", {"problem": problem})
-    return {"type": error, "loc": path, "input": given}
+            yield fault_at(path, f"there is no {what} {name!r}; known: {listed}", name)

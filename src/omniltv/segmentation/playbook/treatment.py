@@ -53,7 +53,7 @@ class ScarceResource(Written):
 
 
 class Campaign(Written):
-    """A campaign: the same days on every channel, and each person once.
+    """A campaign: the same days on every channel, and each person once within the rest days.
 
     Attributes:
         name: Name of the campaign.

@@ -35,7 +35,6 @@ class JudgedTreatment:
         excludes: Names of the treatments of its exclusion group.
         group: The exclusion group; None if there is none.
         rest_days: Days before it may be repeated.
-        hold_out: Share of customers who never get it.
     """
 
     name: str
@@ -44,7 +43,6 @@ class JudgedTreatment:
     excludes: frozenset[str]
     group: str | None
     rest_days: int
-    hold_out: float
 
 
 class _Contacts(NamedTuple):
@@ -90,15 +88,17 @@ class PolicyJudge:
         for refused, reason in checks:
             bad = refused[rows] & pd.isna(reasons)
             reasons[bad] = reason
-        open_rows = np.flatnonzero(pd.isna(reasons))
-        out = held_out(self.ids[rows[open_rows]], treatment.name, treatment.hold_out)
-        reasons[open_rows[out]] = HELD_OUT
         return reasons
+
+    @cached_property
+    def made(self) -> pd.DataFrame:
+        """The rows of the log until the day, the day included."""
+        return self.log.rows[self.log.rows["day"] <= np.datetime64(self.on, "us")]
 
     @cached_property
     def _contacts(self) -> _Contacts:
         """The contacts of the customers, as arrays."""
-        rows = self.log.rows
+        rows = self.made
         place = positions(rows["customer_id"].to_numpy(dtype=object), self.ids)
         age = (np.datetime64(self.on, "D") - rows["day"].to_numpy().astype("datetime64[D]")).astype(
             np.int64

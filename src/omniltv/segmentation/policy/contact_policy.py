@@ -1,6 +1,6 @@
 """The contact policy as a document: frequency caps, quiet hours and rests."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -147,4 +147,4 @@ def _existing(moment: datetime) -> datetime:
     """Return a moment; one that clocks skip is the moment after."""
     if moment.tzinfo is None:
         return moment
-    return (moment.astimezone(ZoneInfo("UTC")) + timedelta()).astimezone(moment.tzinfo)
+    return moment.astimezone(ZoneInfo("UTC")).astimezone(moment.tzinfo)

@@ -62,6 +62,11 @@ class ScenarioNight:
         state: The state; due steps are still waiting.
         due: One row per due step: ``customer_id``, ``treatment``, ``scenario``, ``step``,
             ``entered``, ``cause`` and ``key``.
+
+    Examples:
+        >>> from omniltv.testing.plans import ScenarioNight
+        >>> ScenarioNight(ScenarioState.empty(), due=ScenarioState.empty().rows).state
+        ScenarioState(before the first run: 0 entries)
     """
 
     state: ScenarioState

@@ -12,7 +12,7 @@ from omniltv.segmentation.conditions._values import Name, Names
 from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.triggers.kind import AnyTrigger, TriggerDays
 
-__all__ = ["STOPS", "Scenario", "ScenarioStep", "Stop"]
+__all__ = ["STOPS", "Scenario", "ScenarioStep", "Stop", "fault_at"]
 
 type Stop = Literal["bought", "answered", "left_tier", "withdrew_consent"]
 """What stops a scenario."""
@@ -126,17 +126,26 @@ class Scenario(Written):
         names = [step.step for step in self.steps]
         for number, step in enumerate(self.steps):
             if names.index(step.step) < number:
-                yield _fault(number, "name", f"two steps are called {step.step!r}", step.step)
+                path = ("steps", number, "name")
+                yield fault_at(path, f"two steps are called {step.step!r}", step.step)
             if step.after is not None and step.after not in names:
-                yield _fault(number, "after", f"there is no step {step.after!r}", step.after)
+                path = ("steps", number, "after")
+                yield fault_at(path, f"there is no step {step.after!r}", step.after)
         for number, step in enumerate(self.steps):
             chain = list(self._chain(number))
             last = self.steps[chain[-1]].after
             if last is not None and last == step.step:
                 circle = " -> ".join(names[each] for each in (*chain, number))
-                yield _fault(number, "after", f"the steps follow each other: {circle}", step.after)
+                path = ("steps", number, "after")
+                yield fault_at(path, f"the steps follow each other: {circle}", step.after)
 
 
-def _fault(number: int, part: str, problem: str, given: object) -> InitErrorDetails:
-    error = PydanticCustomError("scenario", "{problem}", {"problem": problem})
-    return {"type": error, "loc": ("steps", number, part), "input": given}
+def fault_at(path: tuple[str | int, ...], problem: str, given: object) -> InitErrorDetails:
+    """Return a fault of a document.
+
+    Examples:
+        >>> fault_at(("steps", 0, "after"), "there is no step 'a'", "a")["loc"]
+        ('steps', 0, 'after')
+    """
+    error = PydanticCustomError("name", "{problem}", {"problem": problem})
+    return {"type": error, "loc": path, "input": given}

@@ -147,7 +147,7 @@ class ScenarioState:
             cannot read absent.jsonl: No such file or directory. Hint: ScenarioState.empty()
         """
         try:
-            head, *lines = map(json.loads, path.read_text("utf-8").splitlines())
+            head, *lines = map(json.loads, path.read_text("utf-8").removesuffix("\n").split("\n"))
             return cls._read(head, lines)
         except OSError as error:
             message = f"cannot read {path}: {error.strerror}. Hint: ScenarioState.empty()"
@@ -167,7 +167,7 @@ class ScenarioState:
             raise ValueError("another format, or lines are missing")
         frame = pd.DataFrame(lines, columns=list(_COLUMNS), dtype=object)
         times = {
-            name: pd.to_datetime(frame[name]).to_numpy().astype("datetime64[us]")
+            name: pd.to_datetime(frame[name], format="ISO8601").to_numpy().astype("datetime64[us]")
             for name in ("entered", "on")
         }
         frame = frame.assign(**times)

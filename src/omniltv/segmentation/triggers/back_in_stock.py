@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from omniltv._frames import as_labels
 from omniltv._options import checked
 from omniltv.segmentation.conditions._values import Names
 from omniltv.segmentation.triggers.events import CustomerEvents
@@ -18,7 +19,8 @@ class BackInStock(TriggerKind):
     """Fires when an article that a customer wanted, and that was not in stock, arrives.
 
     The table ``wanted`` has ``customer_id``, ``item`` and ``time``; ``arrivals`` has ``item`` and
-    ``time``. If both have ``place``, an article has to arrive at the place that it was wanted at.
+    ``time``. Articles are read as texts. If both have ``place``, an article has to arrive at the
+    place that it was wanted at.
 
     Attributes:
         back_in_stock: ``any``, or the articles.
@@ -42,8 +44,8 @@ class BackInStock(TriggerKind):
         """Return the first arrivals after the articles were wanted."""
         tables = [events.tables.get(name, pd.DataFrame()) for name in ("wanted", "arrivals")]
         keys = ["item", "place"] if all("place" in table.columns for table in tables) else ["item"]
-        wanted = events.table("wanted", "customer_id", *keys, times=("time",))
-        arrivals = events.table("arrivals", *keys, times=("time",))
+        wanted = _with_texts(events.table("wanted", "customer_id", *keys, times=("time",)))
+        arrivals = _with_texts(events.table("arrivals", *keys, times=("time",)))
         if self.back_in_stock != ("any",):
             wanted = wanted[wanted["item"].isin(self.back_in_stock)]
         both = wanted.merge(arrivals, on=keys, suffixes=("", "_arrived"))
@@ -51,5 +53,11 @@ class BackInStock(TriggerKind):
         first = both.sort_values("time_arrived", kind="stable").drop_duplicates(
             ["customer_id", *keys, "time"]
         )
-        cause = first["item"].astype(object) + " arrived on " + said(first["time_arrived"])
+        cause = first["item"] + " arrived on " + said(first["time_arrived"])
         return fired(first["customer_id"], first["time_arrived"], cause)
+
+
+def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with articles as texts."""
+    item = as_labels(table["item"].tolist(), "item", ids=range(len(table)))
+    return table.assign(item=item.astype(object))

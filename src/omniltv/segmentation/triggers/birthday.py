@@ -21,8 +21,8 @@ __all__ = ["Birthday"]
 class Birthday(TriggerKind):
     """Fires some days before an anniversary, such as a birthday.
 
-    The table ``customers`` has ``customer_id`` and the column of the day. Planning adds it. Who was
-    born on 29 February has the birthday on 28 February in other years.
+    The table ``customers`` has ``customer_id`` and the column of the day. Planning adds it if
+    it is not given. Who was born on 29 February has the birthday on 28 February in other years.
 
     Attributes:
         birthday: Days before the anniversary; 0 for the day itself.

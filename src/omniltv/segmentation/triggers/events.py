@@ -1,5 +1,6 @@
 """What triggers read: events of customers in local time, and tables by name."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
@@ -95,7 +96,8 @@ class CustomerEvents:
         })  # fmt: skip
         frame["customer_id"] = frame["customer_id"].astype(object)
         frame = frame.sort_values("time", kind="stable", ignore_index=True)
-        others = {name: _native(table, f"the table {name}") for name, table in _items(tables)}
+        given = {} if tables is None else tables
+        others = {name: _native(table, f"the table {name}") for name, table in given.items()}
         return cls(frame, others, int((~known).sum()), time_zone)
 
     def with_table(self, name: str, table: IntoTable) -> Self:
@@ -223,7 +225,8 @@ def local_times(
         missing: Whether times may be missing; NaT if so.
 
     Raises:
-        DataError: If a value is no time, or is missing and may not be.
+        DataError: If a value is no time, texts have several offsets, or a time is missing and
+            may not be.
 
     Examples:
         >>> table = nw.from_native(pd.DataFrame({"t": ["2026-03-01 10:00"]}), eager_only=True)
@@ -235,9 +238,9 @@ def local_times(
         series = series.dt.convert_time_zone(zone) if zone is not None else series
         series = series.dt.replace_time_zone(None)
     try:
-        times = _as_times(series)
-    except (TypeError, ValueError) as error:
-        hint = "convert the column to dates"
+        times = _as_times(series, zone)
+    except (TypeError, ValueError, FutureWarning) as error:
+        hint = "convert the column to dates, or to times of one time zone"
         raise DataError(f"{what} has values that are no times", column=column, hint=hint) from error
     bad = np.flatnonzero(np.isnat(times))
     if len(bad) and not missing:
@@ -246,11 +249,14 @@ def local_times(
     return cast("np.ndarray[tuple[int], np.dtype[np.datetime64]]", times)
 
 
-def _as_times(series: nw.Series[Any]) -> "np.ndarray[Any, np.dtype[np.datetime64]]":
-    """Return a column of times or texts as times; NaT where they are missing.
+def _as_times(
+    series: nw.Series[Any], zone: str | None
+) -> "np.ndarray[Any, np.dtype[np.datetime64]]":
+    """Return a column of times or texts as local times; NaT where they are missing.
 
     Raises:
-        TypeError: If they are numbers; or ValueError, if a text is no time.
+        TypeError: If they are numbers; or ValueError, if a text is no time; or that or
+            FutureWarning, by the version of pandas, if there are several offsets.
     """
     if not len(series):
         return np.empty(0, dtype="datetime64[us]")
@@ -258,7 +264,12 @@ def _as_times(series: nw.Series[Any]) -> "np.ndarray[Any, np.dtype[np.datetime64
         raise TypeError("numbers are no times")
     if isinstance(series.dtype, nw.Datetime):
         return np.asarray(series.to_numpy()).astype("datetime64[us]")
-    return pd.to_datetime(pd.Series(series.to_list())).to_numpy().astype("datetime64[us]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        times = pd.DatetimeIndex(pd.to_datetime(series.to_list(), format="ISO8601"))
+    if times.tz is not None:
+        times = (times if zone is None else times.tz_convert(zone)).tz_localize(None)
+    return times.to_numpy().astype("datetime64[us]")
 
 
 def _names(rows: Eager) -> Objects:
@@ -275,10 +286,6 @@ def _texts(values: Sequence[object]) -> Objects:
     texts = np.fromiter(values, dtype=object, count=len(values))
     texts[pd.isna(texts)] = ""
     return texts
-
-
-def _items(tables: Mapping[str, IntoTable] | None) -> list[tuple[str, IntoTable]]:
-    return list((tables or {}).items())
 
 
 def _native(table: IntoTable, what: str) -> pd.DataFrame:
