@@ -143,7 +143,7 @@ def run(
     policies: Mapping[str, Callable[[Shop], pd.DataFrame]] = {
         "by past spend": planner(flat, SHARE * shop.spend.clip(lower=0)),
         "by LTV": planner(flat, SHARE * shop.value),
-        "by measured effect": planner(effects, None),
+        "by measured effect": planner(effects, shop.value),
         "oracle": Oracle(),
     }
     gains, start = {}, time.process_time()
