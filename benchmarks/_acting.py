@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _cells import averaged
 from numpy.typing import NDArray
 
 from omniltv.errors import DataWarning
@@ -243,9 +244,11 @@ def pooled(cells: pd.DataFrame) -> pd.DataFrame:
     """Return what a contact brings, in weeks of purchases, after partial pooling.
 
     Args:
-        cells: As `pilot` returns them.
+        cells: As `pilot` returns them, of one pilot or of several.
     """
     names = ["treatment", "channel"]
+    true = cells.groupby(names)["true"].mean().reset_index()
+    cells = averaged(cells, names).merge(true, on=names)
     found = pool_effects(cells, by=names, covariance=_covariance(cells), seed=1).to_frame()
     control = cells["control_mean"].to_numpy()
     weeks_per = PILOT_WEEKS / PILOT_CONTACTS / control
