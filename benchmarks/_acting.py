@@ -284,5 +284,5 @@ def effects_of(found: pd.DataFrame) -> pd.DataFrame:
     )
     rows = rules.merge(found, on=["treatment", "channel"], how="left")
     rows[["effect", "sd"]] *= MARGIN / WEEKS
-    border = ["treatment", "channel", "effect", "sd"]
-    return rows.drop(columns="treatment").rename(columns={"name": "treatment"})[border]
+    border = ["treatment", "tier", "channel", "effect", "sd"]
+    return rows.assign(tier=None, treatment=rows["name"])[border]
