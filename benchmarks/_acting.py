@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _cells import averaged
 from numpy.typing import NDArray
 
 from omniltv.errors import DataWarning
@@ -36,6 +37,8 @@ ARMS = tuple(sorted({(rule.key, rule.channel) for rule in PLAYBOOK.treatments}))
 
 CONTROL = "control"
 PILOT_CONTACTS, PILOT_EVERY, PILOT_AFTER = 6, 4, 13  # contacts, weeks between, weeks after
+PILOT_WEEKS = PILOT_CONTACTS * PILOT_EVERY + PILOT_AFTER
+WEEKS = 52
 
 
 def value_of(step: WorldStep) -> float:
@@ -164,12 +167,13 @@ def events_of(step: WorldStep) -> pd.DataFrame:
 
 
 def pilot(world: World, past: WorldStep, value: "pd.Series[float]", *, seed: int) -> pd.DataFrame:
-    """Return the effect of six contacts on the margin by treatment, tier and channel.
+    """Return the lift of six contacts on the number of purchases by treatment and channel.
 
     Customers of the same retailer are assigned at random to one of the channels on which they
-    gave consent, and there to a content or to the control. Contacts come every four weeks.
-    The lift of each channel is adjusted for past spend and expected value (CUPED). The column
-    ``true`` is the difference to the same world without contacts, which no retailer knows.
+    gave consent, and there to a content or to the control. Contacts come every four weeks, and
+    13 weeks without contacts follow. The lift of each channel is adjusted for past purchases and
+    expected value (CUPED). The column ``true`` is the difference to the same world without
+    contacts, which no retailer knows.
 
     Args:
         world: Other customers of the same retailer, after a year.
@@ -177,24 +181,24 @@ def pilot(world: World, past: WorldStep, value: "pd.Series[float]", *, seed: int
         value: Expected value of those who bought.
         seed: Seed of the assignment.
     """
-    before = past.per_person().set_index("customer_id")["value"]
+    before = past.per_person().set_index("customer_id")["purchases"]
     worth = value.reindex(before.index, fill_value=0.0)
     people = _assigned(world, before.index, np.random.default_rng(seed)).assign(
-        spend=before.to_numpy(), expected=worth.to_numpy(), tier=tiers_of(worth).to_numpy()
+        before=before.to_numpy(), expected=worth.to_numpy()
     )
-    without = _margin(world.fork().run(weeks(PILOT_CONTACTS * PILOT_EVERY + PILOT_AFTER)))
+    without = _purchases(world.fork().run(weeks(PILOT_WEEKS)))
     steps = []
     for _ in range(PILOT_CONTACTS):
         steps += [world.step(_contacts_of(people)), world.run(weeks(PILOT_EVERY - 1))]
     steps.append(world.run(weeks(PILOT_AFTER)))
-    margin = _margin(steps[0].and_then(*steps[1:]))
-    people = people.assign(value=margin.to_numpy(), true=(margin - without).to_numpy())
+    bought = _purchases(steps[0].and_then(*steps[1:]))
+    people = people.assign(value=bought.to_numpy(), true=(bought - without).to_numpy())
     parts = [_lift(own, str(name)) for name, own in people.groupby("channel")]
     return pd.concat(parts, ignore_index=True)
 
 
-def _margin(step: WorldStep) -> "pd.Series[float]":
-    return MARGIN * step.per_person().set_index("customer_id")["value"]
+def _purchases(step: WorldStep) -> "pd.Series[float]":
+    return step.per_person().set_index("customer_id")["purchases"]
 
 
 def _assigned(world: World, ids: "pd.Index[str]", rng: np.random.Generator) -> pd.DataFrame:
@@ -223,41 +227,45 @@ def _contacts_of(people: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lift(people: pd.DataFrame, channel: str) -> pd.DataFrame:
-    """Return the lift of each arm of a channel by tier, with the true one."""
-    baseline = Baseline(people, covariates=["spend", "expected"], by="tier")
+    """Return the lift of each arm of a channel, with the true one."""
+    baseline = Baseline(people, covariates=["before", "expected"])
     arms = Assignment.from_frame(people[["customer_id", "arm"]])
     outcome = people[["customer_id", "value"]]
     found = cuped(outcome, arms, control=CONTROL, baseline=baseline).to_frame()
-    names = ["arm", "group", "estimate", "standard_error", "control_mean", "n", "control_n"]
-    rows = found.loc[found["by"] == "tier", names].assign(channel=channel)
-    true = people.groupby(["arm", "tier"])["true"].mean().rename_axis(["arm", "group"])
-    rows = rows.merge(true.reset_index(), on=["arm", "group"])
-    return rows.rename(columns={"arm": "treatment", "group": "tier"})
+    names = ["arm", "estimate", "standard_error", "control_mean", "n", "control_n"]
+    rows = found[names].assign(channel=channel)
+    true = people.groupby("arm")["true"].mean()
+    return rows.assign(true=true.reindex(rows["arm"]).to_numpy()).rename(
+        columns={"arm": "treatment"}
+    )
 
 
 def pooled(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects of one contact after partial pooling, with the measured ones.
+    """Return what a contact brings, in weeks of purchases, after partial pooling.
 
     Args:
-        cells: As `pilot` returns them.
+        cells: As `pilot` returns them, of one pilot or of several.
     """
-    found = pool_effects(
-        cells, by=["treatment", "tier", "channel"], covariance=_covariance(cells), seed=1
-    ).effects()
-    kept = {"estimate": "measured", "standard_error": "error", "true": "true"}
-    measured = cells[list(kept)].rename(columns=kept).reset_index(drop=True) / PILOT_CONTACTS
-    found[["effect", "sd"]] /= PILOT_CONTACTS
-    return found.join(measured)
+    names = ["treatment", "channel"]
+    true = cells.groupby(names)["true"].mean().reset_index()
+    cells = averaged(cells, names).merge(true, on=names)
+    found = pool_effects(cells, by=names, covariance=_covariance(cells), seed=1).to_frame()
+    control = cells["control_mean"].to_numpy()
+    weeks_per = PILOT_WEEKS / PILOT_CONTACTS / control
+    columns = {"measured": cells["estimate"], "error": cells["standard_error"],
+               "effect": found["effect"], "sd": found["sd"], "true": cells["true"]}  # fmt: skip
+    scaled = {name: weeks_per * column.to_numpy() for name, column in columns.items()}
+    return cells[names].assign(**scaled)
 
 
 def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the covariance of the lifts: the arms of a channel and tier share their control.
+    """Return the covariance of the lifts: the arms of a channel share their control.
 
     The share of the control in a squared error is n / (n + control_n), as variances are similar.
     """
     error = cells["standard_error"].to_numpy(dtype=np.float64)
     share = (cells["n"] / (cells["n"] + cells["control_n"])).to_numpy(dtype=np.float64)
-    code = cells.groupby(["channel", "tier"]).ngroup().to_numpy()
+    code = cells["channel"].astype("category").cat.codes.to_numpy()
     shared = error * np.sqrt(share)
     covariance: NDArray[np.float64] = np.outer(shared, shared) * (code[:, None] == code)
     np.fill_diagonal(covariance, error**2)
@@ -265,7 +273,7 @@ def _covariance(cells: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def effects_of(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects by treatment of the playbook: those of its content and channel.
+    """Return the effects by treatment of the playbook, on a customer worth 1 a year.
 
     Args:
         found: As `pooled` returns them.
@@ -275,5 +283,6 @@ def effects_of(found: pd.DataFrame) -> pd.DataFrame:
         for rule in PLAYBOOK.treatments
     )
     rows = rules.merge(found, on=["treatment", "channel"], how="left")
+    rows[["effect", "sd"]] *= MARGIN / WEEKS
     border = ["treatment", "tier", "channel", "effect", "sd"]
-    return rows.drop(columns="treatment").rename(columns={"name": "treatment"})[border]
+    return rows.assign(tier=None, treatment=rows["name"])[border]

@@ -46,7 +46,8 @@ def main() -> int:
     parser.add_argument("--gains", type=Path, help="file of the gains of each seed")
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--after", type=int, default=13, help="weeks without contacts at the end")
-    parser.add_argument("--pilot", type=int, default=60_000, help="customers of the pilot")
+    parser.add_argument("--pilot", type=int, default=60_000, help="customers of a pilot")
+    parser.add_argument("--pilots", type=int, default=10, help="pilots, with other customers each")
     parser.add_argument(
         "--effects", type=Path, help="file of the measured lifts; read if it is there"
     )
@@ -87,12 +88,15 @@ def every_seed(options: argparse.Namespace, fits: Fits, effects: pd.DataFrame) -
 
 
 def measured(options: argparse.Namespace, fits: Fits) -> pd.DataFrame:
-    """Return the lifts of the pilot, from a file if there is one."""
+    """Return the lifts of the pilots, from a file if there is one."""
     if options.effects and options.effects.exists():
         return pd.read_csv(options.effects)
-    world = World(preset("apparel"), people=options.pilot, seed=1_000)
-    past = world.run(HISTORY)
-    cells = pilot(world, past, ltv(past, fits), seed=1_000)
+    parts = []
+    for seed in range(1_000, 1_000 + options.pilots):
+        world = World(preset("apparel"), people=options.pilot, seed=seed)
+        past = world.run(HISTORY)
+        parts.append(pilot(world, past, ltv(past, fits), seed=seed).assign(pilot=seed))
+    cells = pd.concat(parts, ignore_index=True)
     if options.effects:
         cells.to_csv(options.effects, index=False)
     return cells
@@ -143,7 +147,7 @@ def run(
     policies: Mapping[str, Callable[[Shop], pd.DataFrame]] = {
         "by past spend": planner(flat, SHARE * shop.spend.clip(lower=0)),
         "by LTV": planner(flat, SHARE * shop.value),
-        "by measured effect": planner(effects, None),
+        "by measured effect": planner(effects, shop.value),
         "oracle": Oracle(),
     }
     gains, start = {}, time.process_time()
@@ -308,22 +312,10 @@ def targets(gains: pd.DataFrame) -> Mapping[str, bool]:
 def fill(page: Path, effects: pd.DataFrame, gains: pd.DataFrame) -> None:
     """Put the tables into the page."""
     rows = f"{len(gains)} seeds.\n\n{_markdown.table(summary(gains))}"
-    names = ["treatment", "channel", "tier", "measured", "error", "effect", "sd", "true"]
-    listed = effects[names].sort_values(names[:3]).round(1)
-    parts = {
-        "gains": rows,
-        "pilot": _markdown.table(listed),
-        "errors": _markdown.table(errors(effects)),
-    }
+    names = ["treatment", "channel", "measured", "error", "effect", "sd", "true"]
+    listed = effects[names].sort_values(names[:2]).round(3)
+    parts = {"gains": rows, "pilot": _markdown.table(listed)}
     _markdown.fill(page, parts)
-
-
-def errors(effects: pd.DataFrame) -> pd.DataFrame:
-    """Return the root mean squared error of the effects of a contact by tier, in yen."""
-    square = {name: (effects[name] - effects["true"]) ** 2 for name in ("measured", "effect")}
-    square["zero"] = effects["true"] ** 2
-    found = pd.DataFrame(square).groupby(effects["tier"]).mean() ** 0.5
-    return found.rename(columns={"effect": "pooled"}).round(1).reset_index()
 
 
 if __name__ == "__main__":

@@ -23,11 +23,6 @@ TWICE = {
         "data/schemas.py",
         "*_WHERE_WHEN,",
     ): "a table is spelt column by column, in its own order, as its documentation is",
-    (
-        "experiments/lift.py",
-        "experiments/lift.py",
-        "return lift(",
-    ): "difference and cuped are lift with an estimator: all options are passed on",
 }
 
 type Lines = list[str]

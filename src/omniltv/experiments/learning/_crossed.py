@@ -89,6 +89,12 @@ class CrossedModel:
     importance sampling over quasi-random points: first from the prior, then from a multivariate
     t distribution fitted to the weighted points in the logarithm, mixed with the prior.
 
+    If the noise is independent, a factor with a level of its own for each estimate is part of
+    the noise, which leaves fewer coefficients to solve for: y / scale has the variance
+    v = 1 / (precision scale**2) + spread**2, and the deviation of a measured level has, given
+    the other coefficients, the mean k (y / scale - what they predict) with k = spread**2 / v,
+    and the variance spread**2 (1 - k).
+
     Attributes:
         estimate: The estimates, of shape (n,).
         precision: Inverse covariance of their noise, of shape (n, n), or of shape (n,) if they
@@ -107,22 +113,28 @@ class CrossedModel:
     mean_sd: float
     spread: float
     seed: int
+    _own: int | None = field(init=False)
+    _kept: tuple[int, ...] = field(init=False)
     _sizes: tuple[int, ...] = field(init=False)
-    _information: Vector = field(init=False)
-    _score: Vector = field(init=False)
+    _rows: Vector = field(init=False)
 
     def __post_init__(self) -> None:
-        sizes = tuple(_levels(own) for own in self.factors)
+        single = [k for k, own in enumerate(self.factors) if self._is_single(own)]
+        own = single[-1] if single else None
+        kept = tuple(k for k in range(len(self.factors)) if k != own)
+        sizes = tuple(_levels(self.factors[k]) for k in kept)
         if 1 + sum(sizes) > _MOST:
             raise ConfigError(
                 f"{1 + sum(sizes):,} groups to pool, at most {_MOST:,}. Hint: fewer measurements"
             )
-        design = self._design([own.code for own in self.factors], sizes) * self.scale[:, None]
-        own = self.precision[:, None]
-        weighted = own * design if self.precision.ndim == 1 else self.precision @ design
+        object.__setattr__(self, "_own", own)
+        object.__setattr__(self, "_kept", kept)
         object.__setattr__(self, "_sizes", sizes)
-        object.__setattr__(self, "_information", design.T @ weighted)
-        object.__setattr__(self, "_score", weighted.T @ self.estimate)
+        object.__setattr__(self, "_rows", self._design([self.factors[k].code for k in kept]))
+
+    def _is_single(self, own: Factor) -> bool:
+        """Return whether a factor can be part of the noise."""
+        return self.precision.ndim == 1 and len(np.unique(own.code)) == len(own.code)
 
     def integrate(self, *, n_draws: int) -> Integrated:
         """Return the posterior of the wanted cells.
@@ -131,22 +143,24 @@ class CrossedModel:
             EvidenceWarning: If fewer than 30 effective points carry the integration.
         """
         log_spread, weight = self._points()
-        wanted = self._design([own.wanted for own in self.factors], self._sizes)
         rng = np.random.default_rng((self.seed, _ROUNDS))
         counts = _systematic(weight, n_draws, rng)
         ends = np.cumsum(counts)
-        mean, square = np.zeros(len(wanted)), np.zeros(len(wanted))
-        draws = np.empty((len(wanted), n_draws))
+        n_wanted = len(self.factors[0].wanted)
+        mean, square = np.zeros(n_wanted), np.zeros(n_wanted)
+        draws = np.empty((n_wanted, n_draws))
         for block, lower, centre, turn in self._solved(log_spread):
-            along = wanted * turn[:, None, :]
-            at = np.einsum("btp,bp->bt", along, centre)
+            start, along, left = self._wanted(log_spread[block])
+            along = along * turn[:, None, :]
+            at = start + np.einsum("btp,bp->bt", along, centre)
             spread = np.linalg.solve(lower, np.swapaxes(along, 1, 2))
             mean += weight[block] @ at
-            square += weight[block] @ (at**2 + (spread**2).sum(axis=1))
+            square += weight[block] @ (at**2 + (spread**2).sum(axis=1) + left)
             for k, n in enumerate(counts[block]):
                 end = ends[block][k]
                 noise = rng.standard_normal((spread.shape[1], n))
-                draws[:, end - n : end] = at[k][:, None] + spread[k].T @ noise
+                apart = np.sqrt(left[k])[:, None] * rng.standard_normal((n_wanted, n))
+                draws[:, end - n : end] = at[k][:, None] + spread[k].T @ noise + apart
         sd = np.sqrt(np.maximum(square - mean**2, 0.0))
         means = weight @ np.exp(log_spread)
         names = [own.name for own in self.factors]
@@ -154,10 +168,38 @@ class CrossedModel:
         shuffled = draws[:, rng.permutation(n_draws)]
         return Integrated(mean, sd, shuffled, found)
 
-    def _design(self, codes: Sequence[NDArray[np.intp]], sizes: Sequence[int]) -> Vector:
+    def _design(self, codes: Sequence[NDArray[np.intp]]) -> Vector:
         """Return the matrix of the mean and the deviations, of shape (n, 1 + n_levels)."""
-        parts = [np.eye(size)[code] for code, size in zip(codes, sizes, strict=True)]
-        return np.hstack([np.ones((len(codes[0]), 1)), *parts])
+        parts = [np.eye(size)[code] for code, size in zip(codes, self._sizes, strict=True)]
+        n = len(self.factors[0].code) if not codes else len(codes[0])
+        return np.hstack([np.ones((n, 1)), *parts])
+
+    def _wanted(self, log_spread: Vector) -> tuple[Vector, Vector, Vector]:
+        """Return the cells as linear functions of the coefficients, at each point.
+
+        Returns:
+            Constants, of shape (n_points, n_wanted), slopes, of shape (n_points, n_wanted,
+            n_coefficients), and variances beside, of shape (n_points, n_wanted).
+        """
+        points = len(log_spread)
+        n_wanted = len(self.factors[0].wanted)
+        wanted = self._wanted_rows(n_wanted)
+        if self._own is None:
+            none = np.zeros((points, n_wanted))
+            return none, np.broadcast_to(wanted, (points, *wanted.shape)), none
+        own = self.factors[self._own]
+        where = np.full(_levels(own), -1, dtype=np.intp)
+        where[own.code] = np.arange(len(own.code))
+        place = where[own.wanted]
+        square = np.exp(2.0 * log_spread[:, self._own])[:, None]
+        known = 1.0 / (self.precision * self.scale**2)
+        pulled = np.where(place < 0, 0.0, square / (square + known[place]))
+        start = pulled * (self.estimate / self.scale)[place]
+        return start, wanted - pulled[:, :, None] * self._rows[place], square * (1.0 - pulled)
+
+    def _wanted_rows(self, n_wanted: int) -> Vector:
+        codes = [self.factors[k].wanted for k in self._kept]
+        return self._design(codes) if codes else np.ones((n_wanted, 1))
 
     def _points(self) -> tuple[Vector, Vector]:
         """Return logarithms of standard deviations, and their weights."""
@@ -212,22 +254,38 @@ class CrossedModel:
         answer = np.empty(len(log_spread))
         for block, lower, centre, turn in self._solved(log_spread):
             log_det = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-            answer[block] = 0.5 * ((centre * turn) @ self._score) - 0.5 * log_det
+            _, score, noise = self._normal(log_spread[block])
+            answer[block] = 0.5 * (centre * turn * score).sum(axis=1) - 0.5 * log_det + noise
         return answer
+
+    def _normal(self, log_spread: Vector) -> tuple[Vector, Vector, Vector]:
+        """Return the information, the score, and the log density of the noise at each point."""
+        design = self._rows * self.scale[:, None]
+        if self._own is None:
+            own = self.precision[:, None]
+            weighted = own * design if self.precision.ndim == 1 else self.precision @ design
+            return design.T @ weighted, weighted.T @ self.estimate, np.zeros(len(log_spread))
+        square = np.exp(2.0 * log_spread[:, self._own])[:, None]
+        variance = 1.0 / self.precision + self.scale**2 * square
+        weighted = design / variance[:, :, None]
+        noise = -0.5 * (np.log(variance) + self.estimate**2 / variance).sum(axis=1)
+        information = np.swapaxes(weighted, 1, 2) @ design
+        return information, np.einsum("bnp,n->bp", weighted, self.estimate), noise
 
     def _solved(self, log_spread: Vector) -> Iterator[tuple[slice, Vector, Vector, Vector]]:
         """Yield, in blocks, the Cholesky factor and mean of the standardised coefficients."""
         repeats = (1, *self._sizes)
         p = sum(repeats)
-        step = max(1, _BLOCK // p**2)
+        step = max(1, _BLOCK // (p * max(p, len(self.estimate))))
         for begin in range(0, len(log_spread), step):
             block = slice(begin, min(begin + step, len(log_spread)))
-            own = np.exp(log_spread[block])
+            own = np.exp(log_spread[block][:, list(self._kept)])
             sds = np.hstack([np.full((len(own), 1), self.mean_sd), own])
             turn = np.repeat(sds, repeats, axis=1)
-            matrix = np.eye(p) + turn[:, :, None] * self._information * turn[:, None, :]
+            information, score, _ = self._normal(log_spread[block])
+            matrix = np.eye(p) + turn[:, :, None] * information * turn[:, None, :]
             lower = np.linalg.cholesky(matrix)
-            right = (turn * self._score)[:, :, None]
+            right = (turn * score)[:, :, None]
             centre = np.linalg.solve(np.swapaxes(lower, 1, 2), np.linalg.solve(lower, right))
             yield block, lower, centre[:, :, 0], turn
 
