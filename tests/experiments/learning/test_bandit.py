@@ -1,5 +1,6 @@
 """Thompson sampling and off-policy values."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,23 @@ def test_the_best_treatment_gets_all_but_the_floor() -> None:
     assert shares.share.sum(axis=1) == pytest.approx(1.0)
     assert shares.share_of("mail") == pytest.approx(0.8, abs=0.01)
     assert shares.share_of("none") == pytest.approx(0.1, abs=0.01)
+
+
+def test_cells_of_other_levels_are_compared_as_shares() -> None:
+    """The same outcomes in units a hundred times as large: no difference, and no warning."""
+    rng = np.random.default_rng(1)
+    treatment = np.repeat(["none", "mail"], 500)
+    value = rng.normal(np.where(treatment == "mail", 1.25, 1.0), 1.0)
+    parts = [
+        pd.DataFrame({"tier": tier, "treatment": treatment, "value": level * value})
+        for tier, level in (("high", 1_000.0), ("low", 10.0))
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = Thompson(treatments=("none", "mail"), by=("tier",)).shares(pd.concat(parts), seed=1)
+    high, low = found.share_of("mail")
+    assert high == pytest.approx(low, abs=0.03)
+    assert high > 0.9  # decided by this one sample
 
 
 def test_a_cell_without_outcomes_learns_from_the_others() -> None:

@@ -25,6 +25,8 @@ _PRIOR = PoolingPrior()
 _HISTORY = "the table of outcomes"
 _CUSTOMERS = "the table of customers"
 _TWO = 2
+_SHRUNK = 10.0
+_LEAST_LEVEL = 0.05
 
 
 @checked
@@ -292,10 +294,12 @@ class _Outcomes:
     def summed(
         self, by: Sequence[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, NDArray[np.str_]]]:
-        """Return the mean of each cell and treatment relative to all, its error, its labels.
+        """Return the mean of each treatment relative to its cell, its error, its labels.
 
-        The spread within a cell is that of all its outcomes, so a treatment with few of them
-        has an honest error; a cell of one outcome has the spread of all cells.
+        Cells differ in level, such as tiers in value, so effects are compared as shares of the
+        level: the mean of the cell's outcomes, and of `_SHRUNK` outcomes that are average. The
+        spread within a cell is that of all its outcomes, so a treatment with few of them has an
+        honest error; a cell of one outcome has the spread of all cells.
         """
         frame = pd.DataFrame({**self.cells, "treatment": self.treatment, "value": self.value})
         overall = float(self.value.mean())
@@ -304,16 +308,26 @@ class _Outcomes:
             raise DataError("the mean outcome is not positive", column="value", hint=hint)
         within = frame.groupby(list(by), sort=True)["value"].transform("std")
         frame["variance"] = within.fillna(frame["value"].std()).fillna(overall) ** 2
+        of_cell = frame.groupby(list(by), sort=True)["value"]
+        number = of_cell.transform("size")
+        shrunk = (of_cell.transform("sum") + _SHRUNK * overall) / (number + _SHRUNK)
+        frame["level"] = np.maximum(shrunk, _LEAST_LEVEL * overall)
         floor = max((1e-3 * overall) ** 2, 1e-300)
         found = (
             frame.groupby([*by, "treatment"], sort=True)
-            .agg(mean=("value", "mean"), variance=("variance", "mean"), n=("value", "size"))
+            .agg(
+                mean=("value", "mean"),
+                variance=("variance", "mean"),
+                n=("value", "size"),
+                level=("level", "mean"),
+            )
             .reset_index()
         )
         variance = np.maximum(found["variance"].to_numpy(dtype=np.float64), floor)
-        error = np.sqrt(variance / found["n"].to_numpy(dtype=np.float64)) / overall
+        level = found["level"].to_numpy(dtype=np.float64)
+        error = np.sqrt(variance / found["n"].to_numpy(dtype=np.float64)) / level
         met = {name: found[name].to_numpy(dtype=np.str_) for name in (*by, "treatment")}
-        return found["mean"].to_numpy(dtype=np.float64) / overall, error, met
+        return found["mean"].to_numpy(dtype=np.float64) / level, error, met
 
 
 def _labels(
