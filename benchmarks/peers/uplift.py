@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from causalml.inference.meta import (
-    BaseDRRegressor,
     BaseRRegressor,
     BaseSRegressor,
     BaseTRegressor,
@@ -17,7 +16,7 @@ from causalml.inference.meta import (
 )
 from econml.dml import CausalForestDML, LinearDML
 from econml.dr import LinearDRLearner
-from econml.metalearners import SLearner, TLearner, XLearner
+from econml.metalearners import XLearner
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklift.models import ClassTransformation, SoloModel, TwoModels
@@ -30,11 +29,10 @@ given = json.loads(source.read_text("utf-8"))
 data = np.load(given["arrays"])
 x, treated, outcome, train, test = (data[k] for k in ("x", "treated", "outcome", "train", "test"))
 binary = set(np.unique(outcome)) <= {0.0, 1.0}
-few = given["quick"]
 
 
 def trees():
-    """Return boosted trees for a number."""
+    """Return boosted trees for a number, as the default of omniltv."""
     return HistGradientBoostingRegressor(max_depth=3, learning_rate=0.05, random_state=0)
 
 
@@ -43,19 +41,23 @@ def classes():
     return HistGradientBoostingClassifier(max_depth=3, learning_rate=0.05, random_state=0)
 
 
+def line():
+    """Return a linear regression."""
+    return LinearRegression()
+
+
 def logit():
     """Return a logistic regression."""
     return LogisticRegression(max_iter=1000)
 
 
-def causalml_of(learner, *, propensity=True):
-    """Return the scores of a learner of causalml."""
+def causalml_of(learner):
+    """Return the scores of a learner of causalml; the propensity is the share of the treated."""
 
     def scores(xa, ta, ya, xb):
-        kind = {"p": np.full(len(ta), ta.mean())} if propensity else {}
-        learner().fit(xa, ta.astype(int), ya, **kind) if False else None
         own = learner()
-        own.fit(xa, ta.astype(int), ya, **kind)
+        weighted = isinstance(own, BaseXRegressor | BaseRRegressor)
+        own.fit(xa, ta.astype(int), ya, **({"p": np.full(len(ta), ta.mean())} if weighted else {}))
         at = {"p": np.full(len(xb), ta.mean())} if isinstance(own, BaseXRegressor) else {}
         return own.predict(xb, **at)
 
@@ -64,58 +66,67 @@ def causalml_of(learner, *, propensity=True):
 
 def sklift_of(learner):
     """Return the scores of a learner of scikit-uplift."""
-
-    def scores(xa, ta, ya, xb):
-        return learner().fit(xa, ya, ta).predict(xb)
-
-    return scores
+    return lambda xa, ta, ya, xb: learner().fit(xa, ya, ta).predict(xb)
 
 
-def econml_of(learner, *, nuisance=False):
+def econml_of(learner):
     """Return the scores of a learner of econml."""
-
-    def scores(xa, ta, ya, xb):
-        own = learner().fit(ya, ta, X=xa)
-        return own.effect(xb)
-
-    return scores
+    return lambda xa, ta, ya, xb: learner().fit(ya, ta, X=xa).effect(xb)
 
 
-METHODS = {
-    ("causalml", "S, linear"): causalml_of(lambda: BaseSRegressor(LinearRegression()), propensity=False),
-    ("causalml", "T, linear"): causalml_of(lambda: BaseTRegressor(LinearRegression()), propensity=False),
-    ("causalml", "S, trees"): causalml_of(lambda: BaseSRegressor(trees()), propensity=False),
-    ("causalml", "T, trees"): causalml_of(lambda: BaseTRegressor(trees()), propensity=False),
-    ("causalml", "X, trees"): causalml_of(lambda: BaseXRegressor(trees())),
-    ("causalml", "R, trees"): causalml_of(lambda: BaseRRegressor(trees(), random_state=0)),
-    ("causalml", "DR, trees"): causalml_of(lambda: BaseDRRegressor(trees())),
-    ("econml", "S, trees"): econml_of(lambda: SLearner(overall_model=trees())),
-    ("econml", "T, trees"): econml_of(lambda: TLearner(models=trees())),
-    ("econml", "X, trees"): econml_of(lambda: XLearner(models=trees(), propensity_model=logit())),
-    ("econml", "linear DML"): econml_of(lambda: LinearDML(model_y=trees(), model_t=logit(), discrete_treatment=True, random_state=0)),
-    ("econml", "linear DR"): econml_of(lambda: LinearDRLearner(model_regression=trees(), model_propensity=logit(), random_state=0)),
-    ("econml", "causal forest"): econml_of(lambda: CausalForestDML(model_y=trees(), model_t=logit(), discrete_treatment=True, n_estimators=60, min_samples_leaf=100, random_state=0)),
+def dml():
+    """Return linear double machine learning."""
+    return LinearDML(model_y=line(), model_t=logit(), discrete_treatment=True, random_state=0)
+
+
+def linear_dr():
+    """Return a linear doubly robust learner."""
+    return LinearDRLearner(model_regression=line(), model_propensity=logit(), random_state=0)
+
+
+def forest():
+    """Return a causal forest."""
+    return CausalForestDML(
+        model_y=line(), model_t=logit(), discrete_treatment=True, n_estimators=40,
+        min_samples_leaf=100, random_state=0,
+    )  # fmt: skip
+
+
+QUICK = {
+    "causalml: S, linear": causalml_of(lambda: BaseSRegressor(line())),
+    "causalml: T, linear": causalml_of(lambda: BaseTRegressor(line())),
+    "causalml: X, linear": causalml_of(lambda: BaseXRegressor(line())),
+    "causalml: R, linear": causalml_of(lambda: BaseRRegressor(line(), random_state=0)),
+    "econml: linear DML": econml_of(dml),
+    "econml: linear DR": econml_of(linear_dr),
 }
-if binary:
-    METHODS |= {
-        ("scikit-uplift", "solo, logistic"): sklift_of(lambda: SoloModel(logit())),
-        ("scikit-uplift", "solo with interactions, logistic"): sklift_of(lambda: SoloModel(logit(), method="treatment_interaction")),
-        ("scikit-uplift", "two models, logistic"): sklift_of(lambda: TwoModels(logit(), logit())),
-        ("scikit-uplift", "solo, trees"): sklift_of(lambda: SoloModel(classes())),
-        ("scikit-uplift", "two models, trees"): sklift_of(lambda: TwoModels(classes(), classes())),
-        ("scikit-uplift", "class transformation, logistic"): sklift_of(lambda: ClassTransformation(logit())),
-        ("scikit-uplift", "class transformation, trees"): sklift_of(lambda: ClassTransformation(classes())),
-    }
+CLASSES = {
+    "scikit-uplift: solo, logistic": sklift_of(lambda: SoloModel(logit())),
+    "scikit-uplift: solo with interactions, logistic": sklift_of(
+        lambda: SoloModel(logit(), method="treatment_interaction")
+    ),
+    "scikit-uplift: two models, logistic": sklift_of(lambda: TwoModels(logit(), logit())),
+    "scikit-uplift: class transformation, logistic": sklift_of(
+        lambda: ClassTransformation(logit())
+    ),
+}
+SLOW = {
+    "causalml: X, trees": causalml_of(lambda: BaseXRegressor(trees())),
+    "causalml: R, trees": causalml_of(lambda: BaseRRegressor(trees(), random_state=0)),
+    "econml: X, trees": econml_of(lambda: XLearner(models=trees(), propensity_model=logit())),
+    "econml: causal forest": econml_of(forest),
+    "scikit-uplift: solo, trees": sklift_of(lambda: SoloModel(classes())),
+}
+methods = QUICK | (CLASSES if binary else {}) | (SLOW if given["slow"] else {})
 
 found, seconds = {}, {}
-for (library, name), scores in METHODS.items():
+for name, scores in methods.items():
     start = time.process_time()
-    key = f"{library}: {name}"
-    found[key] = np.stack([
+    found[name] = np.stack([
         np.asarray(scores(x[a], treated[a], outcome[a], x[b]), float).ravel()
         for a, b in zip(train, test, strict=True)
-    ])
-    seconds[key] = time.process_time() - start
-    print(key, round(seconds[key], 1), flush=True)
+    ])  # fmt: skip
+    seconds[name] = time.process_time() - start
+    print(name, round(seconds[name], 1), flush=True)
 np.savez(given["scores"], **found)
 target.write_text(json.dumps({"seconds": seconds}), "utf-8")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from omniltv._arrays import Matrix, Vector
 
@@ -17,6 +17,7 @@ _STEPS = 60
 _HALVINGS = 12
 _CLOSE = 1e-8
 _STEEPEST = 30.0
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -25,24 +26,32 @@ class Family:
 
     Attributes:
         mean: Mean given the linear predictor.
+        link: Linear predictor given the mean, kept away from infinity.
         variance: Variance given the mean, apart from the dispersion.
         log_likelihood: Log-likelihood given the linear predictor and the outcome, apart from
             the dispersion and a constant.
     """
 
     mean: Callable[[Vector], Vector]
+    link: Callable[[Vector], Vector]
     variance: Callable[[Vector], Vector]
     log_likelihood: Callable[[Vector, Vector], Vector]
 
 
 FAMILIES: Mapping[FamilyName, Family] = {
-    "logistic": Family(expit, lambda m: m * (1.0 - m), lambda e, y: y * e - np.logaddexp(0.0, e)),
+    "logistic": Family(
+        expit,
+        lambda m: logit(np.clip(m, _LEAST, 1.0 - _LEAST)),
+        lambda m: m * (1.0 - m),
+        lambda e, y: y * e - np.logaddexp(0.0, e),
+    ),
     "log": Family(
         lambda e: np.exp(np.minimum(e, _STEEPEST)),
+        lambda m: np.log(np.maximum(m, _LEAST)),
         lambda m: m,
         lambda e, y: y * e - np.exp(np.minimum(e, _STEEPEST)),
     ),
-    "linear": Family(lambda e: e, np.ones_like, lambda e, y: -0.5 * (y - e) ** 2),
+    "linear": Family(lambda e: e, lambda m: m, np.ones_like, lambda e, y: -0.5 * (y - e) ** 2),
 }
 
 
