@@ -5,7 +5,9 @@ import logging
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from causalml.inference.meta import (
@@ -21,6 +23,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklift.models import ClassTransformation, SoloModel, TwoModels
 
+type Array = np.ndarray[Any, np.dtype[np.float64]]
+type Make = Callable[[], Any]
+type Scores = Callable[[Array, Array, Array, Array], object]
+
 warnings.simplefilter("ignore")
 logging.disable()
 
@@ -31,30 +37,30 @@ x, treated, outcome, train, test = (data[k] for k in ("x", "treated", "outcome",
 binary = set(np.unique(outcome)) <= {0.0, 1.0}
 
 
-def trees():
+def trees() -> object:
     """Return boosted trees for a number, as the default of omniltv."""
     return HistGradientBoostingRegressor(max_depth=3, learning_rate=0.05, random_state=0)
 
 
-def classes():
+def classes() -> object:
     """Return boosted trees for a class."""
     return HistGradientBoostingClassifier(max_depth=3, learning_rate=0.05, random_state=0)
 
 
-def line():
+def line() -> object:
     """Return a linear regression."""
     return LinearRegression()
 
 
-def logit():
+def logit() -> object:
     """Return a logistic regression."""
     return LogisticRegression(max_iter=1000)
 
 
-def causalml_of(learner):
+def causalml_of(learner: Make) -> Scores:
     """Return the scores of a learner of causalml; the propensity is the share of the treated."""
 
-    def scores(xa, ta, ya, xb):
+    def scores(xa: Array, ta: Array, ya: Array, xb: Array) -> object:
         own = learner()
         weighted = isinstance(own, BaseXRegressor | BaseRRegressor)
         own.fit(xa, ta.astype(int), ya, **({"p": np.full(len(ta), ta.mean())} if weighted else {}))
@@ -64,30 +70,30 @@ def causalml_of(learner):
     return scores
 
 
-def sklift_of(learner):
+def sklift_of(learner: Make) -> Scores:
     """Return the scores of a learner of scikit-uplift."""
     return lambda xa, ta, ya, xb: learner().fit(xa, ya, ta).predict(xb)
 
 
-def econml_of(learner):
+def econml_of(learner: Make) -> Scores:
     """Return the scores of a learner of econml."""
     return lambda xa, ta, ya, xb: learner().fit(ya, ta, X=xa).effect(xb)
 
 
-def dml():
+def dml() -> object:
     """Return linear double machine learning."""
     return LinearDML(model_y=line(), model_t=logit(), discrete_treatment=True, random_state=0)
 
 
-def linear_dr():
+def linear_dr() -> object:
     """Return a linear doubly robust learner."""
     return LinearDRLearner(model_regression=line(), model_propensity=logit(), random_state=0)
 
 
-def forest():
+def forest() -> object:
     """Return a causal forest."""
     return CausalForestDML(
-        model_y=line(), model_t=logit(), discrete_treatment=True, n_estimators=40,
+        model_y=line(), model_t=logit(), discrete_treatment=True, n_estimators=24,
         min_samples_leaf=100, random_state=0,
     )  # fmt: skip
 
