@@ -404,6 +404,9 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
+    "ContaminationCheck", "CustomerEffects", "DrLearner", "FittedInteractions", "Interactions",
+    "RLearner", "Ridge", "SequentialRatioCheck", "TLearner", "TwoArmsCheck", "UpliftCurve",
+    "XLearner",
     "Allocation", "Choice", "DualAscent", "ExactAllocator",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",

@@ -1,5 +1,6 @@
 """Effects by customer from an experiment: out of sample, honest, and in the table of plans."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from omniltv.experiments.uplift import (
     UpliftSample,
     customer_effects,
 )
-from omniltv.segmentation.planning._effects import EffectTable
+from omniltv.segmentation.planning import ActingData, plan_contacts
 from omniltv.segmentation.playbook import Playbook
 
 N = 2_000
@@ -114,16 +115,21 @@ def test_a_cell_without_both_arms_has_no_estimate_and_is_pooled() -> None:
 
 
 def test_effects_go_out_as_the_table_that_plans_read() -> None:
+    """A plan writes to the tier whose effect, about 5 and not 1, is above the cost of 3."""
     effects = scored(TABLE).pooled(["tier", "channel"], seed=1).effects("letter")
+    own = effects[effects["channel"] == "store"].set_index("tier")
+    true = pd.Series({"high": 5.0, "general": 1.0})[own.index]
+    assert (np.abs(own["effect"] - true) < sigmas(2) * own["sd"]).all()
     playbook = Playbook.from_yaml("""
 tiers: [high, general]
 treatments:
-  - {name: letter, channel: store, owner: sales}
+  - {name: letter, channel: store, owner: sales, cost: 3}
 """)
-    read = EffectTable.read(effects, playbook)
-    assert read.measured.all()
-    assert (np.abs(read.effect[0] - [5.0, 1.0]) < sigmas(2) * read.sd[0]).all()
-    assert (read.sd > 0).all()
+    people = TABLE[["customer_id", "tier"]].head(50)
+    data = ActingData(consents=people[["customer_id"]].assign(channel="store"))
+    plan = plan_contacts(playbook, people, effects, {}, on=date(2026, 4, 1), data=data)
+    written = set(plan.contacts["customer_id"])
+    assert written == set(people[people["tier"] == "high"]["customer_id"])
 
 
 def test_the_value_of_a_policy_is_that_of_the_customers_it_treats() -> None:

@@ -16,7 +16,7 @@ __all__ = ["SequentialRatio", "SequentialRatioCheck"]
 
 _CONCENTRATION = 1_000.0  # of the Dirichlet mixture: a share off by 0.03 at a half is typical
 
-type Times = NDArray[np.datetime64]
+type EntryTimes = NDArray[np.datetime64]
 
 
 @checked
@@ -41,7 +41,7 @@ class SequentialRatio(Tabular):
         np.datetime64('2026-04-21')
     """
 
-    time: Times
+    time: EntryTimes
     p_value: Vector
 
     @classmethod
@@ -49,7 +49,7 @@ class SequentialRatio(Tabular):
         cls,
         arm: NDArray[np.str_],
         shares: Mapping[str, float],
-        entered: Times,
+        entered: EntryTimes,
         stratum: NDArray[np.str_] | None = None,
         by_stratum: Mapping[str, Mapping[str, float]] | None = None,
     ) -> "SequentialRatio":

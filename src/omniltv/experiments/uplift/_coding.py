@@ -1,4 +1,4 @@
-"""Columns of numbers and labels as a matrix without missing values."""
+"""CovariateColumns of numbers and labels as a matrix without missing values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,18 @@ from omniltv._arrays import Flags, Matrix, Objects, Vector
 from omniltv._frames import Eager, is_missing, numbers, require
 from omniltv.errors import DataError
 
-__all__ = ["Coding", "Columns", "read_columns"]
+__all__ = ["Coding", "CovariateColumns", "read_columns"]
 
 _FEWEST = 20  # customers with a label that has a column of its own
 _TEXT = (nw.String, nw.Categorical, nw.Enum, nw.Object)
 
-type Columns = Mapping[str, Vector | NDArray[np.str_]]
-"""Columns of numbers (NaN if missing) and of labels ("" if missing) by name."""
+type CovariateColumns = Mapping[str, Vector | NDArray[np.str_]]
+"""CovariateColumns of numbers (NaN if missing) and of labels ("" if missing) by name."""
 
 
-def read_columns(table: Eager, names: Sequence[str], what: str, *, ids: Objects) -> Columns:
+def read_columns(
+    table: Eager, names: Sequence[str], what: str, *, ids: Objects
+) -> CovariateColumns:
     """Return columns of a table, each of shape (n_rows,).
 
     Raises:
@@ -56,7 +58,7 @@ class Coding:
     Attributes:
         centre: Mean of each column of numbers.
         scale: Its standard deviation.
-        gaps: Columns of numbers that had missing values.
+        gaps: CovariateColumns of numbers that had missing values.
         levels: Labels with a column of their own, by column of labels.
     """
 
@@ -66,7 +68,7 @@ class Coding:
     levels: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, columns: Columns) -> "Coding":
+    def of(cls, columns: CovariateColumns) -> "Coding":
         """Return the coding of columns."""
         values = {name: own for name, own in columns.items() if own.dtype.kind == "f"}
         known = {name: own[~np.isnan(own)].astype(np.float64) for name, own in values.items()}
@@ -82,7 +84,7 @@ class Coding:
             levels,
         )
 
-    def matrix(self, columns: Columns, n: int) -> Matrix:
+    def matrix(self, columns: CovariateColumns, n: int) -> Matrix:
         """Return the matrix, of shape (n, n_columns)."""
         parts: list[Vector | Flags] = []
         for name, centre in self.centre.items():

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from omniltv._arrays import Matrix, Vector
 
-__all__ = ["FAMILIES", "Family", "FamilyName", "Mode", "mode_of"]
+__all__ = ["FAMILIES", "FamilyName", "GlmFamily", "Mode", "mode_of"]
 
 type FamilyName = Literal["logistic", "log", "linear"]
 
@@ -21,7 +21,7 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Family:
+class GlmFamily:
     """A family with its canonical link.
 
     Attributes:
@@ -38,20 +38,20 @@ class Family:
     log_likelihood: Callable[[Vector, Vector], Vector]
 
 
-FAMILIES: Mapping[FamilyName, Family] = {
-    "logistic": Family(
+FAMILIES: Mapping[FamilyName, GlmFamily] = {
+    "logistic": GlmFamily(
         expit,
         lambda m: logit(np.clip(m, _LEAST, 1.0 - _LEAST)),
         lambda m: m * (1.0 - m),
         lambda e, y: y * e - np.logaddexp(0.0, e),
     ),
-    "log": Family(
+    "log": GlmFamily(
         lambda e: np.exp(np.minimum(e, _STEEPEST)),
         lambda m: np.log(np.maximum(m, _LEAST)),
         lambda m: m,
         lambda e, y: y * e - np.exp(np.minimum(e, _STEEPEST)),
     ),
-    "linear": Family(lambda e: e, lambda m: m, np.ones_like, lambda e, y: -0.5 * (y - e) ** 2),
+    "linear": GlmFamily(lambda e: e, lambda m: m, np.ones_like, lambda e, y: -0.5 * (y - e) ** 2),
 }
 
 
@@ -77,7 +77,7 @@ class Mode(NamedTuple):
 def mode_of(
     design: Matrix,
     outcome: Vector,
-    family: Family,
+    family: GlmFamily,
     *,
     precision: Vector,
     dispersion: float,
@@ -114,7 +114,7 @@ def mode_of(
 
 
 def _curvature(
-    design: Matrix, family: Family, at: Vector, precision: Vector, dispersion: float
+    design: Matrix, family: GlmFamily, at: Vector, precision: Vector, dispersion: float
 ) -> Matrix:
     weight = family.variance(family.mean(design @ at)) / dispersion
     return (design * weight[:, None]).T @ design + np.diag(precision)

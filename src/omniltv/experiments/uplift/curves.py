@@ -14,7 +14,7 @@ from omniltv.errors import ConfigError, DataError
 
 __all__ = ["UpliftCurve", "qini_curve", "uplift_curve"]
 
-type Kind = Literal["qini", "uplift"]
+type CurveKind = Literal["qini", "uplift"]
 
 
 @checked
@@ -132,8 +132,8 @@ def uplift_curve(
 
     Args:
         outcome: Outcomes, of shape (n_customers,).
-        treated: Whether each customer was assigned to the treatment, same shape.
-        effect: Effect of each customer, by a learner that did not see the customer.
+        treated: Whether each customer is in the treated arm, same shape.
+        effect: What customers are sorted by, such as out-of-sample effects, same shape.
         propensity: Probability of the treatment, same shape; the share of the treated if None.
 
     Raises:
@@ -199,13 +199,13 @@ def _numbers(values: ArrayLike, name: str) -> Vector:
     return read
 
 
-def _curve(kind: Kind, scored: _Scored) -> UpliftCurve:
+def _curve(kind: CurveKind, scored: _Scored) -> UpliftCurve:
     share, gain = _traced(kind, scored, scored.effect)
     ideal = _traced(kind, scored, scored.outcome * np.where(scored.treated, 1.0, -1.0))
     return UpliftCurve(share, gain, _area(*ideal))
 
 
-def _traced(kind: Kind, scored: _Scored, effect: Vector) -> tuple[Vector, Vector]:
+def _traced(kind: CurveKind, scored: _Scored, effect: Vector) -> tuple[Vector, Vector]:
     """Return shares and gains after each distinct effect, from the largest to the smallest."""
     order = np.argsort(-effect, kind="stable")
     last = np.append(np.flatnonzero(np.diff(effect[order])), len(order) - 1)

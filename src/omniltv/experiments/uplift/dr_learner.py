@@ -26,10 +26,10 @@ class DrLearner:
 
     Examples:
         >>> from omniltv.experiments.uplift import Ridge
-        >>> rng = np.random.default_rng(1)
-        >>> x, treated = rng.normal(size=(2000, 1)), rng.random(2000) < 0.5
-        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=2000),
-        ...                       np.full(2000, 0.5))
+        >>> rng = np.random.default_rng(4)
+        >>> x, treated = rng.normal(size=(1700, 1)), rng.random(1700) < 0.5
+        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=1700),
+        ...                       np.full(1700, 0.5))
         >>> found = DrLearner(Ridge()).fit(sample, seed=1).predict(np.array([[-1.0], [1.0]]))
         >>> bool(found.effect[0] < 0 < found.effect[1])
         True
@@ -43,8 +43,8 @@ class DrLearner:
 
         Examples:
             >>> from omniltv.experiments.uplift import Ridge
-            >>> treated = np.arange(40) % 2 == 0
-            >>> sample = UpliftSample(np.zeros((40, 1)), treated, 3.0 * treated, np.full(40, 0.5))
+            >>> treated = np.arange(50) % 2 == 0
+            >>> sample = UpliftSample(np.zeros((50, 1)), treated, 3.0 * treated, np.full(50, 0.5))
             >>> found = DrLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1)))
             >>> found.effect.round(6).tolist()
             [3.0]

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._options import Positive, Seed, checked, checked_init
-from omniltv.experiments.uplift._glm import FAMILIES, Family, FamilyName, Mode, mode_of
+from omniltv._options import Positive, Seed, checked
+from omniltv.experiments.uplift._glm import FAMILIES, FamilyName, GlmFamily, Mode, mode_of
 from omniltv.experiments.uplift.protocol import EffectPrediction, UpliftSample
 
 __all__ = ["FittedInteractions", "Interactions"]
@@ -140,13 +140,13 @@ class _Coordinates:
         return np.column_stack([_main_design(z, side), products])
 
 
-@checked_init
+@checked
 @dataclass(frozen=True, eq=False)
 class FittedInteractions:
     """The posterior of `Interactions`: a mixture of Normals; created by its ``fit``.
 
     Attributes:
-        family: Family of the outcome.
+        family: GlmFamily of the outcome.
         unit: What the outcome was divided by.
         coordinates: How covariates are standardised.
         share: Share of the treated.
@@ -220,7 +220,7 @@ class _Problem:
         dispersion: Variance of an outcome over that of the family.
     """
 
-    family: Family
+    family: GlmFamily
     outcome: Vector
     dispersion: float = 1.0
 

@@ -26,10 +26,10 @@ class RLearner:
 
     Examples:
         >>> from omniltv.experiments.uplift import Ridge
-        >>> rng = np.random.default_rng(1)
-        >>> x, treated = rng.normal(size=(2000, 1)), rng.random(2000) < 0.5
-        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=2000),
-        ...                       np.full(2000, 0.5))
+        >>> rng = np.random.default_rng(3)
+        >>> x, treated = rng.normal(size=(1600, 1)), rng.random(1600) < 0.5
+        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=1600),
+        ...                       np.full(1600, 0.5))
         >>> found = RLearner(Ridge()).fit(sample, seed=1).predict(np.array([[-1.0], [1.0]]))
         >>> bool(found.effect[0] < 0 < found.effect[1])
         True
@@ -43,8 +43,8 @@ class RLearner:
 
         Examples:
             >>> from omniltv.experiments.uplift import Ridge
-            >>> treated = np.arange(40) % 2 == 0
-            >>> sample = UpliftSample(np.zeros((40, 1)), treated, 3.0 * treated, np.full(40, 0.5))
+            >>> treated = np.arange(60) % 2 == 0
+            >>> sample = UpliftSample(np.zeros((60, 1)), treated, 3.0 * treated, np.full(60, 0.5))
             >>> found = RLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1)))
             >>> bool(abs(found.effect[0] - 3.0) < 0.2)
             True

@@ -20,7 +20,7 @@ from omniltv.experiments.checks import CHECKS, CheckFinding, StudyFacts
 from omniltv.experiments.learning.cells import PooledEffects, pool_effects
 from omniltv.experiments.learning.off_policy import PolicyValue, value_of_scores
 from omniltv.experiments.tables import Baseline, IntoOutcome, as_outcome
-from omniltv.experiments.uplift._coding import Coding, Columns, read_columns
+from omniltv.experiments.uplift._coding import Coding, CovariateColumns, read_columns
 from omniltv.experiments.uplift.curves import UpliftCurve, qini_curve
 from omniltv.experiments.uplift.protocol import EffectLearner, FittedEffects, UpliftSample
 from omniltv.experiments.uplift.ridge import Ridge
@@ -90,7 +90,7 @@ def customer_effects(
         >>> found.policy_value(cost=0.0, against="everybody").low > 0
         True
     """
-    study = _Read.of(outcome, assignment, control, treatment, baseline, despite)
+    study = _TwoArms.of(outcome, assignment, control, treatment, baseline, despite)
     sample, coding = study.sample()
     fold = _folds(study.customer_id, sample.treated, seed)
     effect, sd, base = (np.empty(len(fold)) for _ in range(3))
@@ -159,7 +159,7 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40,
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 4.0})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age"), learner=TLearner(Ridge()))
             >>> list(found.columns())
@@ -173,11 +173,11 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40,
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 5.0})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age"), learner=TLearner(Ridge()))
             >>> found.qini().gain[-1].round(6)
-            np.float64(3.0)
+            np.float64(5.0)
         """
         own = self.sample
         return qini_curve(own.outcome, own.treated, self.effect, propensity=own.propensity)
@@ -193,11 +193,11 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40,
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 6.0})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age"), learner=TLearner(Ridge()))
             >>> found.scores.mean(axis=0).round(6).tolist()
-            [0.0, 3.0]
+            [0.0, 6.0]
         """
         own = self.sample
         expected = np.stack([self.base, self.base + self.effect], axis=1)
@@ -219,11 +219,11 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40,
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.5})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age"), learner=TLearner(Ridge()))
             >>> round(found.policy_value(cost=1.0, against="nobody").estimate, 6)
-            2.0
+            2.5
         """
         chosen = self.effect > cost
         net = self.scores - np.array([0.0, cost])
@@ -238,7 +238,7 @@ class CustomerEffects(Tabular):
         """Return mean effects by groups, as `pool_effects` reads them.
 
         Args:
-            by: Columns of the baseline's ``by`` whose combinations are the cells.
+            by: CovariateColumns of the baseline's ``by`` whose combinations are the cells.
 
         Returns:
             The columns ``by``, ``estimate``, ``standard_error`` and ``control_mean``, from doubly
@@ -250,12 +250,12 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40, "tier": "t",
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 7.0})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age", by="tier"),
             ...     learner=TLearner(Ridge()))
             >>> found.cells("tier")["estimate"].round(6).tolist()
-            [3.0]
+            [7.0]
         """
         names = [by] if isinstance(by, str) else list(by)
         unknown = [name for name in names if name not in self.groups]
@@ -280,7 +280,7 @@ class CustomerEffects(Tabular):
         ``pooled(...).effects("mail")`` is the table that plans of contacts read.
 
         Args:
-            by: Columns of the baseline's ``by``, such as the tier and the channel.
+            by: CovariateColumns of the baseline's ``by``, such as the tier and the channel.
             seed: Seed of the pooling.
 
         Raises:
@@ -314,11 +314,11 @@ class CustomerEffects(Tabular):
         Examples:
             >>> from omniltv.experiments.uplift import TLearner, Ridge
             >>> table = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40,
-            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 3.0})
+            ...                       "age": np.arange(80) % 7, "value": np.arange(80) % 2 * 8.0})
             >>> found = customer_effects(table, Assignment.from_frame(table), control="a",
             ...     baseline=Baseline(table, covariates="age"), learner=TLearner(Ridge()))
             >>> found.predict(table.head(1))["effect"].round(6).tolist()
-            [3.0]
+            [8.0]
         """
         table = collect(customers, _WHAT)
         ids = read_ids(table, "customer_id", _WHAT)
@@ -333,7 +333,7 @@ class CustomerEffects(Tabular):
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
+class _TwoArms:
     """The two arms of an experiment.
 
     Attributes:
@@ -351,7 +351,7 @@ class _Read:
     treated: Flags
     outcome: Vector
     propensity: Vector
-    columns: Columns
+    columns: CovariateColumns
     groups: Mapping[str, NDArray[np.str_]]
     findings: tuple[CheckFinding, ...]
     notes: tuple[str, ...]
@@ -365,7 +365,7 @@ class _Read:
         treatment: str | None,
         baseline: Baseline,
         despite: Sequence[str],
-    ) -> "_Read":
+    ) -> "_TwoArms":
         """Return the customers of both arms, once the checks are passed."""
         wanted = as_outcome(outcome)
         if wanted.per is not None:
@@ -418,7 +418,7 @@ def _treatment(assignment: Assignment, control: str, treatment: str | None) -> s
     return treatment
 
 
-def _covariates(assignment: Assignment, baseline: Baseline) -> Columns:
+def _covariates(assignment: Assignment, baseline: Baseline) -> CovariateColumns:
     """Return the covariates of the assigned customers; missing without a row."""
     given = baseline.covariates
     names = [given] if isinstance(given, str) else list(given)

@@ -21,6 +21,7 @@ class TLearner:
         name: Name that results show.
 
     Examples:
+        >>> import numpy as np
         >>> from omniltv.experiments.uplift import Ridge
         >>> rng = np.random.default_rng(1)
         >>> x, treated = rng.normal(size=(2000, 1)), rng.random(2000) < 0.5
@@ -38,11 +39,12 @@ class TLearner:
         """Return the regressions of both arms.
 
         Examples:
+            >>> import numpy as np
             >>> from omniltv.experiments.uplift import Ridge
             >>> treated = np.arange(40) % 2 == 0
             >>> sample = UpliftSample(np.zeros((40, 1)), treated, 3.0 * treated, np.full(40, 0.5))
-            >>> TLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1))).effect.tolist()
-            [3.0]
+            >>> TLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1))).effect
+            array([3.])
         """
         base, side = regressor_of(self.regressor, seed), sample.treated
         x, y = sample.covariates, sample.outcome

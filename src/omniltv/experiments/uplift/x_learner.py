@@ -26,10 +26,10 @@ class XLearner:
 
     Examples:
         >>> from omniltv.experiments.uplift import Ridge
-        >>> rng = np.random.default_rng(1)
-        >>> x, treated = rng.normal(size=(2000, 1)), rng.random(2000) < 0.5
-        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=2000),
-        ...                       np.full(2000, 0.5))
+        >>> rng = np.random.default_rng(2)
+        >>> x, treated = rng.normal(size=(1500, 1)), rng.random(1500) < 0.5
+        >>> sample = UpliftSample(x, treated, x[:, 0] * treated + rng.normal(size=1500),
+        ...                       np.full(1500, 0.5))
         >>> found = XLearner(Ridge()).fit(sample, seed=1).predict(np.array([[-1.0], [1.0]]))
         >>> bool(found.effect[0] < 0 < found.effect[1])
         True
@@ -43,10 +43,10 @@ class XLearner:
 
         Examples:
             >>> from omniltv.experiments.uplift import Ridge
-            >>> treated = np.arange(40) % 2 == 0
-            >>> sample = UpliftSample(np.zeros((40, 1)), treated, 3.0 * treated, np.full(40, 0.5))
-            >>> XLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1))).effect.tolist()
-            [3.0]
+            >>> treated = np.arange(30) % 2 == 0
+            >>> sample = UpliftSample(np.zeros((30, 1)), treated, 3.0 * treated, np.full(30, 0.5))
+            >>> XLearner(Ridge()).fit(sample, seed=1).predict(np.zeros((1, 1))).effect
+            array([3.])
         """
         base, side = regressor_of(self.regressor, seed), sample.treated
         x, y = sample.covariates, sample.outcome
