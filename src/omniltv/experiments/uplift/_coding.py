@@ -1,4 +1,4 @@
-"""CovariateColumns of numbers and labels as a matrix without missing values."""
+"""Columns of numbers and labels as a matrix without missing values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _FEWEST = 20  # customers with a label that has a column of its own
 _TEXT = (nw.String, nw.Categorical, nw.Enum, nw.Object)
 
 type CovariateColumns = Mapping[str, Vector | NDArray[np.str_]]
-"""CovariateColumns of numbers (NaN if missing) and of labels ("" if missing) by name."""
+"""Columns of numbers (NaN if missing) and of labels ("" if missing) by name."""
 
 
 def read_columns(

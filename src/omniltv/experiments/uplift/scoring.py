@@ -238,7 +238,7 @@ class CustomerEffects(Tabular):
         """Return mean effects by groups, as `pool_effects` reads them.
 
         Args:
-            by: CovariateColumns of the baseline's ``by`` whose combinations are the cells.
+            by: Columns of the baseline's ``by`` whose combinations are the cells.
 
         Returns:
             The columns ``by``, ``estimate``, ``standard_error`` and ``control_mean``, from doubly
@@ -280,7 +280,7 @@ class CustomerEffects(Tabular):
         ``pooled(...).effects("mail")`` is the table that plans of contacts read.
 
         Args:
-            by: CovariateColumns of the baseline's ``by``, such as the tier and the channel.
+            by: Columns of the baseline's ``by``, such as the tier and the channel.
             seed: Seed of the pooling.
 
         Raises:
