@@ -58,7 +58,7 @@ class Coding:
     Attributes:
         centre: Mean of each column of numbers.
         scale: Its standard deviation.
-        gaps: CovariateColumns of numbers that had missing values.
+        gaps: Columns of numbers that had missing values.
         levels: Labels with a column of their own, by column of labels.
     """
 

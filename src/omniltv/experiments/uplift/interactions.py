@@ -146,7 +146,7 @@ class FittedInteractions:
     """The posterior of `Interactions`: a mixture of Normals; created by its ``fit``.
 
     Attributes:
-        family: GlmFamily of the outcome.
+        family: Family of the outcome.
         unit: What the outcome was divided by.
         coordinates: How covariates are standardised.
         share: Share of the treated.
