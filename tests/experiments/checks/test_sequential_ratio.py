@@ -90,7 +90,7 @@ def test_entries_stay_with_their_customers() -> None:
 def test_false_alarms_at_any_time_are_as_rare_as_stated() -> None:
     """At most 5 % of right experiments fall below 0.05 at any of 100 looks.
 
-    The number of alarms in 300 runs exceeds the bound with a probability below 1e-6 (binomial).
+    The number of alarms in 150 runs exceeds the bound with a probability below 1e-6 (binomial).
     """
     rng = np.random.default_rng(7)
     when, thirds = days(1000, 10), {"a": 0.2, "b": 0.3, "c": 0.5}
@@ -98,9 +98,9 @@ def test_false_alarms_at_any_time_are_as_rare_as_stated() -> None:
         SequentialRatio.of(
             rng.choice(["a", "b", "c"], 1000, p=list(thirds.values())), thirds, when
         ).first_below(0.05) is not None
-        for _ in range(300)
+        for _ in range(150)
     )  # fmt: skip
-    assert alarms <= binom.ppf(1 - FALSE_ALARM, 300, 0.05)
+    assert alarms <= binom.ppf(1 - FALSE_ALARM, 150, 0.05)
 
 
 def test_a_share_that_is_off_by_three_points_is_found_within_ten_thousand() -> None:
