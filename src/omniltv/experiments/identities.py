@@ -83,7 +83,7 @@ class _Moves:
     def read(cls, table: Eager) -> "_Moves":
         require(table.columns, ["before", "after", "change"], _WHAT)
         to: dict[object, dict[object, None]] = {}
-        stays = set()
+        stays: set[object] = set()
         rows = zip(*(table[name].to_list() for name in ("before", "after", "change")), strict=True)
         for before, after, change in rows:
             if is_missing(before) or is_missing(after):
@@ -95,7 +95,8 @@ class _Moves:
 
     def applied(self, ids: Objects) -> tuple[Places, Objects]:
         """Return former customers as rows, and the new id of each; a row for each new id."""
-        row, now = [], []
+        row: list[int] = []
+        now: list[object] = []
         for k, own in enumerate(ids.tolist()):
             found = self.to.get(own, (own,))
             if own in self.stays and own not in found:

@@ -1,5 +1,7 @@
 """People in two arms: ids that were merged after the assignment."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,7 +18,7 @@ TABLE = pd.DataFrame({"customer_id": list("abcdef"), "arm": ["x", "y", "x", "x",
 HALVES = {"x": 0.5, "y": 0.5}
 
 
-def changes(*rows: tuple[str | None, str | None, str]) -> pd.DataFrame:
+def changes(*rows: tuple[object, object, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["before", "after", "change"])
 
 
@@ -60,12 +62,14 @@ def test_the_changes_of_two_runs_of_the_linkage_are_read_as_they_are() -> None:
     assert follow_identities(Assignment.from_frame(TABLE), moved).two_arms == ("a",)
 
 
-def _merged(n: int, shares: dict[str, float], seed: int, several: str) -> Assignment:
+def _merged(
+    n: int, shares: dict[str, float], seed: int, several: Literal["agreeing", "none"]
+) -> Assignment:
     """Return an assignment of ids of whom every tenth has a second id."""
     arms = assign(range(n), arms=shares, salt=f"{seed}")
     old = range(0, n, 10)
-    moved = changes(*((k, k + 1, "merged") for k in old))  # type: ignore[arg-type]  # ids are numbers here
-    return follow_identities(arms, moved, several=several)  # type: ignore[arg-type]  # one of two
+    moved = changes(*((k, k + 1, "merged") for k in old))
+    return follow_identities(arms, moved, several=several)
 
 
 def _facts(arms: Assignment) -> StudyFacts:
@@ -111,5 +115,5 @@ def test_merges_that_depend_on_the_arm_are_stopped() -> None:
     arms = assign(range(4_000), arms=HALVES, salt="signed in")
     treated = np.flatnonzero(arms.arm == "y").tolist()
     pairs = [(treated[k], treated[k + 1], "merged") for k in range(0, 400, 2)]
-    found = TwoArmsCheck().look(_facts(follow_identities(arms, changes(*pairs))))  # type: ignore[arg-type]  # ids are numbers here
+    found = TwoArmsCheck().look(_facts(follow_identities(arms, changes(*pairs))))
     assert [one.severity for one in found] == ["stop"]

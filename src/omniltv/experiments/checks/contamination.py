@@ -35,7 +35,7 @@ class ContaminationCheck:
     def look(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
         """Return a warning for each way in which the control was treated."""
         control = facts.arm == facts.control
-        found = []
+        found: list[CheckFinding] = []
         if facts.received is not None and "compliance" not in facts.handles:
             hint = "estimator=Compliers() estimates the effect on those who complied"
             message = "customers of the control received the treatment"

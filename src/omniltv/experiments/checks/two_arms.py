@@ -32,7 +32,7 @@ class TwoArmsCheck:
 
     def look(self, facts: StudyFacts) -> tuple[CheckFinding, ...]:
         """Return a warning with the customers left out, and a stop if the arms differ."""
-        found = []
+        found: list[CheckFinding] = []
         n = len(facts.two_arms)
         if n:
             message = f"{n:,} customers were in two arms under different ids, and are left out"

@@ -183,7 +183,9 @@ class _Scored:
         chance = np.broadcast_to(given, side.shape)
         bad = (chance <= 0) | (chance >= 1)
         if bad.any():
-            raise DataError("not inside (0, 1)", column="propensity", rows=np.flatnonzero(bad))
+            raise DataError(
+                "not inside (0, 1)", column="propensity", rows=np.flatnonzero(bad).tolist()
+            )
         weight = np.stack([side / chance, (1.0 - side) / (1.0 - chance)], axis=1)
         return cls(y, weight, score, side > 0)
 
