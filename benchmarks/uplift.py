@@ -173,7 +173,7 @@ def halves(frame: pd.DataFrame, email: str, outcome: str, n: int) -> Splits:
 
 def compared(splits: Splits, *, slow: bool, peers: bool) -> Rows:
     """Return the Qini coefficient of each learner, and its gap to the default of omniltv."""
-    scores, seconds = of_omniltv(splits, OURS | (SLOW if slow else {}))
+    scores, seconds = of_omniltv(splits, {**OURS, **(SLOW if slow else {})})
     if peers:
         theirs, their_seconds = of_peers(splits, slow=slow)
         scores, seconds = scores | theirs, seconds | their_seconds

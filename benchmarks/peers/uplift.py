@@ -134,5 +134,5 @@ for name, scores in methods.items():
     ])  # fmt: skip
     seconds[name] = time.process_time() - start
     print(name, round(seconds[name], 1), flush=True)
-np.savez(given["scores"], **found)
+np.savez(given["scores"], allow_pickle=False, **found)
 target.write_text(json.dumps({"seconds": seconds}), "utf-8")

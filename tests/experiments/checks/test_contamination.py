@@ -1,5 +1,7 @@
 """Contamination: a control that was treated, too. Counted, so there are no false alarms."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ TABLE = pd.DataFrame({"customer_id": range(N), "arm": ARM, "value": np.arange(N)
 
 
 def found(
-    received: np.ndarray, estimator: LiftEstimator, **known: object
+    received: np.ndarray, estimator: LiftEstimator, **known: Any
 ) -> list[tuple[str, str, int]]:
     table = TABLE.assign(received=received, **known)
     column = "received" if received.any() else None

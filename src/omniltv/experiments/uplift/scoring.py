@@ -470,7 +470,12 @@ def _folds(ids: Objects, treated: Flags, seed: int) -> Places:
 
 
 def _part(sample: UpliftSample, rows: Places) -> UpliftSample:
-    return UpliftSample(*(own[rows] for own in sample))
+    return UpliftSample(
+        sample.covariates[rows],
+        sample.treated[rows],
+        sample.outcome[rows],
+        sample.propensity[rows],
+    )
 
 
 def _base(sample: UpliftSample, rest: Places, here: Places) -> Vector:
