@@ -27,10 +27,12 @@ from omniltv.experiments import (
     Difference,
     Forecast,
     Persistence,
+    SequentialRatio,
     adjusted_p_values,
     assign,
     cuped,
     difference,
+    follow_identities,
     lift,
     ltv_lift,
     window_history,
@@ -38,6 +40,16 @@ from omniltv.experiments import (
 from omniltv.experiments.design import Design, Pilot, minimal_lift, power
 from omniltv.experiments.learning import Register, Thompson, policy_value, pool_effects
 from omniltv.experiments.metrics import measure
+from omniltv.experiments.uplift import (
+    CustomerEffects,
+    DrLearner,
+    Interactions,
+    Ridge,
+    RLearner,
+    TLearner,
+    XLearner,
+    customer_effects,
+)
 from omniltv.identity import (
     InMemoryEngine,
     linkage_quality,
@@ -131,6 +143,22 @@ def _with(options: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return options | other
 
 
+TRIAL = pd.DataFrame({"customer_id": range(80), "arm": ["a", "b"] * 40, "tier": "gold",
+                      "age": np.arange(80) % 7, "value": 9.0 + np.arange(80) % 4})  # fmt: skip
+MOVED = pd.DataFrame({"before": ["c1"], "after": ["c0"], "change": "merged"})
+
+
+def _scored() -> CustomerEffects:
+    return customer_effects(
+        TRIAL, Assignment.from_frame(TRIAL), control="a", learner=TLearner(Ridge()),
+        baseline=Baseline(TRIAL, covariates="age", by="tier"),
+    )  # fmt: skip
+
+
+def _seeded(options: dict[str, Any]) -> Any:
+    return {"seed": options.get("seed", 0)}
+
+
 PILOT = Pilot(np.arange(1.0, 9.0))
 DESIGN = Design(name="s", arms={"a": 0.5, "b": 0.5}, control="a")
 
@@ -209,6 +237,30 @@ CALLS: Mapping[str, Call] = {
         JUDGED, **_with({"salt": "spring"}, x)
     ),
     "policy_value": lambda w, x: policy_value(TRIED, BANDIT.shares(TRIED), **x),
+    "customer_effects": lambda w, x: customer_effects(
+        TRIAL,
+        Assignment.from_frame(TRIAL),
+        **_with(
+            {
+                "control": "a",
+                "baseline": Baseline(TRIAL, covariates="age", by="tier"),
+                "learner": TLearner(Ridge()),
+            },
+            x,
+        ),
+    ),
+    "CustomerEffects.policy_value": lambda w, x: _scored().policy_value(**_with({"cost": 1.0}, x)),
+    "CustomerEffects.cells": lambda w, x: _scored().cells(**_with({"by": "tier"}, x)),
+    "CustomerEffects.pooled": lambda w, x: _scored().pooled(**_with({"by": "tier"}, x)),
+    "Interactions.fit": lambda w, x: Interactions().fit(_scored().sample, **_seeded(x)),
+    "TLearner.fit": lambda w, x: TLearner(Ridge()).fit(_scored().sample, **_seeded(x)),
+    "XLearner.fit": lambda w, x: XLearner(Ridge()).fit(_scored().sample, **_seeded(x)),
+    "RLearner.fit": lambda w, x: RLearner(Ridge()).fit(_scored().sample, **_seeded(x)),
+    "DrLearner.fit": lambda w, x: DrLearner(Ridge()).fit(_scored().sample, **_seeded(x)),
+    "follow_identities": lambda w, x: follow_identities(w.assignment, MOVED, **x),
+    "SequentialRatio.first_below": lambda w, x: SequentialRatio.of(
+        np.array(["a"]), ARMS, np.array(["2026-04-01"], dtype="datetime64[D]")
+    ).first_below(**_with({"alpha": 0.1}, x)),
     "days": lambda w, x: days(**x),
     "weeks": lambda w, x: weeks(**x),
     "months": lambda w, x: months(**x),
@@ -352,6 +404,9 @@ CALLS: Mapping[str, Call] = {
 # parts of the linker that are called with columns of its own, and names of columns that are looked
 # up when a frame is read.
 TOLD = frozenset({
+    "ContaminationCheck", "CustomerEffects", "DrLearner", "FittedInteractions", "Interactions",
+    "RLearner", "Ridge", "SequentialRatioCheck", "TLearner", "TwoArmsCheck", "UpliftCurve",
+    "XLearner",
     "Allocation", "Choice", "DualAscent", "ExactAllocator",
     "AcquisitionValue", "AddressComparison", "Balance", "Baseline", "BestFirstClusterer.cluster",
     "ArmLabelCheck", "BalanceCheck", "CheckFinding", "ClusterCheck", "CovariateTimeCheck",

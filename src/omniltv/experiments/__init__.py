@@ -7,6 +7,7 @@ from omniltv.experiments.checks import (
     CheckFinding,
     ExperimentCheck,
     SampleRatio,
+    SequentialRatio,
     StudyFacts,
 )
 from omniltv.experiments.estimators import (
@@ -28,6 +29,7 @@ from omniltv.experiments.forecast import (
     Forecast,
     PurchaseForecaster,
 )
+from omniltv.experiments.identities import follow_identities
 from omniltv.experiments.lifetime import ltv_lift
 from omniltv.experiments.lift import cuped, difference, lift
 from omniltv.experiments.multiplicity import adjusted_p_values
@@ -64,12 +66,14 @@ __all__ = [
     "Regression",
     "Robustness",
     "SampleRatio",
+    "SequentialRatio",
     "Stratified",
     "StudyFacts",
     "adjusted_p_values",
     "assign",
     "cuped",
     "difference",
+    "follow_identities",
     "lift",
     "ltv_lift",
     "robustness",

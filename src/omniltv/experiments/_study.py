@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import collect, labels, numbers, read_ids
+from omniltv._frames import collect, is_missing, labels, numbers, read_ids, require
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment
@@ -116,6 +116,7 @@ class Study:
             groups={name: known.labels(name) for name in _names(baseline.by)},
             labels=known.texts(),
             known_at=known.moments(baseline.known_at, assignment),
+            household=known.optional(baseline.household),
         )
         absent = {name: int(np.isnan(values).sum()) for name, values in facts.covariates.items()}
         remarks = [
@@ -275,6 +276,9 @@ def _facts(assignment: Assignment, control: str) -> StudyFacts:
         cluster=assignment.cluster,
         start=assignment.start,
         left_out=assignment.left_out,
+        entered=assignment.entered,
+        two_arms=assignment.two_arms,
+        n_ids=assignment.n_ids,
     )
 
 
@@ -341,6 +345,14 @@ class _JoinedBaseline:
             if max(map(len, texts), default=0) <= _LONGEST:
                 found[name] = np.where(self.place >= 0, np.asarray(texts)[self.place], "")
         return found
+
+    def optional(self, column: str | None) -> NDArray[np.str_] | None:
+        """Return a column of labels by customer, "" if missing; None without a column."""
+        if column is None:
+            return None
+        require(self.table.columns, [column], BEFORE)
+        values = ["" if is_missing(v) else str(v) for v in self.table[column].to_list()]
+        return np.where(self.place >= 0, np.asarray(values, dtype=np.str_)[self.place], "")
 
     def moments(self, column: str | None, assignment: Assignment) -> NDArray[np.datetime64] | None:
         """Return when the rows were measured, NaT for customers without a row."""

@@ -27,6 +27,7 @@ from omniltv._options import checked
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._hashing import dealt, uniform
+from omniltv.experiments._moments import moments
 from omniltv.experiments.checks.balance import Balance
 from omniltv.experiments.checks.sample_ratio import SampleRatio
 
@@ -153,6 +154,10 @@ class Assignment(Tabular):
         randomised: Whether the arms were drawn at random. If not, only estimators that
             adjust for confounding give an estimate.
         left_out: Arms of the customers whom `among` left out.
+        entered: When each customer entered the experiment, of shape (n_customers,), if known.
+        two_arms: Customers whom `follow_identities` left out, because their former ids were in
+            different arms.
+        n_ids: Number of former ids of each customer, if `follow_identities` was used.
 
     Examples:
         >>> made = Assignment(np.array(["a", "b"], dtype=object), np.array(["control", "treated"]))
@@ -170,6 +175,9 @@ class Assignment(Tabular):
     by_stratum: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     randomised: bool = True
     left_out: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
+    entered: NDArray[np.datetime64] | None = None
+    two_arms: tuple[object, ...] = ()
+    n_ids: NDArray[np.intp] | None = None
 
     @classmethod
     def from_frame(
@@ -184,6 +192,7 @@ class Assignment(Tabular):
         start: datetime | None = None,
         randomised: bool = True,
         by_stratum: Mapping[str, Mapping[str, float]] | None = None,
+        entered: str | None = None,
     ) -> Self:
         """Return an assignment made elsewhere.
 
@@ -200,10 +209,12 @@ class Assignment(Tabular):
             randomised: Whether the arms were drawn at random. Pass False for observational
                 data, such as customers chosen by a rule or who chose themselves.
             by_stratum: Planned shares of the strata whose shares differ from ``shares``.
+            entered: Column of the time at which the customer entered the experiment, such as the
+                first visit; the first row of a customer counts.
 
         Raises:
-            DataError: If a customer is in two arms (or strata), an id or arm is missing, or an
-                arm is not among the shares.
+            DataError: If a customer is in two arms (or strata), an id or arm is missing, an
+                arm is not among the shares, or a time cannot be read.
             ConfigError: If the shares do not add up to 1, or ``by_stratum`` has other arms or an
                 unknown stratum.
 
@@ -228,9 +239,13 @@ class Assignment(Tabular):
         strata = None if stratum is None else said[stratum][first]
         unit = None if cluster is None else said[cluster][first]
         report = _report(ids, said, np.isin(np.arange(len(ids)), first), _AGAIN)
+        when = None
+        if entered is not None:
+            when = moments(table, entered, _WHAT, ids=ids, start=start)[first]
         return cls(
             ids[first], said[arm][first], strata, planned, start, report, unit,
             by_stratum=_special_shares(by_stratum or {}, planned, strata), randomised=randomised,
+            entered=when,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -293,6 +308,8 @@ class Assignment(Tabular):
             arm=self.arm[kept],
             stratum=None if self.stratum is None else self.stratum[kept],
             cluster=None if self.cluster is None else self.cluster[kept],
+            entered=None if self.entered is None else self.entered[kept],
+            n_ids=None if self.n_ids is None else self.n_ids[kept],
             report=_report(self.customer_id, {"arm": self.arm}, kept, _OTHERS),
             left_out=np.concatenate([self.left_out, self.arm[~kept]]),
         )

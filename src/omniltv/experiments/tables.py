@@ -121,6 +121,10 @@ class Baseline:
             are replaced by the mean.
         by: Columns to group the customers by, such as the tier.
         known_at: Column of the time at which the row was measured.
+        propensity: Column of the probability with which a customer got the treatment instead of
+            the control, if it differs between customers; `customer_effects` uses it.
+        household: Column of the household. Members of a household share what they receive, so
+            the contamination check looks for households with both arms.
 
     Examples:
         >>> import pandas as pd
@@ -137,6 +141,8 @@ class Baseline:
     covariates: str | Sequence[str] = ()
     by: str | Sequence[str] = ()
     known_at: str | None = None
+    propensity: str | None = None
+    household: str | None = None
 
 
 def _table_of(history: PurchaseHistory) -> Eager:

@@ -5,6 +5,7 @@ from omniltv.experiments.checks.attrition import AttritionCheck
 from omniltv.experiments.checks.balance import Balance, BalanceCheck
 from omniltv.experiments.checks.clusters import ClusterCheck
 from omniltv.experiments.checks.compliance import ComplianceCheck
+from omniltv.experiments.checks.contamination import ContaminationCheck
 from omniltv.experiments.checks.covariate_time import CovariateTimeCheck
 from omniltv.experiments.checks.early_outcomes import EarlyOutcomeCheck
 from omniltv.experiments.checks.protocol import (
@@ -15,7 +16,9 @@ from omniltv.experiments.checks.protocol import (
 )
 from omniltv.experiments.checks.randomisation import RandomisationCheck
 from omniltv.experiments.checks.sample_ratio import SampleRatio, SampleRatioCheck
+from omniltv.experiments.checks.sequential_ratio import SequentialRatio, SequentialRatioCheck
 from omniltv.experiments.checks.strata import StrataCheck
+from omniltv.experiments.checks.two_arms import TwoArmsCheck
 from omniltv.experiments.checks.windows import WindowCheck
 
 __all__ = [
@@ -27,21 +30,27 @@ __all__ = [
     "CheckFinding",
     "ClusterCheck",
     "ComplianceCheck",
+    "ContaminationCheck",
     "CovariateTimeCheck",
     "EarlyOutcomeCheck",
     "ExperimentCheck",
     "RandomisationCheck",
     "SampleRatio",
     "SampleRatioCheck",
+    "SequentialRatio",
+    "SequentialRatioCheck",
     "Severity",
     "StrataCheck",
     "StudyFacts",
+    "TwoArmsCheck",
     "WindowCheck",
 ]
 
 CHECKS: tuple[ExperimentCheck, ...] = (
     RandomisationCheck(),
     SampleRatioCheck(),
+    SequentialRatioCheck(),
+    TwoArmsCheck(),
     AttritionCheck(),
     StrataCheck(),
     ClusterCheck(),
@@ -49,6 +58,7 @@ CHECKS: tuple[ExperimentCheck, ...] = (
     CovariateTimeCheck(),
     BalanceCheck(),
     ComplianceCheck(),
+    ContaminationCheck(),
     ArmLabelCheck(),
     EarlyOutcomeCheck(),
 )

@@ -86,6 +86,10 @@ class StudyFacts:
         exposure_column: Column of the exposure.
         handles: What the estimator accounts for: "cluster", "stratum", "compliance",
             "confounding"; "quantile" if it does not compare means.
+        entered: When each customer entered the experiment, if known.
+        two_arms: Customers left out because their former ids were in different arms.
+        n_ids: Number of former ids of each customer, if records were merged.
+        household: Household of each customer, if declared; "" if it is unknown.
 
     Examples:
         >>> facts = StudyFacts(customer_id=np.array(["x", "y"], dtype=object),
@@ -117,6 +121,10 @@ class StudyFacts:
     exposure: NDArray[np.float64] | None = None
     exposure_column: str = ""
     handles: frozenset[str] = frozenset()
+    entered: NDArray[np.datetime64] | None = None
+    two_arms: tuple[object, ...] = ()
+    n_ids: NDArray[np.intp] | None = None
+    household: NDArray[np.str_] | None = None
 
     @cached_property
     def arms(self) -> tuple[str, ...]:

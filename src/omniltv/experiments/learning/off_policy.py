@@ -12,7 +12,7 @@ from omniltv._frames import Eager, IntoTable, collect, labels, numbers, require
 from omniltv._options import Level, checked
 from omniltv.errors import DataError
 
-__all__ = ["PolicyValue", "policy_value"]
+__all__ = ["PolicyValue", "policy_value", "value_of_scores"]
 
 _LOG = "the log"
 _POLICY = "the policy"
@@ -83,6 +83,23 @@ def policy_value(
     expected = (chosen * model).sum(axis=1)
     residual = read.value - model[np.arange(len(model)), read.treatment]
     score = expected + weight * residual
+    return value_of_scores(score, weight, level)
+
+
+def value_of_scores(
+    score: NDArray[np.float64], weight: NDArray[np.float64], level: float
+) -> PolicyValue:
+    """Return the mean of scores with its interval.
+
+    Args:
+        score: Doubly robust score of each row, of shape (n,).
+        weight: Probability of the treatment under the policy over that in the log, same shape.
+        level: Level of the interval.
+
+    Examples:
+        >>> value_of_scores(np.array([1.0, 3.0]), np.ones(2), 0.95).estimate
+        2.0
+    """
     mean = float(score.mean())
     error = float(score.std(ddof=1) / np.sqrt(len(score))) if len(score) > 1 else np.inf
     half = float(-ndtri((1.0 - level) / 2.0)) * error
