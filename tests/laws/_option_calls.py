@@ -61,11 +61,12 @@ from omniltv.models.checks import (
     backtest,
     compare,
     coverage,
+    examine_purchases,
+    examine_spend,
     expected_purchases_matrix,
     frequency_histogram,
     holdout_log_score,
     prob_alive_matrix,
-    selection,
     tracking,
 )
 from omniltv.models.posterior import priors
@@ -285,7 +286,8 @@ CALLS: Mapping[str, Call] = {
     "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, T=weeks(9), **x),
     "frequency_histogram": lambda w, x: frequency_histogram(w.purchases, w.history, **x),
     "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
-    "selection": lambda w, x: selection(w.purchases, w.history, **x),
+    "examine_purchases": lambda w, x: examine_purchases(w.purchases, w.history, **x),
+    "examine_spend": lambda w, x: examine_spend(w.spend, w.history, **x),
     "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, log=w.log, **x),
     "plot_tracking": lambda w, x: plot_tracking(
         tracking(w.purchases, w.split.calibration, log=w.log), **x

@@ -23,6 +23,7 @@ from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
+from omniltv.models.posterior.findings import Findings
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.processes._selection import selected
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -128,6 +129,14 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
     def n_draws(self) -> int:
         """Posterior draws over all chains."""
         return self.draws.n_draws
+
+    @property
+    def findings(self) -> Findings:
+        """What the checks at the end of the fit found, one line each; severe ones were warned of.
+
+        `omniltv.models.checks.examine_purchases` and `examine_spend` run other checks.
+        """
+        return Findings(self.diagnostics.findings)
 
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float64]]:
@@ -244,10 +253,16 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
             message = f"{self.pooling.kind} pooling has no population to draw a new group from"
             raise ConfigError(f"{message}. Hint: pooling=Pooling.partial(...)")
 
-    def _distinct(
-        self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
+    def states(
+        self, history: PurchaseHistory, *, unseen: Unseen = "error", spend: bool = False
     ) -> tuple[DistinctStates, Cells]:
-        """Return the distinct states of a history and their cells; errors name all its rows."""
+        """Return the distinct states of a history and their cells; errors name all its rows.
+
+        Args:
+            history: Rows with the group columns and covariates of the fit.
+            unseen: How to treat a group that the fit did not see.
+            spend: Whether the mean value is part of the state.
+        """
         distinct = history.distinct(spend=spend)
         row = np.empty(len(distinct.count), dtype=np.intp)
         row[distinct.index] = np.arange(len(history))
@@ -385,7 +400,7 @@ class PurchaseFit(Fit[PurchaseModel]):
 
     def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
         self.require_time(history)
-        return self._distinct(history, unseen, spend=False)
+        return self.states(history, unseen=unseen)
 
 
 @checked
@@ -405,7 +420,7 @@ class SpendFit(Fit[SpendModel]):
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of each row's expected value per purchase."""
-        distinct, cells = self._distinct(history, unseen, spend=True)
+        distinct, cells = self.states(history, unseen=unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = spend_state(distinct.states, states)
@@ -417,7 +432,7 @@ class SpendFit(Fit[SpendModel]):
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
-        distinct, cells = self._distinct(history, unseen, spend=True)
+        distinct, cells = self.states(history, unseen=unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             frequency, mean = spend_state(distinct.states, states)
@@ -463,6 +478,5 @@ def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> Spen
         >>> spend_state(history, slice(0, 2)).monetary_value.tolist()
         [[7.0], [4.0]]
     """
-    return SpendState(
-        states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
-    )
+    count, mean = states.spending()
+    return SpendState(count[rows, None].astype(np.float64), mean[rows, None])
