@@ -36,7 +36,7 @@ class FixedPrice:
     posterior.
 
     The default priors are weak. With 95 % probability, the mean price is within a factor of 7
-    of that in the data, and omega is between 0.002 and 5.
+    of that in the data, and omega is between 0.005 and 1.9.
 
     Examples:
         >>> parameters = {"mu": 6.9, "omega": 0.001}
@@ -49,7 +49,7 @@ class FixedPrice:
     version = 1
     coordinates = (
         Coordinate("log_mean", mean=0.0, sd=1.0, scale="value"),
-        Coordinate("log_spread", mean=-2.3, sd=2.0),
+        Coordinate("log_spread", mean=-2.3, sd=1.5),
     )
 
     def parameters(
