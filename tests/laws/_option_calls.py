@@ -58,11 +58,12 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.checks import (
+    PurchaseEvidence,
+    SpendEvidence,
     backtest,
     compare,
     coverage,
-    examine_purchases,
-    examine_spend,
+    examine,
     expected_purchases_matrix,
     frequency_histogram,
     holdout_log_score,
@@ -286,8 +287,14 @@ CALLS: Mapping[str, Call] = {
     "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, T=weeks(9), **x),
     "frequency_histogram": lambda w, x: frequency_histogram(w.purchases, w.history, **x),
     "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
-    "examine_purchases": lambda w, x: examine_purchases(w.purchases, w.history, **x),
-    "examine_spend": lambda w, x: examine_spend(w.spend, w.history, **x),
+    "examine": lambda w, x: examine(w.purchases, w.history, **x),
+    "PurchaseEvidence": lambda w, x: PurchaseEvidence(
+        **{"fit": w.purchases, "history": w.history, "seed": 1} | x
+    ),
+    "SpendEvidence": lambda w, x: SpendEvidence(
+        **{"fit": w.spend, "history": w.history, "seed": 1} | x
+    ),
+    "FitFindings.of": lambda w, x: w.purchases.findings.of(**x),
     "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, log=w.log, **x),
     "plot_tracking": lambda w, x: plot_tracking(
         tracking(w.purchases, w.split.calibration, log=w.log), **x

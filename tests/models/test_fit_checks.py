@@ -1,9 +1,9 @@
 """What a fit says at its end: nothing in the model's own world, and the fault in others."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,11 +29,13 @@ from omniltv.models.checks import (
     PURCHASE_CHECKS,
     SPEND_CHECKS,
     Finding,
-    Findings,
-    examine_purchases,
-    examine_spend,
+    FitFindings,
+    examine,
 )
 from omniltv.models.processes.protocols import PurchaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAMES = [check.name for check in PURCHASE_CHECKS]
 SPEND = {"p": 4.0, "q": 4.0, "v": 8.0}
@@ -76,7 +78,7 @@ def quiet_spend(history: PurchaseHistory) -> SpendFit:
         return fit(GammaGamma(), history, seed=1, method="map")
 
 
-def named(findings: Findings) -> set[str]:
+def named(findings: FitFindings) -> set[str]:
     """The checks with a severe finding."""
     return {one.check for one in findings.each if one.verdict == "severe"}
 
@@ -166,9 +168,7 @@ def test_three_orders_or_more_are_noticed() -> None:
 def test_most_one_time_buyers_left_out_are_noticed() -> None:
     every = everybody(*WORLDS[1])
     kept = (every.frequency > 0) | (np.arange(len(every)) % 200 == 0)
-    assert {"few purchases", "one-time buyers"} <= named(
-        quiet(MbgNbd(), every.take(kept)).findings
-    )
+    assert {"few purchases", "one-time buyers"} <= named(quiet(MbgNbd(), every.take(kept)).findings)
 
 
 def twice(history: PurchaseHistory, rows: NDArray[np.intp]) -> PurchaseHistory:
@@ -181,7 +181,7 @@ def test_customers_who_are_there_twice_are_noticed() -> None:
     buyers = np.flatnonzero(history.frequency > 0)[:200]
     found = quiet(BgNbd(), twice(history, buyers))
     assert named(found.findings) == {"equal rows"}
-    equal = examine_purchases(found, history, seed=1).of("equal rows")
+    equal = examine(found, history, seed=1).of("equal rows")
     assert equal is not None
     assert equal.actual == equal.expected == 0, "each of them is there once"
 
@@ -189,7 +189,7 @@ def test_customers_who_are_there_twice_are_noticed() -> None:
 def test_duplicates_of_many_customers_are_found_among_some_of_them() -> None:
     history = everybody(*WORLDS[0], n=30_000)
     every = twice(history, np.flatnonzero(history.frequency > 0)[::8])
-    equal = examine_purchases(quiet(BgNbd(), history), every, seed=1).of("equal rows")
+    equal = examine(quiet(BgNbd(), history), every, seed=1).of("equal rows")
     assert equal is not None
     assert equal.verdict == "severe"
 
@@ -207,7 +207,7 @@ def test_equal_customers_of_two_channels_are_not_duplicates() -> None:
     history = everybody(*WORLDS[0], n=500)
     rows = np.arange(len(history))
     both = twice(history, rows).with_group("channel", np.repeat(["ec", "store"], len(history)))
-    equal = examine_purchases(quiet(BgNbd(), both), both, seed=1).of("equal rows")
+    equal = examine(quiet(BgNbd(), both), both, seed=1).of("equal rows")
     assert equal is not None
     assert equal.actual == 0
 
@@ -312,7 +312,7 @@ def test_findings_are_a_table_with_a_line_each() -> None:
     found = quiet(BgNbd(), everybody(*WORLDS[0], n=300)).findings
     assert found.to_frame()["check"].tolist() == [one.check for one in found.each]
     assert len(repr(found).splitlines()) == len(found)
-    assert repr(Findings(())) == "no check applies"
+    assert repr(FitFindings(())) == "no check applies"
 
 
 def test_groups_covariates_and_opportunities_are_checked_too() -> None:
@@ -342,7 +342,7 @@ def test_one_finding_does_not_depend_on_the_others() -> None:
     history = everybody(*WORLDS[0], n=400)
     found = quiet(BgNbd(), history)
     for check in PURCHASE_CHECKS:
-        (alone,) = examine_purchases(found, history, seed=1, checks=[check]).each or (None,)
+        (alone,) = examine(found, history, seed=1, checks=[check]).each or (None,)
         assert alone is None or isinstance(alone, Finding)
     spend = quiet_spend(spenders(n=400))
-    assert len(examine_spend(spend, spenders(n=400), seed=1, checks=SPEND_CHECKS[:1])) == 1
+    assert len(examine(spend, spenders(n=400), seed=1, checks=SPEND_CHECKS[:1])) == 1

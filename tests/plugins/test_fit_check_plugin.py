@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from omniltv import BgNbd, PurchaseHistory, fit
+from omniltv import PurchaseHistory, fit
+from omniltv.models import BgNbd
 from omniltv.models.checks import (
     PURCHASE_CHECKS,
     Finding,
     FitCheck,
     PurchaseEvidence,
-    examine_purchases,
+    examine,
 )
 
 
@@ -24,7 +25,7 @@ class LongestHistory:
     false_alarms: float = 0.0
 
     def find(self, evidence: PurchaseEvidence) -> Finding | None:
-        old = int((evidence.history.T > self.most).sum())
+        old = int((self.most < evidence.history.T).sum())
         if not old:
             return None
         found = f"{old} customers have been observed for longer than {self.most:g}"
@@ -41,9 +42,9 @@ def history() -> PurchaseHistory:
 def test_a_check_of_ones_own_runs_beside_the_others(history: PurchaseHistory) -> None:
     mine: FitCheck[PurchaseEvidence] = LongestHistory(52.0)
     found = fit(BgNbd(), history, seed=1, method="map")
-    findings = examine_purchases(found, history, seed=1, checks=(*PURCHASE_CHECKS, mine))
+    findings = examine(found, history, seed=1, checks=(*PURCHASE_CHECKS, mine))
     assert findings.severe == (
         "7 customers have been observed for longer than 52. Hint: a later start",
     )
     assert repr(findings).splitlines()[-1].startswith("severe  long histories: 7 customers")
-    assert not examine_purchases(found, history, seed=1, checks=[LongestHistory(99.0)])
+    assert not examine(found, history, seed=1, checks=[LongestHistory(99.0)])

@@ -20,15 +20,14 @@ from omniltv.models.checks._frequencies import (
 from omniltv.models.checks._log_score import LogScore, holdout_log_score
 from omniltv.models.checks._ranking import Ranking, ranking
 from omniltv.models.checks._tracking import Tracking, tracking
-from omniltv.models.posterior.findings import Finding, Findings
+from omniltv.models.posterior.findings import Finding, FitFindings
 from omniltv.models.posterior.fit_checks import (
     PURCHASE_CHECKS,
     SPEND_CHECKS,
     FitCheck,
     PurchaseEvidence,
     SpendEvidence,
-    examine_purchases,
-    examine_spend,
+    examine,
 )
 
 __all__ = [
@@ -39,9 +38,9 @@ __all__ = [
     "ConditionalExpectation",
     "Coverage",
     "Finding",
-    "Findings",
     "FitCheck",
     "FitComparison",
+    "FitFindings",
     "FrequencyHistogram",
     "FrequencyRecencyMatrix",
     "LogScore",
@@ -54,8 +53,7 @@ __all__ = [
     "compare",
     "conditional_expectation",
     "coverage",
-    "examine_purchases",
-    "examine_spend",
+    "examine",
     "expected_purchases_matrix",
     "frequency_histogram",
     "holdout_log_score",

@@ -24,7 +24,7 @@ from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
 from omniltv.models.posterior.findings import Finding
-from omniltv.models.posterior.fit_checks import examine_purchases, examine_spend
+from omniltv.models.posterior.fit_checks import examine
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.processes._selection import selected
@@ -145,6 +145,12 @@ def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observa
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
 
+def _examined(
+    found: PurchaseFit | SpendFit, history: PurchaseHistory, seed: int
+) -> tuple[Finding, ...]:
+    return examine(found, history, seed=seed).each
+
+
 def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[Finding, ...]:  # noqa: ARG001
     """Return nothing: channel models have no checks."""
     return ()
@@ -161,9 +167,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             unit_of=lambda history: TimeUnit(history.unit),
             clock_of=_clock,
             fit=_purchase_fit,
-            findings=lambda found, history, seed: (
-                examine_purchases(found, history, seed=seed).each
-            ),
+            findings=_examined,
         ),
     ),
     (
@@ -176,7 +180,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             unit_of=lambda _: None,
             clock_of=lambda _model, _data: "",
             fit=_spend_fit,
-            findings=lambda found, history, seed: examine_spend(found, history, seed=seed).each,
+            findings=_examined,
         ),
     ),
     (

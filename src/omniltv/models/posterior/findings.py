@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from omniltv._frames import Tabular
 from omniltv._options import checked
 
-__all__ = ["Finding", "Findings", "Verdict", "finding_of"]
+__all__ = ["Finding", "FindingVerdict", "FitFindings", "finding_of"]
 
-type Verdict = Literal["fine", "notice", "severe"]
+type FindingVerdict = Literal["fine", "notice", "severe"]
 """Whether a finding matters: severe ones are warned of."""
 
 _SEVERE, _NOTICE = 1e-7, 1e-3  # p-values
@@ -40,7 +40,7 @@ class Finding:
     actual: float
     expected: float
     p_value: float
-    verdict: Verdict
+    verdict: FindingVerdict
     sentence: str
 
 
@@ -72,7 +72,7 @@ def finding_of(
         ('severe', '900 one-time buyers, 700 expected. Hint: MbgNbd()')
     """
     severe, notice = matters
-    verdict: Verdict = "fine"
+    verdict: FindingVerdict = "fine"
     if severe and p_value < _SEVERE:
         verdict = "severe"
     elif (severe or notice) and p_value < _NOTICE:
@@ -83,15 +83,15 @@ def finding_of(
 
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
-class Findings(Tabular):
+class FitFindings(Tabular):
     """What the checks of a fit found, one line each; `Fit.findings`.
 
     Attributes:
         each: One finding per check that applies.
 
     Examples:
-        >>> found = Findings((Finding("few purchases", 0, 210.4, 1e-92, "severe", "selected"),
-        ...                   Finding("long silence", 0, 0.4, 0.7, "fine", "nothing")))
+        >>> found = FitFindings((Finding("few purchases", 0, 210.4, 1e-92, "severe", "selected"),
+        ...                      Finding("long silence", 0, 0.4, 0.7, "fine", "nothing")))
         >>> found
         severe  few purchases: selected
         fine    long silence: nothing

@@ -23,7 +23,7 @@ from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
-from omniltv.models.posterior.findings import Findings
+from omniltv.models.posterior.findings import FitFindings
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.processes._selection import selected
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -131,12 +131,12 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         return self.draws.n_draws
 
     @property
-    def findings(self) -> Findings:
+    def findings(self) -> FitFindings:
         """What the checks at the end of the fit found, one line each; severe ones were warned of.
 
-        `omniltv.models.checks.examine_purchases` and `examine_spend` run other checks.
+        `omniltv.models.checks.examine` runs other checks.
         """
-        return Findings(self.diagnostics.findings)
+        return FitFindings(self.diagnostics.findings)
 
     @property
     def parameters(self) -> Mapping[str, NDArray[np.float64]]:

@@ -60,14 +60,31 @@ def with_purchase_rate(
 
 
 def depends_on_rate(spend: SpendFit) -> bool:
-    """Return whether a spend fit has the purchase rate as a covariate."""
+    """Return whether a spend fit has the purchase rate as a covariate.
+
+    Examples:
+        >>> from omniltv.models import GammaGamma, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
+        >>> depends_on_rate(fit(GammaGamma(), history, seed=1, method="map"))
+        False
+    """
     return any(effect.covariate == PURCHASE_RATE for effect in spend.effects)
 
 
 def rated(
     history: PurchaseHistory, purchases: PurchaseFit, spend: SpendFit, unseen: Unseen
 ) -> PurchaseHistory:
-    """Return the history with the rate of future purchases, if the spend fit depends on it."""
+    """Return the history with the rate of future purchases, if the spend fit depends on it.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma, fit
+        >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
+        ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
+        >>> fits = [fit(model, history, seed=1, method="map") for model in (BgNbd(), GammaGamma())]
+        >>> rated(history, *fits, "error") is history
+        True
+    """
     if not depends_on_rate(spend):
         return history
     return history.with_covariate(PURCHASE_RATE, _log_rates(history, purchases, unseen, ahead=True))

@@ -16,17 +16,17 @@ from omniltv.models.processes.protocols import PurchaseState
 
 __all__ = ["beta_log_rate", "gamma_log_rate"]
 
-type _Values = NDArray[np.float64]
+type _Rates = NDArray[np.float64]
 
 
 def gamma_log_rate(
-    shape: _Values,
-    scale: _Values,
+    shape: _Rates,
+    scale: _Rates,
     state: PurchaseState,
-    alive: _Values | None,
+    alive: _Rates | None,
     *,
     left_late: bool = False,
-) -> _Values:
+) -> _Rates:
     """Return E[log lambda] of a gamma rate.
 
     Args:
@@ -45,8 +45,8 @@ def gamma_log_rate(
 
 
 def beta_log_rate(
-    shape: _Values, both: _Values, state: PurchaseState, alive: _Values | None
-) -> _Values:
+    shape: _Rates, both: _Rates, state: PurchaseState, alive: _Rates | None
+) -> _Rates:
     """Return E[log p] of a beta purchase probability, see `gamma_log_rate`.
 
     Args:

@@ -1,10 +1,11 @@
 """Checks that every fit ends with: one file each, under one protocol."""
 
 from collections.abc import Sequence
+from typing import cast, overload
 
 from omniltv._options import Seed, checked
 from omniltv.data.history import PurchaseHistory
-from omniltv.models.posterior.findings import Finding, Findings
+from omniltv.models.posterior.findings import FitFindings
 from omniltv.models.posterior.fit_checks.calendar_quarters import CalendarQuarters
 from omniltv.models.posterior.fit_checks.cohorts import Cohorts
 from omniltv.models.posterior.fit_checks.equal_rows import EqualRows
@@ -27,8 +28,7 @@ __all__ = [
     "FitCheck",
     "PurchaseEvidence",
     "SpendEvidence",
-    "examine_purchases",
-    "examine_spend",
+    "examine",
 ]
 
 PURCHASE_CHECKS: tuple[FitCheck[PurchaseEvidence], ...] = (
@@ -46,21 +46,41 @@ SPEND_CHECKS: tuple[FitCheck[SpendEvidence], ...] = (SpendAndFrequency(), SmallV
 """The checks of a spend fit."""
 
 
-@checked
-def examine_purchases(
+type _Checks[EvidenceT] = Sequence[FitCheck[EvidenceT]]
+
+
+@overload
+def examine(
     fit: PurchaseFit,
     history: PurchaseHistory,
     *,
     seed: Seed,
-    checks: Sequence[FitCheck[PurchaseEvidence]] = PURCHASE_CHECKS,
-) -> Findings:
-    """Return what checks find in a purchase fit; `fit` runs `PURCHASE_CHECKS`.
+    checks: _Checks[PurchaseEvidence] | None = ...,
+) -> FitFindings: ...
+@overload
+def examine(
+    fit: SpendFit,
+    history: PurchaseHistory,
+    *,
+    seed: Seed,
+    checks: _Checks[SpendEvidence] | None = ...,
+) -> FitFindings: ...
+@checked
+def examine(
+    fit: PurchaseFit | SpendFit,
+    history: PurchaseHistory,
+    *,
+    seed: Seed,
+    checks: _Checks[PurchaseEvidence] | _Checks[SpendEvidence] | None = None,
+) -> FitFindings:
+    """Return what checks find in a fit.
 
     Args:
-        fit: The posterior of a purchase model.
+        fit: The posterior of a purchase or spend model.
         history: The history of the fit.
         seed: Seed of what the checks simulate.
-        checks: The checks.
+        checks: The checks; if None, those that every fit ends with, `PURCHASE_CHECKS` or
+            `SPEND_CHECKS`.
 
     Raises:
         DataError: If a group column or covariate of the fit is missing.
@@ -73,44 +93,16 @@ def examine_purchases(
         >>> x, recency, T = MbgNbd().simulate(truth, np.full(2_000, 40.0), rng)
         >>> every = PurchaseHistory(np.arange(2_000), x, recency, T, x * np.nan, "week")
         >>> found = fit(MbgNbd(), every, seed=1, method="map")
-        >>> examine_purchases(found, every, seed=1).severe
+        >>> examine(found, every, seed=1).severe
         ()
     """
-    evidence = PurchaseEvidence(fit, history, seed)
-    return Findings(_found([check.find(evidence) for check in checks]))
+    if isinstance(fit, PurchaseFit):
+        chosen = PURCHASE_CHECKS if checks is None else cast("_Checks[PurchaseEvidence]", checks)
+        return _found(chosen, PurchaseEvidence(fit, history, seed))
+    of_spend = SPEND_CHECKS if checks is None else cast("_Checks[SpendEvidence]", checks)
+    return _found(of_spend, SpendEvidence(fit, history, seed))
 
 
-@checked
-def examine_spend(
-    fit: SpendFit,
-    history: PurchaseHistory,
-    *,
-    seed: Seed,
-    checks: Sequence[FitCheck[SpendEvidence]] = SPEND_CHECKS,
-) -> Findings:
-    """Return what checks find in a spend fit; `fit` runs `SPEND_CHECKS`.
-
-    Args:
-        fit: The posterior of a spend model.
-        history: The history of the fit.
-        seed: Seed of what the checks simulate.
-        checks: The checks.
-
-    Raises:
-        DataError: If a group column or covariate of the fit is missing.
-
-    Examples:
-        >>> import numpy as np
-        >>> from omniltv.models import GammaGamma, fit
-        >>> x, rng = np.arange(300) % 5, np.random.default_rng(1)
-        >>> value = GammaGamma().simulate({"p": 4.0, "q": 4.0, "v": 9.0}, x, rng)
-        >>> history = PurchaseHistory(np.arange(300), x, x * 5.0, x * 0 + 30.0, value, "week")
-        >>> examine_spend(fit(GammaGamma(), history, seed=1, method="map"), history, seed=1).severe
-        ()
-    """
-    evidence = SpendEvidence(fit, history, seed)
-    return Findings(_found([check.find(evidence) for check in checks]))
-
-
-def _found(findings: Sequence[Finding | None]) -> tuple[Finding, ...]:
-    return tuple(one for one in findings if one is not None)
+def _found[EvidenceT](checks: _Checks[EvidenceT], evidence: EvidenceT) -> FitFindings:
+    found = (check.find(evidence) for check in checks)
+    return FitFindings(tuple(one for one in found if one is not None))

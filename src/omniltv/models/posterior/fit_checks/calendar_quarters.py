@@ -22,6 +22,10 @@ class CalendarQuarters:
     As in `omniltv.models.checks.tracking`, the expectation is that of new customers, from their
     first purchase. The variance of a quarter is the sum of squared purchases of customers, a
     bound that holds for any process; the p-value is that of the largest difference.
+
+    Examples:
+        >>> CalendarQuarters().name, CalendarQuarters().false_alarms
+        ('calendar quarters', 1e-05)
     """
 
     name = "calendar quarters"

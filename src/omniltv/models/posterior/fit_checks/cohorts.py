@@ -22,6 +22,10 @@ class Cohorts:
 
     The overall level is taken out. The variance of a cohort is the larger of the actual and the
     simulated one; the p-value is that of the largest standardised difference.
+
+    Examples:
+        >>> Cohorts().name, Cohorts().false_alarms
+        ('cohorts', 1e-05)
     """
 
     name = "cohorts"

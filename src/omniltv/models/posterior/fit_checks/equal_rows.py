@@ -24,6 +24,10 @@ class EqualRows:
     They agree in groups, covariates, frequency, recency, T and mean value. The expected number
     is that of independent mean values, given the frequency. A severe finding also needs ten
     times as many as expected.
+
+    Examples:
+        >>> EqualRows().name, EqualRows().false_alarms
+        ('equal rows', 1e-06)
     """
 
     name = "equal rows"

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from omniltv._arrays import Matrix, Vector
 from omniltv.models.posterior.findings import Finding, finding_of
 from omniltv.models.posterior.fit_checks.protocol import PurchaseEvidence, some_rows
+from omniltv.models.posterior.fits import PurchaseFit
+from omniltv.models.processes._selection import prob_fewer
+from omniltv.models.processes.numpy_namespace import NUMPY
+from omniltv.models.processes.protocols import Parameters
 
 __all__ = ["FewPurchases"]
 
@@ -22,6 +27,10 @@ class FewPurchases:
     If there are customers without repeat purchases, it is these. The p-value is that of a
     Poisson count, averaged over draws. A severe finding also needs fewer than a tenth of the
     expected customers, so that a model that fits badly is not taken for a selected sample.
+
+    Examples:
+        >>> FewPurchases().name, FewPurchases().false_alarms
+        ('few purchases', 1e-06)
     """
 
     name = "few purchases"
@@ -36,8 +45,8 @@ class FewPurchases:
         rows, times = some_rows(np.arange(len(history)), _COUNTED, evidence.rng)
         parameters = evidence.cells.take(rows).parameters(evidence.picked)
         T = history.T[rows]
-        below = evidence.share_below(parameters, T, low)
-        share = (evidence.share_below(parameters, T, count) - below) / (1 - below)
+        below = _share_below(evidence.fit, parameters, T, low)
+        share = (_share_below(evidence.fit, parameters, T, count) - below) / (1 - below)
         expected = times * share.sum(axis=0)
         actual, mean = int((x < count).sum()), float(expected.mean())
         few = actual < mean / _TIMES
@@ -52,3 +61,10 @@ class FewPurchases:
             found=f"{found}: the customers look selected by their purchases" if few else found,
             hint=f"add those who were left out, or fit history.selected(at_least={count})",
         )
+
+
+def _share_below(fit: PurchaseFit, parameters: Parameters, T: Vector, count: int) -> Matrix:
+    """Return the probability of fewer than so many purchases, (n_rows, n_draws)."""
+    if not count:
+        return np.zeros(next(iter(parameters.values())).shape)
+    return np.asarray(prob_fewer(NUMPY, fit.model, parameters, T[:, None], count))

@@ -19,6 +19,10 @@ class LongSilence:
 
     The statistic is the number of customers who are silent for longer than anybody in the
     data, so the actual one is 0. The expected number is simulated, and taken at its lower end.
+
+    Examples:
+        >>> LongSilence().name, LongSilence().false_alarms
+        ('long silence', 1e-06)
     """
 
     name = "long silence"

@@ -13,7 +13,7 @@ from omniltv.models.processes.protocols import PurchaseState
 __all__ = ["OneTimeBuyers"]
 
 _SEVERE, _NOTICE = 0.15, 0.05  # relative difference from the expected number
-_MANY = 0.2  # share of one-time buyers whose P(alive) matters
+_MANY = 0.1  # share of one-time buyers whose P(alive) matters
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,10 @@ class OneTimeBuyers:
 
     It also notices models under which a one-time buyer never leaves, such as BG/NBD: their
     P(alive) is 1 forever, so their value is too high.
+
+    Examples:
+        >>> OneTimeBuyers().name, OneTimeBuyers().false_alarms
+        ('one-time buyers', 1e-06)
     """
 
     name = "one-time buyers"

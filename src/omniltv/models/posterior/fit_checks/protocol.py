@@ -7,14 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Matrix, Vector
+from omniltv._arrays import Matrix
+from omniltv._options import Seed, checked_init
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior._interpolate import Cells
 from omniltv.models.posterior.findings import Finding
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
-from omniltv.models.processes._selection import prob_fewer
-from omniltv.models.processes.numpy_namespace import NUMPY
-from omniltv.models.processes.protocols import Parameters
 
 __all__ = ["FitCheck", "PurchaseEvidence", "Simulated", "SpendEvidence", "some_rows"]
 
@@ -62,6 +60,11 @@ class Simulated:
         x: Simulated repeat purchases, of shape (n, n_draws).
         recency: Time of the last one, same shape.
         seen: Whether there are enough of them to be in the data, same shape.
+
+    Examples:
+        >>> one = np.ones((1, 1), dtype=np.int64)
+        >>> Simulated(np.arange(1), 5.0, one, one * 3.0, one > 0).times
+        5.0
     """
 
     row: NDArray[np.intp]
@@ -71,6 +74,7 @@ class Simulated:
     seen: NDArray[np.bool_]
 
 
+@checked_init
 @dataclass(frozen=True, eq=False)
 class PurchaseEvidence:
     """A fitted purchase model and its history, with what several checks compute from them.
@@ -91,7 +95,7 @@ class PurchaseEvidence:
 
     fit: PurchaseFit
     history: PurchaseHistory
-    seed: int
+    seed: Seed
 
     @cached_property
     def picked(self) -> NDArray[np.intp]:
@@ -129,13 +133,8 @@ class PurchaseEvidence:
         places = (np.arange(size) * 2 + 1) * len(order) // (2 * size)
         return order[places].astype(np.intp), len(order) / size
 
-    def share_below(self, parameters: Parameters, T: Vector, count: int) -> Matrix:
-        """Return the probability of fewer than so many purchases, (n_rows, n_draws)."""
-        if not count:
-            return np.zeros(next(iter(parameters.values())).shape)
-        return np.asarray(prob_fewer(NUMPY, self.fit.model, parameters, T[:, None], count))
 
-
+@checked_init
 @dataclass(frozen=True, eq=False)
 class SpendEvidence:
     """A fitted spend model and its history, with mean values that the model simulates.
@@ -156,7 +155,7 @@ class SpendEvidence:
 
     fit: SpendFit
     history: PurchaseHistory
-    seed: int
+    seed: Seed
 
     @cached_property
     def _sample(self) -> tuple[NDArray[np.intp], float]:

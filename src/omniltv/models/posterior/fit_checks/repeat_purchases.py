@@ -23,6 +23,10 @@ class RepeatPurchases:
 
     The p-value is that of Pearson's chi-squared statistic of two samples. Parameters are
     fitted to the same data, so the statistic is smaller than that of two independent samples.
+
+    Examples:
+        >>> RepeatPurchases().name, RepeatPurchases().false_alarms
+        ('repeat purchases', 1e-05)
     """
 
     name = "repeat purchases"

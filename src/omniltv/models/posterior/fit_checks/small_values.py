@@ -22,6 +22,10 @@ class SmallValues:
     The statistic is the number of customers below the smallest one in the data, so the actual
     one is 0. The expected number is simulated, and taken at its lower end. A shop in which
     nothing is cheaper looks the same: the model is then wrong about small values.
+
+    Examples:
+        >>> SmallValues().name, SmallValues().false_alarms
+        ('small values', 1e-06)
     """
 
     name = "small values"
@@ -53,7 +57,7 @@ class SmallValues:
             expected,
             p_value,
             matters=(share > _SEVERE, share > _NOTICE),
-            found=many if share > _NOTICE else found,
+            found=many if share > _NOTICE and p_value < 1e-3 else found,
             hint="add those who were left out; if nothing costs less, compare LogNormalSpend()",
         )
 
