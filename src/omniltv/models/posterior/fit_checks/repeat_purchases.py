@@ -57,7 +57,7 @@ class RepeatPurchases:
             moved,
             0.0,
             p_value,
-            matters=(moved > _SEVERE * n, moved > _NOTICE * n),
+            matters=(bool(moved > _SEVERE * n), bool(moved > _NOTICE * n)),
             found=found,
             hint=other_models(evidence.fit.model),
         )

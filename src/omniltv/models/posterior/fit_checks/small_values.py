@@ -12,6 +12,7 @@ from omniltv.models.posterior.fit_checks.protocol import SpendEvidence
 __all__ = ["SmallValues"]
 
 _DOUBT = 1e-8  # tail in which a simulated count is doubted
+_LEAST_PRICE = 0.01  # share of customers with the smallest value: it is a price
 _SEVERE, _NOTICE = 0.02, 0.005  # shares of customers below the smallest value
 
 
@@ -20,8 +21,8 @@ class SmallValues:
     """Compares the smallest mean and total value with those that the model expects.
 
     The statistic is the number of customers below the smallest one in the data, so the actual
-    one is 0. The expected number is simulated, and taken at its lower end. A shop in which
-    nothing is cheaper looks the same: the model is then wrong about small values.
+    one is 0. The expected number is simulated, and taken at its lower end. If more than 1 % of
+    customers have exactly the smallest value, it is a price, and the check does not apply.
 
     Examples:
         >>> SmallValues().name, SmallValues().false_alarms
@@ -32,8 +33,10 @@ class SmallValues:
     false_alarms = 1e-6
 
     def find(self, evidence: SpendEvidence) -> Finding | None:
-        """Return whether customers with little spend are missing."""
+        """Return whether customers with little spend are missing; None if many spend the least."""
         count, mean = evidence.some.spending()
+        if (mean == mean.min()).mean() > _LEAST_PRICE:
+            return None
         drawn, times = evidence.simulated, evidence.times
         by_mean = _below(drawn, mean)
         by_total = _below(drawn * count[:, None], mean * count)
