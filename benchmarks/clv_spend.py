@@ -114,14 +114,7 @@ def measured(kind: Kind, correlation: float, seed: int, people: int) -> list[dic
     for (every, given), name in WAYS.items():
         value = valued(world.history, every=every, given=given, seed=seed)
         mean = value.mean()
-        total = value.predictive_total(np.where(once, "once", "more")).values
-        inside = {}
-        for label, sums, rows in (
-            ("once", total[1], once),
-            ("all", total.sum(axis=0), np.ones(len(once), dtype=bool)),
-        ):
-            low, high = np.quantile(sums, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            inside[label] = bool(low <= world.actual[rows].sum() <= high)
+        inside = covered(value, world, once) if every and given else {}
         found.append(
             {
                 "spend": kind,
@@ -129,11 +122,23 @@ def measured(kind: Kind, correlation: float, seed: int, people: int) -> list[dic
                 "way": name,
                 "once": mean[once].sum() / world.expected[once].sum(),
                 "all": mean.sum() / world.expected.sum(),
-                "inside_once": inside["once"],
-                "inside_all": inside["all"],
+                **inside,
             }
         )
     return found
+
+
+def covered(value: LifetimeValue, world: Retailer, once: NDArray[np.bool_]) -> dict[str, float]:
+    """Return whether intervals of totals hold, of one-time buyers and of all customers."""
+    total = value.predictive_total(np.where(once, "once", "more")).values
+    inside = {}
+    for label, sums, rows in (
+        ("inside_once", total[1], once),
+        ("inside_all", total.sum(axis=0), np.ones(len(once), dtype=bool)),
+    ):
+        low, high = np.quantile(sums, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        inside[label] = float(low <= world.actual[rows].sum() <= high)
+    return inside
 
 
 def valued(history: PurchaseHistory, *, every: bool, given: bool, seed: int) -> LifetimeValue:

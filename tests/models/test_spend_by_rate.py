@@ -94,7 +94,7 @@ def test_the_first_purchase_counts_if_asked_for() -> None:
     assert again.first_value.tolist() == [3.0, 8.0]
     with pytest.raises(DataError, match="first purchase is not known"):
         replace(history, first_value=None).counting_first()
-    with pytest.raises(DataError, match="negative") as error:
+    with pytest.raises(DataError, match="missing or negative") as error:
         replace(history, first_value=np.array([3.0, -1.0])).counting_first()
     assert error.value.rows == ("b",)
 

@@ -67,7 +67,8 @@ class PurchaseHistory:
             0 if nobody was left out.
         clock: The clock of ``recency`` and ``T``, if the history is in calendar time; None if
             all days count alike.
-        first_value: Value of the first purchase, of shape (n_rows,); None if it is not known.
+        first_value: Value of the first purchase, of shape (n_rows,); NaN or None if it is not
+            known.
         counts_first: Whether the first purchase counts for spend, see `counting_first`.
         quarters: Repeat purchases of all rows by calendar quarter, if they were counted from a
             log; None after `take`, and in calendar time.
@@ -113,7 +114,9 @@ class PurchaseHistory:
         known = {name: _finite(values, name, ids) for name, values in self.covariates.items()}
         columns |= {"groups": groups, "counts": counts, "covariates": known}
         if self.first_value is not None:
-            columns["first_value"] = _finite(self.first_value, "first_value", ids)
+            columns["first_value"] = as_numbers(
+                self.first_value, "first_value", ids=ids, hint=_NUMBERS
+            )
         for name, value in columns.items():
             object.__setattr__(self, name, value)
         _check_lengths(self)
@@ -170,7 +173,7 @@ class PurchaseHistory:
             value = numbers(table, "monetary_value", "a history", ids=ids, allow_missing=True)
         first = None
         if "first_value" in table.columns:
-            first = numbers(table, "first_value", "a history", ids=ids)
+            first = numbers(table, "first_value", "a history", ids=ids, allow_missing=True)
         return cls(
             customer_id=ids,
             frequency=_whole(statistics["frequency"], "frequency", ids),
@@ -355,11 +358,13 @@ class PurchaseHistory:
             problem = "the value of the first purchase is not known"
             hint = "PurchaseLog.from_frame(...).history(), or a column first_value in from_frame"
             raise DataError(problem, column="first_value", hint=hint)
-        negative = self.first_value < 0
-        if negative.any():
-            rows = self.customer_id[negative].tolist()
+        bad = ~(self.first_value >= 0)
+        if bad.any():
+            rows = self.customer_id[bad].tolist()
             hint = "net refunds against their purchases"
-            raise DataError("negative values", column="first_value", rows=rows, hint=hint)
+            raise DataError(
+                "missing or negative values", column="first_value", rows=rows, hint=hint
+            )
         return replace(self, counts_first=True)
 
     def spending(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -180,24 +180,40 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
     def summary(self, *, level: Level = 0.9) -> "pd.DataFrame":
         """Return mean, sd and equal-tailed interval of each reported parameter and group.
 
+        The effects of covariates follow, which all groups share: ``log_rate:age per sd`` is the
+        change of the coordinate per standard deviation of the covariate, and ``log_rate:age per
+        unit`` that per unit.
+
         Raises:
             ConfigError: If the level is not between 0 and 1.
         """
         import pandas as pd  # noqa: PLC0415 - slow to import
 
-        names = list(self.parameters)
-        draws = np.concatenate(list(self.parameters.values()), axis=1)
+        names, effects = list(self.parameters), self._effect_draws()
+        draws = np.concatenate([*self.parameters.values(), *effects.values()], axis=1)
         lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return pd.DataFrame(
             {
-                "parameter": np.repeat(names, len(self.groups)),
-                "group": self.groups * len(names),
+                "parameter": [*np.repeat(names, len(self.groups)).tolist(), *effects],
+                "group": [*self.groups * len(names), *[""] * len(effects)],
                 "mean": draws.mean(axis=0),
                 "sd": draws.std(axis=0),
                 "lower": lower,
                 "upper": upper,
             }
         )
+
+    def _effect_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Return draws of the covariate effects by name, each of shape (n_draws, 1)."""
+        found: dict[str, NDArray[np.float64]] = {}
+        if self.draws.slopes is None:
+            return found
+        slopes = self.draws.slopes.reshape(self.n_draws, -1)
+        for k, effect in enumerate(self.effects):
+            name = f"{effect.coordinate}:{effect.covariate}"
+            found[f"{name} per sd"] = slopes[:, [k]]
+            found[f"{name} per unit"] = slopes[:, [k]] / effect.scale
+        return found
 
     def cells(self, history: CustomerRows, *, unseen: Unseen = "error") -> Cells:
         """Return the group and covariates of each row, with the draws of all groups.

@@ -55,5 +55,5 @@ class LongSilence:
             p_value,
             matters=(True, False),
             found=looks if p_value < 1e-3 else found,
-            hint="add those who were left out, or fit history.selected(active_within=...)",
+            hint="add those who were left out",
         )
