@@ -189,8 +189,8 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         """
         import pandas as pd  # noqa: PLC0415 - slow to import
 
-        names = list(self.parameters)
-        effects = self._effect_draws()
+        names: list[str] = list(self.parameters)
+        effects: dict[str, NDArray[np.float64]] = self._effect_draws()
         draws = np.concatenate([*self.parameters.values(), *effects.values()], axis=1)
         lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return pd.DataFrame(
