@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from omniltv.models.checks import (
     PURCHASE_CHECKS,
     SPEND_CHECKS,
     Finding,
+    FitCheck,
     FitFindings,
     examine,
 )
@@ -36,6 +37,8 @@ from omniltv.models.processes.protocols import PurchaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+made: Any = PurchaseHistory  # it converts lists, other numbers and names of units
 
 NAMES = [check.name for check in PURCHASE_CHECKS]
 SPEND = {"p": 4.0, "q": 4.0, "v": 8.0}
@@ -102,7 +105,7 @@ def test_all_customers_raise_no_alarm(model: PurchaseModel, truth: dict[str, flo
 
 
 def test_every_check_states_its_false_alarms() -> None:
-    checks = (*PURCHASE_CHECKS, *SPEND_CHECKS)
+    checks: tuple[FitCheck[Any], ...] = (*PURCHASE_CHECKS, *SPEND_CHECKS)
     assert all(0 < check.false_alarms <= 1e-5 for check in checks)
     assert len({check.name for check in checks}) == len(checks)
 
@@ -267,7 +270,7 @@ def test_a_wrong_frequency_table_is_severe_and_names_other_models() -> None:
     """Half of the customers never buy again, and half buy exactly three times."""
     n = 1_500
     x = np.where(np.arange(n) % 2, 0, 3)
-    history = PurchaseHistory(
+    history = made(
         np.arange(n), x, np.where(x > 0, 39.0, 0.0), np.full(n, 40.0), x * np.nan, "week"
     )
     found = quiet(MbgNbd(), history).findings
@@ -333,7 +336,7 @@ def test_groups_covariates_and_opportunities_are_checked_too() -> None:
         for name, value in {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.8}.items()
     }
     x, recency, T = BgBb().simulate(truth, np.full(500, 8.0), np.random.default_rng(1))
-    yearly = PurchaseHistory(np.arange(500), x, recency, T, x * np.nan, "year")
+    yearly = made(np.arange(500), x, recency, T, x * np.nan, "year")
     assert fit(BgBb(), yearly, seed=1, method="map").findings.severe == ()
 
 

