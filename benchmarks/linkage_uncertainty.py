@@ -112,7 +112,7 @@ class World:
         log = ltv.PurchaseLog.from_frame(known, timezone="Asia/Tokyo")
         last = self.retailer.end.tz_localize(None) - pd.Timedelta(days=1)
         history = log.history(unit="week", by="acquisition_channel", end=last)
-        bought = ltv.fit(ltv.BgNbd(), history, seed=seed, method="laplace", progress=False)
+        bought = ltv.fit(ltv.MbgNbd(), history, seed=seed, method="laplace", progress=False)
         spent = ltv.fit(ltv.GammaGamma(), history, seed=seed, method="laplace", progress=False)
         free = ltv.Discount(per_year=0.0)
         return ltv.lifetime_value(bought, spent, history, horizon=AHEAD, discount=free, seed=seed)

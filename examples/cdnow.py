@@ -11,6 +11,7 @@ import numpy as np
 
 import omniltv as ltv
 from omniltv.data import load_cdnow
+from omniltv.models import BgNbd
 from omniltv.testing.reference import BG_NBD_CDNOW
 
 SEED = 1997
@@ -25,7 +26,7 @@ def main() -> None:
 
     live = sys.stderr.isatty()
     print("fitting BG/NBD and Gamma-Gamma …", flush=True)
-    bought = ltv.fit(ltv.BgNbd(), history, seed=SEED, progress=live)
+    bought = ltv.fit(BgNbd(), history, seed=SEED, progress=live)
     spent = ltv.fit(ltv.GammaGamma(), history, seed=SEED, progress=live)
     print(f"{bought.diagnostics}\n{spent.diagnostics}\n")
     print(bought.summary().to_string(index=False, float_format="{:.3f}".format))

@@ -40,6 +40,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Literal
 
 import numpy as np
@@ -230,12 +231,12 @@ def value_of(
 ) -> LifetimeValue:
     """Return the value of each row of a history, from a fit of purchases and one of spend."""
     live = sys.stderr.isatty()
-    with progress("fitting purchases (BG/NBD)"):
-        purchases = ltv.fit(ltv.BgNbd(), history, pooling=pooling, seed=SEED, progress=live)
-    print(f"  {purchases.diagnostics}")
+    with progress("fitting purchases (MBG/NBD)"):
+        purchases = ltv.fit(ltv.MbgNbd(), history, pooling=pooling, seed=SEED, progress=live)
+    print(f"  {purchases.diagnostics}\n{indent(repr(purchases.findings), '  ')}")
     with progress("fitting spend (Gamma-Gamma)"):
         spend = ltv.fit(ltv.GammaGamma(), history, pooling=pooling, seed=SEED, progress=live)
-    print(f"  {spend.diagnostics}")
+    print(f"  {spend.diagnostics}\n{indent(repr(spend.findings), '  ')}")
     return ltv.lifetime_value(
         purchases, spend, history, horizon=horizon, discount=discount, seed=SEED
     )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from omniltv.experiments import Assignment, Persistence, assign, cuped, difference, ltv_lift
     from omniltv.identity import stitch
     from omniltv.models import (
-        BgNbd,
         GammaGamma,
+        MbgNbd,
         Pooling,
         fit,
         imputed_value,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Assignment",
-    "BgNbd",
     "Condition",
     "DataError",
     "Discount",
     "GammaGamma",
+    "MbgNbd",
     "OmniltvError",
     "Persistence",
     "Pooling",
@@ -74,8 +74,8 @@ _ROOMS = {
     ),
     "omniltv.identity": ("stitch",),
     "omniltv.models": (
-        "BgNbd",
         "GammaGamma",
+        "MbgNbd",
         "Pooling",
         "fit",
         "imputed_value",

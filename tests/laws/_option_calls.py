@@ -70,14 +70,16 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.checks import (
+    PurchaseEvidence,
+    SpendEvidence,
     backtest,
     compare,
     coverage,
+    examine,
     expected_purchases_matrix,
     frequency_histogram,
     holdout_log_score,
     prob_alive_matrix,
-    selection,
     tracking,
 )
 from omniltv.models.posterior import priors
@@ -337,7 +339,14 @@ CALLS: Mapping[str, Call] = {
     "prob_alive_matrix": lambda w, x: prob_alive_matrix(w.purchases, T=weeks(9), **x),
     "frequency_histogram": lambda w, x: frequency_histogram(w.purchases, w.history, **x),
     "holdout_log_score": lambda w, x: holdout_log_score(w.purchases, w.split, **x),
-    "selection": lambda w, x: selection(w.purchases, w.history, **x),
+    "examine": lambda w, x: examine(w.purchases, w.history, **x),
+    "PurchaseEvidence": lambda w, x: PurchaseEvidence(
+        **{"fit": w.purchases, "history": w.history, "seed": 1} | x
+    ),
+    "SpendEvidence": lambda w, x: SpendEvidence(
+        **{"fit": w.spend, "history": w.history, "seed": 1} | x
+    ),
+    "FitFindings.of": lambda w, x: w.purchases.findings.of(**x),
     "tracking": lambda w, x: tracking(w.purchases, w.split.calibration, log=w.log, **x),
     "plot_tracking": lambda w, x: plot_tracking(
         tracking(w.purchases, w.split.calibration, log=w.log), **x

@@ -51,7 +51,7 @@ PACKAGE = Path(cast("str", import_module("omniltv").__file__)).parent
 WRONG: tuple[object, ...] = (None, math.nan, object(), "no such word", -1, 10**18)
 FORMULAS = {
     "ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "PurchaseProcess",
-    "SpendModel",
+    "RateModel", "SpendModel",
 }  # fmt: skip
 # Functions that read one value, of whatever type: they are called once for every distinct value;
 # and formulas on arrays.

@@ -266,7 +266,8 @@ def test_a_prior_that_is_replaced_moves_the_posterior(history: PurchaseHistory) 
         found = fit(BgNbd(), history, seed=1, method="map", priors=priors)
         return float(found.draws.coordinates[0, 0, 0, 0])
 
-    strict = rate(log_rate=Normal(mu=-8.0, sigma=0.01))
+    with pytest.warns(FitWarning, match="bought once"):  # the prior is wrong, and it is said
+        strict = rate(log_rate=Normal(mu=-8.0, sigma=0.01))
     assert strict == pytest.approx(-8.0, abs=0.2)
     assert rate() > -6
 

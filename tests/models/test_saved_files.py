@@ -38,7 +38,7 @@ def forged(name: str, member: bytes, kind: int = ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", kind) as archive:
         archive.writestr(name, member)
-        archive.comment = b"omniltv 0.1.0 fit 4 " + b"0" * 64
+        archive.comment = b"omniltv 0.1.0 fit 5 " + b"0" * 64
     return seal(buffer.getvalue())
 
 

@@ -162,7 +162,7 @@ def test_from_log_to_lift_by_public_names_alone() -> None:
     log = ltv.PurchaseLog.from_frame(bought, now="2027-01-01")
     window = window_history(log, arms, start="2026-01-01", end="2026-06-30", unit="week")
     by_arm = ltv.Pooling.none("arm")
-    purchases = ltv.fit(ltv.BgNbd(), window, pooling=by_arm, method="laplace", seed=1)
+    purchases = ltv.fit(ltv.MbgNbd(), window, pooling=by_arm, method="laplace", seed=1)
     spend = ltv.fit(ltv.GammaGamma(), window, pooling=by_arm, method="laplace", seed=1)
     undiscounted = ltv.Discount(per_year=0)
     value = ltv.lifetime_value(

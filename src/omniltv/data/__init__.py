@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omniltv.data.log import PurchaseLog
     from omniltv.data.mapping import ColumnMap
     from omniltv.data.profiling import TableProfile, profile
+    from omniltv.data.quarters import QuarterCounts
     from omniltv.data.refunds import ByReference, EqualAmount, LargestEarlier, RefundRule
     from omniltv.data.report import IntakeReport, Tolerance
     from omniltv.data.simulate import Retailer, simulate_retailer
@@ -33,6 +34,7 @@ __all__ = [
     "OrderItems",
     "PurchaseHistory",
     "PurchaseLog",
+    "QuarterCounts",
     "RefundRule",
     "Retailer",
     "TableProfile",
@@ -58,6 +60,7 @@ _HOME = {
     "OrderItems": "items",
     "PurchaseHistory": "history",
     "PurchaseLog": "log",
+    "QuarterCounts": "quarters",
     "RefundRule": "refunds",
     "Retailer": "simulate",
     "TableProfile": "profiling",

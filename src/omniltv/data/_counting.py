@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omniltv._log import logged
 from omniltv.data.calendar_time import CalendarTime, Clock
 from omniltv.data.history import PurchaseHistory
+from omniltv.data.quarters import count_quarters
 from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
 
@@ -142,7 +143,9 @@ class Counting:
             recency[rows] = clock.calendar.intensity.days_until(group, last[rows]) - born
             length[rows] = clock.calendar.intensity.days_until(group, end) - born
         scale = self.unit.in_days
-        return replace(history, recency=recency / scale, T=length / scale, clock=clock)
+        return replace(
+            history, recency=recency / scale, T=length / scale, clock=clock, quarters=None
+        )
 
     def periods(self, time: NDArray[np.datetime64]) -> NDArray[np.int64]:
         return period_numbers(time, self.grain)
@@ -167,17 +170,19 @@ def count_history(
     first, x = occasions.period[begin], stop - begin - 1
     repeat_value = _sums(occasions.value, begin) - occasions.value[begin]
     scale = 1.0 if counting.unit is grain else grain.in_days / counting.unit.in_days
-    keys = occasions.key[begin]
+    keys, end = occasions.key[begin], period_number(counting.last, grain)
     history = PurchaseHistory(
         customer_id=log.customer_id[keys // len(log.channels) if by == "channel" else keys],
         frequency=x.astype(np.int64),
         recency=np.asarray((occasions.period[stop - 1] - first) * scale, dtype=np.float64),
-        T=np.asarray((period_number(counting.last, grain) - first) * scale, dtype=np.float64),
+        T=np.asarray((end - first) * scale, dtype=np.float64),
         monetary_value=np.where(x > 0, repeat_value / np.maximum(x, 1), np.nan),
         unit=counting.unit,
         groups=_groups(log, keys, by),
         counts={} if by == "channel" else counts_by_channel(log, rows, grain),
         start=None if start is None else start.astype(datetime),
+        first_value=occasions.value[begin] if start is None else None,
+        quarters=count_quarters(occasions.key, occasions.period, grain, end, scale),
     )
     return counting.elapsed(history, first, occasions.period[stop - 1])
 

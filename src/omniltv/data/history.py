@@ -26,6 +26,7 @@ from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
 from omniltv.data.calendar_time import Clock
 from omniltv.data.checking import Moment
+from omniltv.data.quarters import QuarterCounts
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import DataError
 from omniltv.units import TimeUnit
@@ -66,6 +67,11 @@ class PurchaseHistory:
             0 if nobody was left out.
         clock: The clock of ``recency`` and ``T``, if the history is in calendar time; None if
             all days count alike.
+        first_value: Value of the first purchase, of shape (n_rows,); NaN or None if it is not
+            known.
+        counts_first: Whether the first purchase counts for spend, see `counting_first`.
+        quarters: Repeat purchases of all rows by calendar quarter, if they were counted from a
+            log; None after `take`, and in calendar time.
 
     Raises:
         DataError: If columns differ in length, values are not numbers, ids are missing or
@@ -92,6 +98,9 @@ class PurchaseHistory:
     report: IntakeReport[object] | None = None
     at_least: Natural = 0
     clock: Clock | None = None
+    first_value: NDArray[np.float64] | None = None
+    counts_first: bool = False
+    quarters: QuarterCounts | None = None
 
     def __post_init__(self) -> None:
         ids = np.empty(len(self.customer_id), dtype=object)
@@ -104,6 +113,10 @@ class PurchaseHistory:
         counts = {name: _whole(values, name, ids) for name, values in self.counts.items()}
         known = {name: _finite(values, name, ids) for name, values in self.covariates.items()}
         columns |= {"groups": groups, "counts": counts, "covariates": known}
+        if self.first_value is not None:
+            columns["first_value"] = as_numbers(
+                self.first_value, "first_value", ids=ids, hint=_NUMBERS
+            )
         for name, value in columns.items():
             object.__setattr__(self, name, value)
         _check_lengths(self)
@@ -133,7 +146,8 @@ class PurchaseHistory:
 
         Args:
             frame: A frame with ``customer_id``, ``frequency``, ``recency``, ``T``, the group
-                columns and, to fit spend, ``monetary_value``.
+                columns and, to fit spend, ``monetary_value``. ``first_value``, if it is there,
+                is the value of the first purchase.
             unit: The unit of ``recency`` and ``T``.
             groups: Names of the group columns.
             covariates: Names of the covariate columns: numbers without missing values.
@@ -157,6 +171,9 @@ class PurchaseHistory:
         value = np.full(len(ids), np.nan)
         if "monetary_value" in table.columns:
             value = numbers(table, "monetary_value", "a history", ids=ids, allow_missing=True)
+        first = None
+        if "first_value" in table.columns:
+            first = numbers(table, "first_value", "a history", ids=ids, allow_missing=True)
         return cls(
             customer_id=ids,
             frequency=_whole(statistics["frequency"], "frequency", ids),
@@ -166,6 +183,7 @@ class PurchaseHistory:
             unit=TimeUnit(unit),
             groups={name: labels(table, name, "a history", ids=ids) for name in groups},
             covariates={name: numbers(table, name, "a history", ids=ids) for name in covariates},
+            first_value=first,
         )
 
     @classmethod
@@ -243,8 +261,9 @@ class PurchaseHistory:
         """Return the columns by name, each of shape (n_rows,)."""
         counts = {f"purchases_{name}": values for name, values in self.counts.items()}
         statistics = {name: getattr(self, name) for name in _STATISTICS}
-        first = {"customer_id": self.customer_id, **self.groups}
-        return {**first, **statistics, **counts, **self.covariates}
+        keys = {"customer_id": self.customer_id, **self.groups}
+        first = {} if self.first_value is None else {"first_value": self.first_value}
+        return {**keys, **statistics, **first, **counts, **self.covariates}
 
     @overload
     def to_frame(self, backend: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
@@ -318,6 +337,54 @@ class PurchaseHistory:
             raise DataError(problem, column="frequency", rows=rows, hint=hint)
         return replace(self, at_least=at_least)
 
+    def counting_first(self) -> "PurchaseHistory":
+        """Return the history in which the first purchase counts for spend, too.
+
+        By convention, spend models see the repeat purchases only. One-time buyers then inform
+        nothing, and their value per purchase is the population mean. If the first purchase
+        counts, everybody has a value. The frequency stays the number of repeat purchases.
+
+        Raises:
+            DataError: If the value of the first purchase is not known.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...     [11.5, float("nan")], TimeUnit.WEEK, first_value=[7.0, 3.0])
+            >>> count, mean = history.counting_first().spending()
+            >>> count.tolist(), mean.tolist()
+            ([3, 1], [10.0, 3.0])
+        """
+        if self.first_value is None:
+            problem = "the value of the first purchase is not known"
+            hint = "PurchaseLog.from_frame(...).history(), or a column first_value in from_frame"
+            raise DataError(problem, column="first_value", hint=hint)
+        bad = ~(self.first_value >= 0)
+        if bad.any():
+            rows = self.customer_id[bad].tolist()
+            hint = "net refunds against their purchases"
+            raise DataError(
+                "missing or negative values", column="first_value", rows=rows, hint=hint
+            )
+        return replace(self, counts_first=True)
+
+    def spending(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the number of purchases that count for spend, and their mean value.
+
+        These are the repeat purchases, and the first one after `counting_first`. The mean is
+        NaN if there are none.
+
+        Examples:
+            >>> history = PurchaseHistory(["a", "b"], [2, 0], [30.0, 0.0], [39.0, 39.0],
+            ...                           [11.5, float("nan")], TimeUnit.WEEK)
+            >>> history.spending()[0].tolist()
+            [2, 0]
+        """
+        if self.first_value is None or not self.counts_first:
+            return self.frequency, self.monetary_value
+        count = self.frequency + 1
+        repeats = np.where(self.frequency > 0, self.frequency * self.monetary_value, 0.0)
+        return count, np.asarray((repeats + self.first_value) / count, dtype=np.float64)
+
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
         """Return some rows, by position or by boolean mask.
 
@@ -335,6 +402,8 @@ class PurchaseHistory:
             counts={name: values[pick] for name, values in self.counts.items()},
             covariates={name: values[pick] for name, values in self.covariates.items()},
             report=None,
+            quarters=None,
+            first_value=None if self.first_value is None else self.first_value[pick],
             **{name: getattr(self, name)[pick] for name in _STATISTICS},
         )
 
@@ -342,12 +411,12 @@ class PurchaseHistory:
         """Return the distinct states, their counts, and the state of each row.
 
         Args:
-            spend: Whether the mean value is part of the state, in addition to groups,
+            spend: Whether the mean value of `spending` is part of the state, beside groups,
                 covariates, frequency, recency and T.
         """
         groups = [np.unique(values, return_inverse=True)[1] for values in self.groups.values()]
         columns = [*groups, *self.covariates.values(), self.frequency, self.recency, self.T]
-        columns += [np.nan_to_num(self.monetary_value, nan=-np.inf)] if spend else []
+        columns += [np.nan_to_num(self.spending()[1], nan=-np.inf)] if spend else []
         order = np.lexsort(columns)
         new = np.zeros(len(self), dtype=bool)
         new[:1] = True
@@ -420,6 +489,7 @@ def _finite(values: ArrayLike, name: str, ids: NDArray[np.object_]) -> NDArray[n
 def _check_lengths(history: PurchaseHistory) -> None:
     n = len(history)
     columns = {name: getattr(history, name) for name in _STATISTICS}
+    columns |= {} if history.first_value is None else {"first_value": history.first_value}
     every = {**columns, **history.groups, **history.counts, **history.covariates}
     for name, values in every.items():
         if values.shape != (n,):

@@ -8,10 +8,12 @@ from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
 from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
+from omniltv.models.posterior.rate import with_purchase_rate
 from omniltv.models.posterior.store import load_fit
 from omniltv.models.processes.bg_bb import BgBb
 from omniltv.models.processes.bg_nbd import BgNbd
 from omniltv.models.processes.cnbd_k import CnbdK
+from omniltv.models.processes.fixed_price import FixedPrice
 from omniltv.models.processes.gamma_gamma import GammaGamma
 from omniltv.models.processes.log_normal import LogNormalSpend
 from omniltv.models.processes.mbg_nbd import MbgNbd
@@ -30,6 +32,7 @@ __all__ = [
     "ChannelMixFit",
     "CnbdK",
     "Diagnostics",
+    "FixedPrice",
     "GammaGamma",
     "ImputedValue",
     "LifetimeValue",
@@ -53,4 +56,5 @@ __all__ = [
     "lifetime_value",
     "load_fit",
     "to_pymc",
+    "with_purchase_rate",
 ]

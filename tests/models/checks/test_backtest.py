@@ -11,7 +11,7 @@ from tests._statistics import sigmas
 from omniltv.data import PurchaseLog
 from omniltv.draws import Totals
 from omniltv.errors import ConfigError
-from omniltv.models import BgBb, BgNbd, GammaGamma, ModelError
+from omniltv.models import BgBb, BgNbd, GammaGamma, MbgNbd, ModelError
 from omniltv.models.checks import Backtest, BacktestWindow, backtest
 from omniltv.units import Span, TimeUnit, days, weeks
 
@@ -39,7 +39,7 @@ def log_of(frame: pd.DataFrame) -> PurchaseLog[pd.DataFrame]:
 
 def backtested(frame: pd.DataFrame, origins: object = 2) -> Backtest:
     return backtest(
-        log_of(frame), BgNbd(), GammaGamma(), horizon=SPANS, origins=origins,  # type: ignore[arg-type] # wrong ones, too
+        log_of(frame), MbgNbd(), GammaGamma(), horizon=SPANS, origins=origins,  # type: ignore[arg-type] # wrong ones, too
         by="channel", method="map", seed=1,
     )  # fmt: skip
 

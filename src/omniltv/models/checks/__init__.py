@@ -20,32 +20,45 @@ from omniltv.models.checks._frequencies import (
 from omniltv.models.checks._log_score import LogScore, holdout_log_score
 from omniltv.models.checks._ranking import Ranking, ranking
 from omniltv.models.checks._tracking import Tracking, tracking
-from omniltv.models.posterior.selection import Finding, Selection, selection
+from omniltv.models.posterior.findings import Finding, FitFindings
+from omniltv.models.posterior.fit_checks import (
+    PURCHASE_CHECKS,
+    SPEND_CHECKS,
+    FitCheck,
+    PurchaseEvidence,
+    SpendEvidence,
+    examine,
+)
 
 __all__ = [
+    "PURCHASE_CHECKS",
+    "SPEND_CHECKS",
     "Backtest",
     "BacktestWindow",
     "ConditionalExpectation",
     "Coverage",
     "Finding",
+    "FitCheck",
     "FitComparison",
+    "FitFindings",
     "FrequencyHistogram",
     "FrequencyRecencyMatrix",
     "LogScore",
     "Loo",
+    "PurchaseEvidence",
     "Ranking",
-    "Selection",
+    "SpendEvidence",
     "Tracking",
     "backtest",
     "compare",
     "conditional_expectation",
     "coverage",
+    "examine",
     "expected_purchases_matrix",
     "frequency_histogram",
     "holdout_log_score",
     "loo",
     "prob_alive_matrix",
     "ranking",
-    "selection",
     "tracking",
 ]

@@ -176,13 +176,13 @@ def compare(
     Examples:
         >>> from omniltv.models import BgNbd, MbgNbd, fit
         >>> truth = {"r": 1.5, "alpha": 6.0, "a": 1.2, "b": 2.5}
-        >>> x, t, T = BgNbd().simulate(truth, np.full(400, 40.0), np.random.default_rng(8))
+        >>> x, t, T = MbgNbd().simulate(truth, np.full(400, 40.0), np.random.default_rng(8))
         >>> history = PurchaseHistory(np.arange(400), x, t, T, x * np.nan, "week")
         >>> models = {"coin after repeat": BgNbd(), "coin at once": MbgNbd()}
         >>> fits = {name: fit(model, history, seed=1, method="laplace")
         ...         for name, model in models.items()}
         >>> compare(fits, history, seed=1).best
-        'coin after repeat'
+        'coin at once'
     """
     holdout = history if isinstance(history, CalibrationHoldout) else None
     rows = holdout.calibration if holdout is not None else history

@@ -27,6 +27,7 @@ from omniltv.models.checks._shared import (
 )
 from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.rate import rated
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
 
 __all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
@@ -257,7 +258,7 @@ def _futures(
     """Yield rows and their futures by quantity, of shape (rows, draws)."""
     history, picked = holdout.calibration, evenly(draws, fit.n_draws)
     cells = with_ahead(fit.cells(history), history, holdout.holdout_span, fit.unit)
-    of_spend = None if spend is None else spend.cells(history)
+    of_spend = None if spend is None else spend.cells(rated(history, fit, spend, "error"))
     for rows, rng in chunks(len(history), seed):
         each = np.repeat(np.arange(len(history))[rows], draws)
         state = PurchaseState(
@@ -268,7 +269,7 @@ def _futures(
         counts = np.bincount(row, minlength=len(each)).astype(np.float64)
         found = {"purchases": counts.reshape(-1, draws)}
         if spend is not None and of_spend is not None:
-            known = SpendState(state.frequency, history.monetary_value[each])
+            known = SpendState(*(values[each] for values in history.spending()))
             parameters = flat_parameters(of_spend, rows, picked)
             value = spend.model.simulate_future(parameters, known, row, rng)
             total = np.bincount(row, weights=value, minlength=len(each))

@@ -116,9 +116,9 @@ def fit(
         ConfigError: If an argument is invalid.
 
     Warns:
-        DataWarning: If there are fewer than ten repeat purchases, or customers look selected
-            or duplicated, see `omniltv.models.checks.selection`.
-        FitWarning: If the diagnostics show a problem, or NUTS was used instead of Laplace.
+        DataWarning: If there are fewer than ten repeat purchases.
+        FitWarning: If the diagnostics show a problem, or a check of the fit is severe (see
+            `Fit.findings`), or NUTS was used instead of Laplace.
 
     Examples:
         >>> import numpy as np
@@ -146,7 +146,7 @@ def fit(
     clock = kind.clock_of(model, history)
     parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit, clock)
     result = kind.fit(model, parts)
-    diagnostics = replace(found.diagnostics, sample=kind.sample(result, history, seed))
+    diagnostics = replace(found.diagnostics, findings=kind.findings(result, history, seed))
     diagnostics.warn()
     return replace(result, diagnostics=diagnostics)
 

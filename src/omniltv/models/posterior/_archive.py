@@ -34,7 +34,7 @@ __all__ = ["SavedFit", "Settings", "damaged", "read_fit", "write_fit"]
 
 type Arrays = dict[str, NDArray[np.float64]]
 
-_FORMAT = 4
+_FORMAT = 5
 _HEADER = "header"
 _ARRAYS = ("coordinates", "mean", "spread", "new", "effects", "slopes")
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import PurchaseLog
-from omniltv.errors import ConfigError
+from omniltv.errors import ConfigError, FitError
 from omniltv.models.posterior._choices import Choices
 from omniltv.models.posterior._observations import (
     Observations,
@@ -21,10 +23,12 @@ from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
+from omniltv.models.posterior.findings import Finding
+from omniltv.models.posterior.fit_checks import examine
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.pooling import Pooling
-from omniltv.models.posterior.selection import selection
 from omniltv.models.processes._selection import selected
+from omniltv.models.processes.fixed_price import FixedPrice
 from omniltv.models.processes.protocols import ChannelModel, Model, PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
@@ -33,6 +37,8 @@ __all__ = ["AnyFit", "AnyModel", "Kind", "Parts", "kind_of"]
 type AnyModel = PurchaseModel | SpendModel | ChannelModel
 type AnyFit = PurchaseFit | SpendFit | ChannelMixFit
 
+_SAME_PRICE = 1e-9  # relative difference of equal prices
+_CUSTOMERS = 10  # so few have one price by chance
 _HISTORY = 'PurchaseLog.from_frame(frame).history(unit="week")'
 
 
@@ -69,7 +75,7 @@ class Kind:
         unit_of: Returns the unit of time of the data; None if time does not matter.
         clock_of: Returns the name of the calendar time of the data, given the model.
         fit: Returns the fit of a model from its parts.
-        sample: Returns signs that the data are a selected sample, given a fit and a seed.
+        findings: Returns what the checks of a fit find, given its data and a seed.
     """
 
     data: type
@@ -79,7 +85,7 @@ class Kind:
     unit_of: Callable[[Any], TimeUnit | None]
     clock_of: Callable[[Any, Any], str]
     fit: Callable[[Any, Parts], AnyFit]
-    sample: Callable[[Any, Any, int], tuple[str, ...]]
+    findings: Callable[[Any, Any, int], tuple[Finding, ...]]
 
 
 def _purchase_fit(model: PurchaseModel, parts: Parts) -> PurchaseFit:
@@ -120,12 +126,33 @@ def _clock(model: PurchaseModel, history: PurchaseHistory) -> str:
     return history.clock.calendar.name
 
 
+def _spend_observed(model: SpendModel, history: PurchaseHistory) -> Observations:
+    """Return the observations of a spend model.
+
+    Raises:
+        FitError: If all purchases cost the same, which only `FixedPrice` describes.
+    """
+    observed = spend_observed(history)
+    values = observed.state.monetary_value
+    alike = np.ptp(values) <= _SAME_PRICE * values.max()
+    if alike and observed.count.sum() >= _CUSTOMERS and not isinstance(model, FixedPrice):
+        problem = f"every purchase costs {values.max():,.6g}, so {model.name} cannot be fitted"
+        raise FitError(f"{problem}. Hint: fit(FixedPrice(), history, seed=1)")
+    return observed
+
+
 def _channels_observed(model: ChannelModel, log: PurchaseLog[object]) -> Observations:
     return channels_observed(Choices.of(log, model.channels), model.half_life)
 
 
-def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[str, ...]:  # noqa: ARG001
-    """Return nothing: only a purchase model expects customers who did not buy."""
+def _examined(
+    found: PurchaseFit | SpendFit, history: PurchaseHistory, seed: int
+) -> tuple[Finding, ...]:
+    return examine(found, history, seed=seed).each
+
+
+def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[Finding, ...]:  # noqa: ARG001
+    """Return nothing: channel models have no checks."""
     return ()
 
 
@@ -140,7 +167,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             unit_of=lambda history: TimeUnit(history.unit),
             clock_of=_clock,
             fit=_purchase_fit,
-            sample=lambda found, history, seed: selection(found, history, seed=seed).problems,
+            findings=_examined,
         ),
     ),
     (
@@ -148,12 +175,12 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
         Kind(
             data=PurchaseHistory,
             hint=_HISTORY,
-            observe=lambda _, history: spend_observed(history),
+            observe=_spend_observed,
             likelihood=lambda model, _: model,
             unit_of=lambda _: None,
             clock_of=lambda _model, _data: "",
             fit=_spend_fit,
-            sample=_not_checked,
+            findings=_examined,
         ),
     ),
     (
@@ -166,7 +193,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
             unit_of=lambda _: None,
             clock_of=lambda _model, _data: "",
             fit=_channel_fit,
-            sample=_not_checked,
+            findings=_not_checked,
         ),
     ),
 )

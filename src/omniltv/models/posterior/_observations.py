@@ -70,19 +70,18 @@ def purchases_observed(history: PurchaseHistory) -> Observations:
 
 
 def spend_observed(history: PurchaseHistory) -> Observations:
-    """Return the observations of a spend model: the rows with paid repeat purchases.
+    """Return the observations of a spend model: the rows with paid purchases that count.
 
     Raises:
         DataError: If a mean value is missing or negative.
-        FitError: If no row has a paid repeat purchase.
+        FitError: If no row has a paid purchase that counts.
     """
     rows = _spenders(history)
     _warn_if_few(rows)
     distinct = rows.distinct(spend=True)
-    states = distinct.states
-    state = SpendState(states.frequency.astype(np.float64), states.monetary_value)
-    purchases = distinct.count * states.frequency
-    return _observed(distinct, state, {"value": _log_mean(states.monetary_value, purchases)})
+    count, mean = distinct.states.spending()
+    state = SpendState(count.astype(np.float64), mean)
+    return _observed(distinct, state, {"value": _log_mean(mean, distinct.count * count)})
 
 
 def channels_observed(choices: Choices, half_life: Span | None) -> Observations:
@@ -119,20 +118,21 @@ def _warn_if_few(history: PurchaseHistory) -> None:
 
 
 def _spenders(history: PurchaseHistory) -> PurchaseHistory:
-    """Return the rows with paid repeat purchases: only these inform a spend model."""
-    repeat = history.frequency > 0
+    """Return the rows with paid purchases that count: only these inform a spend model."""
+    repeat, mean = history.frequency > 0, history.spending()[1]
     bad = repeat & ~(history.monetary_value >= 0)
     if bad.any():
         rows = history.customer_id[bad].tolist()
         hint = "net refunds against their purchases"
         problem = "mean value missing or below 0"
         raise DataError(problem, column="monetary_value", rows=rows, hint=hint)
-    paid = repeat & (history.monetary_value > 0)
+    paid = mean > 0
     if not paid.any():
         message = "no row has a paid repeat purchase, so spend cannot be estimated"
         raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
-    free = int(repeat.sum() - paid.sum())
+    free = int((mean == 0).sum())
     if free:
-        message = f"{free:,} rows whose repeat purchases were all free"
+        kind = "purchases" if history.counts_first else "repeat purchases"
+        message = f"{free:,} rows whose {kind} were all free"
         warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=5)
     return history.take(paid)

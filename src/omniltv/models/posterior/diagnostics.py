@@ -1,11 +1,12 @@
-"""Diagnostics of a posterior: convergence, effective sample size, k-hat, error, sample."""
+"""Diagnostics of a posterior: convergence, effective sample size, k-hat, error, findings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from warnings import warn
 
 from omniltv._options import checked
-from omniltv.errors import DataWarning, FitWarning
+from omniltv.errors import FitWarning
+from omniltv.models.posterior.findings import Finding
 
 __all__ = ["Diagnostics"]
 
@@ -35,8 +36,7 @@ class Diagnostics:
             over draws of the subsampled minus the exact log-likelihood. To first order, the
             error of any posterior mean is at most this many posterior standard deviations.
             It is 0 if the likelihood is exact, and for a mode.
-        sample: Signs that customers were selected or duplicated, one sentence each, see
-            `omniltv.models.checks.selection`.
+        findings: What the checks at the end of the fit found, see `Fit.findings`.
 
     Examples:
         >>> found = Diagnostics.of_weights(khat=0.3, ess=90.0, draws=2000, seconds=0.4)
@@ -57,7 +57,7 @@ class Diagnostics:
     method: str = "nuts"
     khat: float = field(default=float("nan"), compare=False)
     likelihood_error: float = 0.0
-    sample: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @classmethod
     def of_mode(cls, seconds: float) -> "Diagnostics":
@@ -73,7 +73,11 @@ class Diagnostics:
     @property
     def problems(self) -> tuple[str, ...]:
         """The problems found, one sentence each; empty if there are none."""
-        return (*self._of_sampler(), *self.sample)
+        return (*self._of_sampler(), *self._severe)
+
+    @property
+    def _severe(self) -> tuple[str, ...]:
+        return tuple(one.sentence for one in self.findings if one.verdict == "severe")
 
     def _of_sampler(self) -> tuple[str, ...]:
         found = []
@@ -96,13 +100,13 @@ class Diagnostics:
         return not self.problems
 
     def warn(self) -> None:
-        """Warn of problems: a FitWarning for the draws, a DataWarning for each of the sample."""
+        """Warn of problems: one FitWarning for the draws, one for the severe findings."""
         problems = self._of_sampler()
         if problems:
             advice = "Hint: method=Sampling(draws=2000, warmup=2000), or pool small groups"
             warn(f"{'; '.join(problems)}. {advice}", FitWarning, stacklevel=3)
-        for sentence in self.sample:
-            warn(sentence, DataWarning, stacklevel=3)
+        if self._severe:
+            warn("; ".join(self._severe), FitWarning, stacklevel=3)
 
     def __str__(self) -> str:
         worst = max(self.rhat.values(), default=float("nan"))
@@ -112,7 +116,7 @@ class Diagnostics:
             verdict = f"subsampled likelihood, error {self.likelihood_error:.1g}: {verdict}"
         if self.method == "map":
             mode = f"the mode in {self.seconds:.1f} s, without uncertainty"
-            return "; ".join([mode, *self.sample])
+            return "; ".join([mode, *self._severe])
         if self.method == "laplace":
             return (
                 f"{self.draws:,} draws by Laplace in {self.seconds:.1f} s, k-hat {self.khat:.2f}, "

@@ -23,6 +23,7 @@ from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.effects import Effect
+from omniltv.models.posterior.findings import FitFindings
 from omniltv.models.posterior.pooling import Pooling
 from omniltv.models.processes._selection import selected
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -130,6 +131,14 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         return self.draws.n_draws
 
     @property
+    def findings(self) -> FitFindings:
+        """What the checks at the end of the fit found, one line each; severe ones were warned of.
+
+        `omniltv.models.checks.examine` runs other checks.
+        """
+        return FitFindings(self.diagnostics.findings)
+
+    @property
     def parameters(self) -> Mapping[str, NDArray[np.float64]]:
         """Reported parameters by name, each of shape (n_draws, n_groups).
 
@@ -171,24 +180,41 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
     def summary(self, *, level: Level = 0.9) -> "pd.DataFrame":
         """Return mean, sd and equal-tailed interval of each reported parameter and group.
 
+        The effects of covariates follow, which all groups share: ``log_rate:age per sd`` is the
+        change of the coordinate per standard deviation of the covariate, and ``log_rate:age per
+        unit`` that per unit.
+
         Raises:
             ConfigError: If the level is not between 0 and 1.
         """
         import pandas as pd  # noqa: PLC0415 - slow to import
 
-        names = list(self.parameters)
-        draws = np.concatenate(list(self.parameters.values()), axis=1)
+        names: list[str] = list(self.parameters)
+        effects: dict[str, NDArray[np.float64]] = self._effect_draws()
+        draws = np.concatenate([*self.parameters.values(), *effects.values()], axis=1)
         lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
         return pd.DataFrame(
             {
-                "parameter": np.repeat(names, len(self.groups)),
-                "group": self.groups * len(names),
+                "parameter": [*np.repeat(names, len(self.groups)).tolist(), *effects],
+                "group": [*self.groups * len(names), *[""] * len(effects)],
                 "mean": draws.mean(axis=0),
                 "sd": draws.std(axis=0),
                 "lower": lower,
                 "upper": upper,
             }
         )
+
+    def _effect_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Return draws of the covariate effects by name, each of shape (n_draws, 1)."""
+        found: dict[str, NDArray[np.float64]] = {}
+        if self.draws.slopes is None:
+            return found
+        slopes = self.draws.slopes.reshape(self.n_draws, -1)
+        for k, effect in enumerate(self.effects):
+            name = f"{effect.coordinate}:{effect.covariate}"
+            found[f"{name} per sd"] = slopes[:, [k]]
+            found[f"{name} per unit"] = slopes[:, [k]] / effect.scale
+        return found
 
     def cells(self, history: CustomerRows, *, unseen: Unseen = "error") -> Cells:
         """Return the group and covariates of each row, with the draws of all groups.
@@ -244,10 +270,16 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
             message = f"{self.pooling.kind} pooling has no population to draw a new group from"
             raise ConfigError(f"{message}. Hint: pooling=Pooling.partial(...)")
 
-    def _distinct(
-        self, history: PurchaseHistory, unseen: Unseen, *, spend: bool
+    def states(
+        self, history: PurchaseHistory, *, unseen: Unseen = "error", spend: bool = False
     ) -> tuple[DistinctStates, Cells]:
-        """Return the distinct states of a history and their cells; errors name all its rows."""
+        """Return the distinct states of a history and their cells; errors name all its rows.
+
+        Args:
+            history: Rows with the group columns and covariates of the fit.
+            unseen: How to treat a group that the fit did not see.
+            spend: Whether the mean value is part of the state.
+        """
         distinct = history.distinct(spend=spend)
         row = np.empty(len(distinct.count), dtype=np.intp)
         row[distinct.index] = np.arange(len(history))
@@ -385,7 +417,7 @@ class PurchaseFit(Fit[PurchaseModel]):
 
     def _states(self, history: PurchaseHistory, unseen: Unseen) -> tuple[DistinctStates, Cells]:
         self.require_time(history)
-        return self._distinct(history, unseen, spend=False)
+        return self.states(history, unseen=unseen)
 
 
 @checked
@@ -405,7 +437,7 @@ class SpendFit(Fit[SpendModel]):
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of each row's expected value per purchase."""
-        distinct, cells = self._distinct(history, unseen, spend=True)
+        distinct, cells = self.states(history, unseen=unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             state = spend_state(distinct.states, states)
@@ -417,7 +449,7 @@ class SpendFit(Fit[SpendModel]):
 
     def log_likelihood(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:
         """Return draws of the log-likelihood of each row's spend; 0 without repeat purchases."""
-        distinct, cells = self._distinct(history, unseen, spend=True)
+        distinct, cells = self.states(history, unseen=unseen, spend=True)
 
         def evaluate(states: slice, draws: slice) -> NDArray[np.float64]:
             frequency, mean = spend_state(distinct.states, states)
@@ -463,6 +495,5 @@ def spend_state(states: PurchaseHistory, rows: slice | NDArray[np.intp]) -> Spen
         >>> spend_state(history, slice(0, 2)).monetary_value.tolist()
         [[7.0], [4.0]]
     """
-    return SpendState(
-        states.frequency[rows, None].astype(np.float64), states.monetary_value[rows, None]
-    )
+    count, mean = states.spending()
+    return SpendState(count[rows, None].astype(np.float64), mean[rows, None])

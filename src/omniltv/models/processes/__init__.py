@@ -14,6 +14,9 @@ from omniltv.models.processes.built_in import (
 from omniltv.models.processes.cnbd_k import (
     CnbdK,
 )
+from omniltv.models.processes.fixed_price import (
+    FixedPrice,
+)
 from omniltv.models.processes.gamma_gamma import (
     GammaGamma,
 )
@@ -44,6 +47,7 @@ from omniltv.models.processes.protocols import (
     Parameters,
     PurchaseModel,
     PurchaseState,
+    RateModel,
     SpendModel,
     SpendState,
 )
@@ -67,6 +71,7 @@ __all__ = [
     "ChannelState",
     "CnbdK",
     "Coordinate",
+    "FixedPrice",
     "Future",
     "GammaGamma",
     "LogNormalSpend",
@@ -78,6 +83,7 @@ __all__ = [
     "PolyaUrn",
     "PurchaseModel",
     "PurchaseState",
+    "RateModel",
     "ShiftedBetaGeometric",
     "SpendModel",
     "SpendState",

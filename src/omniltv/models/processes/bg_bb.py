@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv.models.processes._beta_dropout import log_survived, tosses
+from omniltv.models.processes._rates import beta_log_rate
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -106,6 +107,15 @@ class BgBb:
         survived = log_survived(NUMPY, parameters["gamma"], delta, silence)
         silent = _silent(NUMPY, parameters, state)
         return np.asarray(np.minimum(np.exp(missed + survived) / silent, 1.0))
+
+    def log_rate(
+        self, parameters: Parameters, state: PurchaseState, *, ahead: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the expected log of each customer's purchase probability, see `RateModel`."""
+        alive = None if ahead else self.prob_alive(parameters, state)
+        shape = parameters["alpha"] + np.asarray(state.frequency)
+        every = parameters["alpha"] + parameters["beta"]
+        return beta_log_rate(shape, every, state, alive)
 
     def expected_purchases(
         self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]

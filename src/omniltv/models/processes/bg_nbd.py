@@ -23,6 +23,7 @@ from omniltv.models.processes._beta_dropout import (
     mean_purchases,
     parameters_of,
 )
+from omniltv.models.processes._rates import gamma_log_rate
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -83,6 +84,14 @@ class BgNbd:
         """
         x = np.asarray(state.frequency)
         return np.where(x > 0, special.expit(-self._log_odds_dead(NUMPY, parameters, state)), 1.0)
+
+    def log_rate(
+        self, parameters: Parameters, state: PurchaseState, *, ahead: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the expected log of each customer's purchase rate, see `RateModel`."""
+        alive = None if ahead else self.prob_alive(parameters, state)
+        shape = parameters["r"] + np.asarray(state.frequency)
+        return gamma_log_rate(shape, parameters["alpha"], state, alive)
 
     def expected_purchases(
         self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]

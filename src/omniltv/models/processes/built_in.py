@@ -6,6 +6,7 @@ Saved fits are found by their names. The laws and the calibration are run on all
 from omniltv.models.processes.bg_bb import BgBb
 from omniltv.models.processes.bg_nbd import BgNbd
 from omniltv.models.processes.cnbd_k import CnbdK
+from omniltv.models.processes.fixed_price import FixedPrice
 from omniltv.models.processes.gamma_gamma import GammaGamma
 from omniltv.models.processes.log_normal import LogNormalSpend
 from omniltv.models.processes.mbg_nbd import MbgNbd
@@ -26,7 +27,7 @@ PURCHASE_MODELS: tuple[PurchaseModel, ...] = (
 )
 """The purchase models, with a few of the regular ones."""
 
-SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(), LogNormalSpend())
+SPEND_MODELS: tuple[SpendModel, ...] = (GammaGamma(), LogNormalSpend(), FixedPrice())
 """The spend models."""
 
 _REGULAR = tuple(CnbdK(k, modified=modified) for k in range(2, 13) for modified in (True, False))

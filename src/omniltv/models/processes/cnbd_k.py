@@ -28,6 +28,7 @@ from omniltv.models.processes._beta_dropout import (
     parameters_of,
     tosses,
 )
+from omniltv.models.processes._rates import gamma_log_rate
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -116,6 +117,14 @@ class CnbdK:
         log_idle = self._log_idle(NUMPY, parameters, state)
         alive = special.expit(-self._log_odds_dead(NUMPY, parameters, state, log_idle))
         return np.where(np.asarray(state.frequency) + self.modified > 0, alive, 1.0)
+
+    def log_rate(
+        self, parameters: Parameters, state: PurchaseState, *, ahead: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the expected log of each customer's purchase rate, see `RateModel`."""
+        alive = None if ahead else self.prob_alive(parameters, state)
+        shape = parameters["r"] + self.k * np.asarray(state.frequency)
+        return gamma_log_rate(shape, parameters["alpha"], state, alive)
 
     def expected_purchases(
         self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from omniltv.models.processes._beta_dropout import entries
+from omniltv.models.processes._rates import gamma_log_rate
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
@@ -101,6 +102,14 @@ class ParetoNbd:
         """Return P(alive) at the end of observation (section 5.1)."""
         alive, dead = _alive_and_dead(NUMPY, parameters, state)
         return np.asarray(alive / (alive + dead))
+
+    def log_rate(
+        self, parameters: Parameters, state: PurchaseState, *, ahead: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the expected log of each customer's purchase rate, see `RateModel`."""
+        alive = None if ahead else self.prob_alive(parameters, state)
+        shape = parameters["r"] + np.asarray(state.frequency)
+        return gamma_log_rate(shape, parameters["alpha"], state, alive, left_late=True)
 
     def expected_purchases(
         self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]

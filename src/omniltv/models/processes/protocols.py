@@ -26,6 +26,7 @@ __all__ = [
     "Parameters",
     "PurchaseModel",
     "PurchaseState",
+    "RateModel",
     "SpendModel",
     "SpendState",
 ]
@@ -278,6 +279,31 @@ class PurchaseModel(Model, Protocol):
 
         The customer's rate and dropout are drawn from their posterior given the parameters.
         Parameters have the shape of the states, or are scalars.
+        """
+        ...
+
+
+@runtime_checkable
+class RateModel(Protocol):
+    """A purchase model that knows the rate of a customer; spend can then depend on it.
+
+    Examples:
+        >>> from omniltv.models import BgNbd, ShiftedBetaGeometric
+        >>> isinstance(BgNbd(), RateModel), isinstance(ShiftedBetaGeometric(), RateModel)
+        (True, False)
+    """
+
+    def log_rate(
+        self, parameters: Parameters, state: PurchaseState, *, ahead: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the expected log of each customer's purchase rate given the history.
+
+        Args:
+            parameters: Reported parameters; they broadcast against the states.
+            state: The histories.
+            ahead: The expectation over the future purchases of a customer who is alive,
+                instead of over what is known of the customer: if more frequent buyers spend
+                more, the next purchase is more likely one of a frequent buyer.
         """
         ...
 

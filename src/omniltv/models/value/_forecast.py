@@ -21,7 +21,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, Evaluate
 from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._interpolate import ByRows, Cells, over_draws
-from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen, spend_state
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Span
@@ -177,6 +177,11 @@ class ValueForecast:
         return first_rows(self.names.customer_id)[0]
 
     @cached_property
+    def _spending(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The purchases of each state that count for spend, and their mean value."""
+        return self.states.states.spending()
+
+    @cached_property
     def order(self) -> NDArray[np.intp]:
         """Rows sorted by customer, and within a customer by state."""
         return np.lexsort((self.states.index, self.customers))
@@ -323,10 +328,7 @@ class ValueForecast:
         return self._bought(self._purchases_of_states, states, draws)
 
     def _worth(self, states: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
-        history = self.states.states
-        known = SpendState(
-            history.frequency[states, None].astype(np.float64), history.monetary_value[states, None]
-        )
+        known = spend_state(self.states.states, states)
         spend = self.states.spending_cells.take(states).shared_parameters(draws)
         worth = self._bought(self._discounted_of_states, states, draws)
         worth *= self.spend.model.expected_value(spend, known)
@@ -439,9 +441,9 @@ class ValueForecast:
         """Return the discounted value of one simulated future per draw, of shape (draws,)."""
         n = len(next(iter(buying.values())))
         states = self.states.states
-        x, recency, T, money = (
+        x, recency, T, count, mean = (
             np.full(n, values[state])
-            for values in (states.frequency, states.recency, states.T, states.monetary_value)
+            for values in (states.frequency, states.recency, states.T, *self._spending)
         )
         seen = PurchaseState(x.astype(np.float64), recency, T)
         length = buying[AHEAD]
@@ -449,7 +451,7 @@ class ValueForecast:
         within = future.time <= length[future.row]
         row, time = future.row[within], future.time[within]
         time = self._wall(state, time / length[row], time)
-        value = self.spend.model.simulate_future(spending, SpendState(x, money), row, rng)
+        value = self.spend.model.simulate_future(spending, SpendState(count, mean), row, rng)
         return np.bincount(row, weights=value * np.exp(-self.rate * time), minlength=n)
 
     def _wall(

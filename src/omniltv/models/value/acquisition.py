@@ -17,6 +17,7 @@ from omniltv._frames import Backend, Table
 from omniltv._options import Level, Margin, NotNegative, checked
 from omniltv.errors import ConfigError
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.rate import depends_on_rate
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, SpendState
 from omniltv.models.value._forecast import discounting
 from omniltv.models.value.lifetime_value import (
@@ -195,6 +196,7 @@ def acquisition_value(
     """
     check_terms(purchases, spend)
     _refuse_calendar(purchases)
+    _refuse_rate(spend)
     unit, rate = purchases.unit, discount.rate(purchases.unit)
     until = remaining_life(discount, unit, left=_NEVER_MATTERS) if horizon is None else horizon
     labels = tuple(label or "all" for label in purchases.groups)
@@ -228,6 +230,13 @@ def _refuse_calendar(purchases: PurchaseFit) -> None:
     if purchases.clock:
         problem = "the value of new customers is in plain time, the fit in calendar time"
         raise ConfigError(f"{problem}. Hint: fit(model, log.history()) without calendar=")
+
+
+def _refuse_rate(spend: SpendFit) -> None:
+    """Raise ConfigError for spend that depends on the rate: new customers have a population's."""
+    if depends_on_rate(spend):
+        problem = "the value of new customers needs spend that does not depend on the rate"
+        raise ConfigError(f"{problem}. Hint: fit(model, history) without purchase_rate")
 
 
 @dataclass(frozen=True, eq=False)

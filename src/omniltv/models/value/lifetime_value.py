@@ -21,6 +21,7 @@ from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.posterior.model_error import ModelError
+from omniltv.models.posterior.rate import rated
 from omniltv.models.value._forecast import States, ValueForecast
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
@@ -245,7 +246,8 @@ def lifetime_value(
     The expected value is the product of discounted expected transactions (Fader, Hardie and Lee
     2005, RFM and CLV: Using Iso-Value Curves for Customer Base Analysis, Journal of Marketing
     Research 42(4), 415-430), the customer's expected value per purchase, and the margin. The
-    value per purchase is assumed to be independent of the purchase frequency.
+    value per purchase is assumed to be independent of the purchase frequency, unless spend was
+    fitted with the covariate of `with_purchase_rate`.
 
     Args:
         purchases: The posterior of a purchase model.
@@ -294,7 +296,8 @@ def lifetime_value(
     purchases.require_time(history)
     _require_values(history)
     ahead = remaining_life(discount, purchases.unit) if horizon is None else horizon
-    states = States.of(history, purchases, spend, unseen, ahead)
+    known = rated(history, purchases, spend, unseen)
+    states = States.of(known, purchases, spend, unseen, ahead)
     of_states = np.empty((2, len(states.states)))
     of_states[0, states.index] = _per_row(history, margin, "margin")
     of_states[1, states.index] = _per_row(history, retention_cost, "retention_cost")
