@@ -1,0 +1,221 @@
+"""Weekly decay: level, fading novelty, dropout and value per order, carried on by a baseline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from omniltv._arrays import Matrix, Vector
+from omniltv._options import checked_init
+from omniltv.experiments.learning.register import Register
+from omniltv.experiments.long_run._gaps import gaps
+from omniltv.experiments.long_run._incoming import Incoming
+from omniltv.experiments.long_run.decay_prior import DecayPrior
+from omniltv.experiments.long_run.protocol import ArmWeeks, LongRunDraws, LongRunSample
+
+__all__ = ["WeeklyDecay"]
+
+_DRAWS = 4_000
+_FLOOR = 0.1  # of the mean week, as the scale of deviations in a week without orders
+_PRIOR = DecayPrior()
+
+
+@checked_init
+@dataclass(frozen=True)
+class WeeklyDecay:
+    """The relative effect of each week as level, fading novelty and dropout, with priors.
+
+    Mean orders of the treated in week t are those of the control times 1 + r(t), with
+
+        r(t) = level p(t) + novelty(t) - dropout A(t) h(t).
+
+    p is the strength of the treatment, A its sum up to t, and h the hazard of leaving. If each
+    customer leaves at a constant hazard, treated ones at 1 + dropout times that of the others,
+    then the treated cohort of week t is the other one at t + dropout A(t), whatever the
+    hazards are; the last term is linear in dropout. After the end of a treatment A stays, and
+    the term fades as customers who were kept leave, too. novelty(t) is a Gaussian process
+    whose standard deviation fades exponentially, after the start and after the end. Value per
+    order is multiplied by 1 + s while the treatment lasts.
+
+    All priors are Gaussian around zero, so the posterior given the scales and the speed of
+    fading is that of generalised least squares with the covariance of weekly means over
+    customers. Scales and speed are averaged over a grid by their marginal likelihoods. The
+    weekly value of the control is that of the earlier cohorts, scaled to the control arm in the
+    window; beyond it, the error of the same forecast in earlier cohorts is corrected and added.
+
+    Attributes:
+        prior: What is believed beforehand.
+
+    Examples:
+        >>> WeeklyDecay().prior.dropout
+        0.3
+    """
+
+    prior: DecayPrior = _PRIOR
+    name: ClassVar[str] = "weekly decay"
+    handles: ClassVar[frozenset[str]] = frozenset({"cluster", "stratum"})
+
+    @classmethod
+    def from_register(cls, register: Register) -> Self:
+        """Return the method with priors that are learnt from earlier measurements.
+
+        Raises:
+            DataError: If the register is empty.
+
+        Examples:
+            >>> import pandas as pd
+            >>> rows = pd.DataFrame({"measurement": ["one"], "treatment": ["mail"],
+            ...                      "tier": "all", "channel": "ec", "estimate": [2.0],
+            ...                      "standard_error": [1.0], "control_mean": [100.0]})
+            >>> WeeklyDecay.from_register(Register.read(rows)).prior.level[0] > 1 / 3
+            True
+        """
+        return cls(DecayPrior.from_register(register))
+
+    def estimate(self, sample: LongRunSample, *, seed: int) -> LongRunDraws:
+        """Return draws of the lift."""
+        rng = np.random.default_rng(seed)
+        incoming = Incoming.of(sample, self.prior.drift)
+        seen = _Seen.of(sample, incoming)
+        drawn = self._parts(sample, incoming, seen, rng)
+        scale = np.maximum(1.0 + seen.value_error * rng.standard_normal(_DRAWS), 0.0)
+        error = incoming.log_factor + incoming.log_sd * rng.standard_normal(_DRAWS)
+        paid = seen.value * sample.discount
+        held, window = paid * sample.strength, sample.window
+        now, later, spend = drawn.T
+        in_window = scale * (now * (1 + spend) + spend * held[:window].sum())
+        beyond = scale * (later * (1 + spend) + spend * held[window:].sum())
+        after = np.exp(error)
+        control = scale * (paid[:window].sum() + after * paid[window:].sum())
+        return LongRunDraws(in_window, after * beyond, control, (incoming.note,))
+
+    def _parts(
+        self, sample: LongRunSample, incoming: Incoming, seen: "_Seen", rng: np.random.Generator
+    ) -> Matrix:
+        """Return draws of additional value in the window and beyond, and of s, (n_draws, 3)."""
+        posteriors = list(self._posteriors(sample, incoming, seen))
+        evidence = np.array([one.log_evidence for one in posteriors])
+        weight = np.exp(evidence - evidence.max())
+        counts = rng.multinomial(_DRAWS, weight / weight.sum())
+        drawn = [
+            rng.multivariate_normal(one.mean, one.covariance, count, method="eigh")
+            for one, count in zip(posteriors, counts, strict=True)
+        ]
+        return rng.permutation(np.concatenate(drawn))
+
+    def _posteriors(
+        self, sample: LongRunSample, incoming: Incoming, seen: "_Seen"
+    ) -> Iterator["_Posterior"]:
+        """Yield the posterior of each speed of fading and pair of scales."""
+        prior = self.prior
+        always = self._lasting(sample, incoming)
+        level = np.outer(sample.strength, sample.strength)
+        noise = seen.covariance + np.diag(np.append(prior.week * seen.orders, 0.0) ** 2)
+        for fading in prior.fading:
+            novelty = self._novelty(sample, fading)
+            for k, j in product(range(len(prior.scales)), repeat=2):
+                kernel = always.copy()
+                kernel[:-1, :-1] += prior.scales[k] ** 2 * level + prior.scales[j] ** 2 * novelty
+                chance = prior.level[k] * prior.novelty[j]
+                if chance > 0:
+                    yield _Posterior.of(kernel, seen, noise, float(np.log(chance)))
+
+    def _lasting(self, sample: LongRunSample, incoming: Incoming) -> Matrix:
+        """Return the prior covariance of dropout and of value per order, (horizon + 1,) twice."""
+        done = np.cumsum(sample.strength) - sample.strength / 2
+        lost = self.prior.dropout * done * incoming.hazard
+        kernel = np.zeros((sample.horizon + 1, sample.horizon + 1))
+        kernel[:-1, :-1] = np.outer(lost, lost)
+        kernel[-1, -1] = self.prior.spend**2
+        return kernel
+
+    def _novelty(self, sample: LongRunSample, fading: float) -> Matrix:
+        """Return the correlation of novelty, which starts again when the treatment ends."""
+        week = np.arange(sample.horizon, dtype=np.float64)
+        memory = np.exp(-np.abs(week[:, None] - week) / self.prior.memory)
+        end = int(np.ceil(sample.strength.sum())) if not sample.strength[-1] else sample.horizon
+        fades = np.exp(-np.where(week < end, week, week - end) / fading)
+        same = (week < end)[:, None] == (week < end)
+        answer: Matrix = np.outer(fades, fades) * memory * same
+        return answer
+
+
+class _Seen(NamedTuple):
+    """What the window shows.
+
+    Attributes:
+        gap: Difference in mean orders of each week, then in the logarithm of value per order,
+            of shape (window + 1,).
+        covariance: Its sampling covariance.
+        orders: Scale of relative effects of each week, of shape (window,).
+        total: Value that relative effects are multiplied by, of shape (3, horizon + 1): in the
+            window and beyond, and a row that picks value per order.
+        value: Mean value of the control by week over the horizon, of shape (horizon,).
+        value_error: Relative standard error of its scale.
+    """
+
+    gap: Vector
+    covariance: Matrix
+    orders: Vector
+    total: Matrix
+    value: Vector
+    value_error: float
+
+    @classmethod
+    def of(cls, sample: LongRunSample, incoming: Incoming) -> Self:
+        sides, window = (sample.treated, sample.control), sample.window
+        found = gaps(sample, *(_outcomes(side) for side in sides))
+        chosen = [*range(window), window + 1]
+        gap = found.gap[chosen]
+        gap[-1] += np.subtract(*(np.log(_per_order(side)) for side in sides))
+        orders, paid = found.control[:window].sum(), found.control[window]
+        scale = orders / incoming.orders[:window].sum() * incoming.orders[:window]
+        value = paid / incoming.value[:window].sum() * incoming.value
+        total = np.zeros((3, sample.horizon + 1))
+        total[0, :window] = (value * sample.discount)[:window]
+        total[1, window:-1] = (value * sample.discount)[window:]
+        total[2, -1] = 1.0
+        error = float(np.sqrt(found.control_covariance[window, window]) / paid)
+        scale = np.maximum(scale, _FLOOR * scale.mean())
+        return cls(gap, found.covariance[np.ix_(chosen, chosen)], scale, total, value, error)
+
+
+class _Posterior(NamedTuple):
+    """A Gaussian posterior of what is wanted, and the marginal likelihood of its prior."""
+
+    mean: Vector
+    covariance: Matrix
+    log_evidence: float
+
+    @classmethod
+    def of(cls, kernel: Matrix, seen: _Seen, noise: Matrix, log_prior: float) -> Self:
+        """Condition the effects of all weeks on the observed ones.
+
+        Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25 to 2.30.
+        """
+        window = len(seen.orders)
+        look = np.append(np.arange(window), len(kernel) - 1)
+        scale = np.append(seen.orders, 1.0)
+        lower = np.linalg.cholesky(kernel[np.ix_(look, look)] * np.outer(scale, scale) + noise)
+        white = np.linalg.solve(lower, seen.gap)
+        crossed = np.linalg.solve(lower, ((seen.total @ kernel)[:, look] * scale).T)
+        covariance = seen.total @ kernel @ seen.total.T - crossed.T @ crossed
+        log_evidence = -0.5 * float(white @ white) - float(np.log(np.diag(lower)).sum())
+        return cls(crossed.T @ white, covariance, log_evidence + log_prior)
+
+
+def _outcomes(side: ArmWeeks) -> Matrix:
+    """Return orders by week, value, and the influence on log value per order of each customer."""
+    orders, value = side.orders.sum(axis=1), side.value.sum(axis=1)
+    influence = value / _mean(side, value) - orders / _mean(side, orders)
+    return np.column_stack([side.orders, value, influence])
+
+
+def _per_order(side: ArmWeeks) -> float:
+    return _mean(side, side.value.sum(axis=1)) / _mean(side, side.orders.sum(axis=1))
+
+
+def _mean(side: ArmWeeks, outcome: Vector) -> float:
+    return float(side.weight @ outcome / side.weight.sum())
