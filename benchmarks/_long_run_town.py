@@ -172,10 +172,10 @@ def cohort(
     life = rng.exponential(1.0, n)
     gone = (life / scale) ** (1 / LIFETIME) - age  # weeks from the start, below 0 in the past
     clock = np.append(0.0, np.cumsum(_season(-PAST, PAST)))
-    who, when = _orders(rng, rate * (clock[-1] + FASTEST * _season(0, weeks).sum()))
-    before = when < rate[who] * clock[-1]
-    day = np.interp(when[before] / rate[who[before]], clock, np.arange(-PAST, 1))
-    buyer = who[before][day < gone[who[before]]]
+    first = rng.random(n) * rng.gamma(1 + 1 / SHAPE, 1.0, n) ** (1 / SHAPE) / MEAN_GAP
+    who, when, following = _orders(rng, first, rate * clock[-1])
+    day = np.interp(when / rate[who], clock, np.arange(-PAST, 1))
+    buyer = who[day < gone[who]]
     past_orders = np.bincount(buyer, minlength=n)
     past_value = np.bincount(buyer, _values(rng, value_mean[buyer]), minlength=n)
     chosen = np.flatnonzero(past_orders)[:customers]
@@ -184,10 +184,10 @@ def cohort(
     hidden = [column[chosen] for column in columns]
     empty = np.zeros((len(chosen), weeks))
     found = Cohort(*hidden, tier, past_orders[chosen] * 1.0, past_value[chosen], empty, empty)
-    place = np.full(n, -1)
-    place[chosen] = np.arange(len(chosen))
-    later = ~before & (place[who] >= 0)
-    moment = when[later] / rate[who[later]] - clock[-1]
+    fastest = FASTEST if effects else 1.0
+    until = found.rate * (clock[-1] + fastest * _season(0, weeks).sum()) * found.alive
+    who, when, _ = _orders(rng, following[chosen], until)
+    moment = when / found.rate[who] - clock[-1]
     arm, strength = np.zeros(len(chosen), np.int64), np.ones(len(chosen))
     if plan is not None:
         arm, strength = plan(found.channel, found.tier)
@@ -196,7 +196,7 @@ def cohort(
         * strength[:, None]
         for name in ("rate", "hazard", "spend")
     ]
-    return _bought(rng, found, place[who[later]], moment, factors)
+    return _bought(rng, found, who, moment, factors)
 
 
 def _bought(
@@ -244,15 +244,13 @@ def _values(rng: np.random.Generator, mean: Array) -> Array:
     return mean * np.exp(rng.normal(-(NOISE**2) / 2, NOISE, len(mean)))
 
 
-def _orders(rng: np.random.Generator, until: Array) -> tuple[Codes, Array]:
-    """Return customers and times of a stationary renewal process with mean gap 1."""
-    n, who, at = len(until), np.arange(len(until)), np.empty(0)
-    at = rng.random(n) * rng.gamma(1 + 1 / SHAPE, 1.0, n) ** (1 / SHAPE) / MEAN_GAP
-    customers, times = [], []
+def _orders(rng: np.random.Generator, first: Array, until: Array) -> tuple[Codes, Array, Array]:
+    """Return customers and times of a renewal process with mean gap 1, and the next times."""
+    following, who = first.copy(), np.arange(len(until))
+    customers, times = [np.empty(0, np.int64)], [np.empty(0)]
     while len(who):
-        inside = at < until[who]
-        who, at = who[inside], at[inside]
+        who = who[following[who] < until[who]]
         customers.append(who)
-        times.append(at)
-        at = at + rng.weibull(SHAPE, len(who)) / MEAN_GAP
-    return np.concatenate(customers), np.concatenate(times)
+        times.append(following[who])
+        following[who] += rng.weibull(SHAPE, len(who)) / MEAN_GAP
+    return np.concatenate(customers), np.concatenate(times), following

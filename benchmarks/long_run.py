@@ -22,6 +22,7 @@ import pandas as pd
 from _long_run_town import HORIZON, KINDS, WINDOW, Cohort, Experiment, experiment
 from _markdown import fill, table
 from _report import report
+from _workers import workers
 from numpy.typing import NDArray
 
 from omniltv.data import PurchaseHistory
@@ -123,14 +124,11 @@ def main() -> int:
 
 def town(options: argparse.Namespace) -> dict[str, Part]:
     """Return figures of each method in each kind of experiment, overall and by group."""
-    begun = time.process_time()
-    found = pd.DataFrame([
-        row
-        for kind in KINDS
-        for seed in range(options.runs)
-        for row in trial(kind, experiment(kind, options.customers, DISCOUNT, seed), seed)
-    ])  # fmt: skip
-    print(f"town: {time.process_time() - begun:,.0f} CPU s\n")
+    tasks = [(kind, options.customers, seed) for kind in KINDS for seed in range(options.runs)]
+    with workers() as pool:
+        answers = list(pool.map(in_town, *zip(*tasks, strict=True), chunksize=10))
+    print(f"town: {sum(seconds for _, seconds in answers):,.0f} CPU s\n")
+    found = pd.DataFrame([row for rows, _ in answers for row in rows])
     whole, grouped = found[found["by"] == ""], found[found["by"] != ""]
     overall = summary(whole, ["world"])
     groups = summary(grouped, ["world", "by", "group"])
@@ -138,6 +136,14 @@ def town(options: argparse.Namespace) -> dict[str, Part]:
         "overall": Part(overall, judged(overall, "")),
         "groups": Part(groups, judged(groups, "by group: ")),
     }
+
+
+def in_town(kind: str, customers: int, seed: int) -> tuple[Rows, float]:
+    """Return the rows of one replicate, and its CPU seconds."""
+    warnings.simplefilter("ignore")
+    begun = time.process_time()
+    rows = trial(kind, experiment(kind, customers, DISCOUNT, seed), seed)
+    return rows, time.process_time() - begun
 
 
 def trial(kind: str, one: Experiment, seed: int) -> Rows:

@@ -59,15 +59,16 @@ class Incoming:
         return cls(orders, value, leaving(orders), float(bias), float(spread), ratios)
 
     @property
-    def note(self) -> str:
+    def notes(self) -> tuple[str, ...]:
         """How well the same forecast did."""
         if not self.ratios:
-            return "no back-test of the baseline, as there is a single earlier cohort"
+            return ("no back-test of the baseline: it needs two earlier cohorts and a horizon",)
         shown = ", ".join(f"{ratio:.2f}" for ratio in self.ratios)
-        return (
+        said = (
             f"back-test of the baseline in earlier cohorts: realised / forecast {shown}; "
             f"corrected by {np.exp(self.log_factor):.2f} with an error of {self.log_sd:.0%}"
         )
+        return (said,)
 
 
 def leaving(orders: Vector) -> Vector:
@@ -79,15 +80,14 @@ def leaving(orders: Vector) -> Vector:
     are left is k / (s + t). Least squares on the logarithm, weighted by the mean; s on a grid.
     """
     week = np.arange(len(orders)) + 0.5
-    root, log = np.sqrt(orders), np.log(np.maximum(orders, _LOWEST))
-    best = (np.inf, 0.0, 1.0)
-    for scale in _SCALES:
-        design = np.stack([np.ones(len(orders)), -np.log1p(week / scale)], axis=1)
-        weighted = design * root[:, None]
-        found = np.linalg.lstsq(weighted, log * root, rcond=None)[0]
-        loss = float(((log * root - weighted @ found) ** 2).sum())
-        best = min(best, (loss, float(found[1]), float(scale)))
-    return max(best[1], 0.0) / (best[2] + week)
+    weight = orders / orders.sum()
+    log = np.log(np.maximum(orders, _LOWEST))
+    x = -np.log1p(week / _SCALES[:, None])  # a row per scale
+    x, y = x - (x @ weight)[:, None], log - log @ weight
+    shape = (x @ (weight * y)) / (x**2 @ weight)
+    loss = ((y - shape[:, None] * x) ** 2) @ weight
+    best = int(np.argmin(loss))
+    return np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
 
 
 def _mean(cohorts: Sequence[CohortWeeks], name: str, horizon: int) -> Vector:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from omniltv._options import checked_init
+from omniltv._options import checked
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.estimators import Cuped, LiftEstimator
 from omniltv.experiments.forecast import Forecast
@@ -22,7 +22,7 @@ _DRAWS = 4_000
 _ESTIMATOR = Cuped()
 
 
-@checked_init
+@checked
 @dataclass(frozen=True)
 class FitPerArm:
     """`ltv_lift` as a long-run method: fits of the window with the arms as groups.

@@ -105,10 +105,8 @@ def long_run_lift(
     study = replace(study, facts=replace(study.facts, handles=_handled(methods)))
     findings = Findings.of(study.facts, CHECKS, despite)
     experiment = _Experiment.read(study, purchases, earlier, persistence, discount)
-    rows = {
-        method.name: tuple(_rows(experiment, method, seed, withheld=bool(findings.withheld)))
-        for method in methods
-    }
+    compared = list(_rows(experiment, methods, seed, withheld=bool(findings.withheld)))
+    rows = {name: tuple(own) for name, own in zip(names, zip(*compared, strict=True), strict=True)}
     findings.warn()
     said = tuple(_disagreements(rows))
     if said:
@@ -247,24 +245,24 @@ def _beyond(persistence: Persistence) -> int:
     return found
 
 
-@logged("long-run lift estimated")
-def _drawn(
-    experiment: _Experiment, method: LongRunMethod, group: ComparedGroup, arm: str, seed: int
-) -> LongRunDraws | None:
-    sample = experiment.sample(group, arm)
-    return method.estimate(sample, seed=seed) if sample.enough else None
-
-
 def _rows(
-    experiment: _Experiment, method: LongRunMethod, seed: int, *, withheld: bool
-) -> Iterator[LongRunRow]:
-    """Yield the rows of a method: all customers first, then each group."""
+    experiment: _Experiment, methods: Sequence[LongRunMethod], seed: int, *, withheld: bool
+) -> Iterator[list[LongRunRow]]:
+    """Yield a row per method for each comparison: all customers first, then each group."""
     study = experiment.study
     for group in study.compared((), None):
         for arm in study.treated:
-            draws = None if withheld else _drawn(experiment, method, group, arm, seed)
             sizes = tuple(int(size) for size in study.sides(group, arm).sum(axis=0))
-            yield _row(group, arm, draws, sizes, study.level)
+            sample = None if withheld else experiment.sample(group, arm)
+            drawn = [_drawn(method, sample, seed) for method in methods]
+            yield [_row(group, arm, draws, sizes, study.level) for draws in drawn]
+
+
+@logged("long-run lift estimated")
+def _drawn(method: LongRunMethod, sample: LongRunSample | None, seed: int) -> LongRunDraws | None:
+    if sample is None or not sample.enough:
+        return None
+    return method.estimate(sample, seed=seed)
 
 
 def _row(

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._options import NotNegative, checked_init
+from omniltv._options import NotNegative, checked
 from omniltv.errors import ConfigError
 from omniltv.experiments.long_run._gaps import gaps
 from omniltv.experiments.long_run._incoming import Incoming
@@ -27,7 +27,7 @@ _NOTE = (
 )
 
 
-@checked_init
+@checked
 @dataclass(frozen=True)
 class SurrogateIndex:
     """The effect on the value beyond the window that short-run summaries predict.
@@ -74,7 +74,7 @@ class SurrogateIndex:
         drawn = rng.multivariate_normal(found.gap[:2], covariance, _DRAWS, method="eigh")
         control = found.control[0] + found.control[1] + index.intercept
         error = np.sqrt(found.control_covariance[:2, :2].sum())
-        notes = (_NOTE, incoming.note)
+        notes = (_NOTE, *incoming.notes)
         return LongRunDraws(*drawn.T, rng.normal(control, error, _DRAWS), notes)
 
 

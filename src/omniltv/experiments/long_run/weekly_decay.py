@@ -1,14 +1,14 @@
 """Weekly decay: level, fading novelty, dropout and value per order, carried on by a baseline."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._options import checked_init
+from omniltv._options import checked
 from omniltv.experiments.learning.register import Register
 from omniltv.experiments.long_run._gaps import gaps
 from omniltv.experiments.long_run._incoming import Incoming
@@ -22,7 +22,7 @@ _FLOOR = 0.1  # of the mean week, as the scale of deviations in a week without o
 _PRIOR = DecayPrior()
 
 
-@checked_init
+@checked
 @dataclass(frozen=True)
 class WeeklyDecay:
     """The relative effect of each week as level, fading novelty and dropout, with priors.
@@ -84,43 +84,46 @@ class WeeklyDecay:
         error = incoming.log_factor + incoming.log_sd * rng.standard_normal(_DRAWS)
         paid = seen.value * sample.discount
         held, window = paid * sample.strength, sample.window
-        now, later, spend = drawn.T
+        now, later, spend = drawn.T * [[1.0], [float(sample.horizon > window)], [1.0]]
         in_window = scale * (now * (1 + spend) + spend * held[:window].sum())
         beyond = scale * (later * (1 + spend) + spend * held[window:].sum())
         after = np.exp(error)
         control = scale * (paid[:window].sum() + after * paid[window:].sum())
-        return LongRunDraws(in_window, after * beyond, control, (incoming.note,))
+        return LongRunDraws(in_window, after * beyond, control, incoming.notes)
 
     def _parts(
         self, sample: LongRunSample, incoming: Incoming, seen: "_Seen", rng: np.random.Generator
     ) -> Matrix:
         """Return draws of additional value in the window and beyond, and of s, (n_draws, 3)."""
-        posteriors = list(self._posteriors(sample, incoming, seen))
-        evidence = np.array([one.log_evidence for one in posteriors])
-        weight = np.exp(evidence - evidence.max())
-        counts = rng.multinomial(_DRAWS, weight / weight.sum())
-        drawn = [
-            rng.multivariate_normal(one.mean, one.covariance, count, method="eigh")
-            for one, count in zip(posteriors, counts, strict=True)
-        ]
-        return rng.permutation(np.concatenate(drawn))
+        kernels, log_prior = self._kernels(sample, incoming, seen)
+        noise = seen.covariance + np.diag(np.append(self.prior.week * seen.orders, 0.0) ** 2)
+        found = _Posterior.of(kernels, seen.gap, noise, log_prior)
+        weight = np.exp(found.log_evidence - found.log_evidence.max())
+        chosen = rng.choice(len(weight), _DRAWS, p=weight / weight.sum())
+        size, axes = np.linalg.eigh(found.covariance)
+        roots = axes * np.sqrt(np.maximum(size, 0.0))[:, None, :]
+        normal = rng.standard_normal((_DRAWS, 3))
+        return found.mean[chosen] + np.einsum("ijk,ik->ij", roots[chosen], normal)
 
-    def _posteriors(
+    def _kernels(
         self, sample: LongRunSample, incoming: Incoming, seen: "_Seen"
-    ) -> Iterator["_Posterior"]:
-        """Yield the posterior of each speed of fading and pair of scales."""
+    ) -> tuple["_Kernel", Vector]:
+        """Return the priors of each speed of fading and pair of scales, and log probabilities."""
         prior = self.prior
-        always = self._lasting(sample, incoming)
-        level = np.outer(sample.strength, sample.strength)
-        noise = seen.covariance + np.diag(np.append(prior.week * seen.orders, 0.0) ** 2)
-        for fading in prior.fading:
-            novelty = self._novelty(sample, fading)
-            for k, j in product(range(len(prior.scales)), repeat=2):
-                kernel = always.copy()
-                kernel[:-1, :-1] += prior.scales[k] ** 2 * level + prior.scales[j] ** 2 * novelty
-                chance = prior.level[k] * prior.novelty[j]
-                if chance > 0:
-                    yield _Posterior.of(kernel, seen, noise, float(np.log(chance)))
+        strength = np.append(sample.strength, 0.0)
+        always = _Kernel.of(self._lasting(sample, incoming), seen)
+        level = _Kernel.of(np.outer(strength, strength), seen)
+        novelty = [_Kernel.of(self._novelty(sample, fading), seen) for fading in prior.fading]
+        variance, shares = np.square(prior.scales), (prior.level, prior.novelty)
+        pairs = [(k, j) for k, j in product(range(len(variance)), repeat=2)
+                 if shares[0][k] * shares[1][j] > 0]  # fmt: skip
+        grid = [
+            _Kernel(*(a + variance[k] * b + variance[j] * c
+                      for a, b, c in zip(always, level, new, strict=True)))
+            for new in novelty for k, j in pairs
+        ]  # fmt: skip
+        log_prior = [np.log(shares[0][k] * shares[1][j]) for k, j in pairs] * len(novelty)
+        return _Kernel(*(np.stack(own) for own in zip(*grid, strict=True))), np.array(log_prior)
 
     def _lasting(self, sample: LongRunSample, incoming: Incoming) -> Matrix:
         """Return the prior covariance of dropout and of value per order, (horizon + 1,) twice."""
@@ -138,8 +141,7 @@ class WeeklyDecay:
         end = int(np.ceil(sample.strength.sum())) if not sample.strength[-1] else sample.horizon
         fades = np.exp(-np.where(week < end, week, week - end) / fading)
         same = (week < end)[:, None] == (week < end)
-        answer: Matrix = np.outer(fades, fades) * memory * same
-        return answer
+        return np.pad(np.outer(fades, fades) * memory * same, (0, 1))
 
 
 class _Seen(NamedTuple):
@@ -182,28 +184,55 @@ class _Seen(NamedTuple):
         return cls(gap, found.covariance[np.ix_(chosen, chosen)], scale, total, value, error)
 
 
-class _Posterior(NamedTuple):
-    """A Gaussian posterior of what is wanted, and the marginal likelihood of its prior."""
+class _Kernel(NamedTuple):
+    """A prior covariance as far as it is needed, or a stack of them along the first axis.
 
-    mean: Vector
-    covariance: Matrix
-    log_evidence: float
+    Attributes:
+        seen: Covariance of the observed differences, of shape (window + 1, window + 1).
+        crossed: Covariance of the wanted sums with them, of shape (3, window + 1).
+        wanted: Covariance of the wanted sums, of shape (3, 3).
+    """
+
+    seen: Matrix
+    crossed: Matrix
+    wanted: Matrix
 
     @classmethod
-    def of(cls, kernel: Matrix, seen: _Seen, noise: Matrix, log_prior: float) -> Self:
-        """Condition the effects of all weeks on the observed ones.
+    def of(cls, kernel: Matrix, seen: _Seen) -> Self:
+        """Reduce the covariance of the effects of all weeks, of shape (horizon + 1,) twice."""
+        look = np.append(np.arange(len(seen.orders)), len(kernel) - 1)
+        scale = np.append(seen.orders, 1.0)
+        crossed = seen.total @ kernel
+        observed = kernel[np.ix_(look, look)] * np.outer(scale, scale)
+        return cls(observed, crossed[:, look] * scale, crossed @ seen.total.T)
+
+
+class _Posterior(NamedTuple):
+    """Gaussian posteriors of the wanted sums, and the marginal likelihoods of their priors.
+
+    Attributes:
+        mean: Shape (n_priors, 3).
+        covariance: Shape (n_priors, 3, 3).
+        log_evidence: Shape (n_priors,).
+    """
+
+    mean: Matrix
+    covariance: NDArray[np.float64]
+    log_evidence: Vector
+
+    @classmethod
+    def of(cls, kernel: _Kernel, gap: Vector, noise: Matrix, log_prior: Vector) -> Self:
+        """Condition the wanted sums on the observed differences.
 
         Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25 to 2.30.
         """
-        window = len(seen.orders)
-        look = np.append(np.arange(window), len(kernel) - 1)
-        scale = np.append(seen.orders, 1.0)
-        lower = np.linalg.cholesky(kernel[np.ix_(look, look)] * np.outer(scale, scale) + noise)
-        white = np.linalg.solve(lower, seen.gap)
-        crossed = np.linalg.solve(lower, ((seen.total @ kernel)[:, look] * scale).T)
-        covariance = seen.total @ kernel @ seen.total.T - crossed.T @ crossed
-        log_evidence = -0.5 * float(white @ white) - float(np.log(np.diag(lower)).sum())
-        return cls(crossed.T @ white, covariance, log_evidence + log_prior)
+        lower = np.linalg.cholesky(kernel.seen + noise)
+        white = np.linalg.solve(lower, np.broadcast_to(gap[:, None], (len(lower), len(gap), 1)))
+        crossed = np.linalg.solve(lower, kernel.crossed.swapaxes(1, 2)).swapaxes(1, 2)
+        halved = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        log_evidence = log_prior - halved - 0.5 * (white**2).sum(axis=(1, 2))
+        covariance = kernel.wanted - crossed @ crossed.swapaxes(1, 2)
+        return cls((crossed @ white)[..., 0], covariance, log_evidence)
 
 
 def _outcomes(side: ArmWeeks) -> Matrix:
