@@ -274,7 +274,7 @@ def _truths(one: Experiment, found: pd.DataFrame) -> Iterator[dict[str, float]]:
 
 def clv(options: argparse.Namespace) -> dict[str, Part]:
     """Return both methods with few replicates, the fit per arm being slow."""
-    runs = max(options.runs // 10, 2)
+    runs = max(options.runs // 40, 2)
     found: Rows = []
     for kind in KINDS:
         for seed in range(runs):
@@ -325,7 +325,7 @@ def forecast_per_arm(one: Experiment, seed: int) -> Forecast:
 
 def scale(options: argparse.Namespace) -> dict[str, Part]:
     """Return seconds of a million customers with 7 groups."""
-    customers = min(1_000_000, 200 * options.customers)
+    customers = min(1_000_000, 250 * options.customers)
     one = experiment("lasting", 20_000, DISCOUNT, 1)
     copies = -(-customers // len(one.arm))
     own = one.customers
@@ -350,12 +350,12 @@ def world(options: argparse.Namespace) -> dict[str, Part]:
     """Return figures in worlds of the simulator's foreign processes."""
     from _long_run_world import PROCESSES, reacting  # noqa: PLC0415 - the town needs no world
 
-    runs = max(options.runs // 20, 2)
+    runs = max(options.runs // 60, 2)
     found: Rows = []
     for process in PROCESSES:
         for kind in KINDS:
             for seed in range(runs):
-                one = reacting(process, kind, options.customers, DISCOUNT, seed)
+                one = reacting(process, kind, options.customers // 2, DISCOUNT, seed)
                 found += [{"process": process, **row} for row in trial(kind, one, seed)]
     frame = pd.DataFrame(found)
     whole = frame[frame["by"] == ""]

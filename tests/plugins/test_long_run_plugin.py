@@ -16,7 +16,7 @@ from omniltv.experiments.long_run import (
     WeeklyPurchases,
     long_run_lift,
 )
-from omniltv.testing.experiment_laws import long_run_laws
+from omniltv.testing.long_run_laws import laws
 from omniltv.units import Discount, weeks
 
 
@@ -54,6 +54,6 @@ def test_a_method_of_ones_own_is_shown_beside_the_others() -> None:
     assert found.to_frame()["method"].tolist() == ["weekly decay", "same every week"]
 
 
-@pytest.mark.parametrize("law", long_run_laws()[:-1], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", laws()[:-1], ids=lambda law: law.__name__)
 def test_it_obeys_the_laws(law: Callable[[LongRunMethod], None]) -> None:
     law(SameEveryWeek())

@@ -21,7 +21,7 @@ from omniltv.experiments.long_run import (
 )
 from omniltv.experiments.long_run._gaps import gaps
 from omniltv.experiments.long_run._incoming import Incoming, leaving
-from omniltv.testing.experiment_laws import long_run_laws
+from omniltv.testing.long_run_laws import laws
 from omniltv.units import weeks
 
 METHODS = (WeeklyDecay(), SurrogateIndex())
@@ -53,7 +53,7 @@ def sample(
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-@pytest.mark.parametrize("law", long_run_laws()[:-1], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", laws()[:-1], ids=lambda law: law.__name__)
 def test_laws(law: Callable[[LongRunMethod], None], method: LongRunMethod) -> None:
     law(method)
 
@@ -61,7 +61,7 @@ def test_laws(law: Callable[[LongRunMethod], None], method: LongRunMethod) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_no_effect_is_rarely_called_one(method: LongRunMethod) -> None:
-    long_run_laws()[-1](method)
+    laws()[-1](method)
 
 
 def test_a_lasting_effect_is_carried_on_and_a_fading_one_is_not() -> None:

@@ -1,9 +1,10 @@
 """What is believed of the weekly effects of a treatment before anything is measured."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
+from annotated_types import Interval
 
 from omniltv._arrays import Vector
 from omniltv._options import Positive, Share, checked
@@ -11,6 +12,9 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.experiments.learning.register import Register
 
 __all__ = ["DecayPrior"]
+
+type Scale = Annotated[float, Interval(gt=0, le=3)]
+"""A standard deviation of relative effects."""
 
 _ROUNDS = 200
 _FLAT = (1 / 3, 1 / 3, 1 / 3)
@@ -48,15 +52,15 @@ class DecayPrior:
         (0.03, 0.1, 0.3)
     """
 
-    scales: tuple[Positive, ...] = (0.03, 0.1, 0.3)
+    scales: tuple[Scale, ...] = (0.03, 0.1, 0.3)
     level: tuple[Share, ...] = _FLAT
     novelty: tuple[Share, ...] = _FLAT
     fading: tuple[Positive, ...] = (1.0, 2.0, 4.0, 8.0)
     memory: Positive = 4.0
-    dropout: Positive = 0.3
-    spend: Positive = 0.1
-    week: Positive = 0.02
-    drift: Positive = 0.1
+    dropout: Scale = 0.3
+    spend: Scale = 0.1
+    week: Scale = 0.02
+    drift: Scale = 0.1
 
     def __post_init__(self) -> None:
         for name in ("level", "novelty"):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from omniltv._options import checked
+from omniltv._options import Seed, checked
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.estimators import Cuped, LiftEstimator
 from omniltv.experiments.forecast import Forecast
@@ -48,7 +48,7 @@ class FitPerArm:
     name: ClassVar[str] = "fit per arm"
     handles: ClassVar[frozenset[str]] = frozenset({"cluster"})
 
-    def estimate(self, sample: LongRunSample, *, seed: int) -> LongRunDraws:
+    def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
         """Return draws of the lift: Gaussian, with the standard error of `ltv_lift`.
 
         Window and time beyond it have separate means but a common error, so that only their sum
@@ -56,6 +56,21 @@ class FitPerArm:
 
         Raises:
             ConfigError: If the forecast has another span, or the treatment ended.
+
+        Examples:
+            >>> from omniltv.draws import Draws
+            >>> from omniltv.experiments.long_run import ArmWeeks
+            >>> from omniltv.units import weeks
+            >>> ids = np.arange(6).astype(object)
+            >>> arms = [ArmWeeks(name, own, np.ones((3, 2)), np.arange(6.0).reshape(3, 2),
+            ...                  np.empty((3, 0)), np.ones(3))
+            ...         for name, own in (("mail", ids[:3]), ("control", ids[3:]))]
+            >>> sample = LongRunSample(*arms, (), np.ones(10), np.ones(10),
+            ...                        Persistence.full(weeks(8)))
+            >>> forecast = Forecast(customer_id=ids, value=Draws.from_array(np.ones((6, 2))),
+            ...                     span=weeks(8), arms=("control", "mail"))
+            >>> FitPerArm(forecast).estimate(sample, seed=1).total.shape
+            (4000,)
         """
         none = Persistence.none()
         window = self._row(sample, none)

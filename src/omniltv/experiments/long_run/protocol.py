@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from omniltv._arrays import Matrix, Objects, Places, Vector
+from omniltv._options import Seed, checked
 from omniltv.experiments.persistence import Persistence
 
 __all__ = ["ArmWeeks", "CohortWeeks", "LongRunDraws", "LongRunMethod", "LongRunSample"]
@@ -66,6 +67,7 @@ class CohortWeeks(NamedTuple):
     covariates: Matrix
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class LongRunSample:
     """One comparison: an arm, the control, and how value came in before.
@@ -145,7 +147,7 @@ class LongRunDraws(NamedTuple):
 
 @runtime_checkable
 class LongRunMethod(Protocol):
-    """The plug-in point for a long-run method; its laws are in `omniltv.testing.experiment_laws`.
+    """The plug-in point for a long-run method; its laws are in `omniltv.testing.long_run_laws`.
 
     `long_run_lift` joins tables, forms groups, and computes checks and intervals. A method only
     sees one comparison. One that accounts for clusters or for shares that differ between strata
@@ -169,6 +171,6 @@ class LongRunMethod(Protocol):
         """Name that results show."""
         ...
 
-    def estimate(self, sample: LongRunSample, *, seed: int) -> LongRunDraws:
+    def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
         """Return draws of the lift; each arm has at least two customers."""
         ...

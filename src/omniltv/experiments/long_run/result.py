@@ -19,6 +19,7 @@ _PLAIN = ("standard_error", "low", "high", "relative", "relative_low", "relative
           "control_mean", "n", "control_n", "p_value")  # fmt: skip
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class LongRunRow:
     """The effect of one arm by one method, over all customers or one group.

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._options import NotNegative, checked
+from omniltv._options import NotNegative, Seed, checked
 from omniltv.errors import ConfigError
 from omniltv.experiments.long_run._gaps import gaps
 from omniltv.experiments.long_run._incoming import Incoming
@@ -53,11 +53,25 @@ class SurrogateIndex:
     name: ClassVar[str] = "surrogate index"
     handles: ClassVar[frozenset[str]] = frozenset({"cluster", "stratum"})
 
-    def estimate(self, sample: LongRunSample, *, seed: int) -> LongRunDraws:
+    def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
         """Return draws of the lift.
 
         Raises:
             ConfigError: If there is no earlier cohort of the length of the horizon.
+
+        Examples:
+            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
+            >>> from omniltv.experiments import Persistence
+            >>> rng = np.random.default_rng(1)
+            >>> one, other, past = (rng.poisson(0.5, (100, n)) * 1.0 for n in (8, 8, 52))
+            >>> arms = [ArmWeeks(name, np.arange(100).astype(object), own, 9 * own,
+            ...                  np.empty((100, 0)), np.ones(100))
+            ...         for name, own in (("mail", one), ("control", other))]
+            >>> earlier = (CohortWeeks("2024", past, 9 * past, np.empty((100, 0))),)
+            >>> sample = LongRunSample(*arms, earlier, np.ones(52), np.ones(52),
+            ...                        Persistence.none())
+            >>> SurrogateIndex().estimate(sample, seed=1).total.shape
+            (4000,)
         """
         incoming = Incoming.of(sample, _DRIFT)
         index = _Index.of(sample, self.ridge)

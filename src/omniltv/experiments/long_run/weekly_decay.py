@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Matrix, Vector
-from omniltv._options import checked
+from omniltv._options import Seed, checked
 from omniltv.experiments.learning.register import Register
 from omniltv.experiments.long_run._gaps import gaps
 from omniltv.experiments.long_run._incoming import Incoming
@@ -74,8 +74,26 @@ class WeeklyDecay:
         """
         return cls(DecayPrior.from_register(register))
 
-    def estimate(self, sample: LongRunSample, *, seed: int) -> LongRunDraws:
-        """Return draws of the lift."""
+    def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
+        """Return draws of the lift.
+
+        Raises:
+            ConfigError: If there is no earlier cohort of the length of the horizon.
+
+        Examples:
+            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
+            >>> from omniltv.experiments import Persistence
+            >>> rng = np.random.default_rng(1)
+            >>> one, other, past = (rng.poisson(0.5, (100, n)) * 1.0 for n in (8, 8, 52))
+            >>> arms = [ArmWeeks(name, np.arange(100).astype(object), own, 9 * own,
+            ...                  np.empty((100, 0)), np.ones(100))
+            ...         for name, own in (("mail", one), ("control", other))]
+            >>> earlier = (CohortWeeks("2024", past, 9 * past, np.empty((100, 0))),)
+            >>> sample = LongRunSample(*arms, earlier, np.ones(52), np.ones(52),
+            ...                        Persistence.none())
+            >>> WeeklyDecay().estimate(sample, seed=1).total.shape
+            (4000,)
+        """
         rng = np.random.default_rng(seed)
         incoming = Incoming.of(sample, self.prior.drift)
         seen = _Seen.of(sample, incoming)
