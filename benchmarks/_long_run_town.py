@@ -180,10 +180,21 @@ def cohort(
     past_value = np.bincount(buyer, _values(rng, value_mean[buyer]), minlength=n)
     chosen = np.flatnonzero(past_orders)[:customers]
     tier = np.searchsorted(np.quantile(past_value[chosen], [0.5, 0.8]), past_value[chosen])
-    columns = (rate, value_mean, age, scale, gone > 0, life - scale * age**LIFETIME, channel)
-    hidden = [column[chosen] for column in columns]
     empty = np.zeros((len(chosen), weeks))
-    found = Cohort(*hidden, tier, past_orders[chosen] * 1.0, past_value[chosen], empty, empty)
+    found = Cohort(
+        rate=rate[chosen],
+        value_mean=value_mean[chosen],
+        age=age[chosen],
+        scale=scale[chosen],
+        alive=gone[chosen] > 0,
+        left=(life - scale * age**LIFETIME)[chosen],
+        channel=channel[chosen],
+        tier=tier,
+        past_orders=past_orders[chosen].astype(np.float64),
+        past_value=past_value[chosen],
+        orders=empty,
+        value=empty,
+    )
     fastest = FASTEST if effects else 1.0
     until = found.rate * (clock[-1] + fastest * _season(0, weeks).sum()) * found.alive
     who, when, _ = _orders(rng, following[chosen], until)

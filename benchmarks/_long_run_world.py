@@ -143,11 +143,14 @@ def _eligible(world: World, customers: int) -> tuple[Cohort, pd.Index]:
     channel = pd.Index(list(SHARES)).get_indexer(people.loc[sums.index, "main_channel"])
     value = sums["sum"].to_numpy(dtype=np.float64)
     tier = np.searchsorted(np.quantile(value, [0.5, 0.8]), value)
-    hidden = np.zeros((6, len(sums)))
-    none = np.zeros((len(sums), WINDOW))
+    hidden, none = np.zeros(len(sums)), np.zeros((len(sums), WINDOW))
     orders = sums["size"].to_numpy(dtype=np.float64)
     codes = np.asarray(channel, dtype=np.int64)
-    return Cohort(*hidden, codes, tier, orders, value, none, none), sums.index
+    found = Cohort(
+        rate=hidden, value_mean=hidden, age=hidden, scale=hidden, alive=hidden > 0, left=hidden,
+        channel=codes, tier=tier, past_orders=orders, past_value=value, orders=none, value=none,
+    )  # fmt: skip
+    return found, sums.index
 
 
 def _path(world: World, ids: pd.Index, treatments: tuple[str, ...]) -> tuple[Array, Array]:
@@ -164,7 +167,7 @@ def _path(world: World, ids: pd.Index, treatments: tuple[str, ...]) -> tuple[Arr
 
 def _by_week(step: WorldStep, ids: pd.Index, start: pd.Timestamp) -> tuple[Array, Array]:
     rows = step.transactions
-    place = ids.get_indexer(rows["customer_id"])
+    place = ids.get_indexer(pd.Index(rows["customer_id"]))
     week = (pd.to_datetime(rows["time"]).dt.tz_localize(None) - start).dt.days.to_numpy() // 7
     kept = (place >= 0) & (week < HORIZON)
     cell, size = place[kept] * HORIZON + week[kept], len(ids) * HORIZON

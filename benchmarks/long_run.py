@@ -41,6 +41,7 @@ from omniltv.experiments.long_run import (
     EarlierCohort,
     FitPerArm,
     LongRunDraws,
+    LongRunLift,
     LongRunMethod,
     LongRunSample,
     SurrogateIndex,
@@ -154,11 +155,15 @@ def trial(kind: str, one: Experiment, seed: int) -> Rows:
         Extrapolated(Difference(), CRUDE[0]),
         Extrapolated(Cuped(), CRUDE[1]),
     )
-    found = lifted(one, methods, _persistence(one.ends), seed).to_frame()
-    return [
-        {"world": kind, **truth, **row}
-        for row, truth in zip(found.to_dict("records"), _truths(one, found), strict=True)
-    ]
+    return judged_rows(kind, one, lifted(one, methods, _persistence(one.ends), seed))
+
+
+def judged_rows(kind: str, one: Experiment, lift: LongRunLift) -> Rows:
+    """Return the rows of a lift with the truth."""
+    frame = lift.to_frame()
+    truth = pd.DataFrame(list(_truths(one, frame)))
+    rows = pd.concat([frame, truth], axis=1).assign(world=kind)
+    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
 
 
 def lifted(
@@ -168,7 +173,7 @@ def lifted(
     seed: int,
     *,
     by: Sequence[str] = ("channel", "tier"),
-) -> object:
+) -> LongRunLift:
     """Return the long-run lift of an experiment."""
     people = known(one.customers)
     table = people.assign(arm=np.array(ARMS)[one.arm])
@@ -240,7 +245,7 @@ def judged(frame: pd.DataFrame, prefix: str) -> Targets:
     targets: Targets = {}
     keys = [name for name in ("world", "by", "group") if name in frame]
     for where, own in frame.groupby(keys, sort=False):
-        name = f"{prefix}{', '.join(where)}"
+        name = f"{prefix}{', '.join(map(str, where))}"
         row = own.set_index("method").loc[OURS]
         cover, alarm = row["coverage of 90 %"], row["significant at 5 %"]
         targets[f"{name}: coverage {cover:.1%} of at least 90 %"] = bool(cover >= 0.9)
@@ -289,13 +294,11 @@ def _fitted(kind: str, one: Experiment, seed: int) -> Rows:
     lasting = Persistence.full(weeks(HORIZON - WINDOW))
     plan = _persistence(one.ends)
     crude = lasting if one.ends is None else Persistence.none()
-    runs = [((WeeklyDecay(),), plan), ((FitPerArm(forecast_per_arm(one, seed)),), crude)]
+    per_arm = FitPerArm(forecast_per_arm(one, seed))
+    plans: list[tuple[LongRunMethod, Persistence]] = [(WeeklyDecay(), plan), (per_arm, crude)]
     rows: Rows = []
-    for methods, persistence in runs:
-        frame = lifted(one, methods, persistence, seed, by=()).to_frame()
-        truths = _truths(one, frame)
-        rows += [{"world": kind, **t, **r} for r, t in
-                 zip(frame.to_dict("records"), truths, strict=True)]  # fmt: skip
+    for method, persistence in plans:
+        rows += judged_rows(kind, one, lifted(one, (method,), persistence, seed, by=()))
     return rows
 
 
@@ -315,8 +318,8 @@ def forecast_per_arm(one: Experiment, seed: int) -> Forecast:
         start=START,
     )
     by_arm = Pooling.none("arm")
-    bought, spent = (fit(model, history, pooling=by_arm, seed=seed, method="laplace")
-                     for model in (BgNbd(), GammaGamma()))  # fmt: skip
+    bought = fit(BgNbd(), history, pooling=by_arm, seed=seed, method="laplace")
+    spent = fit(GammaGamma(), history, pooling=by_arm, seed=seed, method="laplace")
     beyond = lifetime_value(
         bought, spent, history, horizon=weeks(HORIZON - WINDOW), discount=RATE, seed=seed
     )

@@ -129,12 +129,11 @@ REDEEMS = RedemptionModel(np.zeros(4), np.eye(4), np.ones(1), Redemption(), 1.0,
 IDS = np.array([f"c{number}" for number in range(6)], dtype=object)
 BOUGHT = np.random.default_rng(1).poisson(2.0, (40, 9)).astype(float)
 WEEKLY = WeeklyPurchases(IDS, BOUGHT[:6, :4], BOUGHT[:6, :4])
+ONE = ArmWeeks("a", IDS[:3], BOUGHT[:3, :4], BOUGHT[:3, :4], np.empty((3, 0)), np.ones(3))
+PAST = CohortWeeks("c", BOUGHT, BOUGHT, np.empty((40, 0)))
 SAMPLE = LongRunSample(
-    *(ArmWeeks(name, IDS[:3], BOUGHT[:3, :4], BOUGHT[:3, :4], np.empty((3, 0)), np.ones(3))
-      for name in "ba"),
-    (CohortWeeks("c", BOUGHT, BOUGHT, np.empty((40, 0))),), np.ones(4), np.ones(4),
-    Persistence.none(),
-)  # fmt: skip
+    ONE._replace(name="b"), ONE, (PAST,), np.ones(4), np.ones(4), Persistence.none()
+)
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
 REVIEW = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.0})

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from omniltv._arrays import Matrix, Vector
 from omniltv.experiments import Persistence
 from omniltv.experiments.long_run import ArmWeeks, CohortWeeks, LongRunMethod, LongRunSample
 from omniltv.units import weeks
@@ -94,25 +94,27 @@ def no_effect_is_rarely_called_one(method: LongRunMethod) -> None:
 def _weeks_of(rng: np.random.Generator, horizon: int = _HORIZON) -> LongRunSample:
     """Return an A/A test of customers with gamma rates who leave at gamma hazards."""
 
-    def orders(rate: NDArray[np.float64], weeks: int) -> NDArray[np.float64]:
+    def orders(rate: Vector, weeks: int) -> Matrix:
         life = rng.exponential(1.0, len(rate)) / rng.gamma(1.0, 0.02, len(rate))
         mean = rate[:, None] * (life[:, None] > np.arange(weeks))
         return rng.poisson(mean).astype(np.float64)
+
+    def before(rate: Vector) -> Matrix:
+        return rng.poisson(9 * rate).astype(np.float64)[:, None]
 
     def arm(name: str, n: int) -> ArmWeeks:
         rate = rng.gamma(1.0, 0.3, n)
         bought = orders(rate, _WINDOW)
         value = bought * rng.gamma(4.0, 5.0, (n, 1))
         ids = np.array([f"{name}{k}" for k in range(n)], dtype=object)
-        return ArmWeeks(name, ids, bought, value, rng.poisson(9 * rate)[:, None] * 1.0, np.ones(n))
+        return ArmWeeks(name, ids, bought, value, before(rate), np.ones(n))
 
     def cohort(n: int) -> CohortWeeks:
         rate = rng.gamma(1.0, 0.3, n)
         bought = orders(rate, horizon)
-        return CohortWeeks("earlier", bought, bought * rng.gamma(4.0, 5.0, (n, 1)),
-                           rng.poisson(9 * rate)[:, None] * 1.0)  # fmt: skip
+        return CohortWeeks("earlier", bought, bought * rng.gamma(4.0, 5.0, (n, 1)), before(rate))
 
     return LongRunSample(
         arm("treated", 400), arm("control", 600), (cohort(800), cohort(800)),
-        0.998 ** np.arange(horizon), np.ones(horizon), Persistence.full(weeks(horizon)),
+        np.exp(-0.002 * np.arange(horizon)), np.ones(horizon), Persistence.full(weeks(horizon)),
     )  # fmt: skip

@@ -35,7 +35,9 @@ type Array = NDArray[np.float64]
 
 def bought(rng: np.random.Generator, weeks_: int, factor: Array | float = 1.0) -> Array:
     stays = rng.exponential(60.0, (N, 1)) > np.arange(weeks_)
-    return rng.poisson(0.4 * stays * np.broadcast_to(factor, (N, weeks_))).astype(float)
+    mean = 0.4 * stays * np.broadcast_to(factor, (N, weeks_))
+    orders: Array = rng.poisson(mean).astype(np.float64)
+    return orders
 
 
 def weekly(orders: Array) -> WeeklyPurchases:

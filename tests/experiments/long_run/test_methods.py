@@ -52,6 +52,12 @@ def sample(
     )  # fmt: skip
 
 
+def window_of(sides: list[ArmWeeks]) -> LongRunSample:
+    """Return two arms without anything beyond the window."""
+    ones = np.ones(sides[0].orders.shape[1])
+    return LongRunSample(sides[0], sides[1], (), ones, ones, Persistence.none())
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 @pytest.mark.parametrize("law", laws()[:-1], ids=lambda law: law.__name__)
 def test_laws(law: Callable[[LongRunMethod], None], method: LongRunMethod) -> None:
@@ -92,9 +98,8 @@ def test_more_covariance_between_arms_and_outcome_means_less_error() -> None:
         for name, own in zip(("mail", "control"), before, strict=True)
         for bought in [rng.poisson(own * np.ones(4)).astype(float)]
     ]
-    given = LongRunSample(*arms, (), np.ones(4), np.ones(4), Persistence.none())
-    plain = [side._replace(covariates=np.empty((500, 0))) for side in arms]
-    bare = LongRunSample(*plain, (), np.ones(4), np.ones(4), Persistence.none())
+    given = window_of(arms)
+    bare = window_of([side._replace(covariates=np.empty((500, 0))) for side in arms])
     sums = [side.orders.sum(axis=1, keepdims=True) for side in arms]
     sharp, wide = gaps(given, *sums), gaps(bare, *sums)
     assert sharp.covariance[0, 0] < 0.5 * wide.covariance[0, 0]
@@ -108,7 +113,7 @@ def test_gaps_equal_least_squares_with_one_slope() -> None:
     covariates = rng.normal(size=(2, 300, 2))
     sides = [side._replace(covariates=x)
              for side, x in zip((one.treated, one.control), covariates, strict=True)]  # fmt: skip
-    given = LongRunSample(*sides, (), np.ones(WINDOW), np.ones(WINDOW), Persistence.none())
+    given = window_of(sides)
     found = gaps(given, *(side.orders for side in sides))
     design = np.column_stack([np.repeat([1.0, 0.0], 300), np.ones(600), np.concatenate(covariates)])
     both = np.concatenate([side.orders for side in sides])

@@ -87,7 +87,8 @@ def leaving(orders: Vector) -> Vector:
     shape = (x @ (weight * y)) / (x**2 @ weight)
     loss = ((y - shape[:, None] * x) ** 2) @ weight
     best = int(np.argmin(loss))
-    return np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
+    hazard: Vector = np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
+    return hazard
 
 
 def _mean(cohorts: Sequence[CohortWeeks], name: str, horizon: int) -> Vector:

@@ -33,6 +33,7 @@ class FitPerArm:
     Attributes:
         forecast: Discounted value beyond the window; its span is that of the persistence.
         estimator: Compares two arms.
+        name: Name that results show.
 
     Examples:
         >>> from omniltv.draws import Draws
@@ -45,7 +46,7 @@ class FitPerArm:
 
     forecast: Forecast
     estimator: LiftEstimator = _ESTIMATOR
-    name: ClassVar[str] = "fit per arm"
+    name: str = "fit per arm"
     handles: ClassVar[frozenset[str]] = frozenset({"cluster"})
 
     def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:

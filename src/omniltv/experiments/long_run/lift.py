@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from itertools import combinations
 from warnings import warn
 
 import numpy as np
+from numpy.typing import NDArray
 
-from omniltv._arrays import Flags, Matrix, Vector
+from omniltv._arrays import Flags, Integers, Matrix, Vector
 from omniltv._frames import collect, labels, numbers, positions, read_ids
 from omniltv._log import logged
 from omniltv._options import Level, Seed, checked
@@ -202,7 +203,7 @@ class _Cohort:
     """An earlier cohort with the groups and covariates of the experiment, as far as known."""
 
     cohort: CohortWeeks
-    groups: dict[str, np.ndarray]
+    groups: dict[str, NDArray[np.str_]]
 
     @classmethod
     def read(cls, earlier: EarlierCohort, study: Study) -> "_Cohort":
@@ -252,7 +253,7 @@ def _rows(
     study = experiment.study
     for group in study.compared((), None):
         for arm in study.treated:
-            sizes = tuple(int(size) for size in study.sides(group, arm).sum(axis=0))
+            sizes = study.sides(group, arm).sum(axis=0)
             sample = None if withheld else experiment.sample(group, arm)
             drawn = [_drawn(method, sample, seed) for method in methods]
             yield [_row(group, arm, draws, sizes, study.level) for draws in drawn]
@@ -266,24 +267,36 @@ def _drawn(method: LongRunMethod, sample: LongRunSample | None, seed: int) -> Lo
 
 
 def _row(
-    group: ComparedGroup, arm: str, draws: LongRunDraws | None, sizes: tuple[int, ...], level: float
+    group: ComparedGroup, arm: str, draws: LongRunDraws | None, sizes: Integers, level: float
 ) -> LongRunRow:
-    where = (group.by, group.group, arm)
+    n, control_n = int(sizes[0]), int(sizes[1])
+    gap = np.nan
     if draws is None:
-        return LongRunRow(LiftRow(*where, *[np.nan] * 9, *sizes), np.nan, np.nan, None)
+        empty = (gap, gap, gap, gap, gap, gap, gap, gap, gap)
+        return LongRunRow(
+            LiftRow(group.by, group.group, arm, *empty, n=n, control_n=control_n), gap, gap, None
+        )
     total, control = draws.total, float(draws.control.mean())
     estimate, ends = float(total.mean()), [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(total, ends)
+    relative, relative_low, relative_high = _relative(total, draws.control, ends)
     below = float((total <= 0).mean())
     row = LiftRow(
-        *where,
-        estimate,
-        float(total.std(ddof=1)),
-        *map(float, np.quantile(total, ends)),
-        *_relative(total, draws.control, ends),
-        control + estimate,
-        control,
-        *sizes,
-        max(2 * min(below, 1 - below), 1 / len(total)),
+        by=group.by,
+        group=group.group,
+        arm=arm,
+        estimate=estimate,
+        standard_error=float(total.std(ddof=1)),
+        low=float(low),
+        high=float(high),
+        relative=relative,
+        relative_low=relative_low,
+        relative_high=relative_high,
+        mean=control + estimate,
+        control_mean=control,
+        n=n,
+        control_n=control_n,
+        p_value=max(2 * min(below, 1 - below), 1 / len(total)),
     )
     return LongRunRow(row, float(draws.window.mean()), float(draws.beyond.mean()), draws)
 
@@ -300,9 +313,9 @@ def _disagreements(rows: dict[str, tuple[LongRunRow, ...]]) -> Iterator[str]:
     """Yield where two methods differ by more than their errors explain, by pair of methods."""
     for one, other in combinations(rows, 2):
         pairs = zip(rows[one], rows[other], strict=True)
-        far = [_apart(a.row, b.row) for a, b in pairs]
-        for _, said in groupby([text for text in far if text], key=lambda _: 0):
-            yield f"{one} and {other} for {', '.join(said)}"
+        far = [text for a, b in pairs if (text := _apart(a.row, b.row))]
+        if far:
+            yield f"{one} and {other} for {', '.join(far)}"
 
 
 def _apart(a: LiftRow, b: LiftRow) -> str:

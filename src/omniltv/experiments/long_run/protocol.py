@@ -99,7 +99,7 @@ class LongRunSample:
     @property
     def window(self) -> int:
         """Number of observed weeks."""
-        return self.control.orders.shape[1]
+        return int(self.control.orders.shape[1])
 
     @property
     def horizon(self) -> int:
@@ -112,10 +112,11 @@ class LongRunSample:
         sides = (self.treated, self.control)
         sizes = [len(side.orders) for side in sides]
         sizes += [len(np.unique(s.cluster)) for s in sides if s.cluster is not None]
-        groups = [*sides, *self.earlier]
-        sums = [group.value[:, : self.window].sum() for group in groups]
-        sums += [c.value[:, self.window : self.horizon].sum() for c in self.earlier]
-        return min(sizes) >= _TOO_FEW and bool(np.min(sums[: len(groups)]) > 0)
+        tables = [*(side.value for side in sides), *(one.value for one in self.earlier)]
+        sums = [table[:, : self.window].sum() for table in tables]
+        if self.horizon > self.window:
+            sums += [one.value[:, self.window : self.horizon].sum() for one in self.earlier]
+        return min(sizes) >= _TOO_FEW and bool(np.min(sums) > 0)
 
 
 class LongRunDraws(NamedTuple):

@@ -43,6 +43,7 @@ class SurrogateIndex:
 
     Attributes:
         ridge: Penalty per customer on the squared coefficients of standardised summaries.
+        name: Name that results show.
 
     Examples:
         >>> SurrogateIndex().ridge
@@ -50,7 +51,7 @@ class SurrogateIndex:
     """
 
     ridge: NotNegative = 1e-4
-    name: ClassVar[str] = "surrogate index"
+    name: str = "surrogate index"
     handles: ClassVar[frozenset[str]] = frozenset({"cluster", "stratum"})
 
     def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
@@ -88,8 +89,8 @@ class SurrogateIndex:
         drawn = rng.multivariate_normal(found.gap[:2], covariance, _DRAWS, method="eigh")
         control = found.control[0] + found.control[1] + index.intercept
         error = np.sqrt(found.control_covariance[:2, :2].sum())
-        notes = (_NOTE, *incoming.notes)
-        return LongRunDraws(*drawn.T, rng.normal(control, error, _DRAWS), notes)
+        without = rng.normal(control, error, _DRAWS)
+        return LongRunDraws(drawn[:, 0], drawn[:, 1], without, (_NOTE, *incoming.notes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,7 @@ class WeeklyDecay:
 
     Attributes:
         prior: What is believed beforehand.
+        name: Name that results show.
 
     Examples:
         >>> WeeklyDecay().prior.dropout
@@ -54,7 +55,7 @@ class WeeklyDecay:
     """
 
     prior: DecayPrior = _PRIOR
-    name: ClassVar[str] = "weekly decay"
+    name: str = "weekly decay"
     handles: ClassVar[frozenset[str]] = frozenset({"cluster", "stratum"})
 
     @classmethod
@@ -121,7 +122,8 @@ class WeeklyDecay:
         size, axes = np.linalg.eigh(found.covariance)
         roots = axes * np.sqrt(np.maximum(size, 0.0))[:, None, :]
         normal = rng.standard_normal((_DRAWS, 3))
-        return found.mean[chosen] + np.einsum("ijk,ik->ij", roots[chosen], normal)
+        drawn: Matrix = found.mean[chosen] + np.einsum("ijk,ik->ij", roots[chosen], normal)
+        return drawn
 
     def _kernels(
         self, sample: LongRunSample, incoming: Incoming, seen: "_Seen"
