@@ -1,6 +1,7 @@
 """The long-run methods: their formulas, their laws, and worlds that they must not be fooled by."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,18 @@ def test_purchases_that_are_pulled_forward_are_not_a_gain() -> None:
     effect = np.array([1.5, 1.5, 1.5, 0.7, 0.7, 0.7, 0.7, 0.7])
     total = WeeklyDecay().estimate(sample(np.random.default_rng(3), effect), seed=1).total
     assert np.quantile(total, 0.025) < 0 < np.quantile(total, 0.975)
+
+
+def test_a_discount_counts_in_full_for_the_weeks_of_a_campaign() -> None:
+    """The interval at 1 - 1e-6 holds the loss of the window."""
+    one = sample(np.random.default_rng(9), np.ones(WINDOW), n=6_000)
+    paid = np.repeat([0.8, 1.0], WINDOW // 2)  # of the price, four weeks of the campaign
+    cheap = one.treated._replace(value=one.treated.value * paid)
+    on = (np.arange(HORIZON) < WINDOW // 2).astype(float)
+    window = WeeklyDecay().estimate(replace(one, treated=cheap, strength=on), seed=1).window
+    loss = -0.2 * one.control.value[:, : WINDOW // 2].sum(axis=1).mean()
+    assert abs(window.mean() - loss) < 5 * window.std()
+    assert abs(window.mean() - loss) < 0.35 * abs(loss)
 
 
 def test_more_covariance_between_arms_and_outcome_means_less_error() -> None:

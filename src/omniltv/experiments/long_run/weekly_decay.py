@@ -115,7 +115,8 @@ class WeeklyDecay:
     ) -> Matrix:
         """Return draws of additional value in the window and beyond, and of s, (n_draws, 3)."""
         kernels, log_prior = self._kernels(sample, incoming, seen)
-        noise = seen.covariance + np.diag(np.append(self.prior.week * seen.orders, 0.0) ** 2)
+        noise = seen.covariance.copy()
+        noise[:-1, :-1] += np.diag((self.prior.week * seen.scale[:-1]) ** 2)
         found = _Posterior.of(kernels, seen.gap, noise, log_prior)
         weight = np.exp(found.log_evidence - found.log_evidence.max())
         chosen = rng.choice(len(weight), _DRAWS, p=weight / weight.sum())
@@ -171,7 +172,8 @@ class _Seen(NamedTuple):
         gap: Difference in mean orders of each week, then in the logarithm of value per order,
             of shape (window + 1,).
         covariance: Its sampling covariance.
-        orders: Scale of relative effects of each week, of shape (window,).
+        scale: What a relative effect adds to each difference, of shape (window + 1,): the orders
+            of each week, and the share of the window's value that the treatment is on for.
         total: Value that relative effects are multiplied by, of shape (3, horizon + 1): in the
             window and beyond, and a row that picks value per order.
         value: Mean value of the control by week over the horizon, of shape (horizon,).
@@ -180,7 +182,7 @@ class _Seen(NamedTuple):
 
     gap: Vector
     covariance: Matrix
-    orders: Vector
+    scale: Vector
     total: Matrix
     value: Vector
     value_error: float
@@ -193,14 +195,15 @@ class _Seen(NamedTuple):
         gap = found.gap[chosen]
         gap[-1] += np.subtract(*(np.log(_per_order(side)) for side in sides))
         orders, paid = found.control[:window].sum(), found.control[window]
-        scale = orders / incoming.orders[:window].sum() * incoming.orders[:window]
+        weekly = orders / incoming.orders[:window].sum() * incoming.orders[:window]
         value = paid / incoming.value[:window].sum() * incoming.value
         total = np.zeros((3, sample.horizon + 1))
         total[0, :window] = (value * sample.discount)[:window]
         total[1, window:-1] = (value * sample.discount)[window:]
         total[2, -1] = 1.0
         error = float(np.sqrt(found.control_covariance[window, window]) / paid)
-        scale = np.maximum(scale, _FLOOR * scale.mean())
+        on = float(value[:window] @ sample.strength[:window] / value[:window].sum())
+        scale = np.append(np.maximum(weekly, _FLOOR * weekly.mean()), on)
         return cls(gap, found.covariance[np.ix_(chosen, chosen)], scale, total, value, error)
 
 
@@ -220,11 +223,10 @@ class _Kernel(NamedTuple):
     @classmethod
     def of(cls, kernel: Matrix, seen: _Seen) -> Self:
         """Reduce the covariance of the effects of all weeks, of shape (horizon + 1,) twice."""
-        look = np.append(np.arange(len(seen.orders)), len(kernel) - 1)
-        scale = np.append(seen.orders, 1.0)
+        look = np.append(np.arange(len(seen.scale) - 1), len(kernel) - 1)
         crossed = seen.total @ kernel
-        observed = kernel[np.ix_(look, look)] * np.outer(scale, scale)
-        return cls(observed, crossed[:, look] * scale, crossed @ seen.total.T)
+        observed = kernel[np.ix_(look, look)] * np.outer(seen.scale, seen.scale)
+        return cls(observed, crossed[:, look] * seen.scale, crossed @ seen.total.T)
 
 
 class _Posterior(NamedTuple):
