@@ -239,9 +239,6 @@ CALLS: Mapping[str, Call] = {
     "FitPerArm.estimate": lambda w, x: FitPerArm(
         Forecast(customer_id=IDS, value=Draws.from_array(np.ones((6, 2))), span=weeks(4), arms=())
     ).estimate(SAMPLE, **x),
-    "WeeklyPurchases.of": lambda w, x: WeeklyPurchases.of(
-        w.log, w.log.customer_id, **_with({"start": w.log.time.min(), "weeks": 2}, x)
-    ),
     "pool_effects": lambda w, x: pool_effects(CELLS, **_with({"by": "tier"}, x)),
     "PooledEffects.effects": lambda w, x: pool_effects(CELLS, by="tier").effects(**x),
     "Register.add": lambda w, x: Register.empty().add(
@@ -404,7 +401,7 @@ TOLD = frozenset({
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
     "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
     "PolicyValue", "PoolingPrior", "TreatmentShares",
-    "EarlierCohort", "LongRunLift", "LongRunRow",
+    "EarlierCohort", "FitPerArm", "LongRunLift", "LongRunRow", "WeeklyDecay",
     "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference",
     "Regression", "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",

@@ -1,7 +1,7 @@
 """The long-run lift: what it reads, what it refuses, and what it says."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -202,6 +202,12 @@ def test_d2_purchases_before_the_start_do_not_count_and_the_log_covers_the_windo
     assert read.value.sum(axis=1).tolist() == [5.0, 1.0]
     with pytest.raises(DataError, match="the log ends on 2026-04-20, before the last week"):
         WeeklyPurchases.of(log, ["a", "b"], start=START, weeks=8)
+    zoned = START.replace(tzinfo=UTC)
+    with pytest.raises(ConfigError, match="the log has none"):
+        WeeklyPurchases.of(log, ["a", "b"], start=zoned, weeks=3)
+    local = PurchaseLog.from_frame(rows, timezone="Asia/Tokyo")  # nine hours before the start
+    shifted = WeeklyPurchases.of(local, ["a", "b"], start=zoned - timedelta(hours=9), weeks=3)
+    assert shifted.value.tolist() == read.value.tolist()
 
 
 def test_d6_a_covariate_from_after_the_start_stops_the_estimate() -> None:

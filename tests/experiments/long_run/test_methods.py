@@ -20,8 +20,8 @@ from omniltv.experiments.long_run import (
     SurrogateIndex,
     WeeklyDecay,
 )
-from omniltv.experiments.long_run._gaps import gaps
-from omniltv.experiments.long_run._incoming import Incoming, leaving
+from omniltv.experiments.long_run.gaps import gaps
+from omniltv.experiments.long_run.incoming import Incoming, leaving
 from omniltv.testing.long_run_laws import laws
 from omniltv.units import weeks
 

@@ -8,8 +8,8 @@ import numpy as np
 from omniltv._arrays import Matrix, Vector
 from omniltv._options import NotNegative, Seed, checked
 from omniltv.errors import ConfigError
-from omniltv.experiments.long_run._gaps import gaps
-from omniltv.experiments.long_run._incoming import Incoming
+from omniltv.experiments.long_run.gaps import gaps
+from omniltv.experiments.long_run.incoming import Incoming
 from omniltv.experiments.long_run.protocol import (
     ArmWeeks,
     CohortWeeks,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from omniltv._arrays import Matrix, Vector
 from omniltv._options import Seed, checked
 from omniltv.experiments.learning.register import Register
-from omniltv.experiments.long_run._gaps import gaps
-from omniltv.experiments.long_run._incoming import Incoming
 from omniltv.experiments.long_run.decay_prior import DecayPrior
+from omniltv.experiments.long_run.gaps import gaps
+from omniltv.experiments.long_run.incoming import Incoming
 from omniltv.experiments.long_run.protocol import ArmWeeks, LongRunDraws, LongRunSample
 
 __all__ = ["WeeklyDecay"]

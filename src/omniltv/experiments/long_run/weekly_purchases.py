@@ -1,6 +1,8 @@
 """Orders and value of each customer by week since a start."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,10 +10,9 @@ from numpy.typing import ArrayLike
 from omniltv._arrays import Matrix, Objects
 from omniltv._frames import IntoTable, check_ids, positions, repeated
 from omniltv._options import Few, checked
-from omniltv.data._calendar import local_moment
-from omniltv.data.checking import Moment
 from omniltv.data.log import PurchaseLog
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
+from omniltv.experiments._moments import instant
 
 __all__ = ["EarlierCohort", "WeeklyPurchases"]
 
@@ -67,29 +68,31 @@ class WeeklyPurchases:
 
     @classmethod
     def of[FrameT](
-        cls, log: PurchaseLog[FrameT], customers: ArrayLike, *, start: Moment, weeks: Few
+        cls, log: PurchaseLog[FrameT], customers: ArrayLike, *, start: datetime, weeks: Few
     ) -> "WeeklyPurchases":
         """Return what customers bought in each week since a start; nothing counts as zero.
 
         Args:
             log: The purchases; those of other customers and other weeks are left out.
             customers: Ids of the customers.
-            start: Start of the first week.
+            start: Start of the first week; a local time, or one with a time zone.
             weeks: Number of weeks.
 
         Raises:
+            ConfigError: If the start has a time zone and the log has none.
             DataError: If the log ends before the last week, or an id is missing or repeated.
 
         Examples:
             >>> import pandas as pd
+            >>> start = datetime(2026, 1, 1)
             >>> log = PurchaseLog.from_frame(pd.DataFrame({
             ...     "customer_id": ["a", "a", "b"], "channel": "ec", "value": [5.0, 7.0, 1.0],
             ...     "time": ["2026-01-03", "2026-01-09", "2026-01-20"]}))
-            >>> WeeklyPurchases.of(log, ["a", "b"], start="2026-01-01", weeks=3).value.tolist()
+            >>> WeeklyPurchases.of(log, ["a", "b"], start=start, weeks=3).value.tolist()
             [[5.0, 7.0, 0.0], [0.0, 0.0, 1.0]]
         """
         ids = check_ids(np.asarray(customers, dtype=object).tolist(), "customer_id")
-        opens = local_moment(start, log.timezone)
+        opens = _local(start, log.timezone)
         last = opens + (weeks - 1) * _WEEK
         if not len(log) or log.time.max() < last:
             ends = "has no purchases" if not len(log) else f"ends on {log.time.max():.10}"
@@ -103,6 +106,16 @@ class WeeklyPurchases:
         orders = np.bincount(cell, minlength=size).astype(np.float64)
         value = np.bincount(cell, weights=log.value[kept], minlength=size)
         return cls(ids, orders.reshape(shape), value.reshape(shape))
+
+
+def _local(start: datetime, zone: str | None) -> np.datetime64:
+    """Return a moment in the local time of a log."""
+    if start.tzinfo is None:
+        return instant(start)
+    if zone is None:
+        hint = 'PurchaseLog.from_frame(..., timezone="Asia/Tokyo")'
+        raise ConfigError(f"the start has a time zone, and the log has none. Hint: {hint}")
+    return instant(start.astimezone(ZoneInfo(zone)))
 
 
 @checked

@@ -26,6 +26,18 @@ class Incoming:
         log_factor: Logarithm of the factor that corrects a forecast beyond the window.
         log_sd: Standard deviation of the logarithm of its error.
         ratios: Realised over forecast value beyond the window, of each cohort but the first.
+
+    Examples:
+        >>> from omniltv.experiments import Persistence
+        >>> from omniltv.experiments.long_run import ArmWeeks
+        >>> arm = ArmWeeks("a", np.arange(3).astype(object), np.ones((3, 1)), np.ones((3, 1)),
+        ...                np.empty((3, 0)), np.ones(3))
+        >>> one, other = np.ones((3, 2)), np.array([[1.0, 2.0]])
+        >>> earlier = tuple(CohortWeeks(str(k), v, v, np.empty((len(v), 0)))
+        ...                 for k, v in enumerate((one, other)))
+        >>> sample = LongRunSample(arm, arm, earlier, np.ones(2), np.ones(2), Persistence.none())
+        >>> Incoming.of(sample, drift=0.1).ratios
+        (2.0,)
     """
 
     orders: Vector

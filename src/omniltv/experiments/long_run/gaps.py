@@ -18,6 +18,10 @@ class Gaps(NamedTuple):
         covariance: Sampling covariance of the gaps, over clusters if there are any.
         control: Means of the control, of shape (n_outcomes,).
         control_covariance: Sampling covariance of these means.
+
+    Examples:
+        >>> Gaps(np.ones(1), np.eye(1), np.full(1, 4.0), np.eye(1)).gap / 4.0
+        array([0.25])
     """
 
     gap: Vector
@@ -30,6 +34,15 @@ def gaps(sample: LongRunSample, treated: Matrix, control: Matrix) -> Gaps:
     """Return adjusted differences of the columns of two arms (Deng et al. 2013, CUPED).
 
     One slope per covariate and outcome for both arms, by weighted least squares within arms.
+
+    Examples:
+        >>> from omniltv.experiments import Persistence
+        >>> arm = ArmWeeks("a", np.arange(3).astype(object), np.ones((3, 1)), np.ones((3, 1)),
+        ...                np.empty((3, 0)), np.ones(3))
+        >>> sample = LongRunSample(arm, arm, (), np.ones(1), np.ones(1), Persistence.none())
+        >>> outcome = np.array([[1.0], [2.0], [6.0]])
+        >>> gaps(sample, outcome + 2.0, outcome).gap
+        array([2.])
     """
     sides = (sample.treated, sample.control)
     rows = [_centred(side, own) for side, own in zip(sides, (treated, control), strict=True)]
