@@ -222,6 +222,7 @@ def summary(found: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         wide = own["low"].lt(own["truth"]) & own["high"].gt(own["truth"])
         rows.append({
             **named,
+            "lifts": len(own),
             "base": round(float(own["base"].mean()), 1),
             "true lift": round(float(own["truth"].mean()), 2),
             "bias": round(float(off.mean()), 2),
