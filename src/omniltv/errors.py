@@ -201,7 +201,7 @@ class ColumnWarning(DataWarning):
 
 
 class EvidenceWarning(OmniltvWarning):
-    """The evidence is counted twice, or does not tell people apart, or was not learnt."""
+    """The evidence is counted twice, disagrees, does not tell people apart, or was not learnt."""
 
 
 class FitWarning(OmniltvWarning):

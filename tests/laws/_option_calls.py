@@ -19,7 +19,7 @@ from omniltv.data import (
     simulate_retailer,
 )
 from omniltv.data.simulate import Dirt
-from omniltv.draws import RowDraws
+from omniltv.draws import Draws, RowDraws
 from omniltv.experiments import (
     AlwaysValid,
     Assignment,
@@ -39,6 +39,18 @@ from omniltv.experiments import (
 )
 from omniltv.experiments.design import Design, Pilot, minimal_lift, power
 from omniltv.experiments.learning import Register, Thompson, policy_value, pool_effects
+from omniltv.experiments.long_run import (
+    ArmWeeks,
+    CohortWeeks,
+    DecayPrior,
+    EarlierCohort,
+    FitPerArm,
+    LongRunSample,
+    SurrogateIndex,
+    WeeklyDecay,
+    WeeklyPurchases,
+    long_run_lift,
+)
 from omniltv.experiments.metrics import measure
 from omniltv.experiments.uplift import (
     CustomerEffects,
@@ -128,6 +140,14 @@ CARD = Programme.model_validate(
     {"name": "Card", "earning": [{"name": "a", "activity": "purchase"}], "ranks": RANKS}
 )
 REDEEMS = RedemptionModel(np.zeros(4), np.eye(4), np.ones(1), Redemption(), 1.0, 0)
+IDS = np.array([f"c{number}" for number in range(6)], dtype=object)
+BOUGHT = np.random.default_rng(1).poisson(2.0, (40, 9)).astype(float)
+WEEKLY = WeeklyPurchases(IDS, BOUGHT[:6, :4], BOUGHT[:6, :4])
+ONE = ArmWeeks("a", IDS[:3], BOUGHT[:3, :4], BOUGHT[:3, :4], np.empty((3, 0)), np.ones(3))
+PAST = CohortWeeks("c", BOUGHT, BOUGHT, np.empty((40, 0)))
+SAMPLE = LongRunSample(
+    ONE._replace(name="b"), ONE, (PAST,), np.ones(4), np.ones(4), Persistence.none()
+)
 JUDGED = pd.DataFrame({"customer_id": ["a"], "tier": ["gold"]})
 MEMORY = TierMemory(tiers=("gold",))
 REVIEW = ValuedAction(category="a", action="review", owner="b", weights={"c": 1.0})
@@ -226,6 +246,29 @@ CALLS: Mapping[str, Call] = {
     "ltv_lift": lambda w, x: ltv_lift(
         w.assignment, observed=w.arms, persistence=Persistence.none(), **x
     ),
+    "long_run_lift": lambda w, x: long_run_lift(
+        WEEKLY,
+        w.assignment,
+        persistence=Persistence.none(),
+        earlier=[EarlierCohort("c", WEEKLY)],
+        discount=Discount(per_year=0.1),
+        **_with({"control": "a"}, x),
+    ),
+    "LongRunLift.draws": lambda w, x: long_run_lift(
+        WEEKLY,
+        w.assignment,
+        persistence=Persistence.none(),
+        earlier=[EarlierCohort("c", WEEKLY)],
+        discount=Discount(per_year=0.1),
+        control="a",
+    ).draws(**_with({"method": "weekly decay"}, x)),
+    "DecayPrior": lambda w, x: WeeklyDecay(DecayPrior(**x)).estimate(SAMPLE, seed=1),
+    "WeeklyDecay.estimate": lambda w, x: WeeklyDecay().estimate(SAMPLE, **x),
+    "SurrogateIndex": lambda w, x: SurrogateIndex(**x).estimate(SAMPLE, seed=1),
+    "SurrogateIndex.estimate": lambda w, x: SurrogateIndex().estimate(SAMPLE, **x),
+    "FitPerArm.estimate": lambda w, x: FitPerArm(
+        Forecast(customer_id=IDS, value=Draws.from_array(np.ones((6, 2))), span=weeks(4), arms=())
+    ).estimate(SAMPLE, **x),
     "pool_effects": lambda w, x: pool_effects(CELLS, **_with({"by": "tier"}, x)),
     "PooledEffects.effects": lambda w, x: pool_effects(CELLS, by="tier").effects(**x),
     "Register.add": lambda w, x: Register.empty().add(
@@ -422,6 +465,7 @@ TOLD = frozenset({
     "EarlyOutcomeCheck", "SampleRatioCheck", "StrataCheck", "Stratified", "StudyFacts",
     "WindowCheck", "Layer", "Pilot", "Design", "RandomisationCheck", "ComplianceCheck",
     "PolicyValue", "PoolingPrior", "TreatmentShares",
+    "EarlierCohort", "FitPerArm", "LongRunLift", "LongRunRow", "WeeklyDecay",
     "AttritionCheck", "AlwaysValid", "Compliers", "DoublyRobust", "QuantileDifference",
     "Regression", "Mean", "Quantile", "Ratio", "Reached", "Retention", "Scorecard", "Weekly",
     "BirthDateComparison", "CalibrationHoldout", "ConditionalExpectation", "Coordinate",

@@ -2,7 +2,8 @@
 
 Models: `check_purchase_model` and `check_spend_model`, or the individual laws in `laws_of`
 and `SPEND_LAWS`. Lifetime value under any fits: `omniltv.testing.value_laws`. Lift
-estimators: `omniltv.testing.experiment_laws`. Tier rules: `check_tier_rule`. Scores:
+estimators: `omniltv.testing.experiment_laws`. Long-run methods:
+`omniltv.testing.long_run_laws`. Tier rules: `check_tier_rule`. Scores:
 `check_score`. Allocators: `check_allocator`. Response models: `check_response_model`. Triggers:
 `check_trigger`. Rules for refunds: `check_refund_rule`. What a function accepts: `options_of`.
 Identity: `omniltv.testing.identity_laws`. Published numbers: `omniltv.testing.reference`.

@@ -1,0 +1,137 @@
+"""How the value of untreated customers comes in, week by week, and how well that was forecast."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from omniltv._arrays import Vector
+from omniltv.errors import ConfigError
+from omniltv.experiments.long_run.protocol import CohortWeeks, LongRunSample
+
+__all__ = ["Incoming"]
+
+_SCALES = np.geomspace(4.0, 3000.0, 40)  # weeks
+_LOWEST = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """Mean orders and value per customer and week of cohorts that were never treated.
+
+    Attributes:
+        orders: Shape (horizon,).
+        value: Shape (horizon,).
+        hazard: Hazard of leaving per week, same shape.
+        log_factor: Logarithm of the factor that corrects a forecast beyond the window.
+        log_sd: Standard deviation of the logarithm of its error.
+        ratios: Realised over forecast value beyond the window, of each cohort but the first.
+
+    Examples:
+        >>> from omniltv.experiments import Persistence
+        >>> from omniltv.experiments.long_run import ArmWeeks
+        >>> arm = ArmWeeks("a", np.arange(3).astype(object), np.ones((3, 1)), np.ones((3, 1)),
+        ...                np.empty((3, 0)), np.ones(3))
+        >>> one, other = np.ones((3, 2)), np.array([[1.0, 2.0]])
+        >>> earlier = tuple(CohortWeeks(str(k), v, v, np.empty((len(v), 0)))
+        ...                 for k, v in enumerate((one, other)))
+        >>> sample = LongRunSample(arm, arm, earlier, np.ones(2), np.ones(2), Persistence.none())
+        >>> Incoming.of(sample, drift=0.1).ratios
+        (2.0,)
+    """
+
+    orders: Vector
+    value: Vector
+    hazard: Vector
+    log_factor: float
+    log_sd: float
+    ratios: tuple[float, ...]
+
+    @classmethod
+    def of(cls, sample: LongRunSample, drift: float) -> "Incoming":
+        """Return the baseline of a comparison.
+
+        Each cohort is forecast from the cohorts before it as the control arm is from all: by
+        their value beyond the window per value in the window. The logarithms of realised over
+        forecast have an unknown mean and a standard deviation whose prior guess, worth one
+        cohort, is ``drift``.
+
+        Raises:
+            ConfigError: If there is no cohort, or one has fewer weeks than the horizon.
+        """
+        _refuse(sample)
+        orders, value = (
+            _mean(sample.earlier, name, sample.horizon) for name in ("orders", "value")
+        )
+        errors = _errors(sample)
+        bias = errors.sum() / (len(errors) + 1)
+        variance = (drift**2 + ((errors - bias) ** 2).sum()) / (len(errors) + 1)
+        spread = np.sqrt(variance * (1 + 1 / (len(errors) + 1)))
+        ratios = tuple(np.exp(errors).tolist())
+        return cls(orders, value, leaving(orders), float(bias), float(spread), ratios)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How well the same forecast did."""
+        if not self.ratios:
+            return ("no back-test of the baseline: it needs two earlier cohorts and a horizon",)
+        shown = ", ".join(f"{ratio:.2f}" for ratio in self.ratios)
+        said = (
+            f"back-test of the baseline in earlier cohorts: realised / forecast {shown}; "
+            f"corrected by {np.exp(self.log_factor):.2f} with an error of {self.log_sd:.0%}"
+        )
+        return (said,)
+
+
+def leaving(orders: Vector) -> Vector:
+    """Return the hazard of leaving per week, from the mean orders of a cohort.
+
+    The mean number of orders falls as customers leave. If a customer leaves at a constant
+    hazard that is gamma-distributed over customers, the mean is A (1 + t / s)^-k (Schmittlein,
+    Morrison and Colombo 1987, Management Science 33, 1-24, eq. 4), and the hazard of those who
+    are left is k / (s + t). Least squares on the logarithm, weighted by the mean; s on a grid.
+    """
+    week = np.arange(len(orders)) + 0.5
+    weight = orders / orders.sum()
+    log = np.log(np.maximum(orders, _LOWEST))
+    x = -np.log1p(week / _SCALES[:, None])  # a row per scale
+    x, y = x - (x @ weight)[:, None], log - log @ weight
+    shape = (x @ (weight * y)) / (x**2 @ weight)
+    loss = ((y - shape[:, None] * x) ** 2) @ weight
+    best = int(np.argmin(loss))
+    hazard: Vector = np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
+    return hazard
+
+
+def _mean(cohorts: Sequence[CohortWeeks], name: str, horizon: int) -> Vector:
+    total = sum(getattr(cohort, name)[:, :horizon].sum(axis=0) for cohort in cohorts)
+    return np.asarray(total / sum(len(cohort.orders) for cohort in cohorts), dtype=np.float64)
+
+
+def _errors(sample: LongRunSample) -> Vector:
+    """Return log(realised / forecast) beyond the window of each cohort but the first."""
+    if sample.horizon == sample.window:
+        return np.empty(0)
+    parts = [_parts(cohort, sample) for cohort in sample.earlier]
+    before = np.cumsum(parts, axis=0)[:-1]
+    return np.array([
+        np.log(own[1] / own[0]) - np.log(sums[1] / sums[0])
+        for own, sums in zip(parts[1:], before, strict=True)
+    ])  # fmt: skip
+
+
+def _parts(cohort: CohortWeeks, sample: LongRunSample) -> Vector:
+    """Return the discounted value of a cohort in the window and beyond it."""
+    paid = cohort.value[:, : sample.horizon].sum(axis=0) * sample.discount
+    return np.array([paid[: sample.window].sum(), paid[sample.window :].sum()])
+
+
+def _refuse(sample: LongRunSample) -> None:
+    if not sample.earlier:
+        hint = 'earlier=[EarlierCohort("2022", WeeklyPurchases.of(log, ids, ...))]'
+        raise ConfigError(f"the method needs an earlier cohort without treatment. Hint: {hint}")
+    for cohort in sample.earlier:
+        if cohort.orders.shape[1] < sample.horizon:
+            has = f"the cohort {cohort.name!r} has {cohort.orders.shape[1]} weeks"
+            problem = f"{has}, and the horizon is {sample.horizon}"
+            raise ConfigError(f"{problem}. Hint: a shorter span of persistence=")
