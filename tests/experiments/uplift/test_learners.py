@@ -63,7 +63,8 @@ def _binary(rng: np.random.Generator, n: int, slope: float) -> tuple[UpliftSampl
         return 1 / (1 + np.exp(2 - 0.5 * x[:, 0] - side * (0.4 + slope * x[:, 1])))
 
     outcome = rng.random(n) < np.where(treated, chance(1), chance(0))
-    return UpliftSample(x, treated, outcome.astype(np.float64), np.full(n, 0.5)), chance(1) - chance(0)
+    sample = UpliftSample(x, treated, outcome.astype(np.float64), np.full(n, 0.5))
+    return sample, chance(1) - chance(0)
 
 
 def test_without_heterogeneity_effects_follow_the_risk_alone() -> None:
