@@ -63,7 +63,8 @@ def _binary(rng: np.random.Generator, n: int, slope: float) -> tuple[UpliftSampl
         return 1 / (1 + np.exp(2 - 0.5 * x[:, 0] - side * (0.4 + slope * x[:, 1])))
 
     outcome = rng.random(n) < np.where(treated, chance(1), chance(0))
-    return UpliftSample(x, treated, outcome * 1.0, np.full(n, 0.5)), chance(1) - chance(0)
+    sample = UpliftSample(x, treated, outcome.astype(np.float64), np.full(n, 0.5))
+    return sample, chance(1) - chance(0)
 
 
 def test_without_heterogeneity_effects_follow_the_risk_alone() -> None:
@@ -117,7 +118,7 @@ def test_a_ridge_without_penalty_is_least_squares_and_takes_weights() -> None:
     plain = np.linalg.lstsq(design, np.repeat(y, 3), rcond=None)[0]
     assert Ridge(penalty=0).fit(x, y).predict(x) == pytest.approx(design[::3] @ plain)
     twice = Ridge(penalty=0).fit(np.repeat(x, weight, axis=0), np.repeat(y, weight))
-    weighted = Ridge(penalty=0).fit(x, y, sample_weight=weight * 1.0)
+    weighted = Ridge(penalty=0).fit(x, y, sample_weight=weight.astype(np.float64))
     assert weighted.predict(x) == pytest.approx(twice.predict(x))
     assert np.abs(Ridge(penalty=1e9).fit(x, y).predict(x) - y.mean()).max() < 1e-5
 
