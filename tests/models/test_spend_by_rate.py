@@ -228,10 +228,11 @@ def test_what_does_not_know_rates_is_refused(
 def subscribers(prices: tuple[float, ...], *, n: int = 300) -> PurchaseHistory:
     x, rng = np.arange(n) % 6, np.random.default_rng(1)
     price = rng.choice(prices, n)
-    return made(
+    history: PurchaseHistory = made(
         np.arange(n), x, x * 1.0, np.full(n, 8.0), np.where(x > 0, price, np.nan), "month",
         first_value=price,
     )  # fmt: skip
+    return history
 
 
 @pytest.mark.parametrize("model", [GammaGamma(), LogNormalSpend()])
