@@ -119,6 +119,7 @@ class IndependentPriors:
     """Independent priors of the entries of a vector."""
 
     def __init__(self, priors: Sequence[Prior]) -> None:
+        self.priors = tuple(priors)
         self._groups: dict[Prior, list[int]] = {}
         for place, prior in enumerate(priors):
             self._groups.setdefault(prior, []).append(place)
