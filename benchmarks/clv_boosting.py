@@ -227,7 +227,11 @@ def made(
     alive, at, rows = np.arange(n), np.zeros(n), []
     while len(alive):
         rows.append(np.stack([alive.astype(float), first[alive] + at[alive]]))
-        stays = np.ones(len(alive), bool) if dropout is None else rng.random(len(alive)) >= dropout[alive]
+        stays = (
+            np.ones(len(alive), bool)
+            if dropout is None
+            else rng.random(len(alive)) >= dropout[alive]
+        )
         alive = alive[stays]
         at[alive] += rng.gamma(shape, 1 / (shape * rate[alive]))
         alive = alive[(at[alive] < end[alive]) & (first[alive] + at[alive] < PAST + AHEAD)]
@@ -274,7 +278,9 @@ def valued(case: Case, now: pd.Timestamp, end: pd.Timestamp, seed: int) -> Lifet
     bought = fit(MbgNbd(), history, seed=seed, method=DRAWS, covariates=covariates)
     spent = fit(GammaGamma(), paying(history), seed=seed, method=DRAWS)
     ahead = days((end - now).days)
-    return lifetime_value(bought, spent, history, horizon=ahead, discount=Discount(per_year=0.0), seed=seed)
+    return lifetime_value(
+        bought, spent, history, horizon=ahead, discount=Discount(per_year=0.0), seed=seed
+    )
 
 
 def paying(history: PurchaseHistory) -> PurchaseHistory:
