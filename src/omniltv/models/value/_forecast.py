@@ -275,13 +275,13 @@ class ValueForecast:
         return found + cost[:, None] * (factor - 1) if cost.any() else found
 
     def _by_rows(self, amounts: "_Functions[_At]") -> "_Functions[Evaluate]":
-        each, n = np.arange(len(self.states.index)), len(self.states.states)
+        n_rows, n = len(self.states.index), len(self.states.states)
 
         def by_state(at: _At) -> Evaluate:
-            return lambda states, draws: at(np.arange(n)[states], draws)
+            return lambda states, draws: at(np.arange(*states.indices(n)), draws)
 
         def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
-            return amounts.outcome(each[rows], draws)
+            return amounts.outcome(np.arange(*rows.indices(n_rows)), draws)
 
         return _Functions(
             by_state(amounts.worth),
