@@ -66,14 +66,19 @@ def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]
     return partial(CFunction, signature)
 
 
+type _OfNumba = Any  # Numba has no types
+
+
 @intrinsic  # type: ignore[untyped-decorator]
-def call_c(typing: Any, address: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001 - of Numba
+def call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:  # noqa: ARG001
     """Call the C function at an address with a tuple of whole numbers, in compiled code.
 
     Unlike a compiled function, it is not compiled again with each function that calls it.
     """
 
-    def generate(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:  # noqa: ANN401
+    def generate(
+        _context: _OfNumba, builder: _OfNumba, _signature: _OfNumba, values: _OfNumba
+    ) -> _OfNumba:
         ir = cgutils.ir
         word = ir.IntType(64)
         kind = ir.FunctionType(word, [word] * len(arguments))

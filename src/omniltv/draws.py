@@ -268,15 +268,18 @@ def _tails(level: Level) -> tuple[float, float]:
 
 
 def _quantiles(block: NDArray[np.float64], levels: Sequence[Level]) -> list[NDArray[np.float64]]:
-    """Return the same as `numpy.quantile` over axis 1, faster: in one partition."""
+    """Return the same as `numpy.quantile` over axis 1, faster.
+
+    Sorting is faster than partitioning at several positions, because it is vectorised.
+    """
     if not block.shape[1]:
         return list(np.quantile(block, levels, axis=1))
     place = [level * (block.shape[1] - 1) for level in levels]
     low = [int(at) for at in place]
     high = [min(at + 1, block.shape[1] - 1) for at in low]
     own = block if block.flags.owndata else block.copy()
-    nothing = np.isnan(own.max(axis=1))
-    own.partition(sorted({*low, *high}), axis=1)
+    own.sort(axis=1)
+    nothing = np.isnan(own[:, -1])  # sorts last
     found = [
         own[:, a] + (at - a) * (own[:, b] - own[:, a])
         for at, a, b in zip(place, low, high, strict=True)

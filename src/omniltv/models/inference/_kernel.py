@@ -199,21 +199,39 @@ def _add_pairs(
 
 
 @compiled(inside=True)
-def _run(
-    operations: tuple[int, int],
-    programs: tuple[Program, Program, Program],
-    output: int,
-    coordinates: Floats,
-    j: int,
-    index: Integers,
-    cell: Integers,
-    count: Vector,
-    low: int,
-    high: int,
-    gradient: bool,
-    value: Matrix,
+def _begin(adjoint: Matrix, output: int, count: Vector, start: int, n: int) -> None:
+    """Set the adjoints of a block of states: the count for the log-likelihood, 0 for others."""
+    for k in range(adjoint.shape[0]):
+        for i in range(n):
+            adjoint[k, i] = 0.0
+    for i in range(n):
+        adjoint[output, i] = count[start + i]
+
+
+@compiled(inside=True)
+def _finish(
+    operations: tuple[int, int], programs: Programs, per_cell: Matrix, per_pair: Matrix,
+    of_cells: Matrix, of_pairs: Matrix, cell: Integers, first_cell: int, first_pair: int, j: int,
     slopes: Floats,
-) -> None:
+) -> None:  # fmt: skip
+    """Add the gradient of the coordinates from the adjoints of cells and pairs."""
+    cells, pairs, _ = programs
+    n_cells, n_pairs = per_cell.shape[1], per_pair.shape[1]
+    backward(operations[1], pairs.code, per_pair, of_pairs, _fixed(pairs), n_pairs)
+    _add_pairs(pairs, of_pairs, cell, first_pair, n_pairs, of_cells, first_cell)
+    first = len(cells.constants)
+    backward(operations[1], cells.code, per_cell, of_cells, first, n_cells)
+    for k in range(slopes.shape[2]):
+        for c in range(n_cells):
+            slopes[j, first_cell + c, k] += of_cells[first + k, c]
+
+
+@compiled(inside=True)
+def _run(
+    operations: tuple[int, int], programs: Programs, output: int, coordinates: Floats, j: int,
+    index: Integers, cell: Integers, count: Vector, low: int, high: int, gradient: bool,
+    value: Matrix, slopes: Floats,
+) -> None:  # fmt: skip
     """Add the log-likelihood of states low to high, and its gradient, at point j.
 
     Args:
@@ -249,23 +267,15 @@ def _run(
             adjoint[0, i] = v[output, i] * count[start + i]
         _add_up(adjoint, 0, index, 0, 0, start, value, j, n)
         if gradient:
-            for k in range(states.n_registers):
-                for i in range(n):
-                    adjoint[k, i] = 0.0
-            for i in range(n):
-                adjoint[output, i] = count[start + i]
+            _begin(adjoint, output, count, start, n)
             backward(operations[1], states.code, v, adjoint, _fixed(states), n)
-            _add_states(
-                states, adjoint, index, first_cell, first_pair, start, of_cells, of_pairs, n
-            )
+            firsts = first_cell, first_pair, start
+            _add_states(states, adjoint, index, *firsts, of_cells, of_pairs, n)
     if gradient:
-        backward(operations[1], pairs.code, per_pair, of_pairs, _fixed(pairs), n_pairs)
-        _add_pairs(pairs, of_pairs, cell, first_pair, n_pairs, of_cells, first_cell)
-        first = len(cells.constants)
-        backward(operations[1], cells.code, per_cell, of_cells, first, n_cells)
-        for k in range(coordinates.shape[2]):
-            for c in range(n_cells):
-                slopes[j, first_cell + c, k] += of_cells[first + k, c]
+        _finish(
+            operations, programs, per_cell, per_pair, of_cells, of_pairs, cell, first_cell,
+            first_pair, j, slopes,
+        )  # fmt: skip
 
 
 @compiled(inside=True)
