@@ -107,8 +107,8 @@ def targets(table: pd.DataFrame) -> dict[str, bool]:
         if name in HARD:
             continue
         for what in ("rmse of count", "crps of value"):
-            ours, theirs = own.loc[OURS, what], own.loc[BOOSTING, what]
-            met[f"{name}: {what} no worse than that of boosting"] = bool(ours <= theirs)
+            ours, theirs = (float(own[what].to_dict()[method]) for method in (OURS, BOOSTING))
+            met[f"{name}: {what} no worse than that of boosting"] = ours <= theirs
     return met
 
 
@@ -154,8 +154,8 @@ def top_decile(forecast: Vector, actual: Vector) -> float:
 def cdnow() -> Case:
     """Return CDNOW: 39 weeks of calibration, 39 weeks ahead; boosting learns from week 13."""
     log = load_cdnow()[["customer_id", "time", "value"]]
-    dates = (pd.Timestamp(day) for day in ("1997-03-31", "1997-09-30", "1998-06-30"))
-    return Case("cdnow", log, *dates, pd.Series(dtype=float))
+    learn, now, end = (pd.Timestamp(day) for day in ("1997-03-31", "1997-09-30", "1998-06-30"))
+    return Case("cdnow", log, learn, now, end, pd.Series(dtype=float))
 
 
 def simulated(name: str, n: int, seed: int) -> Case:
@@ -254,7 +254,7 @@ def truth(log: pd.DataFrame, now: pd.Timestamp, end: pd.Timestamp) -> tuple[Vect
     who = customers(log, now)
     bought = of["time"].nunique().reindex(who, fill_value=0)
     spent = of["value"].sum().reindex(who, fill_value=0.0)
-    return bought.to_numpy(float), spent.to_numpy(float)
+    return np.asarray(bought, dtype=np.float64), np.asarray(spent, dtype=np.float64)
 
 
 def by_model(case: Case, now: pd.Timestamp, end: pd.Timestamp, seed: int) -> Forecast:
@@ -263,8 +263,8 @@ def by_model(case: Case, now: pd.Timestamp, end: pd.Timestamp, seed: int) -> For
     value = valued(case, now, end, seed)
     order = np.argsort(value.customer_id.astype(int))
     quantiles = np.quantile(value.predictive.to_array(), LEVELS, axis=1).T
-    found = value.expected_purchases.mean(), value.mean(), quantiles
-    return Forecast(*(values[order] for values in found), time.process_time() - start)
+    purchases, money = value.expected_purchases.mean()[order], value.mean()[order]
+    return Forecast(purchases, money, quantiles[order], time.process_time() - start)
 
 
 def valued(case: Case, now: pd.Timestamp, end: pd.Timestamp, seed: int) -> LifetimeValue:
@@ -273,7 +273,9 @@ def valued(case: Case, now: pd.Timestamp, end: pd.Timestamp, seed: int) -> Lifet
     history = PurchaseLog.from_frame(frame).history(unit="week", end=now)
     covariates = {}
     if len(case.known):
-        history = history.with_covariate("age", case.known.loc[history.customer_id].to_numpy())
+        history = history.with_covariate(
+            "age", case.known.reindex(list(history.customer_id)).to_numpy()
+        )
         covariates = {"log_rate": ["age"]}
     bought = fit(MbgNbd(), history, seed=seed, method=DRAWS, covariates=covariates)
     spent = fit(GammaGamma(), paying(history), seed=seed, method=DRAWS)
@@ -296,8 +298,8 @@ def features(case: Case, now: pd.Timestamp, ours: Forecast | None) -> pd.DataFra
     frame = pd.DataFrame(
         {
             "frequency": of["time"].nunique() - 1,
-            "since first": (now - first) / WEEK,
-            "since last": (now - last) / WEEK,
+            "since first": (now - first).dt.days / 7,
+            "since last": (now - last).dt.days / 7,
             "mean value": of["value"].mean(),
             "money": of["value"].sum(),
             "first value": of["value"].first(),

@@ -45,7 +45,7 @@ from omniltv.models import (
 )
 from omniltv.models.inference.sampling import Method
 from omniltv.models.processes.protocols import PurchaseModel
-from omniltv.units import Discount, days
+from omniltv.units import Discount, TimeUnit, days
 
 OURS, PEER = "omniltv", "pymc-marketing"
 MODELS: dict[str, PurchaseModel] = {"bg_nbd": BgNbd(), "pareto_nbd": ParetoNbd()}
@@ -342,9 +342,8 @@ def case_of(name: str, seed: int) -> tuple[PurchaseHistory, Pooling, dict[str, l
     age, income = rng.normal(size=(2, len(T)))
     truth = {"r": 0.8, "alpha": 60 * np.exp(-0.3 * age), "s": 0.7, "beta": 100 * np.exp(income / 5)}
     x, recency, T = ParetoNbd().simulate(truth, T, rng)
-    history = PurchaseHistory(
-        np.arange(len(T)), x, np.minimum(np.ceil(recency), T), T, x * np.nan, "day"
-    )
+    ids, last = np.arange(len(T)).astype(object), np.minimum(np.ceil(recency), T)
+    history = PurchaseHistory(ids, x, last, T, x * np.nan, TimeUnit.DAY)
     known = history.with_covariate("age", age).with_covariate("income", income)
     return known, Pooling.complete(), {"log_rate": ["age"], "log_dropout": ["income"]}
 

@@ -113,12 +113,12 @@ class CFunction:
         return compiler
 
 
-class _NotedCFunc(CFunc):  # type: ignore[misc]  # Numba has no types
+class _NotedCFunc(CFunc):
     """A C function that says when it is not in the cache, and is compiled."""
 
     def _compile_uncached(self) -> Any:  # noqa: ANN401
         _say_compiling()
-        return super()._compile_uncached()
+        return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
 
 
 @lru_cache(1)
