@@ -33,10 +33,19 @@ from numpy.typing import NDArray
 
 from omniltv.data import PurchaseHistory, PurchaseLog, load_cdnow
 from omniltv.errors import FitWarning
-from omniltv.models import BgNbd, GammaGamma, ParetoNbd, PurchaseFit, Sampling, fit, lifetime_value
+from omniltv.models import (
+    BgNbd,
+    GammaGamma,
+    ParetoNbd,
+    Pooling,
+    PurchaseFit,
+    Sampling,
+    fit,
+    lifetime_value,
+)
 from omniltv.models.inference.sampling import Method
 from omniltv.models.processes.protocols import PurchaseModel
-from omniltv.units import Discount, days
+from omniltv.units import Discount, TimeUnit, days
 
 OURS, PEER = "omniltv", "pymc-marketing"
 MODELS: dict[str, PurchaseModel] = {"bg_nbd": BgNbd(), "pareto_nbd": ParetoNbd()}
@@ -44,14 +53,20 @@ CDNOW_END = "1997-09-30"
 METHODS: tuple[Method, ...] = ("nuts", "laplace")
 # Pareto/NBD's default there is the mode without a posterior; both methods that give one are run.
 PEER_METHODS = {"bg_nbd": ("mcmc",), "pareto_nbd": ("mcmc", "demz")}
-FASTER = {"nuts": 20, "laplace": 100}
+FASTER = {"nuts": 100, "laplace": 100}
 PARETO_FASTER, VALUE_FASTER = 50, 200
 MONTHS, DISCOUNT_PER_MONTH = 12, 0.008
 MONTH = 365.25 / 12  # days, the peer's
 QUIET_SECONDS, QUIET_CUSTOMERS = 38.0, 10_000  # the peer's BG/NBD, where CLVTools takes 7 s
 CLVTOOLS_SECONDS, CLVTOOLS_CUSTOMERS = 7.0, 100_000
 COPIES = (1, 10, 100)
-PARTS = ("fits", "values", "memory")  # each has ours and the peer in the same run
+PARTS = ("fits", "pooled", "values", "memory")  # the peer is in the run of fits and values
+CASES: dict[str, tuple[Method, float]] = {  # seconds of a second fit that are allowed
+    "4 channels, partial pooling": ("nuts", 4.0),
+    "Pareto/NBD, 2 covariates": ("nuts", 10.0),
+    "Pareto/NBD, 2 covariates, Laplace": ("laplace", 0.5),
+}
+CHANNEL_CUSTOMERS, COVARIATE_CUSTOMERS = 2_000, 600
 BYTES_PER_ROW = 200  # the results, and what it takes to find which rows are alike
 
 
@@ -107,6 +122,8 @@ def measured(part: str, options: argparse.Namespace) -> pd.DataFrame:
     """Return the table of one part."""
     if part == "fits":
         return compare_fits(options.customers, options)
+    if part == "pooled":
+        return pd.DataFrame([pooled(name, options.seed) for name in CASES])
     if part == "values":
         return compare_values(options.valued, options)
     return pd.DataFrame([grown(options.valued, copies, options.seed) for copies in COPIES])
@@ -130,6 +147,21 @@ def compare_fits(sizes: Sequence[int], options: argparse.Namespace) -> pd.DataFr
         n = size or len(history_of(model, size, options.seed))
         rows += [row(model, n, *key, found) for key in found]
     return pd.DataFrame(rows)
+
+
+def pooled(name: str, seed: int) -> dict[str, object]:
+    """Return how long a fit with channels or covariates takes, in a fresh process."""
+    found = _fresh.run(__file__, "pooled", {"name": name, "seed": seed})
+    return {
+        "fit": name,
+        "customers": round(found["customers"]),
+        "method": CASES[name][0],
+        "first s": round(found["first"], 2),
+        "second s": round(found["second"], 2),
+        "second CPU s": round(found["cpu"], 2),
+        "least ESS": round(found["ess"]),
+        "handed over": round(found["handed over"]),
+    }
 
 
 def ours(given: Mapping[str, object]) -> Fitted:
@@ -270,6 +302,52 @@ def fit_step(model: str, size: int, method: Method, seed: int) -> _fresh.Answer:
     }
 
 
+def pooled_step(name: str, seed: int) -> _fresh.Answer:
+    """Fit channels or covariates twice, and say how long it took."""
+    method, model = CASES[name][0], BgNbd() if "channels" in name else ParetoNbd()
+    for module in ("omniltv.models.inference._solve", "omniltv.models.inference._nuts"):
+        import_module(module)  # not timed
+    history, pooling, covariates = case_of(name, seed)
+    seconds, cpu = [], [0.0]
+    for _ in range(2):
+        start, used = time.perf_counter(), time.process_time()
+        found = fit(
+            model,
+            history,
+            seed=seed,
+            method=method,
+            pooling=pooling,
+            covariates=covariates,
+            progress=False,
+        )
+        seconds.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - used)
+    return {
+        "customers": len(history),
+        "first": seconds[0],
+        "second": seconds[1],
+        "cpu": cpu[-1],
+        "ess": min(found.diagnostics.ess_bulk.values()),
+        "handed over": float(found.diagnostics.method != method),
+    }
+
+
+def case_of(name: str, seed: int) -> tuple[PurchaseHistory, Pooling, dict[str, list[str]]]:
+    """Return the data of a case with its pooling and covariates."""
+    if "channels" in name:
+        history = _worlds.simulate(CHANNEL_CUSTOMERS, _worlds.CHANNELS, seed=seed)
+        return history, Pooling.partial("channel"), {}
+    rng = np.random.default_rng(seed)
+    T = rng.integers(30, 730, COVARIATE_CUSTOMERS).astype(np.float64)
+    age, income = rng.normal(size=(2, len(T)))
+    truth = {"r": 0.8, "alpha": 60 * np.exp(-0.3 * age), "s": 0.7, "beta": 100 * np.exp(income / 5)}
+    x, recency, T = ParetoNbd().simulate(truth, T, rng)
+    ids, last = np.arange(len(T)).astype(object), np.minimum(np.ceil(recency), T)
+    history = PurchaseHistory(ids, x, last, T, x * np.nan, TimeUnit.DAY)
+    known = history.with_covariate("age", age).with_covariate("income", income)
+    return known, Pooling.complete(), {"log_rate": ["age"], "log_dropout": ["income"]}
+
+
 def effective(found: PurchaseFit) -> float:
     """Return the smallest bulk ESS of the reported parameters; of the weights by Laplace."""
     if found.diagnostics.method == "laplace":
@@ -324,7 +402,12 @@ def memory_step(size: int, copies: int, seed: int) -> _fresh.Answer:
     }
 
 
-STEPS: dict[str, _fresh.Step] = {"fit": fit_step, "value": value_step, "memory": memory_step}
+STEPS: dict[str, _fresh.Step] = {
+    "fit": fit_step,
+    "pooled": pooled_step,
+    "value": value_step,
+    "memory": memory_step,
+}
 
 
 def discount() -> Discount:
@@ -377,6 +460,8 @@ def headline(tables: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     if len(values) > 1:
         figures["seconds_value_peer"] = float(values["first s"].iloc[1])
         figures["faster_value"] = float(values["faster"].iloc[0])
+    for found in tables.get("pooled", nothing).to_dict("records"):
+        figures[f"seconds_{found['fit']}"] = found["second s"]
     for found in tables.get("memory", nothing).to_dict("records"):
         figures[f"grown_mb_{found['customers']}"] = found["grown MB"]
     return figures
@@ -390,6 +475,12 @@ def targets(figures: Mapping[str, float], sizes: Sequence[int]) -> dict[str, boo
     shown = {
         f"{name} at least {least}, is {figures[name]:g}": figures[name] >= least
         for name, least in wanted.items()
+        if name in figures
+    }
+    allowed = {f"seconds_{name}": most for name, (_, most) in CASES.items()}
+    shown |= {
+        f"{name} at most {most}, is {figures[name]:g}": figures[name] <= most
+        for name, most in allowed.items()
         if name in figures
     }
     return shown | flat_memory(figures) | as_fast_as_maximum_likelihood(figures)

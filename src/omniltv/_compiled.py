@@ -2,19 +2,29 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from typing import Any
 
-from numba import njit
-from numba.core.caching import FunctionCache
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+from numba.extending import intrinsic
 
 from omniltv._log import LOG
 
-__all__ = ["compiled"]
+__all__ = ["CFunction", "call_c", "compiled", "compiled_c"]
 
 
-def compiled(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function with Numba when it is first called.
+
+    Args:
+        nogil: Whether other threads run while the function does.
+        inside: Whether only compiled functions call the function. It is then compiled with
+            them, is not kept by itself, and cannot be called from Python.
 
     The machine code is kept beside the module, in the home folder, or in the folder that
     ``NUMBA_CACHE_DIR`` names. If none of them can be written, every process compiles again.
@@ -28,19 +38,118 @@ def compiled(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba has no types
+        if inside:
+            return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+                function
+            )
         compiler = njit(nogil=nogil, error_model="numpy")(function)
-        try:
-            cache = _ForgivingCache(function)  # where its own enable_caching() has another one
-            compiler._cache = cache  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue]
-        except RuntimeError:  # no folder can be written
-            _say_no_cache()
+        _keep(compiler, function)
         return compiler
 
     return decorate
 
 
+def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]:
+    """Return a decorator that compiles a function to a C function when its address is asked.
+
+    Args:
+        signature: Its types, as Numba writes them.
+
+    Examples:
+        >>> import ctypes
+        >>> @compiled_c("int64(int64)")
+        ... def twice(x):
+        ...     return 2 * x
+        >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(twice.address)(2)
+        4
+    """
+    return partial(CFunction, signature)
+
+
+type _OfNumba = Any  # Numba has no types
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:  # noqa: ARG001
+    """Call the C function at an address with a tuple of whole numbers, in compiled code.
+
+    Unlike a compiled function, it is not compiled again with each function that calls it.
+    """
+
+    def generate(
+        _context: _OfNumba, builder: _OfNumba, _signature: _OfNumba, values: _OfNumba
+    ) -> _OfNumba:
+        ir = cgutils.ir
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * len(arguments))
+        function = builder.inttoptr(values[0], kind.as_pointer())
+        return builder.call(function, cgutils.unpack_tuple(builder, values[1]))
+
+    return types.int64(address, arguments), generate
+
+
+class CFunction:
+    """A C function, compiled when its address is asked for the first time.
+
+    Args:
+        signature: Its types, as Numba writes them.
+        function: The function in Python.
+    """
+
+    def __init__(self, signature: object, function: Callable[..., Any]) -> None:
+        self._given = function, normalize_signature(signature)
+
+    @cached_property
+    def address(self) -> int:
+        """The address of the function."""
+        address: int = self._compiled.address
+        return address
+
+    @cached_property
+    def _compiled(self) -> Any:  # noqa: ANN401 - Numba has no types
+        compiler = _NotedCFunc(*self._given, {}, {"error_model": "numpy"})
+        _keep(compiler, self._given[0])
+        compiler.compile()
+        return compiler
+
+
+class _NotedCFunc(CFunc):
+    """A C function that says when it is not in the cache, and is compiled."""
+
+    def _compile_uncached(self) -> Any:  # noqa: ANN401
+        _say_compiling()
+        return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
+
+
+@lru_cache(1)
+def _say_compiling() -> None:
+    LOG.info(_COMPILING)
+
+
+def _keep(compiler: Any, function: Callable[..., Any]) -> None:  # noqa: ANN401 - Numba has no types
+    """Keep the machine code of a function in a file, if a folder can be written."""
+    try:
+        compiler._cache = _ForgivingCache(function)  # noqa: SLF001 - enable_caching() has another
+    except RuntimeError:
+        _say_no_cache()
+
+
 class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
-    """Machine code in files; if they cannot be read or written, the function is compiled."""
+    """Machine code in files; if they cannot be read or written, the function is compiled.
+
+    Machine code contains that of the functions that it calls, so it is out of date if any file
+    in the folder of its function is changed.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        sources = Path(function.__code__.co_filename).parent.glob("*.py")
+        stamps = sorted((path.name, path.stat().st_mtime_ns) for path in sources)
+        self._cache_file = IndexDataCacheFile(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=(self._impl.locator.get_source_stamp(), tuple(stamps)),
+        )
 
     @contextmanager
     def _guard_against_spurious_io_errors(self) -> Iterator[None]:
@@ -55,6 +164,7 @@ def _say_no_cache() -> None:
     LOG.info(_NO_CACHE)
 
 
+_COMPILING = "code for fits is compiled, once on this machine; this takes about half a minute"
 _NO_CACHE = (
     "no folder for compiled code can be written, so every process compiles again (about half a "
     "minute at the first fit); set NUMBA_CACHE_DIR to a folder that can be written"

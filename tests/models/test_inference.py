@@ -1,5 +1,6 @@
 """The density that is explored, the approximation of it, and what both methods find."""
 
+import ctypes
 import warnings
 from dataclasses import replace
 from itertools import product
@@ -7,12 +8,25 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import digamma, gammaln
 from tests._statistics import sigmas
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
-from omniltv.models import BgNbd, CnbdK, GammaGamma, Pooling, Sampling, fit, to_pymc
-from omniltv.models.inference import _importance, _laplace, _mode, _problem
+from omniltv.models import BgNbd, CnbdK, GammaGamma, ParetoNbd, Pooling, Sampling, fit, to_pymc
+from omniltv.models.inference import (
+    _compiled_density,
+    _importance,
+    _laplace,
+    _mode,
+    _operations,
+    _problem,
+    _solve,
+    _subsampled_likelihood,
+    _whitened,
+)
+from omniltv.models.inference._expression_graph import Op
+from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
 from omniltv.models.posterior._kinds import AnyModel, kind_of
 from omniltv.models.posterior.priors import (
     Exponential,
@@ -23,6 +37,7 @@ from omniltv.models.posterior.priors import (
     Prior,
     StudentT,
 )
+from omniltv.models.processes._selection import Selected
 from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendModel
@@ -138,13 +153,11 @@ def test_the_density_is_that_of_the_pymc_model(
 @pytest.mark.parametrize("pooling", [*POOLINGS, Pooling.partial("channel", "region")], ids=str)
 def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooling) -> None:
     """The turned and scaled density differs by the same constant everywhere, gradient too."""
-    from omniltv.models.inference import _nuts
-
     heavy: dict[str, Prior] = {"log_shape": StudentT(4.0, 0.0, 1.0)}
     found = problem(rich, pooling, covariates=BUYERS, priors=heavy)
     posterior = found.posterior
     approximation = _laplace.approximate(posterior, found.start, workers=1)
-    density = _nuts._whiten(approximation, 1, 1)
+    density = _whitened.whiten(approximation, 1, 1)
     rng = np.random.default_rng(0)
     differences = []
     for _ in range(4):
@@ -166,6 +179,57 @@ def test_the_sampler_sees_the_same_density(rich: PurchaseHistory, pooling: Pooli
             by_hand = (density(point + step)[0] - density(point - step)[0]) / 2e-5
             assert slope[axis] == pytest.approx(by_hand, rel=1e-4, abs=1e-3)
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)
+
+
+CONTINUOUS = tuple(model for model in PURCHASE_MODELS if not model.discrete)
+SAMPLED: dict[str, Prior] = {
+    "log_shape": StudentT(4.0, 0.0, 1.0),
+    "spread:log_rate": HalfNormal(0.4),
+    "spread:log_shape": Exponential(2.0),
+    "log_rate": Flat(),
+}
+
+
+@pytest.mark.parametrize("per_cell", [60, 10**9], ids=["subsampled", "all states"])
+@pytest.mark.parametrize(
+    ("model", "pooling", "covariates"),
+    [
+        *((model, Pooling.complete(), {}) for model in (*CONTINUOUS, *SPEND_MODELS)),
+        (BgNbd(), Pooling.none("channel"), BUYERS),
+        (ParetoNbd(), Pooling.complete(), {"log_rate": ["age"]}),
+        (Selected(BgNbd(), 1), Pooling.partial("channel"), {}),
+        (BgNbd(), Pooling.partial("channel", "region"), BUYERS),
+        (GammaGamma(), Pooling.partial("region", "region|channel"), {"log_mean": ["age"]}),
+    ],
+    ids=str,
+)
+def test_the_c_function_is_the_density_in_python(
+    rich: PurchaseHistory,
+    model: PurchaseModel | SpendModel,
+    pooling: Pooling,
+    covariates: dict[str, list[str]],
+    per_cell: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", per_cell)
+    rows = rich if not isinstance(model, Selected | SpendModel) else rich.take(rich.frequency > 0)
+    names = [item.name for item in model.coordinates]
+    priors = {name: prior for name, prior in SAMPLED.items() if name.split(":")[-1] in names}
+    plain = model.model if isinstance(model, Selected) else model
+    observed = kind_of(plain).observe(plain, rows)
+    found = _problem.Problem.of(model, observed, pooling, covariates, priors)
+    approximation = _solve._approximate(found)
+    if per_cell < len(rows) / 4 and not covariates:
+        assert isinstance(approximation.posterior.likelihood, SubsampledLikelihood)
+    density = _whitened.whiten(approximation, 1, 1)
+    packed = _compiled_density.pack(density)
+    assert packed is not None
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        point: Vector = rng.normal(0, 0.7, size=(density.root.shape[1],))
+        (value, slope), (ours, ours_slope) = density(point), packed(point)
+        assert ours == pytest.approx(value, rel=1e-12, abs=1e-10)
+        np.testing.assert_allclose(ours_slope, slope, rtol=1e-10, atol=1e-10 * abs(value))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS, ids=str)
@@ -370,25 +434,52 @@ def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
     np.testing.assert_allclose(cells.by_group[:, 5], draws.mean[0] + app + north)
 
 
+_STEADY = np.concatenate([np.geomspace(1e-300, 1e300, 201), [1 - 1e-9, 1 + 1e-9]])
+
+
+def by_kernel(op: Op, values: Vector) -> tuple[Vector, Vector]:
+    """The result of an operation of the kernel, and its derivative."""
+    registers, adjoint = np.zeros((2, 2 + _operations.SCRATCH, len(values)))
+    registers[0], adjoint[1] = values, 1.0
+    code = np.array([[op, 0, -1, -1, 1]], dtype=np.int64)
+    sizes = *registers.shape, len(values)
+    whole, pointer = ctypes.c_int64, ctypes.c_void_p
+    forward = ctypes.CFUNCTYPE(whole, pointer, whole, pointer, *[whole] * 3)
+    forward(_operations.FORWARD.address)(code.ctypes.data, 1, registers.ctypes.data, *sizes)
+    result = registers[1].copy()
+    backward = ctypes.CFUNCTYPE(whole, pointer, whole, pointer, pointer, *[whole] * 4)
+    rows, columns, n = sizes
+    backward(_operations.BACKWARD.address)(
+        code.ctypes.data, 1, registers.ctypes.data, adjoint.ctypes.data, rows, columns, 0, n
+    )
+    return result, adjoint[0]
+
+
 @pytest.mark.parametrize(
-    ("name", "exact", "values"),
+    ("op", "exact", "values"),
     [
-        ("_log", np.log, np.concatenate([np.geomspace(1e-300, 1e300, 201), [1 - 1e-9, 1 + 1e-9]])),
-        ("_log", np.log, np.array([0.0, 1e-310, 1.0, np.inf])),
-        ("_exp", np.exp, np.linspace(-690, 690, 256)),
-        ("_exp", np.exp, np.array([-1e4, -745.0, 0.0, 709.0, 1e4])),
-        ("_log1p", np.log1p, np.concatenate([np.geomspace(1e-300, 1e300, 255), [-0.5]])),
+        (Op.LOG, np.log, _STEADY),
+        (Op.LOG, np.log, np.array([0.0, 1e-310, 1.0, np.inf])),
+        (Op.EXP, np.exp, np.linspace(-690, 690, 256)),
+        (Op.EXP, np.exp, np.array([-1e4, -745.0, 0.0, 709.0, 1e4])),
+        (Op.LOG1P, np.log1p, np.concatenate([np.geomspace(1e-300, 1e300, 255), [-0.5]])),
     ],
 )
 def test_the_kernels_own_functions_are_exact_to_the_last_digits(
-    name: str, exact: np.ufunc, values: Vector
+    op: Op, exact: np.ufunc, values: Vector
 ) -> None:
-    from omniltv.models.inference import _kernel
-
-    found = np.empty_like(values)
-    getattr(_kernel, name)(values, found, len(values))
     with np.errstate(all="ignore"):
+        found = by_kernel(op, values)[0]
         np.testing.assert_allclose(found, exact(values), rtol=4e-16, atol=1e-320)
+
+
+def test_log_gamma_and_its_derivative_are_exact_to_the_last_digits() -> None:
+    """The errors are relative to 1 + |value|: both functions have a zero."""
+    values = np.concatenate([np.geomspace(1e-8, 1e8, 3_000), np.linspace(0.5, 12, 3_000)])
+    for found, exact in zip(
+        by_kernel(Op.GAMMALN, values), (gammaln(values), digamma(values)), strict=True
+    ):
+        assert (np.abs(found - exact) / (1 + np.abs(exact))).max() < 1e-14
 
 
 @pytest.mark.parametrize("seed", [5, 15, 22, 39])

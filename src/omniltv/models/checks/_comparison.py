@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.checks._coverage import cover_of, simulate_futures
-from omniltv.models.checks._log_score import score_of
+from omniltv.models.checks._log_score import is_exact, score_of
 from omniltv.models.checks._ranking import ranking
 from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
 from omniltv.models.posterior._groups import group_labels
@@ -156,10 +157,11 @@ def compare(
     Fits are ordered by ``elpd_loo`` (see `loo`), which uses the calibration period and needs no
     holdout. ``difference`` is the difference from the best fit, and ``difference_error`` its
     standard error over rows. A difference below two standard errors is weak evidence. With a
-    holdout, the table also has ``log_score`` (see `holdout_log_score`; compare exact scores only
-    with exact scores), root mean square error and correlation of the expected purchases, their
-    total and the actual total, the Gini coefficient (see `ranking`) and the share of rows in
-    predictive intervals (see `coverage`).
+    holdout, the table also has ``log_score`` (see `holdout_log_score`; exact if it can be for all
+    fits, else simulated for all, so that it is comparable), the mean continuous ranked probability
+    score ``crps`` of the purchases (the lower the better), root mean square error and correlation
+    of the expected purchases, their total and the actual total, the Gini coefficient (see
+    `ranking`) and the share of rows in predictive intervals (see `coverage`).
 
     Args:
         fits: Fits of one history by name; models and poolings may differ.
@@ -193,8 +195,10 @@ def compare(
     best = left_out[names[0]].values
     lines: list[dict[str, float]] = [_standing(left_out[name], best) for name in names]
     if holdout is not None:
+        exact = all(is_exact(found, holdout) for found in fits.values())
+        how = _How(seed, draws, tuple(levels), exact)
         for name, line in zip(names, lines, strict=True):
-            line.update(_of_holdout(fits[name], holdout, seed=seed, draws=draws, levels=levels))
+            line.update(_of_holdout(fits[name], holdout, how))
     table: dict[str, NDArray[np.generic]] = {
         "model": np.array([fits[name].model.name for name in names]),
         "pooling": np.array([_pooled(fits[name]) for name in names]),
@@ -215,29 +219,32 @@ def _standing(own: Loo, best: Floats) -> dict[str, float]:
     }
 
 
-def _of_holdout(
-    fit: PurchaseFit,
-    holdout: CalibrationHoldout,
-    *,
-    seed: Seed,
-    draws: int,
-    levels: Sequence[Level],
-) -> dict[str, float]:
-    futures = simulate_futures(fit, holdout, seed=seed, draws=draws)
-    covered = cover_of(futures, tuple(levels), seed)
+class _How(NamedTuple):
+    """How fits are compared in a holdout."""
+
+    seed: Seed
+    draws: int
+    levels: tuple[float, ...]
+    exact: bool
+
+
+def _of_holdout(fit: PurchaseFit, holdout: CalibrationHoldout, how: _How) -> dict[str, float]:
+    futures = simulate_futures(fit, holdout, seed=how.seed, draws=how.draws)
+    covered = cover_of(futures, how.levels, how.seed)
     actual = futures.actual["purchases"]
     expected = fit.expected_purchases(holdout.calibration, holdout.holdout_span).mean()
     varies = actual.std() > 0 and expected.std() > 0
-    score = score_of(fit, holdout, lambda: futures)
+    score = score_of(fit, holdout, lambda: futures, exact=how.exact)
     return {
         "log_score": score.total,
         "log_score_exact": score.exact,
+        "crps": float(futures.crps.mean()),
         "rmse": float(np.sqrt(np.square(expected - actual).mean())),
         "correlation": float(np.corrcoef(expected, actual)[0, 1]) if varies else np.nan,
         "expected_total": float(expected.sum()),
         "actual_total": float(actual.sum()),
         "gini": ranking(expected, actual).gini if varies else np.nan,
-        **{f"coverage_{100 * level:g}": covered.share(level) for level in levels},
+        **{f"coverage_{100 * level:g}": covered.share(level) for level in how.levels},
     }
 
 

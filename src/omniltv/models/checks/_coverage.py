@@ -30,7 +30,7 @@ from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.rate import rated
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
 
-__all__ = ["Coverage", "Futures", "cover_of", "coverage", "simulate_futures"]
+__all__ = ["Coverage", "Futures", "cover_of", "coverage", "crps_of", "simulate_futures"]
 
 _PIT_BINS = 20
 
@@ -188,6 +188,7 @@ class Futures:
         totals: Totals by quantity, of shape (n_groups, n) each.
         buying: Number of futures with a purchase, of shape (n_rows,).
         bought: Purchases in these futures, of shape (n_rows,).
+        crps: Continuous ranked probability score of the purchases, of shape (n_rows,).
     """
 
     n: int
@@ -200,6 +201,7 @@ class Futures:
     totals: dict[str, Floats] = field(default_factory=dict)
     buying: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     bought: Floats = field(default_factory=lambda: np.empty(0))
+    crps: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def simulate_futures(
@@ -234,6 +236,7 @@ def simulate_futures(
         totals={name: np.zeros((len(labels), draws)) for name in actual},
         buying=np.zeros(n, dtype=np.int64),
         bought=np.zeros(n),
+        crps=np.zeros(n),
     )
     for rows, found in _futures(fit, spend, holdout, seed=seed, draws=draws):
         _add(futures, rows, found)
@@ -250,6 +253,30 @@ def _add(futures: Futures, rows: slice, found: Mapping[str, Floats]) -> None:
     counts = found["purchases"]
     futures.buying[rows] = (counts > 0).sum(axis=1)
     futures.bought[rows] = counts.sum(axis=1)
+    futures.crps[rows] = crps_of(counts, futures.actual["purchases"][rows])
+
+
+def crps_of(values: Floats, actual: Floats) -> Floats:
+    """Return the continuous ranked probability score of simulated values, of shape (n_rows,).
+
+    It is E|X - y| - E|X - X'| / 2 with X and X' independent (Gneiting and Raftery 2007, Strictly
+    Proper Scoring Rules, Prediction, and Estimation, JASA 102(477), eq. 21), without bias for any
+    number of simulations. The lower the better.
+
+    Args:
+        values: Simulated values, of shape (n_rows, n).
+        actual: What happened, of shape (n_rows,).
+
+    Examples:
+        >>> crps_of(np.array([[0.0, 2.0]]), np.array([1.0]))
+        array([0.])
+        >>> crps_of(np.array([[3.0, 3.0]]), np.array([1.0]))
+        array([2.])
+    """
+    n = values.shape[1]
+    places = 2 * np.arange(1, n + 1) - n - 1
+    apart = (np.sort(values, axis=1) * places).sum(axis=1) / max(n * (n - 1), 1)
+    return np.asarray(np.abs(values - actual[:, None]).mean(axis=1) - apart)
 
 
 def _futures(

@@ -26,6 +26,12 @@ __all__ = ["CELL", "PAIR", "STATE", "ExpressionGraph", "GraphNamespace", "Op", "
 CELL, PAIR, STATE = 1, 2, 3
 """The levels, from coarse to fine; 0 is a constant."""
 
+_FEWER = 0.8
+"""Cells or pairs are a level of their own if there are fewer of them, relative to the states.
+
+Otherwise operations on them are placed at the level of states, which is computed in blocks.
+"""
+
 
 class Op(IntEnum):
     """The operations of the kernel, with the numbers that encode them."""
@@ -92,6 +98,8 @@ class ExpressionGraph:
         self._known: dict[tuple[object, ...], int] = {}
         self._arrays: dict[int, tuple[Array, int]] = {}
         self._first = np.searchsorted(pair, np.arange(len(cell)))
+        sizes = zip((CELL, PAIR, STATE), (n_cells, len(cell), len(pair)), strict=True)
+        self._placed = {level: level if n < _FEWER * len(pair) else STATE for level, n in sizes}
 
     def coordinate(self, values: NDArray[np.float64]) -> "Traced":
         """Return a leaf at the cell level whose values change from call to call."""
@@ -102,7 +110,7 @@ class ExpressionGraph:
         numbers = tuple(self._number(value) for value in inputs)
         key = (op, *numbers)
         if key not in self._known:
-            level = max(self.nodes[number].level for number in numbers)
+            level = self._placed[max(self.nodes[number].level for number in numbers)]
             self._known[key] = self._add(_GraphNode(level, op, numbers)).number
         return Traced(self, self._known[key])
 
@@ -127,7 +135,7 @@ class ExpressionGraph:
         per_pair = np.asarray(values[self._first], dtype=np.float64)
         if np.ptp(values) == 0:
             return self._number(values[0])
-        if np.array_equal(per_pair[self.pair], values):
+        if self._placed[PAIR] == PAIR and np.array_equal(per_pair[self.pair], values):
             return self._add(_GraphNode(PAIR, None, values=per_pair)).number
         return self._add(_GraphNode(STATE, None, values=values)).number
 

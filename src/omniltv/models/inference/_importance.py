@@ -6,6 +6,7 @@ k-hat shows whether the result is reliable.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from omniltv.models.inference._laplace import (
     log_t,
     systematic,
 )
+from omniltv.models.inference._log_density import LogDensity
 
 __all__ = ["Weighted", "importance", "log_weights"]
 
@@ -25,6 +27,9 @@ __all__ = ["Weighted", "importance", "log_weights"]
 _DEGREES_AGAIN = 5.0  # degrees of freedom of the t distribution of new proposals
 _ROUNDS = 4
 _GOOD = 0.6  # k-hat up to which a group needs no new proposals
+_ENOUGH = 0.5  # effective draws for each draw wanted, as NUTS has them
+_FEWEST = 1_000  # proposals; k-hat is estimated from the largest of them
+_COORDINATES = 4_000_000  # values at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +62,15 @@ def importance(
         approximation: The approximation that draws are proposed from.
         n: Number of draws.
         seed: The same seed gives the same draws.
-        proposals: Number of proposals.
+        proposals: Largest number of proposals. Fewer are weighed if they are worth enough draws.
         workers: Number of threads.
     """
     rng = np.random.default_rng(seed)
-    spreads = approximation.spreads(proposals, rng)
-    draws, density = approximation.coefficients(spreads, rng, approximation.two_piece(workers))
-    log_weight = log_weights(approximation, draws, spreads, density, workers)
-    if not np.isfinite(log_weight).any(axis=0).all():
-        return Weighted(draws[:n], spreads[:n], np.inf, 0.0)
-    weight, khat = _smooth(log_weight)
+    found = _proposed(approximation, n, rng, proposals, workers)
+    if found is None:
+        d, k = len(approximation.sites.mode), len(approximation.log_spread)
+        return Weighted(np.full((n, d), np.nan), np.full((n, k), np.nan), np.inf, 0.0)
+    draws, spreads, weight, khat = found
     for _ in range(_ROUNDS if approximation.factorises else 0):
         bad = np.flatnonzero(khat > _GOOD)
         if not len(bad):
@@ -77,6 +81,43 @@ def importance(
             at = _columns(approximation, block)
             draws[:, at], weight[:, block], khat[block] = fresh[:, at], again[:, block], own[block]
     return _resampled(approximation, n, draws, spreads, weight, khat, rng)
+
+
+class _Proposals(NamedTuple):
+    """Proposals with smoothed weights, and the k-hat of each column of weights."""
+
+    draws: Matrix
+    spreads: Matrix
+    weight: Matrix
+    khat: Vector
+
+
+def _proposed(
+    approximation: Approximation, n: int, rng: np.random.Generator, most: int, workers: int
+) -> _Proposals | None:
+    """Return weighted proposals, in parts until the effective sample size suffices.
+
+    None if all weights of a column are 0.
+    """
+    scales, size = approximation.two_piece(workers), min(max(n, _FEWEST), most)
+    parts: list[tuple[Matrix, Matrix, Matrix]] = []
+    while True:
+        spreads = approximation.spreads(size, rng)
+        draws, density = approximation.coefficients(spreads, rng, scales)
+        log_weight = log_weights(approximation, draws, spreads, density, workers)
+        parts.append((draws, spreads, log_weight))
+        draws, spreads, log_weight = (np.concatenate(each) for each in zip(*parts, strict=True))
+        if not np.isfinite(log_weight).any(axis=0).all():
+            return None
+        weight, khat = _smooth(log_weight)
+        enough = _size(weight) >= _ENOUGH * n and khat.max() < _GOOD
+        if enough or len(draws) + size > most:
+            return _Proposals(draws, spreads, weight, khat)
+
+
+def _size(weight: Matrix) -> float:
+    """Return the smallest effective sample size of the columns of weights."""
+    return float(1 / np.square(weight).sum(axis=0).max())
 
 
 def _columns(approximation: Approximation, block: int) -> slice:
@@ -138,8 +179,7 @@ def _resampled(
         at = _columns(approximation, block)
         picked[:, at] = draws[order, at]
         learned = spreads[order]
-    ess = float(1 / np.square(weight).sum(axis=0).max())
-    return Weighted(picked, learned, float(khat.max()), min(ess, float(n)))
+    return Weighted(picked, learned, float(khat.max()), min(_size(weight), float(n)))
 
 
 def log_weights(
@@ -151,8 +191,7 @@ def log_weights(
 ) -> Matrix:
     """Return the log of posterior over proposal, per group if the groups share nothing."""
     posterior = approximation.posterior
-    thetas = np.array([posterior.design.coordinates(draw) for draw in draws])
-    exact = posterior.likelihood.values(thetas, workers=workers)
+    exact = _log_likelihoods(posterior, draws, workers)
     if approximation.factorises:
         prior = posterior.fixed.entries(draws).reshape(*density.shape, -1).sum(axis=2)
         weight = exact + prior - density
@@ -167,3 +206,14 @@ def log_weights(
             proposed += log_root
         weight = (exact.sum(axis=1) + prior - proposed)[:, None]
     return np.where(np.isfinite(weight), weight, -np.inf)
+
+
+def _log_likelihoods(posterior: LogDensity, draws: Matrix, workers: int) -> Matrix:
+    """Return the log-likelihood of each cell under some draws, in parts that fit in memory."""
+    design = posterior.design
+    step = max(1, _COORDINATES // max(1, len(design.base) * design.n_coordinates))
+    values = [
+        posterior.likelihood.values(design.coordinates(draws[k : k + step]), workers=workers)
+        for k in range(0, len(draws), step)
+    ]
+    return np.concatenate(values)

@@ -6,448 +6,326 @@ kernel is compiled once, cached on disk, and is the same for every model.
 """
 
 # Numba compiles these functions; it has no types that a checker could read.
-# mypy: disable-error-code="no-untyped-call, untyped-decorator"
-# An interpreter has one branch per operation. Numba takes arguments by position, and many.
-# ruff: noqa: C901, PLR0912, PLR0913, PLR0917, FBT003
+# mypy: disable-error-code="no-untyped-call, no-any-return, untyped-decorator"
+# Numba takes arguments by position, and many.
+# ruff: noqa: PLR0913, PLR0917
 
-import math
+from itertools import chain
+from typing import Any
 
 import numpy as np
+from numba import carray, types
 from numpy.typing import NDArray
 
-from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import compiled
+from omniltv._arrays import Floats, Integers, Matrix, Vector
+from omniltv._compiled import compiled, compiled_c
 from omniltv.models.inference._expression_graph import Program
+from omniltv.models.inference._operations import (
+    BACKWARD,
+    FORWARD,
+    SCRATCH,
+    backward,
+    forward,
+)
+from omniltv.models.inference._packed import DATA, Pointers, matrix, places, shapes, table, vector
 
-__all__ = ["evaluate", "evaluate_many", "finish", "prepare", "run_states"]
+__all__ = ["ARRAYS", "LIKELIHOOD", "arrays"]
 
-_BLOCK = 256
+ARRAYS = 16
+"""Arrays of a likelihood."""
 
-
-@compiled(nogil=True)
-def _digamma(x: float) -> float:
-    """Return the derivative of log-gamma, x > 0 (Abramowitz and Stegun 6.3.5, 6.3.18)."""
-    below = 0.0
-    while x < 8.0:
-        below += 1.0 / x
-        x += 1.0
-    inverse = 1.0 / (x * x)
-    series = inverse * (
-        1 / 12
-        - inverse
-        * (
-            1 / 120
-            - inverse
-            * (1 / 252 - inverse * (1 / 240 - inverse * (1 / 132 - inverse * 691 / 32760)))
-        )
-    )
-    return math.log(x) - 0.5 / x - series - below
+_BLOCK = 128  # the registers of a block of any built-in model fit in the second-level cache
 
 
-@compiled(nogil=True)
-def _log(a: Vector, out: Vector, n: int) -> None:
-    """Write logarithms to within an ulp, in a form that compilers vectorise.
+type Programs = tuple[Program, Program, Program]
 
-    The fraction is extracted from the bits of a number and scaled to [sqrt(1/2), sqrt(2));
-    log(1 + f) is the polynomial of FreeBSD's libm (e_log.c) in f / (2 + f).
+
+def arrays(
+    programs: Programs, output: int, index: Integers, cell: Integers, count: Vector
+) -> tuple[NDArray[Any], ...]:
+    """Return the arrays of a likelihood: 4 of each program, numbers, index, cell and count.
+
+    Args:
+        programs: The programs of cells, pairs and states.
+        output: Register of the log-likelihood of a state.
+        index: Cell and pair of each state, both ascending, of shape (2, n_states).
+        cell: Cell of each pair, of shape (n_pairs,).
+        count: Rows of each state, of shape (n_states,).
     """
-    plain = True
-    for i in range(n):
-        plain &= (a[i] >= 2.3e-308) & (a[i] < 1.7e308)
-    if not plain:  # zero, subnormal, negative, infinite or NaN
+    registers = [program.n_registers for program in programs]
+    numbers = np.array([output, *registers, FORWARD.address, BACKWARD.address])
+    parts = [(item.constants, item.leaves, item.coarse, item.code) for item in programs]
+    return *chain(*parts), numbers, index, cell, count
+
+
+@compiled(inside=True)
+def _constants(program: Program, n: int) -> Matrix:
+    """Return registers of n columns with the constants filled in."""
+    v = np.empty((program.n_registers + SCRATCH, n))
+    for k in range(len(program.constants)):
         for i in range(n):
-            out[i] = math.log(a[i])
-        return
-    bits, fraction = a.view(np.int64), out.view(np.int64)
-    for i in range(n):
-        fraction[i] = (bits[i] & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000
-    for i in range(n):
-        large = out[i] > 1.4142135623730951
-        power = float((bits[i] >> 52) - (1022 if large else 1023))
-        f = (0.5 * out[i] if large else out[i]) - 1.0
-        s = f / (2.0 + f)
-        z = s * s
-        w = z * z
-        even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373))
-        odd = 0.6666666666666735 + w * (
-            0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)
-        )
-        half = 0.5 * f * f
-        small = s * (half + even + z * odd) + power * 1.9082149292705877e-10
-        out[i] = power * 0.6931471803691238 - ((half - small) - f)
+            v[k, i] = program.constants[k]
+    return v
 
 
-@compiled(nogil=True)
-def _exp(a: Vector, out: Vector, n: int) -> None:
-    """Write exponentials to within an ulp, in a form that compilers vectorise.
+@compiled(inside=True)
+def _zeros(program: Program, n: int) -> Matrix:
+    """Return adjoints of n columns."""
+    return np.zeros((program.n_registers + SCRATCH, n))
 
-    The whole multiples of log 2 in the exponent are added to the bits; the remainder, at
-    most log(2) / 2, is a Taylor series.
+
+@compiled(inside=True)
+def _fixed(program: Program) -> int:
+    """Return the number of registers that do not depend on coordinates."""
+    return len(program.constants) + program.leaves.shape[0]
+
+
+@compiled(inside=True)
+def _load_cells(cells: Program, coordinates: Floats, j: int, first: int, n: int) -> Matrix:
+    """Return the registers of n cells with constants and the coordinates of a point."""
+    v, register = _constants(cells, n), len(cells.constants)
+    for k in range(coordinates.shape[2]):
+        for c in range(n):
+            v[register + k, c] = coordinates[j, first + c, k]
+    return v
+
+
+@compiled(inside=True)
+def _load_pairs(
+    pairs: Program, per_cell: Matrix, cell: Integers, first: int, n: int, first_cell: int
+) -> Matrix:
+    """Return the registers of n pairs with constants, leaves and results of cells."""
+    v, register = _constants(pairs, n), len(pairs.constants)
+    for k in range(pairs.leaves.shape[0]):
+        for p in range(n):
+            v[register + k, p] = pairs.leaves[k, first + p]
+    register += pairs.leaves.shape[0]
+    for k in range(pairs.coarse.shape[0]):
+        for p in range(n):
+            v[register + k, p] = per_cell[pairs.coarse[k, 1], cell[first + p] - first_cell]
+    return v
+
+
+@compiled(inside=True)
+def _spread(
+    source: Matrix, row: int, place: Integers, level: int, first: int, start: int, v: Matrix,
+    out: int, n: int,
+) -> None:  # fmt: skip
+    """Write the value of a coarser level into each column of a register.
+
+    The places of the states, which begin at ``start``, are in ``place[level]`` and ascend; the
+    first column of the source is place ``first``.
     """
-    plain = True
-    for i in range(n):
-        plain &= (a[i] > -700.0) & (a[i] < 700.0)
-    if not plain:
+    if place[level, start] == place[level, start + n - 1]:
+        value = source[row, place[level, start] - first]
         for i in range(n):
-            out[i] = math.exp(a[i])
-        return
-    for i in range(n):
-        k = math.floor(a[i] * 1.4426950408889634 + 0.5)
-        r = (a[i] - k * 0.6931471803691238) - k * 1.9082149292705877e-10
-        q = r * r
-        low = 1.0 + r + q * (0.5 + r * (1 / 6) + q * (1 / 24 + r * (1 / 120)))
-        middle = 1 / 720 + r * (1 / 5040) + q * (1 / 40320 + r * (1 / 362880))
-        high = 1 / 3628800 + r * (1 / 39916800) + q * (1 / 479001600 + r * (1 / 6227020800))
-        out[i] = low + q * q * q * (middle + q * q * high)
-    bits = out.view(np.int64)
-    for i in range(n):
-        bits[i] += np.int64(math.floor(a[i] * 1.4426950408889634 + 0.5)) << 52
-
-
-@compiled(nogil=True)
-def _log1p(a: Vector, out: Vector, n: int) -> None:
-    """Write log(1 + x): the logarithm of the rounded sum, corrected for the rounding error."""
-    sums = np.empty(n)
-    for i in range(n):
-        sums[i] = 1.0 + a[i]
-    _log(sums, out, n)
-    for i in range(n):
-        if sums[i] < 1.7e308:
-            out[i] -= ((sums[i] - 1.0) - a[i]) / sums[i]
-
-
-@compiled(nogil=True)
-def _binary(op: int, a: Vector, b: Vector, out: Vector, n: int) -> None:
-    if op == 0:
-        for i in range(n):
-            out[i] = a[i] + b[i]
-    elif op == 1:
-        for i in range(n):
-            out[i] = a[i] - b[i]
-    elif op == 2:
-        for i in range(n):
-            out[i] = a[i] * b[i]
-    elif op == 3:
-        for i in range(n):
-            out[i] = a[i] / b[i]
-    elif op == 10:
-        less, more = np.empty(n), np.empty(n)
-        for i in range(n):
-            less[i] = -abs(a[i] - b[i])
-        _exp(less, more, n)
-        _log1p(more, less, n)
-        for i in range(n):
-            out[i] = max(a[i], b[i]) + less[i]
-    elif op == 12:
-        for i in range(n):
-            out[i] = max(a[i], b[i])
+            v[out, i] = value
     else:
         for i in range(n):
-            out[i] = 1.0 if a[i] > b[i] else 0.0
+            v[out, i] = source[row, place[level, start + i] - first]
 
 
-@compiled(nogil=True)
-def _unary(op: int, a: Vector, out: Vector, n: int) -> None:
-    if op == 4:
-        for i in range(n):
-            out[i] = -a[i]
-    elif op == 5:
-        _exp(a, out, n)
-    elif op == 6:
-        _log(a, out, n)
-    elif op == 7:
-        _log1p(a, out, n)
-    elif op == 8:
-        for i in range(n):
-            out[i] = math.lgamma(a[i])
-    else:
-        for i in range(n):
-            out[i] = 1.0 / (1.0 + math.exp(-a[i]))
+@compiled(inside=True)
+def _add_up(
+    amount: Matrix, row: int, place: Integers, level: int, first: int, start: int,
+    target: Matrix, out: int, n: int,
+) -> None:  # fmt: skip
+    """Add the entries of a row to their places, see `_spread`.
 
-
-@compiled(nogil=True)
-def forward(code: Integers, v: Matrix, n: int) -> None:
-    """Run operations over the first n columns of the registers."""
-    for k in range(code.shape[0]):
-        op, out = code[k, 0], v[code[k, 4]]
-        if 4 <= op <= 9:
-            _unary(op, v[code[k, 1]], out, n)
-        elif op == 11:
-            condition, a, b = v[code[k, 1]], v[code[k, 2]], v[code[k, 3]]
-            for i in range(n):
-                out[i] = a[i] if condition[i] != 0.0 else b[i]
-        else:
-            _binary(op, v[code[k, 1]], v[code[k, 2]], out, n)
-
-
-@compiled(nogil=True)
-def _binary_back(
-    op: int, a: Vector, b: Vector, out: Vector, da: Vector, db: Vector, d: Vector, n: int
-) -> None:
-    if op == 0:
-        for i in range(n):
-            da[i] += d[i]
-            db[i] += d[i]
-    elif op == 1:
-        for i in range(n):
-            da[i] += d[i]
-            db[i] -= d[i]
-    elif op == 2:
-        for i in range(n):
-            da[i] += d[i] * b[i]
-            db[i] += d[i] * a[i]
-    elif op == 3:
-        for i in range(n):
-            share = d[i] / b[i]
-            da[i] += share
-            db[i] -= share * out[i]
-    elif op == 10:
-        less, weight = np.empty(n), np.empty(n)
-        for i in range(n):
-            less[i] = a[i] - out[i]
-        _exp(less, weight, n)
-        for i in range(n):
-            da[i] += d[i] * weight[i]
-            db[i] += d[i] * (1.0 - weight[i])
-    elif op == 12:
-        for i in range(n):
-            if a[i] >= b[i]:
-                da[i] += d[i]
-            else:
-                db[i] += d[i]
-
-
-@compiled(nogil=True)
-def _unary_back(op: int, a: Vector, out: Vector, da: Vector, d: Vector, n: int) -> None:
-    if op == 4:
-        for i in range(n):
-            da[i] -= d[i]
-    elif op == 5:
-        for i in range(n):
-            da[i] += d[i] * out[i]
-    elif op == 6:
-        for i in range(n):
-            da[i] += d[i] / a[i]
-    elif op == 7:
-        for i in range(n):
-            da[i] += d[i] / (1.0 + a[i])
-    elif op == 8:
-        for i in range(n):
-            da[i] += d[i] * _digamma(a[i])
-    else:
-        for i in range(n):
-            da[i] += d[i] * out[i] * (1.0 - out[i])
-
-
-@compiled(nogil=True)
-def _where_back(condition: Vector, da: Vector, db: Vector, d: Vector, n: int) -> None:
-    for i in range(n):
-        if condition[i] != 0.0:
-            da[i] += d[i]
-        else:
-            db[i] += d[i]
-
-
-@compiled(nogil=True)
-def backward(code: Integers, v: Matrix, adjoint: Matrix, n: int) -> None:
-    """Run operations backwards: the adjoint of each register, column by column."""
-    for k in range(code.shape[0] - 1, -1, -1):
-        op, d = code[k, 0], adjoint[code[k, 4]]
-        if 4 <= op <= 9:
-            _unary_back(op, v[code[k, 1]], v[code[k, 4]], adjoint[code[k, 1]], d, n)
-        elif op == 11:
-            _where_back(v[code[k, 1]], adjoint[code[k, 2]], adjoint[code[k, 3]], d, n)
-        elif op != 13:
-            a, b = code[k, 1], code[k, 2]
-            _binary_back(op, v[a], v[b], v[code[k, 4]], adjoint[a], adjoint[b], d, n)
-
-
-@compiled(nogil=True)
-def _load(program: Program, per_cell: Matrix, cell: Integers, v: Matrix) -> None:
-    """Fill the registers of pairs with constants, leaves and results of cells."""
-    first = len(program.constants)
-    for k in range(first):
-        v[k, :] = program.constants[k]
-    for k in range(program.leaves.shape[0]):
-        v[first + k, :] = program.leaves[k]
-    first += program.leaves.shape[0]
-    for k in range(program.coarse.shape[0]):
-        for i in range(v.shape[1]):
-            v[first + k, i] = per_cell[program.coarse[k, 1], cell[i]]
-
-
-@compiled(nogil=True)
-def prepare(
-    cells: Program, pairs: Program, coordinates: Matrix, cell: Integers
-) -> tuple[Matrix, Matrix]:
-    """Return the registers of cells and of pairs at some coordinates, (n_coordinates, n_cells)."""
-    per_cell = np.empty((cells.n_registers, coordinates.shape[1]))
-    for k in range(len(cells.constants)):
-        per_cell[k, :] = cells.constants[k]
-    for k in range(coordinates.shape[0]):
-        per_cell[len(cells.constants) + k, :] = coordinates[k]
-    forward(cells.code, per_cell, coordinates.shape[1])
-    per_pair = np.empty((pairs.n_registers, len(cell)))
-    _load(pairs, per_cell, cell, per_pair)
-    forward(pairs.code, per_pair, len(cell))
-    return per_cell, per_pair
-
-
-@compiled(nogil=True)
-def _gather(
-    states: Program,
-    per_cell: Matrix,
-    per_pair: Matrix,
-    index: Integers,
-    v: Matrix,
-    start: int,
-    n: int,
-) -> None:
-    """Fill a block's registers with leaves and with results of cells and pairs."""
-    first = len(states.constants)
-    for k in range(states.leaves.shape[0]):
-        v[first + k, :n] = states.leaves[k, start : start + n]
-    first += states.leaves.shape[0]
-    for k in range(states.coarse.shape[0]):
-        source = (per_cell if states.coarse[k, 0] == 1 else per_pair)[states.coarse[k, 1]]
-        place = index[states.coarse[k, 0] - 1]
-        if place[start] == place[start + n - 1]:  # ascending, so all the same
-            v[first + k, :n] = source[place[start]]
-        else:
-            for i in range(n):
-                v[first + k, i] = source[place[start + i]]
-
-
-@compiled(nogil=True)
-def _add_up(amount: Vector, place: Integers, target: Vector, start: int, n: int) -> None:
-    """Add amounts to their places; runs of the same place are summed first."""
-    if place[start] == place[start + n - 1]:
-        total = np.zeros(8)
-        whole = n - n % 8
+    Runs of the same place are summed first; a run of the whole block in eight parts, a form
+    that compilers vectorise.
+    """
+    if place[level, start] == place[level, start + n - 1]:
+        scratch, whole, total = amount.shape[0] - 1, n - n % 8, 0.0
+        for j in range(8):
+            amount[scratch, j] = 0.0
         for i in range(0, whole, 8):
             for j in range(8):
-                total[j] += amount[i + j]
-        target[place[start]] += total.sum() + amount[whole:n].sum()
+                amount[scratch, j] += amount[row, i + j]
+        for j in range(8):
+            total += amount[scratch, j]
+        for i in range(whole, n):
+            total += amount[row, i]
+        target[out, place[level, start] - first] += total
         return
-    run = 0.0
+    total = 0.0
     for i in range(n):
-        run += amount[i]
-        if i == n - 1 or place[start + i + 1] != place[start + i]:
-            target[place[start + i]] += run
-            run = 0.0
+        total += amount[row, i]
+        if i == n - 1 or place[level, start + i + 1] != place[level, start + i]:
+            target[out, place[level, start + i] - first] += total
+            total = 0.0
 
 
-@compiled(nogil=True)
-def _scatter(
-    states: Program,
-    adjoint: Matrix,
-    index: Integers,
-    cell_adjoint: Matrix,
-    pair_adjoint: Matrix,
-    start: int,
-    n: int,
-) -> None:
-    """Add a block's adjoints to those of its cells and pairs."""
-    first = len(states.constants) + states.leaves.shape[0]
+@compiled(inside=True)
+def _load_states(
+    states: Program, per_cell: Matrix, per_pair: Matrix, index: Integers, first_cell: int,
+    first_pair: int, start: int, v: Matrix, n: int,
+) -> None:  # fmt: skip
+    """Fill the registers of a block of states with leaves and with results of cells and pairs."""
+    register = len(states.constants)
+    for k in range(states.leaves.shape[0]):
+        for i in range(n):
+            v[register + k, i] = states.leaves[k, start + i]
+    register += states.leaves.shape[0]
     for k in range(states.coarse.shape[0]):
-        target = (cell_adjoint if states.coarse[k, 0] == 1 else pair_adjoint)[states.coarse[k, 1]]
-        _add_up(adjoint[first + k], index[states.coarse[k, 0] - 1], target, start, n)
+        pairs, row = states.coarse[k, 0] > 1, states.coarse[k, 1]
+        source, first = per_pair if pairs else per_cell, first_pair if pairs else first_cell
+        _spread(source, row, index, 1 if pairs else 0, first, start, v, register + k, n)
 
 
-@compiled(nogil=True)
-def run_states(
-    states: Program,
-    output: int,
-    per_cell: Matrix,
-    per_pair: Matrix,
-    index: Integers,
-    count: Vector,
-    low: int,
-    high: int,
-    gradient: bool,
-) -> tuple[Vector, Matrix, Matrix]:
-    """Return value of each cell, and adjoints of cells and pairs, over states low to high.
+@compiled(inside=True)
+def _add_states(
+    states: Program, adjoint: Matrix, index: Integers, first_cell: int, first_pair: int,
+    start: int, of_cells: Matrix, of_pairs: Matrix, n: int,
+) -> None:  # fmt: skip
+    """Add the adjoints of a block of states to those of its cells and pairs."""
+    register = _fixed(states)
+    for k in range(states.coarse.shape[0]):
+        pairs, row = states.coarse[k, 0] > 1, states.coarse[k, 1]
+        target, first = of_pairs if pairs else of_cells, first_pair if pairs else first_cell
+        _add_up(adjoint, register + k, index, 1 if pairs else 0, first, start, target, row, n)
 
-    ``index`` has the cell and the pair of each state, of shape (2, n_states).
+
+@compiled(inside=True)
+def _add_pairs(
+    pairs: Program, of_pairs: Matrix, cell: Integers, first: int, n: int, of_cells: Matrix,
+    first_cell: int,
+) -> None:  # fmt: skip
+    """Add the adjoints of pairs to those of their cells."""
+    register = _fixed(pairs)
+    for k in range(pairs.coarse.shape[0]):
+        for p in range(n):
+            of_cells[pairs.coarse[k, 1], cell[first + p] - first_cell] += of_pairs[register + k, p]
+
+
+@compiled(inside=True)
+def _begin(adjoint: Matrix, output: int, count: Vector, start: int, n: int) -> None:
+    """Set the adjoints of a block of states: the count for the log-likelihood, 0 for others."""
+    for k in range(adjoint.shape[0]):
+        for i in range(n):
+            adjoint[k, i] = 0.0
+    for i in range(n):
+        adjoint[output, i] = count[start + i]
+
+
+@compiled(inside=True)
+def _finish(
+    operations: tuple[int, int], programs: Programs, per_cell: Matrix, per_pair: Matrix,
+    of_cells: Matrix, of_pairs: Matrix, cell: Integers, first_cell: int, first_pair: int, j: int,
+    slopes: Floats,
+) -> None:  # fmt: skip
+    """Add the gradient of the coordinates from the adjoints of cells and pairs."""
+    cells, pairs, _ = programs
+    n_cells, n_pairs = per_cell.shape[1], per_pair.shape[1]
+    backward(operations[1], pairs.code, per_pair, of_pairs, _fixed(pairs), n_pairs)
+    _add_pairs(pairs, of_pairs, cell, first_pair, n_pairs, of_cells, first_cell)
+    first = len(cells.constants)
+    backward(operations[1], cells.code, per_cell, of_cells, first, n_cells)
+    for k in range(slopes.shape[2]):
+        for c in range(n_cells):
+            slopes[j, first_cell + c, k] += of_cells[first + k, c]
+
+
+@compiled(inside=True)
+def _run(
+    operations: tuple[int, int], programs: Programs, output: int, coordinates: Floats, j: int,
+    index: Integers, cell: Integers, count: Vector, low: int, high: int, gradient: bool,
+    value: Matrix, slopes: Floats,
+) -> None:  # fmt: skip
+    """Add the log-likelihood of states low to high, and its gradient, at point j.
+
+    Args:
+        operations: Addresses of the C functions `FORWARD` and `BACKWARD`.
+        programs: The programs of cells, pairs and states.
+        output: Register of the log-likelihood of a state.
+        coordinates: Coordinates of the cells at all points, of shape (n_points, n_cells, k).
+        j: The point.
+        index: Cell and pair of each state, both ascending, of shape (2, n_states).
+        cell: Cell of each pair, of shape (n_pairs,).
+        count: Rows of each state, of shape (n_states,).
+        low: The first state.
+        high: The end of the states; above ``low``.
+        gradient: Whether the gradient is wanted.
+        value: Log-likelihoods, of shape (n_points, n_cells), which are added to.
+        slopes: Gradients, of the shape of the coordinates, which are added to.
     """
-    value = np.zeros(per_cell.shape[1])
-    cell_adjoint = np.zeros(per_cell.shape if gradient else (1, 1))
-    pair_adjoint = np.zeros(per_pair.shape if gradient else (1, 1))
-    v = np.empty((states.n_registers, _BLOCK))
-    adjoint, weighted = np.empty((states.n_registers, _BLOCK)), np.empty(_BLOCK)
-    for k in range(len(states.constants)):
-        v[k, :] = states.constants[k]
+    cells, pairs, states = programs
+    first_cell, n_cells = index[0, low], index[0, high - 1] + 1 - index[0, low]
+    first_pair, n_pairs = index[1, low], index[1, high - 1] + 1 - index[1, low]
+    per_cell = _load_cells(cells, coordinates, j, first_cell, n_cells)
+    forward(operations[0], cells.code, per_cell, n_cells)
+    per_pair = _load_pairs(pairs, per_cell, cell, first_pair, n_pairs, first_cell)
+    forward(operations[0], pairs.code, per_pair, n_pairs)
+    of_cells = _zeros(cells, n_cells if gradient else 1)
+    of_pairs = _zeros(pairs, n_pairs if gradient else 1)
+    v, adjoint = _constants(states, _BLOCK), _constants(states, _BLOCK)
     for start in range(low, high, _BLOCK):
         n = min(_BLOCK, high - start)
-        _gather(states, per_cell, per_pair, index, v, start, n)
-        forward(states.code, v, n)
-        weighted[:n] = v[output, :n] * count[start : start + n]
-        _add_up(weighted, index[0], value, start, n)
+        _load_states(states, per_cell, per_pair, index, first_cell, first_pair, start, v, n)
+        forward(operations[0], states.code, v, n)
+        for i in range(n):
+            adjoint[0, i] = v[output, i] * count[start + i]
+        _add_up(adjoint, 0, index, 0, 0, start, value, j, n)
         if gradient:
-            adjoint[:, :] = 0.0
-            adjoint[output, :n] = count[start : start + n]
-            backward(states.code, v, adjoint, n)
-            _scatter(states, adjoint, index, cell_adjoint, pair_adjoint, start, n)
-    return value, cell_adjoint, pair_adjoint
+            _begin(adjoint, output, count, start, n)
+            backward(operations[1], states.code, v, adjoint, _fixed(states), n)
+            firsts = first_cell, first_pair, start
+            _add_states(states, adjoint, index, *firsts, of_cells, of_pairs, n)
+    if gradient:
+        _finish(
+            operations, programs, per_cell, per_pair, of_cells, of_pairs, cell, first_cell,
+            first_pair, j, slopes,
+        )  # fmt: skip
 
 
-@compiled(nogil=True)
-def finish(
-    cells: Program,
-    pairs: Program,
-    per_cell: Matrix,
-    per_pair: Matrix,
-    cell: Integers,
-    cell_adjoint: Matrix,
-    pair_adjoint: Matrix,
-    n_coordinates: int,
-) -> Matrix:
-    """Return the gradient in the coordinates, of shape (n_cells, n_coordinates)."""
-    backward(pairs.code, per_pair, pair_adjoint, per_pair.shape[1])
-    first = len(pairs.constants) + pairs.leaves.shape[0]
-    for k in range(pairs.coarse.shape[0]):
-        for i in range(len(cell)):
-            cell_adjoint[pairs.coarse[k, 1], cell[i]] += pair_adjoint[first + k, i]
-    backward(cells.code, per_cell, cell_adjoint, per_cell.shape[1])
-    first = len(cells.constants)
-    return cell_adjoint[first : first + n_coordinates].T.copy()
-
-
-@compiled(nogil=True)
-def evaluate(
-    programs: tuple[Program, Program, Program],
-    output: int,
-    coordinates: Matrix,
-    index: Integers,
-    cell: Integers,
-    count: Vector,
-) -> tuple[Vector, Matrix]:
-    """Return value and gradient of each cell, in one call, for few states."""
-    cells, pairs, states = programs
-    per_cell, per_pair = prepare(cells, pairs, coordinates, cell)
-    value, cell_adjoint, pair_adjoint = run_states(
-        states, output, per_cell, per_pair, index, count, 0, len(count), True
-    )
-    return value, finish(
-        cells, pairs, per_cell, per_pair, cell, cell_adjoint, pair_adjoint, coordinates.shape[0]
+@compiled(inside=True)
+def _program(data: Pointers, sizes: Integers, array: int, n_registers: int) -> Program:
+    return Program(
+        vector(data, sizes, array),
+        matrix(data, sizes, array + 1),
+        table(data, sizes, array + 2),
+        table(data, sizes, array + 3),
+        n_registers,
     )
 
 
-@compiled(nogil=True)
-def evaluate_many(
-    programs: tuple[Program, Program, Program],
-    output: int,
-    points: NDArray[np.float64],
-    index: Integers,
-    cell: Integers,
-    count: Vector,
-) -> Matrix:
-    """Return the value of each cell at many points, of shape (n_points, n_cells)."""
-    cells, pairs, states = programs
-    result = np.empty((points.shape[0], points.shape[2]))
-    for k in range(points.shape[0]):
-        per_cell, per_pair = prepare(cells, pairs, points[k], cell)
-        result[k] = run_states(
-            states, output, per_cell, per_pair, index, count, 0, len(count), False
-        )[0]
-    return result
+_NUMBERS = types.CPointer(types.double)
+
+
+@compiled_c(types.int64(DATA, types.int64, _NUMBERS, *[types.int64] * 6, _NUMBERS, _NUMBERS))
+def LIKELIHOOD(  # noqa: N802
+    data: Pointers,
+    at: int,
+    theta: Floats,
+    n_points: int,
+    n_cells: int,
+    k: int,
+    low: int,
+    high: int,
+    gradient: int,
+    value: Matrix,
+    slopes: Floats,
+) -> int:
+    """Add the log-likelihood of cells at some points, and its gradient, over states low to high.
+
+    The arrays of the likelihood begin at number ``at``, see `arrays`. Points have shape
+    (n_points, n_cells, k). Values, of shape (n_points, n_cells), and gradients, of the shape of
+    the points, are added to; gradients only if ``gradient`` is not 0. Return 0.
+    """
+    sizes = shapes(data)
+    numbers = places(data, sizes, at + 12)
+    programs = (
+        _program(data, sizes, at, numbers[1]),
+        _program(data, sizes, at + 4, numbers[2]),
+        _program(data, sizes, at + 8, numbers[3]),
+    )
+    index, cell = table(data, sizes, at + 13), places(data, sizes, at + 14)
+    count, operations = vector(data, sizes, at + 15), (numbers[4], numbers[5])
+    points, values = carray(theta, (n_points, n_cells, k)), carray(value, (n_points, n_cells))
+    gradients = carray(slopes, (n_points, n_cells, k))
+    for j in range(n_points):
+        _run(
+            operations, programs, numbers[0], points, j, index, cell, count, low, high,
+            gradient != 0, values, gradients,
+        )  # fmt: skip
+    return 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ctypes import CFUNCTYPE, c_int64, c_void_p
 from itertools import pairwise
 
 import numpy as np
@@ -14,13 +15,14 @@ from omniltv.models.inference._expression_graph import (
     Program,
     Traced,
 )
+from omniltv.models.inference._packed import PackedArrays
 from omniltv.models.posterior._observations import State
 from omniltv.models.processes._selection import Selected
 from omniltv.models.processes.protocols import Model, PurchaseState
 
 __all__ = ["Likelihood"]
 
-_WITH_GRADIENT = True
+_CALL = CFUNCTYPE(c_int64, c_void_p, c_int64, c_void_p, *[c_int64] * 6, c_void_p, c_void_p)
 _CHUNK = 32_768  # states per task; it is fixed, so the sums do not depend on the number of cores
 
 
@@ -72,7 +74,9 @@ class Likelihood:
             self._truncation = _truncation(model, state, count, cell, self.n_cells)
             model = model.model
         self._given = self._trace(model, sorted_state)
-        self._states = (np.stack([self._cell, self._pair]), self._cell_of_pair, self._count)
+        index = np.stack([self._cell, self._pair])
+        self._own = _kernel.arrays(*self._given, index, self._cell_of_pair, self._count)
+        self._packed = PackedArrays(self._own)
         self._chunks = list(pairwise([*range(0, len(order), _CHUNK), len(order)]))
 
     def _trace(self, model: Model, state: State) -> tuple[tuple[Program, Program, Program], int]:
@@ -101,15 +105,8 @@ class Likelihood:
             coordinates: The coordinates of each cell, of shape (n_cells, n_coordinates).
             workers: Number of threads; the result does not depend on it.
         """
-        columns = np.ascontiguousarray(coordinates.T)
-        if len(self._chunks) > 1:
-            value, gradient = self._in_chunks(columns, workers)
-        else:
-            value, gradient = _kernel.evaluate(*self._given, columns, *self._states)
-        if self._truncation is None:
-            return value, gradient
-        own, slope = self._truncation.gradient(coordinates, workers=workers)
-        return value + own, gradient + slope
+        value, gradient = self._evaluate(coordinates[None], workers)
+        return value[0], gradient[0]
 
     def values(self, points: NDArray[np.float64], *, workers: int = 1) -> NDArray[np.float64]:
         """Return the log-likelihood of each cell at many points, of shape (n_points, n_cells).
@@ -118,17 +115,19 @@ class Likelihood:
             points: Points, of shape (n_points, n_cells, n_coordinates).
             workers: Number of threads.
         """
-        parts = np.array_split(points.transpose(0, 2, 1), max(1, min(workers, len(points))))
-
-        def part(some: NDArray[np.float64]) -> NDArray[np.float64]:
-            block = np.ascontiguousarray(some)
-            return np.asarray(_kernel.evaluate_many(*self._given, block, *self._states))
-
+        parts = np.array_split(points, max(1, min(workers, len(points))))
+        whole = 0, len(self._count)
         with ThreadPoolExecutor(len(parts)) as pool:
-            values = np.concatenate(list(pool.map(part, parts)))
+            found = list(pool.map(lambda part: self._over(part, whole, gradient=False)[0], parts))
+        values = np.concatenate(found)
         if self._truncation is None:
             return values
         return values + self._truncation.values(points, workers=workers)
+
+    @property
+    def arrays(self) -> list[tuple[NDArray[np.generic], ...]]:
+        """The arrays that the kernel needs, and those of the truncation if there is one."""
+        return [self._own, *([] if self._truncation is None else self._truncation.arrays)]
 
     def curvature(
         self, coordinates: NDArray[np.float64], *, workers: int = 1
@@ -138,34 +137,43 @@ class Likelihood:
         It is computed by central differences of the gradient, for all cells at once.
         """
         k = coordinates.shape[1]
-        hessian = np.empty((len(coordinates), k, k))
-        for j in range(k):
-            step = np.zeros(k)
-            step[j] = 1e-4
-            ahead = self.gradient(coordinates + step, workers=workers)[1]
-            behind = self.gradient(coordinates - step, workers=workers)[1]
-            hessian[:, :, j] = (behind - ahead) / 2e-4
-        return (hessian + hessian.transpose(0, 2, 1)) / 2
+        steps = 1e-4 * np.concatenate([np.eye(k), -np.eye(k)])
+        slopes = self._evaluate(coordinates + steps[:, None], workers)[1]
+        hessian = ((slopes[k:] - slopes[:k]) / 2e-4).transpose(1, 2, 0)
+        return np.asarray(hessian + hessian.transpose(0, 2, 1)) / 2
 
-    def _in_chunks(
-        self, coordinates: NDArray[np.float64], workers: int
+    def _over(
+        self, points: NDArray[np.float64], states: tuple[int, int], *, gradient: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        (cells, pairs, states), output = self._given
-        index, cell, count = self._states
-        per_cell, per_pair = _kernel.prepare(cells, pairs, coordinates, cell)
+        """Return values and gradients at some points, summed over some of the states.
 
-        def chunk(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], ...]:
-            found: tuple[NDArray[np.float64], ...] = _kernel.run_states(
-                states, output, per_cell, per_pair, index, count, *bounds, _WITH_GRADIENT
-            )
-            return found
+        Other Python threads run meanwhile. Without gradient, the second array is empty.
+        """
+        block = np.ascontiguousarray(points, dtype=np.float64)
+        value = np.zeros(block.shape[:2])
+        slopes = np.zeros(block.shape if gradient else 0)
+        _CALL(_kernel.LIKELIHOOD.address)(
+            self._packed.address, 1, block.ctypes.data, *block.shape, *states, gradient,
+            value.ctypes.data, slopes.ctypes.data,
+        )  # fmt: skip
+        return value, slopes
 
-        with ThreadPoolExecutor(workers) as pool:
-            value, of_cells, of_pairs = _sum(pool.map(chunk, self._chunks))
-        gradient = _kernel.finish(
-            cells, pairs, per_cell, per_pair, cell, of_cells, of_pairs, len(coordinates)
-        )
-        return value, gradient
+    def _evaluate(
+        self, points: NDArray[np.float64], workers: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return values and gradients at some points, of shape (n_points, n_cells, k)."""
+        if len(self._chunks) == 1:
+            value, gradient = self._over(points, self._chunks[0], gradient=True)
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                chunks = pool.map(
+                    lambda part: self._over(points, part, gradient=True), self._chunks
+                )
+                value, gradient = _sum(chunks)
+        if self._truncation is None:
+            return value, gradient
+        own, slope = self._truncation._evaluate(points, workers)  # noqa: SLF001 - a likelihood too
+        return value + own, gradient + slope
 
 
 def _truncation(

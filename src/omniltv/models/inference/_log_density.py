@@ -76,13 +76,20 @@ class DesignMatrix:
         matrix = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
         return matrix.toarray() if n * self.n_rows < 20_000 else matrix
 
-    def coordinates(self, coefficients: Vector) -> Matrix:
-        """Return the coordinates of each cell, of shape (n_cells, n_coordinates)."""
-        size = self.n_rows * self.n_coordinates
-        rows = coefficients[:size].reshape(-1, self.n_coordinates)
-        result: Matrix = np.asarray(self._matrix @ rows, dtype=np.float64)
-        for k, target in enumerate(self.target):
-            result[:, target] += self.covariates[:, k] * coefficients[size + k]
+    def coordinates(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the coordinates of each cell, of shape (n_cells, n_coordinates).
+
+        Coefficients of many points, of shape (n_points, d), give (n_points, n_cells, k).
+        """
+        k, size = self.n_coordinates, self.n_rows * self.n_coordinates
+        rows = coefficients[..., :size].reshape(*coefficients.shape[:-1], -1, k)
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        result = rows[..., self.base, :]
+        for level, start in zip(self.terms, starts[1:], strict=True):
+            result += rows[..., level + start, :]
+        for effect, target in enumerate(self.target):
+            slope = coefficients[..., size + effect, None]
+            result[..., target] += slope * self.covariates[:, effect]
         return result
 
     def pull(self, gradient: Matrix) -> Vector:
@@ -119,6 +126,7 @@ class IndependentPriors:
     """Independent priors of the entries of a vector."""
 
     def __init__(self, priors: Sequence[Prior]) -> None:
+        self.priors = tuple(priors)
         self._groups: dict[Prior, list[int]] = {}
         for place, prior in enumerate(priors):
             self._groups.setdefault(prior, []).append(place)

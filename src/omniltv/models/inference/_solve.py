@@ -132,7 +132,7 @@ def _likelihood_error(approximation: Approximation, coefficients: NDArray[np.flo
         return 0.0
     n = len(coefficients)
     some = np.linspace(0, n - 1, min(_CHECKED, n)).astype(np.intp)
-    points = np.array([design.coordinates(draw) for draw in coefficients[some]])
+    points = design.coordinates(coefficients[some])
     return likelihood.error(points, workers=cores())
 
 

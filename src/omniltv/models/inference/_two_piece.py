@@ -136,7 +136,7 @@ def _of_rows(posterior: LogDensity, node: Node, block: int, workers: int) -> NDA
 
 def _cells(posterior: LogDensity, points: Matrix, workers: int) -> Matrix:
     """Return the log-likelihood of each cell at some coefficients, of shape (n, n_cells)."""
-    thetas = np.array([posterior.design.coordinates(point) for point in points])
+    thetas = posterior.design.coordinates(points)
     return posterior.likelihood.values(thetas, workers=workers)
 
 

@@ -4,7 +4,7 @@ These models differ in the times between purchases. They share the dropout after
 and the sampled coordinates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,10 +169,37 @@ def mean_purchases(
     p ~ Beta(a, b). The hypergeometric function of Fader, Hardie and Lee (2005), eqs. 9 and
     10, is used after Euler's transformation (Abramowitz and Stegun 15.3.3). As printed, it
     overflows for x above about 400; after the transformation its arguments stay small.
+
+    The result does not depend on recency, so many consecutive states share it. Rows like the
+    one before are not computed again.
     """
-    shape, scale, a, b, horizon = np.broadcast_arrays(
+    given = np.broadcast_arrays(
         *(np.asarray(value, dtype=np.float64) for value in (shape, scale, a, b, horizon))
     )
+    if given[0].ndim < 2:
+        return _mean_purchases(*given)
+    new = _unlike_before(given)
+    found = _mean_purchases(*(values[..., new, :] for values in given))
+    return found if new.all() else found[..., np.cumsum(new) - 1, :]
+
+
+def _unlike_before(given: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Return which rows, the last axis but one, differ from the row before in some array."""
+    new = np.zeros(given[0].shape[-2], dtype=bool)
+    new[:1] = True
+    for values in given:
+        moved = values[..., 1:, :] != values[..., :-1, :]
+        new[1:] |= moved.any(axis=(*range(values.ndim - 2), -1))
+    return new
+
+
+def _mean_purchases(
+    shape: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    horizon: NDArray[np.float64],
+) -> NDArray[np.float64]:
     c = a + b - 1
     z = horizon / (scale + horizon)
     with np.errstate(all="ignore"):

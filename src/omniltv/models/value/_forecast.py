@@ -93,13 +93,14 @@ class States:
         buying_cells = with_ahead(buying_cells, history, horizon, purchases.unit)
         fine = history.distinct(spend=True)
         coarse = fine.states.distinct()
+        state = _rank(coarse.states)[coarse.index]
         row = np.empty(len(coarse.index), dtype=np.intp)  # a row of each state
         row[fine.index] = np.arange(len(fine.index))
-        order = np.lexsort([coarse.index, buying_cells.group[row]])
+        order = np.lexsort([state, buying_cells.group[row]])
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         index, row = place[fine.index], row[order]
-        buying = coarse.index[order]
+        buying = state[order]
         return cls(
             states=fine.states.take(order),
             index=index,
@@ -279,13 +280,13 @@ class ValueForecast:
         return found + cost[:, None] * (factor - 1) if cost.any() else found
 
     def _by_rows(self, amounts: "_Functions[_At]") -> "_Functions[Evaluate]":
-        each, n = np.arange(len(self.states.index)), len(self.states.states)
+        n_rows, n = len(self.states.index), len(self.states.states)
 
         def by_state(at: _At) -> Evaluate:
-            return lambda states, draws: at(np.arange(n)[states], draws)
+            return lambda states, draws: at(np.arange(*states.indices(n)), draws)
 
         def outcome(rows: slice, draws: slice) -> NDArray[np.float64]:
-            return amounts.outcome(each[rows], draws)
+            return amounts.outcome(np.arange(*rows.indices(n_rows)), draws)
 
         return _Functions(
             by_state(amounts.worth),
@@ -471,6 +472,18 @@ class ValueForecast:
         )
         per_draw = np.maximum(expected.mean(axis=1), 1.0)
         return [max(1, int(_PURCHASES_AT_ONCE / each)) for each in per_draw.tolist()]
+
+
+def _rank(states: PurchaseHistory) -> NDArray[np.intp]:
+    """Return the place of each state by frequency, then T, then recency.
+
+    Expected purchases of an active customer do not depend on recency in most models. States
+    that share them follow each other, and are computed once.
+    """
+    order = np.lexsort([states.recency, states.T, states.frequency])
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank
 
 
 def _weighted(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
