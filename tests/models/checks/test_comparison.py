@@ -26,7 +26,6 @@ from omniltv.models.checks import (
     loo,
     ranking,
 )
-from omniltv.models.checks._coverage import crps_of
 
 
 def error_of_log_mean(values: NDArray[np.float64], fit: PurchaseFit) -> float:
@@ -158,14 +157,3 @@ def test_one_estimator_scores_all_fits(
     assert not both["log_score_exact"].any()
     assert both["log_score"].nunique() == 1
     assert (both["log_score"] < alone["log_score"][0]).all()
-
-
-def test_the_crps_is_the_mean_distance_of_distributions() -> None:
-    """CRPS by its definition: the integral of the squared distance of distribution functions."""
-    rng = np.random.default_rng(2)
-    values, actual = rng.poisson(2.0, (5, 400)).astype(float), np.array([0.0, 1.0, 2.0, 5.0, 9.0])
-    below = (values[:, :, None] <= np.arange(40)).mean(axis=1)
-    biased = np.square(below - (actual[:, None] <= np.arange(40))).sum(axis=1)
-    apart = np.abs(values[:, :, None] - values[:, None]).mean(axis=(1, 2))
-    unbiased = biased + apart / 2 - apart * 400 / 399 / 2
-    np.testing.assert_allclose(crps_of(values, actual), unbiased, atol=1e-9)

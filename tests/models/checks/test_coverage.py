@@ -17,7 +17,7 @@ from omniltv.models import (
 from omniltv.models.checks import (
     coverage,
 )
-from omniltv.models.checks._coverage import Futures, cover_of, simulate_futures
+from omniltv.models.checks._coverage import Futures, cover_of, crps_of, simulate_futures
 
 
 def test_intervals_of_the_right_model_cover(
@@ -103,3 +103,14 @@ def test_coverage_refuses_what_it_cannot_use(
     fewer = fit(GammaGamma(), split.calibration, seed=1, method=SHORT)
     with pytest.raises(ConfigError, match="500 and 300"):
         coverage(found, split, seed=1, spend=fewer)
+
+
+def test_the_crps_is_the_mean_distance_of_distributions() -> None:
+    """CRPS by its definition: the integral of the squared distance of distribution functions."""
+    rng = np.random.default_rng(2)
+    values, actual = rng.poisson(2.0, (5, 400)).astype(float), np.array([0.0, 1.0, 2.0, 5.0, 9.0])
+    below = (values[:, :, None] <= np.arange(40)).mean(axis=1)
+    biased = np.square(below - (actual[:, None] <= np.arange(40))).sum(axis=1)
+    apart = np.abs(values[:, :, None] - values[:, None]).mean(axis=(1, 2))
+    unbiased = biased + apart / 2 - apart * 400 / 399 / 2
+    np.testing.assert_allclose(crps_of(values, actual), unbiased, atol=1e-9)

@@ -58,6 +58,7 @@ def test_probabilities_of_holdouts_are_those_of_simulated_futures(
     assert_shares(seen, prob, n=n * m, comparisons=18)
 
 
+@pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")  # CNBD-3 is the wrong model
 def test_whether_a_likelihood_is_a_density_of_times_is_seen() -> None:
     T = np.full(200, 30.0)
     split = split_of(BgNbd(), TRUTH, T)

@@ -55,22 +55,25 @@ class SurrogateIndex:
     handles: ClassVar[frozenset[str]] = frozenset({"cluster", "stratum"})
 
     def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
-        """Return draws of the lift.
+        """Return draws of the lift: what was observed, and what the index expects beyond.
 
         Raises:
-            ConfigError: If there is no earlier cohort of the length of the horizon.
+            ConfigError: If no earlier cohort is as long as the horizon.
 
         Examples:
-            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
             >>> from omniltv.experiments import Persistence
-            >>> rng = np.random.default_rng(1)
-            >>> one, other, past = (rng.poisson(0.5, (100, n)) * 1.0 for n in (8, 8, 52))
-            >>> arms = [ArmWeeks(name, np.arange(100).astype(object), own, 9 * own,
-            ...                  np.empty((100, 0)), np.ones(100))
-            ...         for name, own in (("mail", one), ("control", other))]
-            >>> earlier = (CohortWeeks("2024", past, 9 * past, np.empty((100, 0))),)
-            >>> sample = LongRunSample(*arms, earlier, np.ones(52), np.ones(52),
-            ...                        Persistence.none())
+            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
+            >>> none, same = np.empty((50, 0)), np.ones(50)
+            >>> weekly = np.random.default_rng(1).poisson(0.5, (3, 50, 52)).astype(float)
+            >>> ids = np.arange(50).astype(object)
+            >>> mail, control = (
+            ...     ArmWeeks(name, ids, own[:, :8], 9 * own[:, :8], none, same)
+            ...     for name, own in zip(("mail", "control"), weekly)
+            ... )
+            >>> earlier = CohortWeeks("2024", weekly[2], 9 * weekly[2], none)
+            >>> sample = LongRunSample(
+            ...     mail, control, (earlier,), np.ones(52), np.ones(52), Persistence.none()
+            ... )
             >>> SurrogateIndex().estimate(sample, seed=1).total.shape
             (4000,)
         """

@@ -134,6 +134,7 @@ def fit(
     """
     sampling = method if isinstance(method, Sampling) else Sampling(method)
     kind = _kind(model, history)
+    unit, clock = kind.unit_of(history), kind.clock_of(model, history)
     observed = kind.observe(model, history)
     from omniltv.models.inference import _problem, _solve  # noqa: PLC0415 - compiled, slow to import
 
@@ -142,8 +143,6 @@ def fit(
     found = _solve.solve(problem, sampling, seed=seed, progress=progress)
     if found.handed_over:
         warn(found.handed_over, FitWarning, stacklevel=2)
-    unit = kind.unit_of(history)
-    clock = kind.clock_of(model, history)
     parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit, clock)
     result = kind.fit(model, parts)
     diagnostics = replace(found.diagnostics, findings=kind.findings(result, history, seed))
