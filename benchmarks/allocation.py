@@ -35,7 +35,7 @@ from omniltv.segmentation.allocation import (
     allocate,
 )
 
-SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 TARGET = 1_000_000  # customers of the targets
 PARTS = ("solvers", "growth")
 SOLVED = (1_000, 10_000)  # customers of the comparison with general solvers

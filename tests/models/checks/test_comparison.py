@@ -66,6 +66,7 @@ def test_who_came_on_the_last_day_tells_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::omniltv.errors.FitWarning")  # CNBD-3 is the wrong model
 def test_the_model_that_the_data_come_from_is_best(
     found: PurchaseFit, split: CalibrationHoldout
 ) -> None:

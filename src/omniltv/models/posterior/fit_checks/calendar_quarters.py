@@ -41,7 +41,7 @@ class CalendarQuarters:
         if told.sum() < 2:
             return None
         ratio = quarters.counts / np.maximum(expected, 1e-9)
-        error = np.sqrt(np.maximum(quarters.squares, expected))
+        error = np.sqrt(np.maximum(np.maximum(quarters.squares, expected), 1e-9))  # 0 if empty
         z = np.where(told, np.abs(quarters.counts - expected) / error, 0.0)
         worst = int(np.argmax(z))
         off = abs(ratio[worst] - 1)
