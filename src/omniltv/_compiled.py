@@ -6,16 +6,26 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
+from numba.np import numpy_support
 
 from omniltv._log import LOG
 
-__all__ = ["CFunction", "call_c", "compiled", "compiled_c"]
+__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c"]
+
+carray: Callable[..., Any] = numpy_support.carray
+"""Return the array at a pointer in compiled code; Numba's type of it is that of Python code."""
+_INSIDE: dict[str, Any] = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -39,9 +49,7 @@ def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable
 
     def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba has no types
         if inside:
-            return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-                function
-            )
+            return njit(**_INSIDE)(function)
         compiler = njit(nogil=nogil, error_model="numpy")(function)
         _keep(compiler, function)
         return compiler
@@ -69,8 +77,7 @@ def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]
 type _OfNumba = Any  # Numba has no types
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:  # noqa: ARG001
+def _call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:  # noqa: ARG001
     """Call the C function at an address with a tuple of whole numbers, in compiled code.
 
     Unlike a compiled function, it is not compiled again with each function that calls it.
@@ -79,13 +86,15 @@ def call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba
     def generate(
         _context: _OfNumba, builder: _OfNumba, _signature: _OfNumba, values: _OfNumba
     ) -> _OfNumba:
-        ir = cgutils.ir
         word = ir.IntType(64)
         kind = ir.FunctionType(word, [word] * len(arguments))
         function = builder.inttoptr(values[0], kind.as_pointer())
         return builder.call(function, cgutils.unpack_tuple(builder, values[1]))
 
     return types.int64(address, arguments), generate
+
+
+call_c: Callable[..., Any] = intrinsic(_call_c)
 
 
 class CFunction:

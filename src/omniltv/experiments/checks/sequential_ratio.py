@@ -88,7 +88,7 @@ class SequentialRatio(Tabular):
             True
         """
         below = np.flatnonzero(self.p_value < alpha)
-        return self.time[below[0]] if len(below) else None
+        return self.time[int(below[0])] if len(below) else None
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
         """Return the columns ``time`` and ``p_value``.

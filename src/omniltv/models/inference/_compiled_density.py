@@ -14,11 +14,11 @@ from ctypes import CFUNCTYPE, c_int64, c_uint64, c_void_p
 from itertools import chain
 
 import numpy as np
-from numba import carray, types
+from numba import types
 from numpy.typing import NDArray
 
 from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import call_c, compiled, compiled_c
+from omniltv._compiled import call_c, carray, compiled, compiled_c
 from omniltv.models.inference._kernel import ARRAYS, LIKELIHOOD
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._packed import (

@@ -14,11 +14,11 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from numba import types
 from numpy.typing import NDArray
 
 from omniltv._arrays import Floats, Integers, Matrix, Vector
-from omniltv._compiled import compiled, compiled_c
+from omniltv._compiled import carray, compiled, compiled_c
 from omniltv.models.inference._expression_graph import Program
 from omniltv.models.inference._operations import (
     BACKWARD,

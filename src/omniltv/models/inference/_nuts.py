@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import arviz
 import numpy as np
@@ -85,12 +86,15 @@ def sample(
 def _in_c(density: Whitened, packed: PackedDensity) -> CompiledModel:
     """Return the density as a C function, for the sampler."""
     d = density.root.shape[1]
+    density_in_c: Any = DENSITY  # the sampler asks for the address alone
+    copy_in_c: Any = COPY
+    shared: dict[str, Any] = {"packed": packed}
     return CompiledPyMCModel(
         dims={},
-        compiled_logp_func=DENSITY,
-        compiled_expand_func=COPY,
+        compiled_logp_func=density_in_c,
+        compiled_expand_func=copy_in_c,
         initial_point_func=_starts(density),
-        shared_data={"packed": packed},
+        shared_data=shared,
         shared_var_keys={},
         user_data=packed.pointers,
         n_expanded=d,

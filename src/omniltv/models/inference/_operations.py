@@ -13,10 +13,10 @@ takes longer than the operation on a block of states.
 import math
 
 import numpy as np
-from numba import carray, types
+from numba import types
 
 from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import call_c, compiled, compiled_c
+from omniltv._compiled import call_c, carray, compiled, compiled_c
 
 __all__ = ["BACKWARD", "FORWARD", "SCRATCH", "backward", "forward"]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from numba import types
 from numpy.typing import NDArray
 
 from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import compiled
+from omniltv._compiled import carray, compiled
 
 __all__ = ["DATA", "PackedArrays", "Pointers", "matrix", "places", "shapes", "table", "vector"]
 
