@@ -6,7 +6,6 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
@@ -86,6 +85,8 @@ def _call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumb
     def generate(
         _context: _OfNumba, builder: _OfNumba, _signature: _OfNumba, values: _OfNumba
     ) -> _OfNumba:
+        llvm: _OfNumba = cgutils  # `ir` is that of llvmlite
+        ir = llvm.ir
         word = ir.IntType(64)
         kind = ir.FunctionType(word, [word] * len(arguments))
         function = builder.inttoptr(values[0], kind.as_pointer())
