@@ -245,7 +245,7 @@ def test_a_state_with_rare_line_ends_and_parts_of_a_second_is_read_back(tmp_path
     shop.run(1, "")
     rows = shop.state.rows
     parts = np.array([0, 500_000, 0], dtype="timedelta64[us]")
-    cause = np.array(["a\u2028b\x85c"] * len(rows), dtype=object)
+    cause = pd.Series("a\u2028b\x85c", index=rows.index, dtype=object)
     rows = rows.assign(cause=cause, entered=rows["entered"] + parts)
     ScenarioState(rows, shop.state.as_of).save(tmp_path / "s.jsonl")
     pd.testing.assert_frame_equal(ScenarioState.load(tmp_path / "s.jsonl").rows, rows)
