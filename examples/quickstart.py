@@ -63,7 +63,7 @@ from omniltv.data.simulate import FollowUp, TreatmentEffect
 from omniltv.errors import IntakeError
 from omniltv.experiments import Baseline, Forecast, Lift, window_history
 from omniltv.identity import Resolution, linkage_quality
-from omniltv.models import LifetimeValue
+from omniltv.models import LifetimeValue, PurchaseFit, SpendFit
 from omniltv.reporting import plot_intervals, plot_totals
 from omniltv.segmentation import Tiering
 from omniltv.units import Span
@@ -231,15 +231,23 @@ def value_of(
 ) -> LifetimeValue:
     """Return the value of each row of a history, from a fit of purchases and one of spend."""
     live = sys.stderr.isatty()
-    with progress("fitting purchases (MBG/NBD)"):
+    with progress("fitting purchases (MBG/NBD); the first fit on a machine also compiles"):
         purchases = ltv.fit(ltv.MbgNbd(), history, pooling=pooling, seed=SEED, progress=live)
-    print(f"  {purchases.diagnostics}\n{indent(repr(purchases.findings), '  ')}")
+    print(told(purchases))
     with progress("fitting spend (Gamma-Gamma)"):
         spend = ltv.fit(ltv.GammaGamma(), history, pooling=pooling, seed=SEED, progress=live)
-    print(f"  {spend.diagnostics}\n{indent(repr(spend.findings), '  ')}")
+    print(told(spend))
     return ltv.lifetime_value(
         purchases, spend, history, horizon=horizon, discount=discount, seed=SEED
     )
+
+
+def told(fit: PurchaseFit | SpendFit) -> str:
+    """Return the diagnostics of a fit, and the findings that need attention."""
+    notable = [one for one in fit.findings.each if one.verdict != "fine"]
+    fine = f"{len(fit.findings) - len(notable)} checks of the fit are fine"
+    lines = [str(fit.diagnostics), *(f"{one.verdict}: {one.sentence}" for one in notable), fine]
+    return indent("\n".join(lines), "  ")
 
 
 def read_arms(
