@@ -8,6 +8,7 @@ import pytest
 
 from omniltv.errors import ConfigError, DataError, EvidenceWarning
 from omniltv.experiments.learning import PoolingPrior, pool_effects
+from omniltv.experiments.learning._crossed import CrossedModel, factor
 
 SCHOOLS = pd.DataFrame(
     {
@@ -167,6 +168,19 @@ def test_intervals_hold_effects_that_come_from_the_model() -> None:
         held.append(((found.low <= effect) & (effect <= found.high)).mean())
     error = np.std(held, ddof=1) / np.sqrt(len(held))
     assert abs(np.mean(held) - 0.8) <= 5.5 * error  # false alarm 1e-5 for t with 39 degrees
+
+
+def test_cells_of_a_channel_share_its_deviation() -> None:
+    """The draws are those of the same model with the noise as a matrix (7 standard errors)."""
+    tier = factor("tier", [np.array(["a", "b"])], [np.array(["a", "b", "c"])])
+    channel = factor("channel", [np.array(["ec", "store"])], [np.array(["ec", "store", "ec"])])
+    by_noise = {}
+    for noise in (np.ones(2), np.eye(2)):
+        model = CrossedModel(np.array([1.0, -1.0]), noise, np.ones(2), [tier, channel],
+                             mean_sd=0.1, spread=1.0, seed=1)  # fmt: skip
+        draws = model.integrate(n_draws=20_000).draws
+        by_noise[noise.ndim] = np.corrcoef(draws)[0, 2]
+    assert by_noise[1] == pytest.approx(by_noise[2], abs=0.07)
 
 
 def test_an_integration_on_few_points_is_warned_of() -> None:
