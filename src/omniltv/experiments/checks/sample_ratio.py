@@ -1,6 +1,6 @@
 """Whether the arms have the planned sizes (sample ratio mismatch, SRM)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,7 +11,7 @@ from scipy import stats
 from omniltv._options import checked
 from omniltv.experiments.checks.protocol import ALARM, MIN_EXPECTED, CheckFinding, StudyFacts
 
-__all__ = ["SampleRatio", "SampleRatioCheck"]
+__all__ = ["SampleRatio", "SampleRatioCheck", "plans"]
 
 
 @checked
@@ -58,7 +58,8 @@ class SampleRatio:
         """
         observed = {name: int((arm == name).sum()) for name in shares}
         special = by_stratum or {}
-        expected = _expected(len(arm), shares, stratum, special)
+        sizes = [(own, int(who.sum())) for who, own in plans(len(arm), shares, stratum, special)]
+        expected = {name: sum(own[name] * size for own, size in sizes) for name in shares}
         parts = {}
         for name in () if stratum is None else np.unique(stratum).tolist():
             part = cls.of(arm[stratum == name], special.get(name, shares))
@@ -86,20 +87,31 @@ class SampleRatio:
         return f"sample ratio mismatch{where} (p = {self.p_value:.2g}): do not use the estimates"
 
 
-def _expected(
+def plans(
     n: int,
     shares: Mapping[str, float],
     stratum: NDArray[np.str_] | None,
     special: Mapping[str, Mapping[str, float]],
-) -> dict[str, float]:
-    """Return the expected size of each arm."""
-    labels = np.empty(0, dtype=np.str_) if stratum is None else stratum
-    size = {name: int((labels == name).sum()) for name in special}
-    plain = n - sum(size.values())
-    return {
-        arm: share * plain + sum(own[arm] * size[name] for name, own in special.items())
-        for arm, share in shares.items()
-    }
+) -> Iterator[tuple[NDArray[np.bool_], Mapping[str, float]]]:
+    """Yield the customers of each plan, and its shares.
+
+    Args:
+        n: Number of customers.
+        shares: Planned share of each arm.
+        stratum: Stratum of each customer.
+        special: Shares of the strata whose shares differ from ``shares``.
+
+    Examples:
+        >>> halves = {"a": 0.5, "b": 0.5}
+        >>> [(members.tolist(), own) for members, own in plans(2, halves, None, {})]
+        [([True, True], {'a': 0.5, 'b': 0.5})]
+    """
+    plain = np.ones(n, dtype=np.bool_)
+    for name, own in special.items() if stratum is not None else ():
+        members = np.asarray(stratum == name)
+        plain &= ~members
+        yield members, own
+    yield plain, shares
 
 
 def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
