@@ -14,7 +14,7 @@ from omniltv._log import logged
 from omniltv._options import Level, Seed, checked
 from omniltv.errors import ConfigError, DataError, EvidenceWarning
 from omniltv.experiments._study import ComparedGroup, Findings, Study
-from omniltv.experiments.assignment import Assignment
+from omniltv.experiments.assignment import Assignment, refuse_repeated
 from omniltv.experiments.checks import CHECKS
 from omniltv.experiments.long_run.protocol import (
     ArmWeeks,
@@ -213,6 +213,7 @@ class _Cohort:
         if earlier.known is not None:
             table = collect(earlier.known, _BEFORE)
             ids = read_ids(table, "customer_id", _BEFORE)
+            refuse_repeated(ids, "customer_id")
             place = positions(weekly.customer_id, ids)
             if (place < 0).any():
                 rows = list(weekly.customer_id[place < 0])
