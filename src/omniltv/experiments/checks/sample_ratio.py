@@ -20,8 +20,8 @@ class SampleRatio:
     """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
 
     Attributes:
-        observed: Customers by arm.
-        expected: Customers by arm under the planned shares.
+        observed: Customers by arm; clusters, if they were assigned as a whole.
+        expected: The same under the planned shares.
         p_value: P-value of Pearson's chi-square goodness-of-fit test.
         strata: The same check for each stratum that is large enough to test.
 
@@ -43,10 +43,15 @@ class SampleRatio:
         shares: Mapping[str, float],
         stratum: NDArray[np.str_] | None = None,
         by_stratum: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        cluster: NDArray[np.str_] | None = None,
     ) -> Self:
         """Return the check of arms, of shape (n_customers,), against planned shares.
 
         ``by_stratum`` has the shares of the strata whose shares differ from ``shares``.
+
+        Clusters that were assigned as a whole are counted instead of customers: their sizes
+        make the numbers of customers differ by more than the chi-square test allows for.
 
         A stratum is left out if the expected size of an arm is below 5, where the
         chi-square distribution is a poor approximation.
@@ -56,6 +61,10 @@ class SampleRatio:
             >>> round(SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).p_value, 3)
             0.206
         """
+        if cluster is not None:
+            first = np.unique(cluster, return_index=True)[1]
+            own = None if stratum is None else stratum[first]
+            return cls.of(arm[first], shares, own, by_stratum)
         observed = {name: int((arm == name).sum()) for name in shares}
         special = by_stratum or {}
         sizes = [(own, int(who.sum())) for who, own in plans(len(arm), shares, stratum, special)]
@@ -139,7 +148,9 @@ class SampleRatioCheck:
         """Return a stop if there is a mismatch, overall or in a stratum."""
         if not facts.shares:
             return ()
-        found = SampleRatio.of(facts.arm, facts.shares, facts.stratum, facts.by_stratum)
+        found = SampleRatio.of(
+            facts.arm, facts.shares, facts.stratum, facts.by_stratum, cluster=facts.cluster
+        )
         if found.ok:
             return ()
         gap = max(abs(found.observed[arm] - found.expected[arm]) for arm in found.observed)
