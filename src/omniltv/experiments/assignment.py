@@ -329,8 +329,8 @@ class Assignment(Tabular):
         """Return the check for a sample ratio mismatch, overall and per stratum.
 
         Pearson's chi-square test of the sizes of the arms against the planned shares, in
-        customers, or in clusters if they were assigned as a whole. A mismatch means that customers were lost or moved because of their arm, which no
-        estimator corrects.
+        customers, or in clusters if they were assigned as a whole. A mismatch means that
+        customers were lost or moved because of their arm, which no estimator corrects.
 
         Raises:
             ConfigError: If the planned shares are not known.
