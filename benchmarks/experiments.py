@@ -17,14 +17,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from _experiment_worlds import WORLDS, trial
-from _markdown import fill, table
+from _parts import Part, Rows, Targets, concluded
 from _peers import run as peer
-from _report import report
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -48,15 +46,6 @@ MOST_SECONDS = 20.0
 HALVES = {"a": 0.5, "b": 0.5}
 
 type Array = NDArray[np.float64]
-type Targets = dict[str, bool]
-type Rows = list[dict[str, object]]
-
-
-class Part(NamedTuple):
-    """What one part of the benchmark found."""
-
-    frame: pd.DataFrame
-    targets: Targets
 
 
 def main() -> int:
@@ -70,14 +59,8 @@ def main() -> int:
     options = parser.parse_args()
     names = [options.part] if options.part else list(PARTS)
     found = {name: PARTS[name](options) for name in names}
-    targets = {said: met for part in found.values() for said, met in part.targets.items()}
-    for name, part in found.items():
-        print(f"\n{name}\n{table(part.frame)}")
-    if options.fill:
-        fill(PAGE, {name: table(part.frame) for name, part in found.items()})
-    overview = pd.DataFrame({"target": list(targets), "met": list(targets.values())})
-    figures = {"targets": float(len(targets)), "met": float(sum(targets.values()))}
-    return report("experiments", overview, figures=figures, targets=targets, check=options.check)
+    page = PAGE if options.fill else None
+    return concluded("experiments", found, page=page, check=options.check)
 
 
 def hillstrom(_: argparse.Namespace) -> Part:

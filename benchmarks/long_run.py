@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from _long_run_town import HORIZON, KINDS, WINDOW, Cohort, Experiment, experiment
-from _markdown import fill, table
-from _report import report
+from _long_run_world import PROCESSES, reacting
+from _parts import Part, Rows, Targets, concluded
 from _workers import workers
 from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
 from omniltv.units import Discount, TimeUnit, weeks
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "long-run.md"
-START = datetime(2026, 4, 1)  # noqa: DTZ001 - a local time
+START = datetime(2026, 4, 1)  # noqa: DTZ001 - simulated weeks have no time zone
 RATE = Discount(per_year=0.1)
 DISCOUNT = RATE.factor(np.arange(HORIZON) + 0.5, TimeUnit.WEEK)
 ARMS = ("control", "mail", "coupon", "both")
@@ -64,8 +64,6 @@ OURS = WeeklyDecay.name
 MOST_SECONDS = 60.0
 
 type Array = NDArray[np.float64]
-type Rows = list[dict[str, object]]
-type Targets = dict[str, bool]
 
 
 @dataclass(frozen=True)
@@ -88,13 +86,6 @@ class Extrapolated:
         return LongRunDraws(drawn, drawn * share, control)
 
 
-class Part(NamedTuple):
-    """What one part of the benchmark found."""
-
-    frame: pd.DataFrame
-    targets: Targets
-
-
 def main() -> int:
     """Run the benchmark and return its exit code."""
     parser = argparse.ArgumentParser(description="Lift on 3-year value from 8 observed weeks.")
@@ -112,15 +103,8 @@ def main() -> int:
     parts: dict[str, Part] = {}
     for name in names:
         parts |= PARTS[name](options)
-    if options.write:
-        fill(PAGE, {name: table(part.frame) for name, part in parts.items()})
-    *others, last = parts
-    for name in others:
-        print(parts[name].frame.to_string(index=False), "\n")
-    targets = {k: met for part in parts.values() for k, met in part.targets.items()}
-    figures = {"runs": options.runs, "customers": options.customers}
-    frame = parts[last].frame
-    return report("long_run", frame, figures=figures, targets=targets, check=options.check)
+    page = PAGE if options.write else None
+    return concluded("long_run", parts, page=page, check=options.check)
 
 
 def town(options: argparse.Namespace) -> dict[str, Part]:
@@ -352,8 +336,6 @@ def scale(options: argparse.Namespace) -> dict[str, Part]:
 
 def world(options: argparse.Namespace) -> dict[str, Part]:
     """Return figures in worlds of the simulator's foreign processes."""
-    from _long_run_world import PROCESSES, reacting  # noqa: PLC0415 - the town needs no world
-
     runs = max(options.runs // 60, 2)
     found: Rows = []
     for process in PROCESSES:

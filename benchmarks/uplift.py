@@ -22,9 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from _markdown import fill, table
+from _parts import Part, Rows, Targets, concluded
 from _peers import run as peer
-from _report import report
 from numpy.typing import NDArray
 
 from omniltv.experiments import Assignment, Baseline
@@ -54,15 +53,6 @@ DEFAULT = "omniltv: interactions"
 
 type Array = NDArray[np.float64]
 type Places = NDArray[np.intp]
-type Targets = dict[str, bool]
-type Rows = list[dict[str, object]]
-
-
-class Part(NamedTuple):
-    """What one part of the benchmark found."""
-
-    frame: pd.DataFrame
-    targets: Targets
 
 
 class Splits(NamedTuple):
@@ -96,14 +86,8 @@ def main() -> int:
     found = {name: PARTS[name](options) for name in options.only}
     if {"womens", "mens"} <= set(found):
         found["both"] = both(found["womens"].frame, found["mens"].frame)
-    targets = {said: met for part in found.values() for said, met in part.targets.items()}
-    for name, part in found.items():
-        print(f"\n{name}\n{table(part.frame)}")
-    if options.fill:
-        fill(PAGE, {name: table(part.frame) for name, part in found.items()})
-    overview = pd.DataFrame({"target": list(targets), "met": list(targets.values())})
-    figures = {"targets": float(len(targets)), "met": float(sum(targets.values()))}
-    return report("uplift", overview, figures=figures, targets=targets, check=options.check)
+    page = PAGE if options.fill else None
+    return concluded("uplift", found, page=page, check=options.check)
 
 
 def womens(options: argparse.Namespace) -> Part:

@@ -31,7 +31,7 @@ from omniltv.experiments.result import Lift, LiftRow
 from omniltv.experiments.sensitivity import robustness
 from omniltv.experiments.tables import Baseline
 
-__all__ = ["ComparedGroup", "Findings", "Study"]
+__all__ = ["ComparedGroup", "Findings", "Study", "empty_row"]
 
 _ORDER = ("stop", "warning", "note")
 _LONGEST = 256  # characters of a label; longer texts are not groups
@@ -213,7 +213,7 @@ class Study:
         """Return the row of one comparison; NaN if an arm has fewer than two customers."""
         n, control_n = (int(size) for size in self.sides(group, arm).sum(axis=0))
         if means is None:
-            return _empty_row(group.by, group.group, arm, n, control_n)
+            return empty_row(group.by, group.group, arm, n, control_n)
         estimate = means.treated - means.control
         error = means.standard_error
         reach = reach_of(estimator, self.level, means, n + control_n)
@@ -287,7 +287,7 @@ def _coded(labels: NDArray[np.str_] | None) -> NDArray[np.intp] | None:
 
 
 def _withheld(row: LiftRow) -> LiftRow:
-    return _empty_row(row.by, row.group, row.arm, row.n, row.control_n)
+    return empty_row(row.by, row.group, row.arm, row.n, row.control_n)
 
 
 def _strength(row: LiftRow, level: float) -> str:
@@ -300,8 +300,13 @@ def _strength(row: LiftRow, level: float) -> str:
     )
 
 
-def _empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:
-    """Return a row without numbers."""
+def empty_row(by: str, group: str, arm: str, n: int, control_n: int) -> LiftRow:
+    """Return a row without numbers.
+
+    Examples:
+        >>> empty_row("", "", "mail", 3, 4).estimate
+        nan
+    """
     gap = np.nan
     return LiftRow(by, group, arm, gap, gap, gap, gap, gap, gap, gap, gap, gap, n, control_n)
 

@@ -328,9 +328,9 @@ class Assignment(Tabular):
     def srm(self) -> "SampleRatio":
         """Return the check for a sample ratio mismatch, overall and per stratum.
 
-        Pearson's chi-square test of the sizes of the arms against the planned shares. A
-        mismatch means that customers were lost or moved because of their arm, which no
-        estimator corrects.
+        Pearson's chi-square test of the sizes of the arms against the planned shares, in
+        customers, or in clusters if they were assigned as a whole. A mismatch means that
+        customers were lost or moved because of their arm, which no estimator corrects.
 
         Raises:
             ConfigError: If the planned shares are not known.
@@ -343,7 +343,9 @@ class Assignment(Tabular):
         if not self.shares:
             hint = "Assignment.from_frame(frame, shares={'control': 0.5, 'treated': 0.5})"
             raise ConfigError(f"the planned shares are not known. Hint: {hint}")
-        return SampleRatio.of(self.arm, self.shares, self.stratum, self.by_stratum)
+        return SampleRatio.of(
+            self.arm, self.shares, self.stratum, self.by_stratum, cluster=self.cluster
+        )
 
     def balance(
         self, frame: IntoTable, columns: Sequence[str], *, control: str | None = None

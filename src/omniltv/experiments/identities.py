@@ -27,7 +27,8 @@ def follow_identities(
 
     After records are linked again, ids that were assigned to different arms may turn out to be
     one person. Such a person is left out, and the check "two_arms" says so. A customer whose
-    records went to several new customers passes the arm on to all of them.
+    records went to several new customers passes the arm on to all of them. Former ids are
+    counted over all runs of the linkage that the assignment has followed.
 
     Args:
         assignment: The arm of each former customer id.
@@ -51,7 +52,8 @@ def follow_identities(
     """
     moves = _Moves.read(collect(changes, _WHAT))
     row, now = moves.applied(assignment.customer_id)
-    first, n_ids, mixed = _summed(now, assignment.arm[row])
+    former = np.ones(len(assignment), np.intp) if assignment.n_ids is None else assignment.n_ids
+    first, n_ids, mixed = _summed(now, assignment.arm[row], former[row])
     kept = ~mixed if several == "agreeing" else n_ids == 1
     rows = row[first[kept]]
     return replace(
@@ -107,7 +109,7 @@ class _Moves:
 
 
 def _summed(
-    now: Objects, arm: NDArray[np.str_]
+    now: Objects, arm: NDArray[np.str_], former: NDArray[np.intp]
 ) -> tuple[Places, NDArray[np.intp], NDArray[np.bool_]]:
     """Return first row, number of former ids, and whether arms differ, by new id in order."""
     place: dict[object, int] = {}
@@ -115,4 +117,6 @@ def _summed(
     first = np.unique(code, return_index=True)[1]
     mixed = np.zeros(len(first), dtype=np.bool_)
     np.logical_or.at(mixed, code, arm != arm[first][code])
-    return first, np.bincount(code, minlength=len(first)), mixed
+    n_ids = np.zeros(len(first), dtype=np.intp)
+    np.add.at(n_ids, code, former)
+    return first, n_ids, mixed

@@ -82,7 +82,7 @@ class Persistence:
 
     @classmethod
     def ended(cls, on: date, *, span: Span) -> Self:
-        """Assume a treatment that ended, in the window or at its end, over ``span``.
+        """Assume a treatment that ended, in the window or later, over ``span``.
 
         What the treatment changed in customers stays: those who were kept or lost, and
         purchases that were brought forward. Only methods of `long_run_lift` that estimate this

@@ -54,6 +54,14 @@ def test_a_split_passes_the_arm_on_and_new_or_gone_records_change_nothing() -> N
         follow_identities(arms, moved.drop(columns="change"))
 
 
+def test_former_ids_are_counted_over_all_runs() -> None:
+    once = follow_identities(Assignment.from_frame(TABLE), changes(("d", "c", "merged")))
+    twice = follow_identities(once, changes(("c", "a", "merged"), ("f", "e", "merged")))
+    assert twice.customer_id.tolist() == ["a", "b", "e"]
+    assert twice.n_ids is not None
+    assert twice.n_ids.tolist() == [3, 1, 2]
+
+
 def test_the_changes_of_two_runs_of_the_linkage_are_read_as_they_are() -> None:
     keys = {"source": "ec", "record_id": list("123456")}
     monday = pd.DataFrame(keys | {"customer_id": list("abcdef")})

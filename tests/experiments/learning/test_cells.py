@@ -169,6 +169,20 @@ def test_intervals_hold_effects_that_come_from_the_model() -> None:
     assert abs(np.mean(held) - 0.8) <= 5.5 * error  # false alarm 1e-5 for t with 39 degrees
 
 
+def test_cells_of_a_channel_share_its_deviation() -> None:
+    """Draws depend on each other as if the noise is given as a matrix (7 standard errors)."""
+    table = pd.DataFrame({"tier": ["a", "b", "c"], "channel": ["ec", "store", "ec"],
+                          "estimate": [1.0, -1.0, np.nan], "standard_error": [1.0, 1.0, np.nan],
+                          "control_mean": 1.0})  # fmt: skip
+    prior = PoolingPrior(mean=0.1, spread=1.0)
+    one, other = (
+        pool_effects(table, by=["tier", "channel"], covariance=noise, prior=prior, seed=1).draws
+        for noise in (None, np.eye(3))
+    )
+    together, expected = (pd.DataFrame(own.T).corr().loc[0, 2] for own in (one, other))
+    assert together == pytest.approx(expected, abs=0.14)
+
+
 def test_an_integration_on_few_points_is_warned_of() -> None:
     by = {f"c{k}": (np.arange(9) // k % 3).astype(str) for k in (1, 2, 3, 4)}
     table = pd.DataFrame({**by, "estimate": np.arange(9.0) % 3, "standard_error": 1e-4,

@@ -1,6 +1,7 @@
 """The long-run lift: what it reads, what it refuses, and what it says."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -81,7 +82,12 @@ def test_rows_are_of_all_customers_and_of_each_group_and_say_what_was_observed()
     drawn = lift.draws("weekly decay", group="high")
     assert drawn.mean() == pytest.approx(table["estimate"][2])
     assert "observed" in repr(lift)
-    assert "back-test of the baseline in earlier cohorts: realised / forecast" in repr(lift)
+    said = "back-test of the baseline in earlier cohorts: realised / forecast"
+    (decay,), (index,) = ([note for note in lift.lifts[name].notes if note.startswith(said)]
+                          for name in lift.lifts)  # fmt: skip
+    assert "; corrected by" in decay
+    assert "corrected" not in index
+    assert decay in repr(lift)
 
 
 def test_only_the_window_is_nothing_beyond_it() -> None:
@@ -220,6 +226,9 @@ def test_d6_a_covariate_from_after_the_start_stops_the_estimate() -> None:
 def test_d7_the_earlier_cohorts_are_as_long_as_window_and_span() -> None:
     with pytest.raises(ConfigError, match="the cohort '2020' has 40 weeks, and the horizon is 60"):
         found(persistence=Persistence.full(weeks(52)))
+    short = EarlierCohort("2025", weekly(ORDERS))
+    with pytest.raises(ConfigError, match="the cohort '2025' has 8 weeks, and the horizon is 40"):
+        found(earlier=[short])
     long = Forecast(
         customer_id=ARMS.customer_id,
         value=forecast().value,
@@ -245,6 +254,9 @@ def test_what_is_missing_is_an_error_of_ours() -> None:
         found(ORDERS[:-3])
     with pytest.raises(DataError, match="negative numbers"):
         weekly(-ORDERS)
+    twice = replace(EARLIER[0], known=pd.concat([PEOPLE, PEOPLE.head(1)]))
+    with pytest.raises(DataError, match="several rows"):
+        found(earlier=[twice], baseline=Baseline(PEOPLE, by="tier"))
     with pytest.raises(ConfigError, match="shorter than a week"):
         found(persistence=Persistence.full(weeks(0.5)))
     with pytest.raises(ConfigError, match="level has a probability for each scale"):

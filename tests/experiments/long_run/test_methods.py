@@ -152,7 +152,7 @@ def test_the_baseline_is_corrected_by_its_error_in_earlier_cohorts() -> None:
     assert found.ratios == pytest.approx((2.0,))
     assert found.log_factor == pytest.approx(np.log(2.0) / 2)
     assert found.log_sd > 0.3
-    assert "realised / forecast 2.00; corrected by 1.41" in found.notes[0]
+    assert "realised / forecast 2.00; corrected by 1.41" in found.corrected[0]
 
 
 def test_the_index_equals_the_regression_of_later_value() -> None:

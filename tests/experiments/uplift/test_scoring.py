@@ -152,6 +152,10 @@ def test_other_customers_are_scored_by_the_fit_to_all() -> None:
     assert np.isfinite(effect).all()
     with pytest.raises(DataError, match="age"):
         scored(TABLE).predict(new.drop(columns="age"))
+    with pytest.raises(DataError, match=r"'age'.*numbers, as in the experiment"):
+        scored(TABLE).predict(new.assign(age="forty"))
+    with pytest.raises(DataError, match=r"'tier'.*labels, as in the experiment"):
+        scored(TABLE).predict(new.assign(tier=1))
 
 
 def test_missing_covariates_are_counted_and_have_a_column() -> None:
@@ -209,6 +213,7 @@ def test_a_stopped_experiment_has_no_effects_unless_asked_for() -> None:
     [
         (TABLE, {"baseline": Baseline(TABLE)}, "no covariates"),
         (TABLE, {"control": "nobody"}, "no arm 'nobody'"),
+        (TABLE.assign(arm="control"), {}, "customers of two arms"),
         (TABLE.head(30), {}, "fewer than 20"),
         (TABLE.assign(age=pd.Timestamp("2026-01-01")), {}, "covariate of type"),
     ],

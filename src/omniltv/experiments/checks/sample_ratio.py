@@ -1,6 +1,6 @@
 """Whether the arms have the planned sizes (sample ratio mismatch, SRM)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,7 +11,7 @@ from scipy import stats
 from omniltv._options import checked
 from omniltv.experiments.checks.protocol import ALARM, MIN_EXPECTED, CheckFinding, StudyFacts
 
-__all__ = ["SampleRatio", "SampleRatioCheck"]
+__all__ = ["SampleRatio", "SampleRatioCheck", "plans"]
 
 
 @checked
@@ -20,8 +20,8 @@ class SampleRatio:
     """Check for a sample ratio mismatch (SRM): whether the arms have the planned sizes.
 
     Attributes:
-        observed: Customers by arm.
-        expected: Customers by arm under the planned shares.
+        observed: Customers by arm; clusters, if they were assigned as a whole.
+        expected: The same under the planned shares.
         p_value: P-value of Pearson's chi-square goodness-of-fit test.
         strata: The same check for each stratum that is large enough to test.
 
@@ -43,10 +43,15 @@ class SampleRatio:
         shares: Mapping[str, float],
         stratum: NDArray[np.str_] | None = None,
         by_stratum: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        cluster: NDArray[np.str_] | None = None,
     ) -> Self:
         """Return the check of arms, of shape (n_customers,), against planned shares.
 
         ``by_stratum`` has the shares of the strata whose shares differ from ``shares``.
+
+        Clusters that were assigned as a whole are counted instead of customers: their sizes
+        make the numbers of customers differ by more than the chi-square test allows for.
 
         A stratum is left out if the expected size of an arm is below 5, where the
         chi-square distribution is a poor approximation.
@@ -56,9 +61,14 @@ class SampleRatio:
             >>> round(SampleRatio.of(arm, {"control": 0.5, "treated": 0.5}).p_value, 3)
             0.206
         """
+        if cluster is not None:
+            first = np.unique(cluster, return_index=True)[1]
+            own = None if stratum is None else stratum[first]
+            return cls.of(arm[first], shares, own, by_stratum)
         observed = {name: int((arm == name).sum()) for name in shares}
         special = by_stratum or {}
-        expected = _expected(len(arm), shares, stratum, special)
+        sizes = [(own, int(who.sum())) for who, own in plans(len(arm), shares, stratum, special)]
+        expected = {name: sum(own[name] * size for own, size in sizes) for name in shares}
         parts = {}
         for name in () if stratum is None else np.unique(stratum).tolist():
             part = cls.of(arm[stratum == name], special.get(name, shares))
@@ -86,20 +96,31 @@ class SampleRatio:
         return f"sample ratio mismatch{where} (p = {self.p_value:.2g}): do not use the estimates"
 
 
-def _expected(
+def plans(
     n: int,
     shares: Mapping[str, float],
     stratum: NDArray[np.str_] | None,
     special: Mapping[str, Mapping[str, float]],
-) -> dict[str, float]:
-    """Return the expected size of each arm."""
-    labels = np.empty(0, dtype=np.str_) if stratum is None else stratum
-    size = {name: int((labels == name).sum()) for name in special}
-    plain = n - sum(size.values())
-    return {
-        arm: share * plain + sum(own[arm] * size[name] for name, own in special.items())
-        for arm, share in shares.items()
-    }
+) -> Iterator[tuple[NDArray[np.bool_], Mapping[str, float]]]:
+    """Yield the customers of each plan, and its shares.
+
+    Args:
+        n: Number of customers.
+        shares: Planned share of each arm.
+        stratum: Stratum of each customer.
+        special: Shares of the strata whose shares differ from ``shares``.
+
+    Examples:
+        >>> halves = {"a": 0.5, "b": 0.5}
+        >>> [(members.tolist(), own) for members, own in plans(2, halves, None, {})]
+        [([True, True], {'a': 0.5, 'b': 0.5})]
+    """
+    plain = np.ones(n, dtype=np.bool_)
+    for name, own in special.items() if stratum is not None else ():
+        members = np.asarray(stratum == name)
+        plain &= ~members
+        yield members, own
+    yield plain, shares
 
 
 def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
@@ -127,7 +148,9 @@ class SampleRatioCheck:
         """Return a stop if there is a mismatch, overall or in a stratum."""
         if not facts.shares:
             return ()
-        found = SampleRatio.of(facts.arm, facts.shares, facts.stratum, facts.by_stratum)
+        found = SampleRatio.of(
+            facts.arm, facts.shares, facts.stratum, facts.by_stratum, cluster=facts.cluster
+        )
         if found.ok:
             return ()
         gap = max(abs(found.observed[arm] - found.expected[arm]) for arm in found.observed)

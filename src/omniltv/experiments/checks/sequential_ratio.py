@@ -1,6 +1,6 @@
 """Whether the arms had the planned sizes at all times while customers entered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from omniltv._arrays import Vector
 from omniltv._frames import Tabular
 from omniltv._options import checked
 from omniltv.experiments.checks.protocol import ALARM, CheckFinding, StudyFacts
+from omniltv.experiments.checks.sample_ratio import plans
 
 __all__ = ["SequentialRatio", "SequentialRatioCheck"]
 
@@ -71,7 +72,7 @@ class SequentialRatio(Tabular):
         """
         time, code = np.unique(entered, return_inverse=True)
         evidence = np.zeros(len(time))
-        for members, own in _groups(len(arm), shares, stratum, by_stratum or {}):
+        for members, own in plans(len(arm), shares, stratum, by_stratum or {}):
             counts = np.zeros((len(time), len(own)))
             for k, name in enumerate(own):
                 np.add.at(counts[:, k], code[members & (arm == name)], 1.0)
@@ -104,21 +105,6 @@ class SequentialRatio(Tabular):
     def __repr__(self) -> str:
         last = self.p_value[-1] if len(self.p_value) else 1.0
         return f"SequentialRatio({len(self.time):,} times, p = {last:.3g})"
-
-
-def _groups(
-    n: int,
-    shares: Mapping[str, float],
-    stratum: NDArray[np.str_] | None,
-    special: Mapping[str, Mapping[str, float]],
-) -> Iterator[tuple[NDArray[np.bool_], Mapping[str, float]]]:
-    """Yield the customers of each plan, and its shares."""
-    plain = np.ones(n, dtype=np.bool_)
-    for name, own in special.items() if stratum is not None else ():
-        members = np.asarray(stratum == name)
-        plain &= ~members
-        yield members, own
-    yield plain, shares
 
 
 def _log_evidence(counts: NDArray[np.float64], share: Vector) -> Vector:

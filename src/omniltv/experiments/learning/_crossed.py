@@ -57,6 +57,25 @@ class Integrated(NamedTuple):
     spread: dict[str, float]
 
 
+class _Solved(NamedTuple):
+    """The posterior of the standardised coefficients at a block of points.
+
+    Attributes:
+        block: The points.
+        lower: Cholesky factor of the precision, of shape (n_points, n_coefficients,
+            n_coefficients).
+        centre: Mean, of shape (n_points, n_coefficients).
+        turn: What one standardised unit is worth, same shape.
+        log_likelihood: Log marginal likelihood, apart from a constant, of shape (n_points,).
+    """
+
+    block: slice
+    lower: Vector
+    centre: Vector
+    turn: Vector
+    log_likelihood: Vector
+
+
 def factor(
     name: str, columns: Sequence[NDArray[np.str_]], wanted: Sequence[NDArray[np.str_]]
 ) -> Factor:
@@ -89,11 +108,11 @@ class CrossedModel:
     importance sampling over quasi-random points: first from the prior, then from a multivariate
     t distribution fitted to the weighted points in the logarithm, mixed with the prior.
 
-    If the noise is independent, a factor with a level of its own for each estimate is part of
-    the noise, which leaves fewer coefficients to solve for: y / scale has the variance
-    v = 1 / (precision scale**2) + spread**2, and the deviation of a measured level has, given
-    the other coefficients, the mean k (y / scale - what they predict) with k = spread**2 / v,
-    and the variance spread**2 (1 - k).
+    If the noise is independent, a factor with a level of its own for each estimate and for each
+    wanted cell is part of the noise, which leaves fewer coefficients to solve for: y / scale has
+    the variance v = 1 / (precision scale**2) + spread**2, and the deviation of a measured level
+    has, given the other coefficients, the mean k (y / scale - what they predict) with
+    k = spread**2 / v, and the variance spread**2 (1 - k).
 
     Attributes:
         estimate: The estimates, of shape (n,).
@@ -133,8 +152,9 @@ class CrossedModel:
         object.__setattr__(self, "_rows", self._design([self.factors[k].code for k in kept]))
 
     def _is_single(self, own: Factor) -> bool:
-        """Return whether a factor can be part of the noise."""
-        return self.precision.ndim == 1 and len(np.unique(own.code)) == len(own.code)
+        """Return whether a factor can be part of the noise: no level occurs twice."""
+        apart = all(len(np.unique(codes)) == len(codes) for codes in (own.code, own.wanted))
+        return self.precision.ndim == 1 and apart
 
     def integrate(self, *, n_draws: int) -> Integrated:
         """Return the posterior of the wanted cells.
@@ -149,7 +169,7 @@ class CrossedModel:
         n_wanted = len(self.factors[0].wanted)
         mean, square = np.zeros(n_wanted), np.zeros(n_wanted)
         draws = np.empty((n_wanted, n_draws))
-        for block, lower, centre, turn in self._solved(log_spread):
+        for block, lower, centre, turn, _ in self._solved(log_spread):
             start, along, left = self._wanted(log_spread[block])
             along = along * turn[:, None, :]
             at = start + np.einsum("btp,bp->bt", along, centre)
@@ -251,12 +271,7 @@ class CrossedModel:
 
     def _log_likelihood(self, log_spread: Vector) -> Vector:
         """Return the log marginal likelihood at each point, apart from a constant."""
-        answer = np.empty(len(log_spread))
-        for block, lower, centre, turn in self._solved(log_spread):
-            log_det = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-            _, score, noise = self._normal(log_spread[block])
-            answer[block] = 0.5 * (centre * turn * score).sum(axis=1) - 0.5 * log_det + noise
-        return answer
+        return np.concatenate([solved.log_likelihood for solved in self._solved(log_spread)])
 
     def _normal(self, log_spread: Vector) -> tuple[Vector, Vector, Vector]:
         """Return the information, the score, and the log density of the noise at each point."""
@@ -272,8 +287,8 @@ class CrossedModel:
         information = np.swapaxes(weighted, 1, 2) @ design
         return information, np.einsum("bnp,n->bp", weighted, self.estimate), noise
 
-    def _solved(self, log_spread: Vector) -> Iterator[tuple[slice, Vector, Vector, Vector]]:
-        """Yield, in blocks, the Cholesky factor and mean of the standardised coefficients."""
+    def _solved(self, log_spread: Vector) -> Iterator["_Solved"]:
+        """Yield the posterior of the coefficients in blocks of points."""
         repeats = (1, *self._sizes)
         p = sum(repeats)
         step = max(1, _BLOCK // (p * max(p, len(self.estimate))))
@@ -282,12 +297,14 @@ class CrossedModel:
             own = np.exp(log_spread[block][:, list(self._kept)])
             sds = np.hstack([np.full((len(own), 1), self.mean_sd), own])
             turn = np.repeat(sds, repeats, axis=1)
-            information, score, _ = self._normal(log_spread[block])
+            information, score, noise = self._normal(log_spread[block])
             matrix = np.eye(p) + turn[:, :, None] * information * turn[:, None, :]
             lower = np.linalg.cholesky(matrix)
             right = (turn * score)[:, :, None]
             centre = np.linalg.solve(np.swapaxes(lower, 1, 2), np.linalg.solve(lower, right))
-            yield block, lower, centre[:, :, 0], turn
+            half_log_det = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+            fit = 0.5 * (centre * right).sum(axis=(1, 2)) - half_log_det + noise
+            yield _Solved(block, lower, centre[:, :, 0], turn, fit)
 
 
 def _normalised(log_weight: Vector) -> Vector:

@@ -76,11 +76,16 @@ class Incoming:
         if not self.ratios:
             return ("no back-test of the baseline: it needs two earlier cohorts and a horizon",)
         shown = ", ".join(f"{ratio:.2f}" for ratio in self.ratios)
-        said = (
-            f"back-test of the baseline in earlier cohorts: realised / forecast {shown}; "
-            f"corrected by {np.exp(self.log_factor):.2f} with an error of {self.log_sd:.0%}"
+        return (f"back-test of the baseline in earlier cohorts: realised / forecast {shown}",)
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """How well the same forecast did, and how it is corrected."""
+        factor, error = f"{np.exp(self.log_factor):.2f}", f"{self.log_sd:.0%}"
+        return tuple(
+            f"{note}; corrected by {factor} with an error of {error}" if self.ratios else note
+            for note in self.notes
         )
-        return (said,)
 
 
 def leaving(orders: Vector) -> Vector:

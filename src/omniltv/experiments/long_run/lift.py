@@ -13,8 +13,8 @@ from omniltv._frames import collect, labels, numbers, positions, read_ids
 from omniltv._log import logged
 from omniltv._options import Level, Seed, checked
 from omniltv.errors import ConfigError, DataError, EvidenceWarning
-from omniltv.experiments._study import ComparedGroup, Findings, Study
-from omniltv.experiments.assignment import Assignment
+from omniltv.experiments._study import ComparedGroup, Findings, Study, empty_row
+from omniltv.experiments.assignment import Assignment, refuse_repeated
 from omniltv.experiments.checks import CHECKS
 from omniltv.experiments.long_run.protocol import (
     ArmWeeks,
@@ -213,6 +213,7 @@ class _Cohort:
         if earlier.known is not None:
             table = collect(earlier.known, _BEFORE)
             ids = read_ids(table, "customer_id", _BEFORE)
+            refuse_repeated(ids, "customer_id")
             place = positions(weekly.customer_id, ids)
             if (place < 0).any():
                 rows = list(weekly.customer_id[place < 0])
@@ -270,12 +271,9 @@ def _row(
     group: ComparedGroup, arm: str, draws: LongRunDraws | None, sizes: Integers, level: float
 ) -> LongRunRow:
     n, control_n = int(sizes[0]), int(sizes[1])
-    gap = np.nan
     if draws is None:
-        empty = (gap, gap, gap, gap, gap, gap, gap, gap, gap)
-        return LongRunRow(
-            LiftRow(group.by, group.group, arm, *empty, n=n, control_n=control_n), gap, gap, None
-        )
+        row = empty_row(group.by, group.group, arm, n, control_n)
+        return LongRunRow(row, np.nan, np.nan, None)
     total, control = draws.total, float(draws.control.mean())
     estimate, ends = float(total.mean()), [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(total, ends)

@@ -108,14 +108,18 @@ class LongRunSample:
 
     @property
     def enough(self) -> bool:
-        """Whether both arms and every cohort have customers who bought."""
+        """Whether both arms and every cohort have customers who bought.
+
+        A cohort that is shorter than the horizon counts as enough: methods refuse it by name.
+        """
         sides = (self.treated, self.control)
         sizes = [len(side.orders) for side in sides]
         sizes += [len(np.unique(s.cluster)) for s in sides if s.cluster is not None]
         tables = [*(side.value for side in sides), *(one.value for one in self.earlier)]
         sums = [table[:, : self.window].sum() for table in tables]
         if self.horizon > self.window:
-            sums += [one.value[:, self.window : self.horizon].sum() for one in self.earlier]
+            long = [one.value for one in self.earlier if one.value.shape[1] >= self.horizon]
+            sums += [value[:, self.window : self.horizon].sum() for value in long]
         return min(sizes) >= _TOO_FEW and bool(np.min(sums) > 0)
 
 

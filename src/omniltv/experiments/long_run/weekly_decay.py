@@ -108,7 +108,7 @@ class WeeklyDecay:
         beyond = scale * (later * (1 + spend) + spend * held[window:].sum())
         after = np.exp(error)
         control = scale * (paid[:window].sum() + after * paid[window:].sum())
-        return LongRunDraws(in_window, after * beyond, control, incoming.notes)
+        return LongRunDraws(in_window, after * beyond, control, incoming.corrected)
 
     def _parts(
         self, sample: LongRunSample, incoming: Incoming, seen: "_Seen", rng: np.random.Generator

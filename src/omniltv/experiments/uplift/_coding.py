@@ -85,7 +85,16 @@ class Coding:
         )
 
     def matrix(self, columns: CovariateColumns, n: int) -> Matrix:
-        """Return the matrix, of shape (n, n_columns)."""
+        """Return the matrix, of shape (n, n_columns).
+
+        Raises:
+            DataError: If a column has labels instead of numbers, or the other way round.
+        """
+        for name in self.names:
+            if (columns[name].dtype.kind == "f") != (name in self.centre):
+                wanted = "numbers" if name in self.centre else "labels"
+                hint = f"{wanted}, as in the experiment"
+                raise DataError("a column of another type", column=name, hint=hint)
         parts: list[Vector | Flags] = []
         for name, centre in self.centre.items():
             own = columns[name].astype(np.float64)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from omniltv._arrays import Flags, Matrix, Vector
 from omniltv._frames import Tabular
 from omniltv._options import checked
-from omniltv.errors import ConfigError, DataError
+from omniltv.errors import DataError
 
 __all__ = ["UpliftCurve", "qini_curve", "uplift_curve"]
 
@@ -171,16 +171,17 @@ class _Scored:
     ) -> "_Scored":
         y, side, score = (_numbers(own, name) for own, name in (
             (outcome, "outcome"), (treated, "treated"), (effect, "effect")))  # fmt: skip
-        if not len(y) == len(side) == len(score):
-            raise ConfigError(
-                f"{len(y)} outcomes, {len(side)} arms and {len(score)} effects. "
-                "Hint: one of each per customer"
-            )
-        if not 0 < side.mean() < 1 or not np.isin(side, (0.0, 1.0)).all():
+        chance = None if propensity is None else _numbers(propensity, "propensity")
+        given = [own for own in (y, side, score, chance) if own is not None]
+        if len({len(own) for own in given}) > 1:
+            sizes = zip(given, ("outcomes", "arms", "effects", "propensities"), strict=False)
+            said = ", ".join(f"{len(own)} {name}" for own, name in sizes)
+            raise DataError(said, column="outcome", hint="one of each per customer")
+        if np.unique(side).tolist() != [0.0, 1.0]:
             hint = "True for the treatment and False for the control, both there"
             raise DataError("not two arms", column="treated", hint=hint)
-        given = side.mean() if propensity is None else _numbers(propensity, "propensity")
-        chance = np.broadcast_to(given, side.shape)
+        if chance is None:
+            chance = np.full(len(side), side.mean())
         bad = (chance <= 0) | (chance >= 1)
         if bad.any():
             raise DataError(

@@ -70,12 +70,23 @@ class EffectLearner(Protocol):
     """The plug-in point for a learner of effects: a name and one method.
 
     Examples:
-        >>> class Nothing:
-        ...     name = "nothing"
+        >>> class Everybody(NamedTuple):
+        ...     gap: float
+        ...     def predict(self, covariates):
+        ...         effect = np.full(len(covariates), self.gap)
+        ...         return EffectPrediction(effect, np.full(len(covariates), np.nan))
+        >>> class MeanEffect:
+        ...     name = "mean effect"
         ...     def fit(self, sample, *, seed):
-        ...         raise NotImplementedError
-        >>> isinstance(Nothing(), EffectLearner)
+        ...         sides = (sample.treated, ~sample.treated)
+        ...         one, other = (sample.outcome[side].mean() for side in sides)
+        ...         return Everybody(one - other)
+        >>> isinstance(MeanEffect(), EffectLearner)
         True
+        >>> sample = UpliftSample(np.zeros((2, 1)), np.array([True, False]), np.array([3.0, 1.0]),
+        ...                       np.array([0.5, 0.5]))
+        >>> MeanEffect().fit(sample, seed=1).predict(np.zeros((1, 1))).effect.tolist()
+        [2.0]
     """
 
     @property

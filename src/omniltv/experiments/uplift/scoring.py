@@ -414,7 +414,8 @@ def _treatment(assignment: Assignment, control: str, treatment: str | None) -> s
     if treatment is None and len(others) == 1:
         return others[0]
     if treatment is None or assignment.known_arm(treatment) == control:
-        raise ConfigError(f"which arm is the treatment? Hint: treatment={others[0]!r}")
+        hint = f"treatment={others[0]!r}" if others else "customers of two arms"
+        raise ConfigError(f"which arm is the treatment? Hint: {hint}")
     return treatment
 
 
@@ -424,6 +425,13 @@ def _covariates(assignment: Assignment, baseline: Baseline) -> CovariateColumns:
     names = [given] if isinstance(given, str) else list(given)
     if not names:
         raise ConfigError("no covariates. Hint: Baseline(..., covariates=['recency', 'channel'])")
+    return _by_customer(assignment, baseline, names)
+
+
+def _by_customer(
+    assignment: Assignment, baseline: Baseline, names: Sequence[str]
+) -> CovariateColumns:
+    """Return columns of the baseline by assigned customer; missing without a row."""
     table = collect(baseline.table, BEFORE)
     ids = read_ids(table, "customer_id", BEFORE)
     place = assignment.rows_of(ids)
@@ -439,13 +447,10 @@ def _propensity(
     """Return the probability of the treatment among the two arms, for all customers."""
     if baseline.propensity is None:
         return _shares(facts, arm, control)
-    table = collect(baseline.table, BEFORE)
-    ids = read_ids(table, "customer_id", BEFORE)
-    place = assignment.rows_of(ids)
-    read = read_columns(table, [baseline.propensity], BEFORE, ids=ids)[baseline.propensity]
+    read = _by_customer(assignment, baseline, [baseline.propensity])[baseline.propensity]
     if read.dtype.kind != "f":
         raise DataError("not a column of numbers", column=baseline.propensity)
-    chance = np.where(place >= 0, read[place], np.nan).astype(np.float64)
+    chance = read.astype(np.float64)
     bad = ~((chance > 0) & (chance < 1)) & np.isin(facts.arm, [arm, control])
     if bad.any():
         rows, hint = list(facts.customer_id[bad]), "leave out customers who could not be in both"
