@@ -178,11 +178,6 @@ class ValueForecast:
         return first_rows(self.names.customer_id)[0]
 
     @cached_property
-    def _spending(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The purchases of each state that count for spend, and their mean value."""
-        return self.states.states.spending()
-
-    @cached_property
     def order(self) -> NDArray[np.intp]:
         """Rows sorted by customer, and within a customer by state."""
         return np.lexsort((self.states.index, self.customers))
@@ -444,7 +439,7 @@ class ValueForecast:
         states = self.states.states
         x, recency, T, count, mean = (
             np.full(n, values[state])
-            for values in (states.frequency, states.recency, states.T, *self._spending)
+            for values in (states.frequency, states.recency, states.T, *states.spending())
         )
         seen = PurchaseState(x.astype(np.float64), recency, T)
         length = buying[AHEAD]
