@@ -18,6 +18,8 @@ from omniltv._log import LOG
 
 __all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c"]
 
+type _OfNumba = Any  # Numba has no types
+
 carray: Callable[..., Any] = numpy_support.carray
 """Return the array at a pointer in compiled code; Numba's type of it is that of Python code."""
 _INSIDE: dict[str, Any] = {
@@ -46,7 +48,7 @@ def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable
         4
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - Numba has no types
+    def decorate(function: Callable[..., Any]) -> _OfNumba:
         if inside:
             return njit(**_INSIDE)(function)
         compiler = njit(nogil=nogil, error_model="numpy")(function)
@@ -73,10 +75,7 @@ def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]
     return partial(CFunction, signature)
 
 
-type _OfNumba = Any  # Numba has no types
-
-
-def _call_c(typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:  # noqa: ARG001
+def _call_c(_typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:
     """Call the C function at an address with a tuple of whole numbers, in compiled code.
 
     Unlike a compiled function, it is not compiled again with each function that calls it.
@@ -116,7 +115,7 @@ class CFunction:
         return address
 
     @cached_property
-    def _compiled(self) -> Any:  # noqa: ANN401 - Numba has no types
+    def _compiled(self) -> _OfNumba:
         compiler = _NotedCFunc(*self._given, {}, {"error_model": "numpy"})
         _keep(compiler, self._given[0])
         compiler.compile()
@@ -126,7 +125,7 @@ class CFunction:
 class _NotedCFunc(CFunc):
     """A C function that says when it is not in the cache, and is compiled."""
 
-    def _compile_uncached(self) -> Any:  # noqa: ANN401
+    def _compile_uncached(self) -> _OfNumba:
         _say_compiling()
         return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
 
@@ -136,7 +135,7 @@ def _say_compiling() -> None:
     LOG.info(_COMPILING)
 
 
-def _keep(compiler: Any, function: Callable[..., Any]) -> None:  # noqa: ANN401 - Numba has no types
+def _keep(compiler: _OfNumba, function: Callable[..., Any]) -> None:
     """Keep the machine code of a function in a file, if a folder can be written."""
     try:
         compiler._cache = _ForgivingCache(function)  # noqa: SLF001 - enable_caching() has another

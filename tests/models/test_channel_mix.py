@@ -217,11 +217,9 @@ def test_the_same_seed_gives_the_same_draws(
     mix: ChannelMixFit, log: Log, frame: pd.DataFrame
 ) -> None:
     shuffled = logged(frame.sample(frac=1, random_state=1))
-    # The mode search stops elsewhere when sums run in another order, and one of the 2,000 draws
-    # that are resampled may then be another one.
     again = fit_channel_mix(shuffled, seed=1, half_life=None)
     ids = log.customer_id[:9]
-    np.testing.assert_allclose(again.shares(shuffled, ids), mix.shares(log, ids), atol=1 / 2000)
+    np.testing.assert_allclose(again.shares(shuffled, ids), mix.shares(log, ids), atol=1e-4)
     same = fit_channel_mix(log, seed=1, half_life=None)
     np.testing.assert_array_equal(same.draws.coordinates, mix.draws.coordinates)
 

@@ -28,7 +28,6 @@ from omniltv.models import (
 from omniltv.models.checks import (
     PURCHASE_CHECKS,
     SPEND_CHECKS,
-    Finding,
     FitCheck,
     FitFindings,
     examine,
@@ -100,6 +99,7 @@ def test_all_customers_raise_no_alarm(model: PurchaseModel, truth: dict[str, flo
     few = found.findings.of("few purchases")
     assert few is not None
     assert few.actual == (history.frequency == 0).sum()
+    assert few.p_value > 1e-6
     kept = at_least(history, 1).selected(at_least=1)
     assert fit(model, kept, seed=1, method="map").findings.severe == ()
 
@@ -127,9 +127,11 @@ def test_a_hundred_worlds_of_the_model_raise_no_alarm(
 
 
 def test_spend_of_the_model_raises_no_alarm() -> None:
-    """As above; there are two fits of two checks."""
+    """As above; there are three fits of two checks."""
     history = spenders()
     assert fit(GammaGamma(), history, seed=1, method="map").findings.severe == ()
+    repeaters = fit(GammaGamma(), at_least(history, 1), seed=1, method="map")
+    assert repeaters.findings.severe == (), "spend fits are of repeat buyers anyway"
     counted = fit(GammaGamma(), history.counting_first(), seed=1, method="map")
     assert counted.findings.severe == ()
     assert [one.check for one in counted.findings.each] == [c.name for c in SPEND_CHECKS]
@@ -233,9 +235,21 @@ def test_c2_a_season_is_said_at_the_fit_with_its_ratios() -> None:
 def test_a_steady_log_has_no_quarter_that_is_off() -> None:
     """The p-value of a severe finding is below 1e-7."""
     history = seasonal_log(customers=700, season=1.0).history(unit="week")
-    found = fit(MbgNbd(), history, seed=1, method="map").findings
-    assert found.severe == ()
-    assert found.of("calendar quarters") is not None
+    found = fit(MbgNbd(), history, seed=1, method="map")
+    assert found.findings.severe == ()
+    finding = found.findings.of("calendar quarters")
+    assert finding is not None
+    quarters = history.quarters
+    assert quarters is not None
+    before = replace(
+        quarters,
+        labels=("2023Q4", *quarters.labels),
+        back=np.append(quarters.back[0] + 13, quarters.back),
+        counts=np.append(0, quarters.counts),
+        squares=np.append(0, quarters.squares),
+    )
+    later = examine(found, replace(history, quarters=before), seed=1)
+    assert later.of("calendar quarters") == finding, "an empty quarter tells nothing"
 
 
 def test_cohorts_that_buy_less_are_named() -> None:
@@ -253,6 +267,17 @@ def test_cohorts_that_buy_less_are_named() -> None:
     assert finding is not None
     assert finding.verdict == "severe"
     assert "latest cohort" in finding.sentence
+
+
+def test_cohorts_of_few_lengths_are_compared_too() -> None:
+    """Half of the customers came at once, half later: most quantiles of T are equal."""
+    history = everybody(*WORLDS[1], n=1_000)
+    T = np.where(history.recency < 30, 30.0, 200.0)
+    x = np.where(T < 100, 0, history.frequency)
+    changed = replace(history, T=T, frequency=x, recency=np.where(x > 0, history.recency, 0.0))
+    finding = quiet(MbgNbd(), changed).findings.of("cohorts")
+    assert finding is not None
+    assert "the latest cohort" in finding.sentence or "the earliest cohort" in finding.sentence
 
 
 def test_one_time_buyers_who_never_leave_are_noticed() -> None:
@@ -341,11 +366,11 @@ def test_groups_covariates_and_opportunities_are_checked_too() -> None:
 
 
 def test_one_finding_does_not_depend_on_the_others() -> None:
-    """Checks of a subset find the same, but for what they simulate."""
-    history = everybody(*WORLDS[0], n=400)
+    history = everybody(*WORLDS[0], n=2_500)
     found = quiet(BgNbd(), history)
+    every = examine(found, history, seed=1)
     for check in PURCHASE_CHECKS:
-        (alone,) = examine(found, history, seed=1, checks=[check]).each or (None,)
-        assert alone is None or isinstance(alone, Finding)
+        alone = examine(found, history, seed=1, checks=[check])
+        assert alone.of(check.name) == every.of(check.name)
     spend = quiet_spend(spenders(n=400))
     assert len(examine(spend, spenders(n=400), seed=1, checks=SPEND_CHECKS[:1])) == 1

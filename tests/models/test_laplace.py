@@ -69,7 +69,7 @@ def test_laplace_agrees_with_nuts(
     The effective size of Laplace's draws is that of its weights, halved as they are
     resampled. The standard error of a log standard deviation s is sqrt((kurtosis - 1) / 4 n).
     """
-    quick = fit(model, history, seed=1, pooling=pooling, method=Sampling("laplace", draws=2000))
+    quick = fit(model, history, seed=1, pooling=pooling, method=Sampling("laplace", draws=4000))
     assert quick.diagnostics.method == "laplace"
     slow = fit(model, history, seed=1, pooling=pooling, method=Sampling(draws=1000), progress=False)
     ours = quantities(quick.draws)[0]

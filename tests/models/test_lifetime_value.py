@@ -36,7 +36,7 @@ from omniltv.models.processes.protocols import (
     SpendState,
 )
 from omniltv.models.value import _forecast
-from omniltv.models.value._forecast import discounting
+from omniltv.models.value._discounting import discounting
 from omniltv.units import Discount, Span, TimeUnit, months, weeks, years
 
 CHANNELS = ("ec", "store")

@@ -118,6 +118,25 @@ def test_a_one_time_buyer_has_a_value_of_their_own(
     assert (loglik != 0).all()
 
 
+def test_values_of_one_time_buyers_do_not_count_as_repeat_purchases() -> None:
+    """Some tables have 0 instead of a missing value; others the value of the first purchase."""
+    history = everybody(*WORLDS[1], n=300)
+    once = history.frequency == 0
+    usual = fit(GammaGamma(), history, seed=1, method="map")
+    for value in (0.0, 999.0):
+        filled = replace(history, monetary_value=np.where(once, value, history.monetary_value))
+        assert np.isnan(filled.spending()[1][once]).all()
+        found = fit(GammaGamma(), filled, seed=1, method="map")
+        np.testing.assert_array_equal(found.draws.coordinates, usual.draws.coordinates)
+
+
+def test_first_purchases_that_count_are_not_few() -> None:
+    history = everybody(*WORLDS[1], n=200)
+    once = history.take(history.frequency == 0)
+    first = 9.0 + np.arange(len(once)) % 7
+    fit(GammaGamma(), replace(once, first_value=first).counting_first(), seed=1, method="map")
+
+
 def test_free_first_purchases_are_left_out_of_the_fit() -> None:
     history = everybody(*WORLDS[1], n=200)
     once = history.take(history.frequency == 0)

@@ -1,8 +1,9 @@
 """The purchase history: sufficient statistics of purchases, and its distinct states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -379,11 +380,16 @@ class PurchaseHistory:
             >>> history.spending()[0].tolist()
             [2, 0]
         """
+        return self._spending
+
+    @cached_property
+    def _spending(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        repeats = np.where(self.frequency > 0, self.monetary_value, np.nan)
         if self.first_value is None or not self.counts_first:
-            return self.frequency, self.monetary_value
+            return self.frequency, repeats
         count = self.frequency + 1
-        repeats = np.where(self.frequency > 0, self.frequency * self.monetary_value, 0.0)
-        return count, np.asarray((repeats + self.first_value) / count, dtype=np.float64)
+        total = np.where(self.frequency > 0, self.frequency * repeats, 0.0) + self.first_value
+        return count, np.asarray(total / count, dtype=np.float64)
 
     def take(self, rows: ArrayLike) -> "PurchaseHistory":
         """Return some rows, by position or by boolean mask.
@@ -459,7 +465,8 @@ class DistinctStates:
 def _unchecked(history: PurchaseHistory, **columns: object) -> PurchaseHistory:
     """Return a copy with other columns, without checking them again."""
     copy = object.__new__(PurchaseHistory)
-    for name, value in {**vars(history), **columns}.items():
+    own = {each.name: getattr(history, each.name) for each in fields(history)}
+    for name, value in {**own, **columns}.items():
         object.__setattr__(copy, name, value)
     return copy
 

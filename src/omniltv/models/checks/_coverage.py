@@ -21,11 +21,10 @@ from omniltv.models.checks._shared import (
     check_unit,
     chunks,
     codes_of,
-    evenly,
-    flat_parameters,
     tails,
 )
 from omniltv.models.posterior._ahead import AHEAD, with_ahead
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.rate import rated
 from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendState
@@ -291,13 +290,13 @@ def _futures(
         state = PurchaseState(
             history.frequency[each].astype(np.float64), history.recency[each], history.T[each]
         )
-        own = flat_parameters(cells, rows, picked)
+        own = cells.take(rows).flat_parameters(picked)
         row = simulated_rows(fit.model, own, state, rng)
         counts = np.bincount(row, minlength=len(each)).astype(np.float64)
         found = {"purchases": counts.reshape(-1, draws)}
         if spend is not None and of_spend is not None:
             known = SpendState(*(values[each] for values in history.spending()))
-            parameters = flat_parameters(of_spend, rows, picked)
+            parameters = of_spend.take(rows).flat_parameters(picked)
             value = spend.model.simulate_future(parameters, known, row, rng)
             total = np.bincount(row, weights=value, minlength=len(each))
             found["value"] = total.reshape(-1, draws)

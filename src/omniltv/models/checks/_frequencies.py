@@ -18,10 +18,9 @@ from omniltv.models.checks._shared import (
     Shown,
     check_unit,
     chunks,
-    evenly,
-    flat_parameters,
     tails,
 )
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.fits import PurchaseFit
 from omniltv.models.posterior.pooling import JOIN
 from omniltv.models.processes.protocols import Parameters
@@ -116,7 +115,7 @@ def frequency_histogram(
     cells, picked = fit.cells(history), evenly(draws, fit.n_draws)
     counts = np.zeros((most + 1, draws), dtype=np.int64)
     for rows, rng in chunks(len(history), seed):
-        parameters = flat_parameters(cells, rows, picked)
+        parameters = cells.take(rows).flat_parameters(picked)
         T = np.repeat(history.T[rows], draws)
         x = _simulated(fit, parameters, T, history.at_least, rng)
         cell = np.minimum(x, most) * draws + np.tile(np.arange(draws), len(x) // draws)

@@ -11,9 +11,10 @@ from omniltv._options import Many, Seed, checked
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.draws import RowDraws
 from omniltv.models.checks._coverage import Futures, simulate_futures
-from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum, evenly
+from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum
 from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._interpolate import Cells, over_draws
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.fits import PurchaseFit, purchase_state
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import Parameters, PurchaseState

@@ -1,6 +1,6 @@
 """Functions that several checks use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from omniltv._arrays import Floats, Integers
 from omniltv._frames import Table, Tabular
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import DataError
-from omniltv.models.posterior._interpolate import Cells
 from omniltv.models.posterior.fits import PurchaseFit
 
 __all__ = [
@@ -21,8 +20,6 @@ __all__ = [
     "chunks",
     "codes_of",
     "error_of_sum",
-    "evenly",
-    "flat_parameters",
     "slices",
     "tails",
 ]
@@ -61,11 +58,6 @@ def tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
-def evenly(draws: int, n_draws: int) -> NDArray[np.intp]:
-    """Return evenly spaced posterior draws, with repetitions if there are too few."""
-    return (np.arange(draws) * n_draws // draws).astype(np.intp)
-
-
 def slices(n: int, n_draws: int) -> Iterator[slice]:
     """Yield slices of rows that take constant memory with all draws."""
     step = max(1, _BLOCK_VALUES // max(n_draws, 1))
@@ -78,12 +70,6 @@ def chunks(n: int, seed: int) -> Iterator[tuple[slice, np.random.Generator]]:
     for number, start in enumerate(range(0, n, _ROWS_PER_SEED)):
         sequence = np.random.SeedSequence(seed, spawn_key=(number,))
         yield slice(start, min(start + _ROWS_PER_SEED, n)), np.random.default_rng(sequence)
-
-
-def flat_parameters(cells: Cells, rows: slice, picked: NDArray[np.intp]) -> Mapping[str, Floats]:
-    """Return parameters of rows under draws, one after the other, of shape (rows * draws,)."""
-    found = cells.take(rows).parameters(picked)
-    return {name: np.ascontiguousarray(values).ravel() for name, values in found.items()}
 
 
 def error_of_sum(values: Floats) -> float:

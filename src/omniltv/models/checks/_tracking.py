@@ -20,10 +20,10 @@ from omniltv.models.checks._shared import (
     Shown,
     check_unit,
     codes_of,
-    evenly,
     slices,
     tails,
 )
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.fits import PurchaseFit
 from omniltv.units import Span, TimeUnit
 

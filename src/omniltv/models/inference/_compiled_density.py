@@ -23,6 +23,7 @@ from omniltv.models.inference._kernel import ARRAYS, LIKELIHOOD
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._packed import (
     DATA,
+    NUMBERS,
     PackedArrays,
     Pointers,
     matrix,
@@ -359,12 +360,7 @@ def _density(data: Pointers, point: Vector, slope: Vector) -> float:
     return value
 
 
-_NUMBERS = types.CPointer(types.double)
-
-
-@compiled_c(
-    types.int64(types.uint64, _NUMBERS, _NUMBERS, _NUMBERS, DATA),
-)
+@compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA))
 def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers) -> int:  # noqa: N802
     """Write log density and gradient; return 0, or another number if they are not finite."""
     slopes = carray(slope, (d,))
@@ -373,11 +369,9 @@ def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers)
     return 0 if np.isfinite(found) and np.isfinite(slopes).all() else _REFUSED
 
 
-@compiled_c(
-    types.int64(types.uint64, types.uint64, _NUMBERS, _NUMBERS, DATA),
-)
+@compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA))
 def COPY(d: int, n: int, point: Vector, out: Vector, data: Pointers) -> int:  # noqa: ARG001, N802
-    """Write a point as a draw; return 0."""
+    """Write a point as a draw; return 0. The sampler passes the data to every function."""
     for i in range(n):
         out[i] = point[i]
     return 0

@@ -27,7 +27,16 @@ from omniltv.models.inference._operations import (
     backward,
     forward,
 )
-from omniltv.models.inference._packed import DATA, Pointers, matrix, places, shapes, table, vector
+from omniltv.models.inference._packed import (
+    DATA,
+    NUMBERS,
+    Pointers,
+    matrix,
+    places,
+    shapes,
+    table,
+    vector,
+)
 
 __all__ = ["ARRAYS", "LIKELIHOOD", "arrays"]
 
@@ -258,7 +267,7 @@ def _run(
     forward(operations[0], pairs.code, per_pair, n_pairs)
     of_cells = _zeros(cells, n_cells if gradient else 1)
     of_pairs = _zeros(pairs, n_pairs if gradient else 1)
-    v, adjoint = _constants(states, _BLOCK), _constants(states, _BLOCK)
+    v, adjoint = _constants(states, _BLOCK), _zeros(states, _BLOCK)
     for start in range(low, high, _BLOCK):
         n = min(_BLOCK, high - start)
         _load_states(states, per_cell, per_pair, index, first_cell, first_pair, start, v, n)
@@ -289,10 +298,7 @@ def _program(data: Pointers, sizes: Integers, array: int, n_registers: int) -> P
     )
 
 
-_NUMBERS = types.CPointer(types.double)
-
-
-@compiled_c(types.int64(DATA, types.int64, _NUMBERS, *[types.int64] * 6, _NUMBERS, _NUMBERS))
+@compiled_c(types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS))
 def LIKELIHOOD(  # noqa: N802
     data: Pointers,
     at: int,

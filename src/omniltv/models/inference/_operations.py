@@ -17,6 +17,7 @@ from numba import types
 
 from omniltv._arrays import Integers, Matrix, Vector
 from omniltv._compiled import call_c, carray, compiled, compiled_c
+from omniltv.models.inference._packed import NUMBERS
 
 __all__ = ["BACKWARD", "FORWARD", "SCRATCH", "backward", "forward"]
 
@@ -197,10 +198,10 @@ def _plain(v: Matrix, op: int, a: int, b: int, o: int, n: int) -> None:
             v[o, i] = 1.0 if v[a, i] > v[b, i] else 0.0
 
 
-_WHOLE, _NUMBERS = types.CPointer(types.int64), types.CPointer(types.double)
+_WHOLE = types.CPointer(types.int64)
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, _NUMBERS, *[types.int64] * 3))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3))
 def FORWARD(code_: Integers, n_ops: int, v_: Vector, rows: int, columns: int, n: int) -> int:  # noqa: N802
     """Run operations over the first n columns of the registers."""
     code, v = carray(code_, (n_ops, 5)), carray(v_, (rows, columns))
@@ -303,7 +304,7 @@ def _where_back(v: Matrix, d: Matrix, condition: int, a: int, b: int, o: int, n:
         d[b, i] += 0.0 if first else slope
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, _NUMBERS, _NUMBERS, *[types.int64] * 4))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4))
 def BACKWARD(  # noqa: N802
     code_: Integers, n_ops: int, v_: Vector, d_: Vector, rows: int, columns: int, first: int, n: int
 ) -> int:

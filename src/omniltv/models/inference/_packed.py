@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from omniltv._arrays import Integers, Matrix, Vector
 from omniltv._compiled import carray, compiled
 
-__all__ = ["DATA", "PackedArrays", "Pointers", "matrix", "places", "shapes", "table", "vector"]
+__all__ = [
+    "DATA",
+    "NUMBERS",
+    "PackedArrays",
+    "Pointers",
+    "matrix",
+    "places",
+    "shapes",
+    "table",
+    "vector",
+]
 
 type Pointers = Sequence[Vector]
 """What the pointer is in Python."""
 
-DATA = types.CPointer(types.CPointer(types.double))
+NUMBERS = types.CPointer(types.double)
+"""The type of a pointer to an array of numbers in C."""
+
+DATA = types.CPointer(NUMBERS)
 """The type of the pointer in C: pointers to arrays, which are numbered from 1."""
 
 

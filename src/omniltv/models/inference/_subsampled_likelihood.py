@@ -31,7 +31,7 @@ from omniltv.models.processes.protocols import Model
 __all__ = ["StateSample", "SubsampledLikelihood", "sample_states", "sampled"]
 
 
-_PER_CELL = 1_000  # states; the error of a fit of 10,000 customers is then about 0.001 to 0.004
+_PER_CELL = 1_000  # states; the error of a fit of 100,000 customers is then about 0.002 to 0.006
 _WORTH_IT = 2.0  # a subsample is used if it has this many times fewer states
 
 

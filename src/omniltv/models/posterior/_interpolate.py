@@ -79,6 +79,11 @@ class Cells:
         shape = (len(self.group), len(self.by_group[draws]))
         return {name: np.broadcast_to(values, shape) for name, values in found.items()}
 
+    def flat_parameters(self, draws: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+        """Return parameters of rows under draws, one after the other, (n_rows * n_draws,) each."""
+        found = self.parameters(draws)
+        return {name: np.ascontiguousarray(values).ravel() for name, values in found.items()}
+
     def shared_parameters(self, draws: slice | NDArray[np.intp] = slice(None)) -> Parameters:
         """Return the reported parameters; of one row if all rows share them."""
         names = [item.name for item in self.model.coordinates]

@@ -12,7 +12,7 @@ from omniltv._arrays import Vector
 from omniltv.data.history import DistinctStates, PurchaseHistory
 from omniltv.errors import DataError, DataWarning, FitError
 from omniltv.models.posterior._choices import Choices
-from omniltv.models.processes.protocols import PurchaseState, SpendState
+from omniltv.models.processes.protocols import ChannelState, PurchaseState, SpendState
 from omniltv.units import Span
 
 __all__ = [
@@ -62,7 +62,7 @@ def purchases_observed(history: PurchaseHistory) -> Observations:
     """
     if not len(history):
         raise FitError("the history has no rows. Hint: PurchaseLog.from_frame(...).history()")
-    _warn_if_few(history)
+    _warn_if_few(history.frequency, "repeat purchase")
     distinct = history.distinct()
     states = distinct.states
     state = PurchaseState(states.frequency.astype(np.float64), states.recency, states.T)
@@ -77,7 +77,7 @@ def spend_observed(history: PurchaseHistory) -> Observations:
         FitError: If no row has a paid purchase that counts.
     """
     rows = _spenders(history)
-    _warn_if_few(rows)
+    _warn_if_few(rows.spending()[0], _counted(rows))
     distinct = rows.distinct(spend=True)
     count, mean = distinct.states.spending()
     state = SpendState(count.astype(np.float64), mean)
@@ -87,9 +87,15 @@ def spend_observed(history: PurchaseHistory) -> Observations:
 def channels_observed(choices: Choices, half_life: Span | None) -> Observations:
     """Return the observations of a channel model: each purchase after a customer's first."""
     state = choices.states(half_life)
-    n = len(state.channel)
+    order = np.lexsort(state)  # sums do not depend on the order of customers
+    n = len(order)
     return Observations(
-        state, np.ones(n), np.zeros(n), choices.groups_of_purchases, {}, {"none": 0.0}
+        state=ChannelState(*(values[order] for values in state)),
+        count=np.ones(n),
+        purchases=np.zeros(n),
+        groups={name: values[order] for name, values in choices.groups_of_purchases.items()},
+        covariates={},
+        shift={"none": 0.0},
     )
 
 
@@ -109,10 +115,10 @@ def _log_mean(values: Vector, weight: NDArray[np.int64]) -> float:
     return float(np.log(total / weight.sum())) if total > 0 else 0.0
 
 
-def _warn_if_few(history: PurchaseHistory) -> None:
-    repeats = int(history.frequency.sum())
-    if repeats < _FEW:
-        message = f"only {repeats} repeat purchases: the posterior is mostly the prior"
+def _warn_if_few(count: NDArray[np.int64], kind: str) -> None:
+    purchases = int(count.sum())
+    if purchases < _FEW:
+        message = f"only {purchases} {kind}s: the posterior is mostly the prior"
         hint = "more customers, or a longer observation"
         warn(f"{message}. Hint: {hint}", DataWarning, stacklevel=5)
 
@@ -128,11 +134,15 @@ def _spenders(history: PurchaseHistory) -> PurchaseHistory:
         raise DataError(problem, column="monetary_value", rows=rows, hint=hint)
     paid = mean > 0
     if not paid.any():
-        message = "no row has a paid repeat purchase, so spend cannot be estimated"
+        message = f"no row has a paid {_counted(history)}, so spend cannot be estimated"
         raise FitError(f"{message}. Hint: a longer observation, or a coarser grouping")
     free = int((mean == 0).sum())
     if free:
-        kind = "purchases" if history.counts_first else "repeat purchases"
-        message = f"{free:,} rows whose {kind} were all free"
+        message = f"{free:,} rows whose {_counted(history)}s were all free"
         warn(f"{message} are left out of the fit of spend", DataWarning, stacklevel=5)
     return history.take(paid)
+
+
+def _counted(history: PurchaseHistory) -> str:
+    """Return what a purchase that counts for spend is called."""
+    return "purchase" if history.counts_first else "repeat purchase"

@@ -6,7 +6,7 @@ from warnings import warn
 
 from omniltv._options import checked
 from omniltv.errors import FitWarning
-from omniltv.models.posterior.findings import Finding
+from omniltv.models.posterior.findings import Finding, FitFindings
 
 __all__ = ["Diagnostics"]
 
@@ -77,7 +77,7 @@ class Diagnostics:
 
     @property
     def _severe(self) -> tuple[str, ...]:
-        return tuple(one.sentence for one in self.findings if one.verdict == "severe")
+        return FitFindings(self.findings).severe
 
     def _of_sampler(self) -> tuple[str, ...]:
         found = []

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from omniltv._options import checked
 
-__all__ = ["PosteriorDraws"]
+__all__ = ["PosteriorDraws", "evenly"]
 
 
 @checked
@@ -84,3 +84,13 @@ class PosteriorDraws:
             total = total + effect
             start += len(known)
         return total
+
+
+def evenly(draws: int, n_draws: int) -> NDArray[np.intp]:
+    """Return evenly spaced posterior draws, with repetitions if there are too few.
+
+    Examples:
+        >>> evenly(4, 100).tolist(), evenly(4, 2).tolist()
+        ([0, 25, 50, 75], [0, 0, 1, 1])
+    """
+    return (np.arange(draws) * n_draws // draws).astype(np.intp)

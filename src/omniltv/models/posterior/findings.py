@@ -52,6 +52,7 @@ def finding_of(
     *,
     matters: tuple[bool, bool],
     found: str,
+    meaning: str = "",
     hint: str,
 ) -> Finding:
     """Return a finding whose verdict follows from its p-value and its size.
@@ -63,6 +64,7 @@ def finding_of(
         p_value: Severe findings have one below 1e-7, notices one below 1e-3.
         matters: Whether the size is that of a severe finding, and that of a notice.
         found: What was found.
+        meaning: What it means, if it is not fine.
         hint: What to do, if it is not fine.
 
     Examples:
@@ -77,7 +79,8 @@ def finding_of(
         verdict = "severe"
     elif (severe or notice) and p_value < _NOTICE:
         verdict = "notice"
-    sentence = found if verdict == "fine" else f"{found}. Hint: {hint}"
+    told = f"{found}: {meaning}" if meaning else found
+    sentence = found if verdict == "fine" else f"{told}. Hint: {hint}"
     return Finding(check, float(actual), float(expected), float(p_value), verdict, sentence)
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from omniltv._options import checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit, Unseen, purchase_state
 from omniltv.models.processes.protocols import RateModel
 
@@ -101,7 +102,7 @@ def _log_rates(
         raise ConfigError(f"{problem}. Hint: {hint}", parameter="purchases")
     purchases.require_time(history)
     distinct, cells = purchases.states(history, unseen=unseen)
-    picked = np.unique(np.arange(_DRAWS) * purchases.n_draws // _DRAWS)
+    picked = np.unique(evenly(_DRAWS, purchases.n_draws))
     found = np.empty(len(distinct.count))
     for start in range(0, len(found), _STATES):
         some = slice(start, start + _STATES)

@@ -19,7 +19,7 @@ from omniltv.errors import ConfigError
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 from omniltv.models.posterior.rate import depends_on_rate
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, SpendState
-from omniltv.models.value._forecast import discounting
+from omniltv.models.value._discounting import discounting
 from omniltv.models.value.lifetime_value import (
     check_terms,
     lacking,

@@ -22,7 +22,8 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
 from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.posterior.rate import rated
-from omniltv.models.value._forecast import States, ValueForecast
+from omniltv.models.value._forecast import ValueForecast
+from omniltv.models.value._states import States
 from omniltv.models.value._streams import RowNames
 from omniltv.units import Discount, Span, TimeUnit
 

@@ -36,25 +36,23 @@ class CalendarQuarters:
         quarters = evidence.history.quarters
         if quarters is None or evidence.history.at_least:
             return None
-        expected = _expected(evidence, quarters.back)
-        told = expected >= _FEWEST
-        if told.sum() < 2:
+        every = _expected(evidence, quarters.back)
+        told = np.flatnonzero(every >= _FEWEST)
+        if len(told) < 2:
             return None
-        ratio = quarters.counts / np.maximum(expected, 1e-9)
-        error = np.sqrt(np.maximum(np.maximum(quarters.squares, expected), 1e-9))  # 0 if empty
-        z = np.where(told, np.abs(quarters.counts - expected) / error, 0.0)
+        expected, actual = every[told], quarters.counts[told]
+        ratio = actual / expected
+        z = np.abs(actual - expected) / np.sqrt(np.maximum(quarters.squares[told], expected))
         worst = int(np.argmax(z))
         off = abs(ratio[worst] - 1)
         listed = ", ".join(
-            f"{label} {each:.2f}"
-            for label, each, known in zip(quarters.labels, ratio, told, strict=True)
-            if known
+            f"{quarters.labels[k]} {each:.2f}" for k, each in zip(told, ratio, strict=True)
         )
         return finding_of(
             self.name,
-            float(quarters.counts[worst]),
+            float(actual[worst]),
             float(expected[worst]),
-            min(1.0, float(told.sum() * 2 * stats.norm.sf(z[worst]))),
+            min(1.0, float(len(told) * 2 * stats.norm.sf(z[worst]))),
             matters=(off > _SEVERE, off > _NOTICE),
             found=f"actual / expected repeat purchases: {listed}",
             hint="log.history(calendar=log.calendar_time(seed=1)) learns season and trend; "

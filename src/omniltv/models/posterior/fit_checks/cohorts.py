@@ -11,7 +11,7 @@ from omniltv.models.posterior.fit_checks.protocol import PurchaseEvidence
 
 __all__ = ["Cohorts"]
 
-_COHORTS = 4
+_NAMES = ("latest", "second latest", "second earliest", "earliest")
 _FEWEST = 50  # customers of a cohort
 _SEVERE, _NOTICE = 0.2, 0.1  # relative difference from the expected repeat purchases
 
@@ -34,7 +34,8 @@ class Cohorts:
     def find(self, evidence: PurchaseEvidence) -> Finding | None:
         """Return whether cohorts buy alike; None if there are no cohorts."""
         history, drawn = evidence.history, evidence.simulated
-        edges = np.unique(np.quantile(history.T, np.linspace(0, 1, _COHORTS + 1)[1:-1]))
+        edges = np.unique(np.quantile(history.T, (0.25, 0.5, 0.75), method="lower"))
+        edges = edges[edges < history.T.max()]  # many customers may have the same T
         cohort = np.searchsorted(edges, history.T)
         size = np.bincount(cohort, minlength=len(edges) + 1)
         if len(size) < 2 or size.min() < _FEWEST or history.start is not None:
@@ -50,7 +51,7 @@ class Cohorts:
         off = np.abs(actual / np.maximum(expected, 1e-9) - 1)
         worst = int(np.argmax(np.abs(actual - expected) / error))
         z = abs(actual[worst] - expected[worst]) / error[worst]
-        which = ("latest", "second latest", "second earliest", "earliest")[worst]
+        which = _NAMES[worst - len(size) if 2 * worst >= len(size) else worst]
         found = (
             f"the {which} cohort made {actual[worst]:,.0f} repeat purchases, and "
             f"{expected[worst]:,.0f} are expected"

@@ -53,7 +53,8 @@ class EqualRows:
             expected,
             p_value,
             matters=(many, many),
-            found=f"{found}: they may be duplicates" if many else found,
+            found=found,
+            meaning="they may be duplicates",
             hint="stitch(records) finds the records of one customer",
         )
 

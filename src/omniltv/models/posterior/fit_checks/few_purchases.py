@@ -58,7 +58,8 @@ class FewPurchases:
             mean,
             float(np.mean(stats.poisson.cdf(actual, expected))),
             matters=(few, few),
-            found=f"{found}: the customers look selected by their purchases" if few else found,
+            found=found,
+            meaning="the customers look selected by their purchases",
             hint=f"add those who were left out, or fit history.selected(at_least={count})",
         )
 

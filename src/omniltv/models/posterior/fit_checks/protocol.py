@@ -5,18 +5,28 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from omniltv._arrays import Matrix
 from omniltv._options import Seed, checked_init
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior._interpolate import Cells
+from omniltv.models.posterior.draws import evenly
 from omniltv.models.posterior.findings import Finding
 from omniltv.models.posterior.fits import PurchaseFit, SpendFit
 
-__all__ = ["FitCheck", "PurchaseEvidence", "Simulated", "SpendEvidence", "some_rows"]
+__all__ = [
+    "FitCheck",
+    "PurchaseEvidence",
+    "Simulated",
+    "SpendEvidence",
+    "prob_of_none",
+    "some_rows",
+]
 
 _DRAWS = 8
+_DOUBT = 1e-8  # tail in which a simulated count is doubted
 _SIMULATED = 6_000  # customers who are simulated, under each draw
 _TYPICAL = 200  # customers for whom expectations are computed
 
@@ -97,14 +107,14 @@ class PurchaseEvidence:
     history: PurchaseHistory
     seed: Seed
 
-    @cached_property
+    @property
     def picked(self) -> NDArray[np.intp]:
         """A few evenly spaced posterior draws."""
-        return np.unique(np.arange(_DRAWS) * self.fit.n_draws // _DRAWS)
+        return np.unique(evenly(_DRAWS, self.fit.n_draws))
 
-    @cached_property
+    @property
     def rng(self) -> np.random.Generator:
-        """The generator of what is simulated."""
+        """A new generator for each check, so that no finding depends on the other checks."""
         return np.random.default_rng(self.seed)
 
     @cached_property
@@ -115,12 +125,12 @@ class PurchaseEvidence:
     @cached_property
     def simulated(self) -> Simulated:
         """At most 6,000 customers of the history, simulated under each picked draw."""
-        row, times = some_rows(np.arange(len(self.history)), _SIMULATED, self.rng)
-        parameters = self.cells.take(row).parameters(self.picked)
+        rng = self.rng
+        row, times = some_rows(np.arange(len(self.history)), _SIMULATED, rng)
+        parameters = self.cells.take(row).flat_parameters(self.picked)
         shape = (len(row), len(self.picked))
         T = np.broadcast_to(self.history.T[row, None], shape).ravel()
-        flat = {name: np.ascontiguousarray(each).ravel() for name, each in parameters.items()}
-        x, recency, _ = self.fit.model.simulate(flat, T, self.rng)
+        x, recency, _ = self.fit.model.simulate(parameters, T, rng)
         x = np.asarray(x, dtype=np.int64).reshape(shape)
         seen = x >= self.history.at_least
         return Simulated(row, times, x, np.asarray(recency).reshape(shape), seen)
@@ -176,13 +186,12 @@ class SpendEvidence:
     @cached_property
     def simulated(self) -> Matrix:
         """Their mean values, simulated under a few draws, of shape (n_customers, n_draws)."""
-        picked = np.unique(np.arange(_DRAWS) * self.fit.n_draws // _DRAWS)
-        parameters = self.fit.cells(self.some).parameters(picked)
+        picked = np.unique(evenly(_DRAWS, self.fit.n_draws))
+        parameters = self.fit.cells(self.some).flat_parameters(picked)
         shape = (len(self.some), len(picked))
         count = np.broadcast_to(self.some.spending()[0][:, None], shape).ravel()
-        flat = {name: np.ascontiguousarray(each).ravel() for name, each in parameters.items()}
         rng = np.random.default_rng(self.seed)
-        return np.asarray(self.fit.model.simulate(flat, count, rng)).reshape(shape)
+        return np.asarray(self.fit.model.simulate(parameters, count, rng)).reshape(shape)
 
 
 def some_rows(
@@ -197,3 +206,18 @@ def some_rows(
     if len(rows) <= most:
         return rows, 1.0
     return rng.choice(rows, most, replace=False), len(rows) / most
+
+
+def prob_of_none(counts: ArrayLike, times: ArrayLike) -> float:
+    """Return the probability that no customer is of a kind, averaged over draws.
+
+    Args:
+        counts: Simulated customers of the kind under each draw; taken at their lower end.
+        times: Customers that each of them stands for.
+
+    Examples:
+        >>> prob_of_none([0, 0], 3.0), prob_of_none([100], 1.0) < 1e-20
+        (1.0, True)
+    """
+    sure = np.nan_to_num(stats.gamma.ppf(_DOUBT, counts))  # NaN if there are none
+    return float(np.exp(-np.asarray(times) * sure).mean())

@@ -13,7 +13,7 @@ from omniltv.models.posterior.fit_checks.protocol import PurchaseEvidence
 __all__ = ["RepeatPurchases"]
 
 _CLASSES = 8  # the last one has so many purchases or more
-_FEWEST = 10.0  # expected customers of a class, else it is joined with the one before
+_FEWEST = 10.0  # expected customers of the last class, else it is joined with the one before
 _SEVERE, _NOTICE = 0.08, 0.03  # shares of customers in other classes than expected
 
 

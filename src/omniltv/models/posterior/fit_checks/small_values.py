@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.posterior.findings import Finding, finding_of
-from omniltv.models.posterior.fit_checks.protocol import SpendEvidence
+from omniltv.models.posterior.fit_checks.protocol import SpendEvidence, prob_of_none
 
 __all__ = ["SmallValues"]
 
-_DOUBT = 1e-8  # tail in which a simulated count is doubted
 _LEAST_PRICE = 0.01  # share of customers with the smallest value: it is a price
 _SEVERE, _NOTICE = 0.02, 0.005  # shares of customers below the smallest value
 
@@ -46,21 +44,19 @@ class SmallValues:
             else ("total", mean * count, by_total)
         )
         smallest, expected = float(values.min()), float(times * below.mean())
-        sure = [times * float(stats.gamma.ppf(_DOUBT, n)) if n else 0.0 for n in below]
-        p_value = float(np.exp(-np.array(sure)).mean())
         share = expected / (times * len(count))
         found = (
             f"no customer has a {what} value below {smallest:,.4g}, and the model expects "
             f"{expected:,.0f}"
         )
-        many = f"{found}: customers look selected by their value, or nothing costs less"
         return finding_of(
             self.name,
             0,
             expected,
-            p_value,
+            prob_of_none(below, times),
             matters=(share > _SEVERE, share > _NOTICE),
-            found=many if share > _NOTICE and p_value < 1e-3 else found,
+            found=found,
+            meaning="customers look selected by their value, or nothing costs less",
             hint="add those who were left out; if nothing costs less, compare LogNormalSpend()",
         )
 
