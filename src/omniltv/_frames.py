@@ -46,6 +46,7 @@ __all__ = [
     "none_if_missing",
     "numbers",
     "open_frame",
+    "optional_labels",
     "positions",
     "read_frame",
     "read_ids",
@@ -572,6 +573,25 @@ def as_labels(
     return np.array([texts[value] for value in given], dtype=np.str_)
 
 
+def optional_labels(
+    values: Sequence[object], column: str, *, ids: NDArray[np.object_]
+) -> NDArray[np.object_]:
+    """Return labels as text, None if they are missing or empty, of shape (n_rows,).
+
+    Raises:
+        DataError: As `as_labels`, but for missing ones.
+
+    Examples:
+        >>> optional_labels([1.0, None, ""], "place", ids=np.array(["x", "y", "z"])).tolist()
+        ['1', None, None]
+    """
+    given = np.fromiter(values, dtype=object, count=len(values))
+    known = np.flatnonzero(~(pd.isna(given) | _blank(given)))
+    texts = np.full(len(given), None, dtype=object)
+    texts[known] = as_labels(given[known], column, ids=ids[known])
+    return texts
+
+
 def is_missing(value: object) -> bool:
     """Return whether a value is None, NaN, NaT or NA.
 
@@ -579,7 +599,7 @@ def is_missing(value: object) -> bool:
         >>> is_missing(float("nan")), is_missing(pd.NaT), is_missing("")
         (True, True, False)
     """
-    return value is None or value is pd.NA or bool(value != value)  # noqa: PLR0124 - NaN and NaT
+    return bool(pd.api.types.is_scalar(value) and pd.isna(cast("Any", value)))
 
 
 def none_if_missing(value: object) -> object:

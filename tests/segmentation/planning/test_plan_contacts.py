@@ -178,6 +178,12 @@ treatments:
     assert why(plan, "b")["gift"] == "nothing can be delivered"
 
 
+def test_places_that_are_numbers_with_gaps_are_those_of_the_capacities() -> None:
+    people = CUSTOMERS.assign(place=[1.0] * (len(CUSTOMERS) - 1) + [None])
+    plan = planned(people, capacities={"minutes": {"1": 45}, "mails": 10})
+    assert chosen(plan) == chosen(planned())
+
+
 def test_contacts_of_later_days_do_not_count() -> None:
     log = pd.DataFrame({"customer_id": ["a", "c", "e"], "time": "2026-03-03 10:00",
                         "treatment": ["visit", "other", "mail"],

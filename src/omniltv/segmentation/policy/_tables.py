@@ -14,6 +14,7 @@ from omniltv._frames import (
     FrameKind,
     IntoTable,
     collect,
+    optional_labels,
     positions,
     read_frame,
     read_ids,
@@ -97,11 +98,7 @@ class AddressedCustomers[FrameT]:
         """Return a column as texts, None where it is missing or absent."""
         if column not in self.table.columns:
             return np.full(len(self), None, dtype=object)
-        values = np.fromiter(self.table[column].to_list(), dtype=object, count=len(self))
-        missing = pd.isna(values)
-        values[~missing] = [str(value) for value in values[~missing]]
-        values[missing] = None
-        return values
+        return optional_labels(self.table[column].to_list(), column, ids=self.id)
 
 
 def _known(table: Eager, column: str, names: Sequence[str], ids: Objects) -> Objects:
