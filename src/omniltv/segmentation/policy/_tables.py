@@ -14,6 +14,7 @@ from omniltv._frames import (
     FrameKind,
     IntoTable,
     collect,
+    is_missing,
     optional_labels,
     positions,
     read_frame,
@@ -134,11 +135,11 @@ class ConsentTable:
         table = collect(consents, _CONSENTS)
         require(table.columns, ["customer_id", "channel"], _CONSENTS)
         place = positions(read_ids(table, "customer_id", _CONSENTS), ids)
-        channel = np.fromiter(table["channel"].to_list(), dtype=object, count=len(place))
+        code, names = pd.factorize(_plain(table["channel"].to_list()))
         may = _flag(table, "consent") & _flag(table, "reachable")
         found: dict[str, Flags] = {}
-        for name in pd.unique(pd.Series(channel, dtype=object)):
-            own = (channel == name) & (place >= 0)
+        for number, name in enumerate(names):
+            own = (code == number) & (place >= 0)
             flags = np.zeros(len(ids), dtype=np.bool_)
             flags[place[own]] = True
             flags[place[own & ~may]] = False
@@ -164,7 +165,8 @@ def _flag(table: Eager, column: str) -> Flags:
     series = table[column]
     if series.dtype not in (nw.Boolean, nw.Object):
         raise DataError("not a column of booleans", column=column, hint="convert it to booleans")
-    return np.array([value is not None and value == True for value in series.to_list()])  # noqa: E712 - NaN is not true
+    given = [not is_missing(value) and value == True for value in series.to_list()]  # noqa: E712 - no texts
+    return np.array(given, dtype=np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
