@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial.legendre import Legendre
 from numpy.typing import NDArray
 
-from omniltv._frames import first_rows
+from omniltv._columns import first_rows
 from omniltv._log import logged
 from omniltv._streams import Streams
 from omniltv.data.history import PurchaseHistory

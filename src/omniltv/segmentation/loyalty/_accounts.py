@@ -5,7 +5,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from omniltv._arrays import Codes, Objects
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.segmentation.loyalty._events import LedgerEvents
 from omniltv.segmentation.loyalty._kernel import MERGE
 

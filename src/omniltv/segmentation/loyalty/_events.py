@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import Eager, FrameKind, is_missing, require
+from omniltv._columns import is_missing, require
+from omniltv._frames import Eager, FrameKind
 from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.segmentation.loyalty._accounts import account_bounds, account_codes
 from omniltv.segmentation.loyalty._events import LedgerEvents, in_order
 from omniltv.segmentation.loyalty._kernel import (

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.special import expit
 
 from omniltv._arrays import Codes, Floats
-from omniltv._frames import IntoTable, collect, numbers, positions, require
+from omniltv._columns import numbers, positions, require
+from omniltv._frames import IntoTable, collect
 from omniltv._options import Level, Margin, Seed, Share, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import texts, times

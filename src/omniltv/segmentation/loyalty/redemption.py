@@ -9,7 +9,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from omniltv._arrays import Floats, Objects
-from omniltv._frames import IntoTable, collect, positions, require
+from omniltv._columns import positions, require
+from omniltv._frames import IntoTable, collect
 from omniltv._options import UpToACentury, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import texts, times

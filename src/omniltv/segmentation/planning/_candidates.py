@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Levels, Objects, Places
-from omniltv._frames import collect, optional_labels, positions, read_ids, require
+from omniltv._columns import optional_labels, positions, read_ids, require
+from omniltv._frames import collect
 from omniltv.errors import ConfigError
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.playbook.treatment import TreatmentRule

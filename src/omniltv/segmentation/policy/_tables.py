@@ -9,19 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Objects
-from omniltv._frames import (
-    Eager,
-    FrameKind,
-    IntoTable,
-    collect,
-    is_missing,
-    optional_labels,
-    positions,
-    read_frame,
-    read_ids,
-    repeated,
-    require,
-)
+from omniltv._columns import is_missing, optional_labels, positions, read_ids, repeated, require
+from omniltv._frames import Eager, FrameKind, IntoTable, collect, read_frame
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.conditions.context import Context

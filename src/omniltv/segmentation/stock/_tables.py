@@ -10,16 +10,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import (
-    Eager,
-    Table,
-    collect,
-    labels,
-    numbers,
-    optional_labels,
-    read_ids,
-    require,
-)
+from omniltv._columns import labels, numbers, optional_labels, read_ids, require
+from omniltv._frames import Eager, Table, collect
 from omniltv.errors import DataError
 
 __all__ = ["Demand", "Shelves", "read_alternatives"]

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from omniltv._frames import as_labels, optional_labels
+from omniltv._columns import as_labels, optional_labels
 from omniltv._options import checked
 from omniltv.segmentation.conditions._values import Names
 from omniltv.segmentation.triggers.events import CustomerEvents
