@@ -189,7 +189,7 @@ def test_a_missing_consent_or_channel_is_no_consent_in_any_type() -> None:
 
 
 def test_places_that_are_numbers_with_gaps_are_those_of_the_capacities() -> None:
-    people = CUSTOMERS.assign(place=[1.0, 1.0, 1.0, 1.0, np.nan])
+    people = CUSTOMERS.assign(place=[1.0, 1.0, 1.0, 1.0, math.nan])
     plan = planned(people, capacities={"minutes": {"1": 45}, "mails": 10})
     assert chosen(plan) == chosen(planned())
 
