@@ -124,7 +124,7 @@ SCALARS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.booleans(),
     st.dates(min_value=date(1000, 1, 1)),
-    st.datetimes(min_value=datetime(1000, 1, 1)).map(lambda t: t.replace(fold=0)),  # noqa: DTZ001
+    st.datetimes(min_value=datetime(1000, 1, 1)).map(lambda t: t.replace(fold=0)),  # noqa: DTZ001 - without a zone
 )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.data._counting import Purchases
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Floats
-from omniltv._frames import Tabular, positions
+from omniltv._columns import positions
+from omniltv._frames import Tabular
 from omniltv._options import checked
 from omniltv.data._days import Intensity
 from omniltv.errors import DataError

@@ -1,9 +1,8 @@
 """Tables checked row by row: valid rows, and rejected rows with the reason."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any, cast
 
 import narwhals as nw
@@ -15,23 +14,17 @@ from numpy.typing import NDArray
 from omniltv._frames import Eager, FrameKind, read_frame, unused_name
 from omniltv._log import logged
 from omniltv._options import checked
-from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule, repeated_rows
+from omniltv.data._faults import COPY, HINTS, Faults, note_across_rows, note_unread, row_ids
+from omniltv.data._lines import IdenticalLines, OrderLines, RowKind, RowRule
 from omniltv.data._read import (
     Reading,
-    content_codes,
-    distinct_ids,
-    id_codes,
-    joint_codes,
-    missing_values,
     product_of,
     read,
 )
 from omniltv.data.report import IntakeEntry, IntakeReport, Tolerance, by_size, entries_of, entry_of
 from omniltv.data.schemas import (
     SCHEMAS,
-    TableColumn,
     TableName,
-    TableSchema,
     out_of_range,
     schema_of,
 )
@@ -52,19 +45,10 @@ __all__ = [
 type Moment = str | datetime | np.datetime64
 """A moment, with or without a time zone."""
 
-_ROW = "__row__"
 _IDENTICAL = "identical lines of an order, kept (identical_lines='set_aside' rejects them)"
-_COPY = "copy of an earlier row"
 _PRODUCT = "quantity times unit_price"
 
 _AUTO = RowRule()
-_HINTS = {
-    "id": "read the column as text or as whole numbers",
-    "label": "fill it with text, such as 'store'",
-    "number": 'write amounts as 1200 or "1,200"; formats=Formats(decimal=",") says more',
-    "time": 'write 2025-01-31 10:30; formats=Formats(dates="dmy"), "mdy" or "seconds" says more',
-    "field": "give one value per field",
-}
 
 
 @checked
@@ -263,17 +247,17 @@ def examine(
     rows, kind = read_frame(frame, table)
     columns = schema.present(rows.columns, table)
     readings = {column.name: read(rows[column.name], column.kind, formats) for column in columns}
-    faults = _Faults(len(rows))
+    faults = Faults(len(rows))
     for column in columns:
-        _note(faults, column, readings[column.name], rows)
+        note_unread(faults, column, readings[column.name], rows)
     if factors := [readings[f.name] for f in schema.factors if f.name in readings]:
         readings["value"] = replace(product_of(factors), notes=(_PRODUCT,))
     _note_ranges(faults, readings, now)
     clean = rows.with_columns(_converted(readings, rows, kind.eager))
-    lines = _note_across_rows(faults, clean, schema, table, rule)
+    lines = note_across_rows(faults, clean, schema, table, rule)
     value = readings["value"].view if "value" in readings else None
     notes = {name: "; ".join(found.notes) for name, found in readings.items() if found.notes}
-    harmless = [f"{schema.key[-1]}: {_COPY}"] if schema.repeats == "none" else []
+    harmless = [f"{schema.key[-1]}: {COPY}"] if schema.repeats == "none" else []
     return _divide(rows, clean, faults, _Output(table, kind, value, lines, harmless, notes))
 
 
@@ -290,68 +274,10 @@ def refuse_nested(table: Eager, names: Sequence[str]) -> None:
         for fault, rows in read(table[name], "field").faults.items():
             if rows.any():
                 where = np.flatnonzero(rows).tolist()
-                raise DataError(fault, column=name, rows=where, hint=_HINTS["field"])
+                raise DataError(fault, column=name, rows=where, hint=HINTS["field"])
 
 
-@dataclass(eq=False)
-class _Faults:
-    """Rows with a fault, by reason."""
-
-    n_rows: int
-    found: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-
-    def add(self, column: str, text: str, rows: NDArray[np.bool_]) -> None:
-        if rows.any():
-            self.found[f"{column}: {text}"] = rows
-
-    def add_rows(self, column: str, text: str, rows: NDArray[np.integer]) -> None:
-        mask = np.zeros(self.n_rows, dtype=bool)
-        mask[rows] = True
-        self.add(column, text, mask)
-
-    def any(self) -> NDArray[np.bool_]:
-        """Return which rows have a fault."""
-        masks = [*self.found.values(), np.zeros(self.n_rows, dtype=bool)]
-        return np.asarray(np.logical_or.reduce(masks), dtype=bool)
-
-    def reasons(self) -> NDArray[np.object_]:
-        """Return all reasons of each row as one text, ``""`` for rows without one."""
-        reason = np.full(self.n_rows, "", dtype=object)
-        if not self.found:
-            return reason
-        rows = np.flatnonzero(self.any())
-        marks = np.zeros(len(rows), dtype=np.int64)
-        for place, mask in enumerate(self.found.values()):
-            marks |= mask[rows].astype(np.int64) << place
-        which, sets = pd.factorize(marks)
-        names = list(self.found)
-        texts = np.empty(len(sets), dtype=object)
-        texts[:] = ["; ".join(n for i, n in enumerate(names) if s >> i & 1) for s in sets.tolist()]
-        reason[rows] = texts[which]
-        return reason
-
-
-def _note(faults: _Faults, column: TableColumn, reading: Reading, rows: Eager) -> None:
-    """Add the values of a column that could not be read.
-
-    Raises:
-        DataError: If no row could be read.
-    """
-    found = {} if column.may_miss else {"missing": reading.missing}
-    found |= reading.faults
-    if len(rows) and sum(found.values(), np.zeros(len(rows), dtype=bool)).all():
-        problem = max(found, key=lambda text: int(found[text].sum()))
-        raise DataError(
-            f"no value can be read: {problem}",
-            column=column.name,
-            rows=row_ids(rows, np.arange(len(rows))),
-            hint=_HINTS[column.kind],
-        )
-    for text, mask in found.items():
-        faults.add(column.name, text, mask)
-
-
-def _note_ranges(faults: _Faults, readings: Mapping[str, Reading], now: Moment | None) -> None:
+def _note_ranges(faults: Faults, readings: Mapping[str, Reading], now: Moment | None) -> None:
     view = {name: found.view for name, found in readings.items() if found.view is not None}
     if not view:
         return
@@ -405,75 +331,6 @@ def _series(
     return nw.new_series(name, plain_list, kind, backend=cast("Any", backend))
 
 
-def _note_across_rows(
-    faults: _Faults, clean: Eager, schema: TableSchema, table: str, rule: RowRule
-) -> OrderLines | None:
-    """Add the faults between rows that have no fault themselves; return the lines of orders."""
-    names = {column.name for column in schema.columns} & set(clean.columns)
-    if names >= {"transaction_id", "refund_of"}:
-        _note_self_refunds(faults, _good(clean, ["transaction_id", "refund_of"], faults))
-    if table == "assignment":
-        _note_two_arms(faults, _good(clean, ["customer_id", "arm"], faults))
-    if not (schema.key and set(schema.key) <= names):
-        return None
-    fields = [column.name for column in schema.columns if column.name in names]
-    return _note_repeats(faults, clean, schema, [f for f in fields if f not in schema.key], rule)
-
-
-def _good(clean: Eager, names: Sequence[str], faults: _Faults) -> Eager:
-    """Return some columns of the rows without a fault, with the position of each row."""
-    numbered = clean.select(names).with_row_index(_ROW)
-    return numbered[np.flatnonzero(~faults.any()), :] if faults.found else numbered
-
-
-def _note_self_refunds(faults: _Faults, good: Eager) -> None:
-    same = nw.col("transaction_id").cast(nw.String) == nw.col("refund_of").cast(nw.String)
-    known = ~nw.col("refund_of").is_null() & ~nw.col("transaction_id").is_null()
-    faults.add_rows(
-        "refund_of", "refers to itself", good.filter(known).filter(same)[_ROW].to_numpy()
-    )
-
-
-def _note_two_arms(faults: _Faults, good: Eager) -> None:
-    pairs = good.select("customer_id", "arm").unique()
-    torn = pairs["customer_id"].filter(pairs["customer_id"].is_duplicated())
-    rows = good.filter(nw.col("customer_id").is_in(torn))
-    faults.add_rows("customer_id", "in two arms", rows[_ROW].to_numpy())
-
-
-def _note_repeats(
-    faults: _Faults, clean: Eager, schema: TableSchema, fields: Sequence[str], rule: RowRule
-) -> OrderLines | None:
-    """Add rows of one id: copies, and those whose contents differ, unless they are lines."""
-    null = np.logical_or.reduce([clean[name].is_null().to_numpy() for name in schema.key])
-    rows = np.flatnonzero(~(faults.any() | null))
-    keys = [clean[name] if len(rows) == len(clean) else clean[name][rows] for name in schema.key]
-    if distinct_ids(keys[-1]):
-        return None
-    key = joint_codes(map(id_codes, reversed(keys)))
-    repeated = np.flatnonzero(pd.Series(key).duplicated(keep=False))
-    if not len(repeated):
-        return None
-    rows, key = rows[repeated], pd.factorize(key[repeated])[0]  # numbered without gaps
-    if schema.repeats == "first":
-        mine = rule if schema.key == ("transaction_id",) else RowRule(rows="tickets")
-        return _note_lines(faults, repeated_rows(clean, rows, key, fields, mine), schema.key[-1])
-    content = joint_codes(chain([key], (content_codes(clean[name][rows]) for name in fields)))
-    copy = pd.Series(content).duplicated().to_numpy()
-    other = pd.Series(content).groupby(key).transform("nunique").to_numpy() > 1
-    for reason, mask in (("rows of one id differ", other), (_COPY, copy & ~other)):
-        faults.add_rows(schema.key[-1], reason, rows[mask])
-    return None
-
-
-def _note_lines(faults: _Faults, found: OrderLines, column: str) -> OrderLines:
-    faults.add_rows(column, _COPY, found.copies)
-    faults.add_rows(column, "same id as an earlier row", found.others)
-    if found.drop_identical:
-        faults.add_rows(column, "identical line of an order", found.identical)
-    return found
-
-
 @dataclass(frozen=True, eq=False)
 class _Output[FrameT]:
     """What the report on a table needs to know.
@@ -508,7 +365,7 @@ class _Output[FrameT]:
 
 
 def _divide[FrameT](
-    rows: Eager, clean: Eager, faults: _Faults, output: _Output[FrameT]
+    rows: Eager, clean: Eager, faults: Faults, output: _Output[FrameT]
 ) -> Checked[FrameT]:
     reason = faults.reasons()
     bad, good = np.flatnonzero(reason != ""), np.flatnonzero(reason == "")
@@ -557,18 +414,3 @@ def lost_labels(table: Eager, bad: NDArray[np.intp], good: NDArray[np.intp]) -> 
     label = table[names[0]]
     suspects = {*label[bad].drop_nulls().unique().to_list()} - {*label[good].unique().to_list()}
     return tuple(sorted(map(str, suspects)))
-
-
-def row_ids(rows: Eager, which: NDArray[np.intp]) -> tuple[object, ...]:
-    """Return the transaction ids of some rows; positions of rows without one.
-
-    Examples:
-        >>> table = nw.from_native(pd.DataFrame({"transaction_id": ["t1", None]}))
-        >>> row_ids(table, np.array([0, 1]))
-        ('t1', 1)
-    """
-    if "transaction_id" not in rows.columns:
-        return tuple(which.tolist())
-    ids = rows["transaction_id"][which]
-    named = zip(ids.to_list(), which.tolist(), missing_values(ids), strict=True)
-    return tuple(row if missing else name for name, row, missing in named)

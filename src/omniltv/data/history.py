@@ -11,17 +11,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import (
-    Backend,
-    Table,
-    as_labels,
-    as_numbers,
-    collect,
-    first_rows,
-    labels,
-    numbers,
-    read_ids,
-)
+from omniltv._columns import as_labels, as_numbers, first_rows, labels, numbers, read_ids
+from omniltv._frames import Backend, Table, collect
 from omniltv._options import Natural, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics

@@ -9,7 +9,8 @@ import pandas as pd
 from narwhals.typing import IntoFrameT
 from numpy.typing import ArrayLike, NDArray
 
-from omniltv._frames import Backend, Table, check_ids, positions, repeated
+from omniltv._columns import check_ids, positions, repeated
+from omniltv._frames import Backend, Table
 from omniltv._options import Seed, Share, checked
 from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._calendar_counts import event_days, learn

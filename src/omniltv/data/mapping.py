@@ -10,8 +10,9 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from pydantic import Field, model_validator
 
+from omniltv._columns import missing_column
 from omniltv._config import Written, validate
-from omniltv._frames import Eager, FrameKind, missing_column, read_frame
+from omniltv._frames import Eager, FrameKind, read_frame
 from omniltv._options import checked
 from omniltv.data._aliases import CLOCKS, PARTS, aliases_of, plain_header, plain_headers
 from omniltv.data._names import split_names

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 import pandas as pd
 
-from omniltv._frames import missing_column
+from omniltv._columns import missing_column
 from omniltv.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, check_ids, labels, numbers, positions, read_ids, require
+from omniltv._columns import check_ids, labels, numbers, positions, read_ids, require
+from omniltv._frames import Eager
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of, money
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._moments import instant, moments

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, require
+from omniltv._columns import require
+from omniltv._frames import Eager
 from omniltv.errors import DataError
 
 __all__ = ["instant", "moments"]

@@ -10,7 +10,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import collect, is_missing, labels, numbers, read_ids, require
+from omniltv._columns import is_missing, labels, numbers, read_ids, require
+from omniltv._frames import collect
 from omniltv.errors import ConfigError, DataError, DataWarning
 from omniltv.experiments._moments import moments
 from omniltv.experiments.assignment import BEFORE, Assignment

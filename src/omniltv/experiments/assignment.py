@@ -11,18 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import (
-    IntoTable,
-    Tabular,
-    check_ids,
-    collect,
-    first_rows,
-    labels,
-    numbers,
-    positions,
-    read_ids,
-    repeated,
-)
+from omniltv._columns import check_ids, first_rows, labels, numbers, positions, read_ids, repeated
+from omniltv._frames import IntoTable, Tabular, collect
 from omniltv._options import checked
 from omniltv.data.report import IntakeReport, entries_of, entry_of
 from omniltv.errors import ConfigError, DataError

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Objects, Places
-from omniltv._frames import Eager, IntoTable, collect, is_missing, require
+from omniltv._columns import is_missing, require
+from omniltv._frames import Eager, IntoTable, collect
 from omniltv._options import checked
 from omniltv.experiments.assignment import Assignment
 

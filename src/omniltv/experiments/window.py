@@ -1,6 +1,6 @@
 """The window of an experiment as a history in which every assigned customer has a row."""
 
-from omniltv._frames import check_ids, positions
+from omniltv._columns import check_ids, positions
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.data.history import PurchaseHistory

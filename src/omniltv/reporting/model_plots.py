@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from omniltv._frames import require
+from omniltv._columns import require
 from omniltv._options import Few, Level, checked
 from omniltv.errors import ConfigError, DataError
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,9 +135,10 @@ def test_bad_tables_are_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("value", [timedelta(1), Decimal("1.5"), 2**63])
-def test_values_that_are_not_stored_are_named(tmp_path: Path, value: object) -> None:
-    cart = pl.DataFrame({"customer_id": ["a"], "what": [value]})
+@pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
+@pytest.mark.parametrize("value", [timedelta(1), Decimal("1.5"), 2**63, np.array([1, 2])])
+def test_values_that_are_not_stored_are_named(tmp_path: Path, value: object, frame: Any) -> None:
+    cart = frame({"customer_id": ["a"], "what": [value]})
     with pytest.raises(DataError, match="column 'what': values of a type that is not stored"):
         write_counter(tmp_path, as_of="today", profile=PEOPLE, cart=cart)
 

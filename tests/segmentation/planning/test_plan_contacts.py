@@ -178,6 +178,22 @@ treatments:
     assert why(plan, "b")["gift"] == "nothing can be delivered"
 
 
+def test_a_missing_consent_or_channel_is_no_consent_in_any_type() -> None:
+    gaps = pd.DataFrame(
+        {"customer_id": ["a", "b"], "channel": ["ec", None], "consent": [None, True]}
+    )
+    known = pd.concat([CONSENTS.assign(consent=True), gaps], ignore_index=True)
+    nullable = known.astype({"channel": "string", "consent": "boolean"})
+    refused = CONSENTS[(CONSENTS["customer_id"] != "a") | (CONSENTS["channel"] != "ec")]
+    assert chosen(planned(consents=nullable)) == chosen(planned(consents=refused))
+
+
+def test_places_that_are_numbers_with_gaps_are_those_of_the_capacities() -> None:
+    people = CUSTOMERS.assign(place=[1.0, 1.0, 1.0, 1.0, math.nan])
+    plan = planned(people, capacities={"minutes": {"1": 45}, "mails": 10})
+    assert chosen(plan) == chosen(planned())
+
+
 def test_contacts_of_later_days_do_not_count() -> None:
     log = pd.DataFrame({"customer_id": ["a", "c", "e"], "time": "2026-03-03 10:00",
                         "treatment": ["visit", "other", "mail"],

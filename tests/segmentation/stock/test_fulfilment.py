@@ -149,6 +149,13 @@ def test_numbers_are_labels_as_in_the_stock() -> None:
     assert found.offers["fulfilment"].tolist() == ["in store", "no stock needed"]
 
 
+@pytest.mark.parametrize("kind", ["string", object])
+def test_offers_may_lack_item_and_store_in_any_type_of_text(kind: Any) -> None:
+    wanted = offers(("a", "tea", "Ginza"), ("b", None, None)).astype({"item": kind, "store": kind})
+    found = fulfil(wanted, stock({("Ginza", "tea"): 1}))
+    assert found.offers["fulfilment"].tolist() == ["in store", "no stock needed"]
+
+
 def test_days_may_be_negative_and_stay_as_they_are() -> None:
     wanted = offers(("a", "tea", "Ginza"), ("b", "tea", "Ginza"), day=[-2, 5])
     table = pd.DataFrame({"location": "Ginza", "item": "tea", "day": [-3, 4], "stock": [1, 2]})

@@ -114,9 +114,10 @@ def test_stock_has_to_arrive_at_the_place_where_it_was_wanted() -> None:
     assert fired(BackInStock(back_in_stock=("hat",)), events, "2026-03-02") == []
 
 
-def test_articles_that_are_numbers_are_read_as_texts() -> None:
-    wanted = pd.DataFrame({"customer_id": ["a", "b"], "item": [7, 8], "time": "2026-02-01"})
-    arrivals = pd.DataFrame({"item": ["7", "8"], "time": "2026-03-01"})
+def test_articles_and_places_that_are_numbers_are_read_as_texts() -> None:
+    wanted = pd.DataFrame({"customer_id": ["a", "b"], "item": [7, 8], "place": [1.0, None],
+                           "time": "2026-02-01"})  # fmt: skip
+    arrivals = pd.DataFrame({"item": ["7", "8"], "place": "1", "time": "2026-03-01"})
     events = events_of(("a", "2026-01-01", "visit")).with_table("wanted", wanted)
     found = BackInStock(back_in_stock=("7",)).fires(
         events.with_table("arrivals", arrivals), "2026-03-01"

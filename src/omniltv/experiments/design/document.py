@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from omniltv._columns import labels, read_ids
 from omniltv._config import Written
-from omniltv._frames import IntoTable, collect, labels, read_ids
+from omniltv._frames import IntoTable, collect
 from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.experiments._hashing import uniform

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, labels, numbers, require
+from omniltv._columns import labels, numbers, require
+from omniltv._frames import Eager
 from omniltv.errors import DataError
 
 __all__ = ["CellTable"]

@@ -9,7 +9,8 @@ import pandas as pd
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, IntoTable, Table, Tabular, collect, labels, numbers, read_ids
+from omniltv._columns import labels, numbers, read_ids
+from omniltv._frames import Eager, IntoTable, Table, Tabular, collect
 from omniltv._options import Seed, checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._hashing import uniform

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from omniltv._frames import Eager, IntoTable, collect, labels, numbers, require
+from omniltv._columns import labels, numbers, require
+from omniltv._frames import Eager, IntoTable, collect
 from omniltv._options import Level, checked
 from omniltv.errors import DataError
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import IntoTable, Tabular, collect, labels, require
+from omniltv._columns import labels, require
+from omniltv._frames import IntoTable, Tabular, collect
 from omniltv._options import Level, Seed, checked
 from omniltv.errors import DataError
 from omniltv.experiments.learning._cell_table import CellTable

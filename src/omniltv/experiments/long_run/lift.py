@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Integers, Matrix, Vector
-from omniltv._frames import collect, labels, numbers, positions, read_ids
+from omniltv._columns import labels, numbers, positions, read_ids
+from omniltv._frames import collect
 from omniltv._log import logged
 from omniltv._options import Level, Seed, checked
 from omniltv.errors import ConfigError, DataError, EvidenceWarning

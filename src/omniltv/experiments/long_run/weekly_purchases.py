@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from omniltv._arrays import Matrix, Objects
-from omniltv._frames import IntoTable, check_ids, positions, repeated
+from omniltv._columns import check_ids, positions, repeated
+from omniltv._frames import IntoTable
 from omniltv._options import Few, checked
 from omniltv.data.log import PurchaseLog
 from omniltv.errors import ConfigError, DataError

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, read_ids
+from omniltv._columns import read_ids
+from omniltv._frames import Eager
 from omniltv.errors import ConfigError
 from omniltv.experiments._moments import instant, moments
 from omniltv.experiments.assignment import Assignment

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omniltv._frames import Table, labels, read_ids
+from omniltv._columns import labels, read_ids
+from omniltv._frames import Table
 from omniltv._options import checked
 from omniltv.experiments.assignment import Assignment, refuse_repeated
 from omniltv.experiments.metrics.protocol import Tables, table_of

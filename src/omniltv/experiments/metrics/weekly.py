@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from omniltv._frames import Table, numbers
+from omniltv._columns import numbers
+from omniltv._frames import Table
 from omniltv._options import Few, checked
 from omniltv.experiments.assignment import Assignment
 from omniltv.experiments.metrics._days import days_of

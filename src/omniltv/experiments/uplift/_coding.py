@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Matrix, Objects, Vector
-from omniltv._frames import Eager, is_missing, numbers, require
+from omniltv._columns import is_missing, numbers, require
+from omniltv._frames import Eager
 from omniltv.errors import DataError
 
 __all__ = ["Coding", "CovariateColumns", "read_columns"]

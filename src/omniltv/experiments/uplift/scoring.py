@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Flags, Matrix, Objects, Places, Vector
-from omniltv._frames import IntoTable, Tabular, collect, read_ids
+from omniltv._columns import read_ids
+from omniltv._frames import IntoTable, Tabular, collect
 from omniltv._options import Finite, Level, Seed, checked
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments._hashing import dealt, uniform

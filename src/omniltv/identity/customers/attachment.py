@@ -9,7 +9,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, read_frame, require, unused_name
+from omniltv._columns import require
+from omniltv._frames import Eager, read_frame, unused_name
 from omniltv._options import checked
 from omniltv.data.checking import lost_labels, readable_values, row_ids
 from omniltv.data.report import IntakeReport, Tolerance, entries_of, entry_of

@@ -14,7 +14,8 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes
-from omniltv._frames import Eager, read_frame, require
+from omniltv._columns import require
+from omniltv._frames import Eager, read_frame
 from omniltv.errors import DataError
 from omniltv.identity.linking._graph import components
 from omniltv.identity.linking.values import DECIDED, Candidates, ScoredPairs

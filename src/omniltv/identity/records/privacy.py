@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import read_frame, require
+from omniltv._columns import require
+from omniltv._frames import read_frame
 from omniltv._options import checked
 from omniltv.data.checking import refuse_nested
 from omniltv.data.schemas import FIELDS, NORMAL_COLUMNS

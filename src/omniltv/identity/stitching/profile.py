@@ -12,8 +12,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from numpy.typing import NDArray
 from pydantic import Field
 
+from omniltv._columns import require
 from omniltv._config import Config
-from omniltv._frames import Eager, read_frame, require
+from omniltv._frames import Eager, read_frame
 from omniltv._options import checked
 from omniltv.data.report import Tolerance
 from omniltv.data.schemas import FIELDS

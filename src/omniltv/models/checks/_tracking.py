@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv._options import Level, Many, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.log import PurchaseLog

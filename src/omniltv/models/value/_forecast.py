@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import first_rows
+from omniltv._columns import first_rows
 from omniltv._streams import Streams
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, Evaluate

@@ -17,7 +17,8 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from omniltv._arrays import Places
-from omniltv._frames import collect, first_rows, positions, read_ids, repeated
+from omniltv._columns import first_rows, positions, read_ids, repeated
+from omniltv._frames import collect
 from omniltv._options import Level, checked
 from omniltv.draws import RowDraws, Totals
 from omniltv.errors import ConfigError, DataError

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Vector
-from omniltv._frames import IntoTable, as_labels, as_numbers, collect, require
+from omniltv._columns import as_labels, as_numbers, require
+from omniltv._frames import IntoTable, collect
 from omniltv.errors import DataError
 
 __all__ = ["Capacities", "IntoCapacities", "read_capacities"]

@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from omniltv._arrays import Codes, Flags, Objects, Vector
-from omniltv._frames import Eager, as_labels, labels, numbers, read_ids, require
+from omniltv._columns import as_labels, labels, numbers, read_ids, require
+from omniltv._frames import Eager
 from omniltv.errors import DataError, DataWarning
 from omniltv.segmentation.allocation._capacities import Capacities
 from omniltv.segmentation.allocation.problem import AllocationProblem

@@ -10,6 +10,7 @@ import pandas as pd
 from narwhals.exceptions import NarwhalsError
 from numpy.typing import NDArray
 
+from omniltv._columns import read_ids, require
 from omniltv._frames import (
     Eager,
     EagerOrLazy,
@@ -17,9 +18,7 @@ from omniltv._frames import (
     SupportsToFrame,
     collect,
     open_frame,
-    read_ids,
     refuse_unknown,
-    require,
     unused_name,
 )
 from omniltv.errors import DataError

@@ -12,7 +12,7 @@ import narwhals as nw
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from omniltv._frames import require
+from omniltv._columns import require
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions.kind import Scope
 

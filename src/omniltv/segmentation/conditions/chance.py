@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import narwhals as nw
 from pydantic import Field
 
-from omniltv._frames import require
+from omniltv._columns import require
 from omniltv._options import checked
 from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self, cast
 import narwhals as nw
 from pydantic import ConfigDict, model_validator
 
-from omniltv._frames import require
+from omniltv._columns import require
 from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions._values import (

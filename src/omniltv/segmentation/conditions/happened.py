@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self, cast
 import narwhals as nw
 from pydantic import Field, model_validator
 
-from omniltv._frames import require
+from omniltv._columns import require
 from omniltv._options import checked
 from omniltv.errors import ConfigError
 from omniltv.segmentation.conditions._tables import kept, opened

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, cast
 from narwhals.typing import IntoFrameT
 from pydantic import Field
 
+from omniltv._columns import require
 from omniltv._config import Written
-from omniltv._frames import require
 from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions._tables import marked, opened

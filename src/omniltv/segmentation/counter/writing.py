@@ -13,7 +13,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from omniltv._arrays import Codes, Objects
-from omniltv._frames import Eager, collect, none_if_missing, numbers, read_ids, repeated, require
+from omniltv._columns import none_if_missing, numbers, read_ids, repeated, require
+from omniltv._frames import Eager, collect
 from omniltv._log import logged
 from omniltv._options import checked
 from omniltv.errors import DataError

@@ -1,11 +1,11 @@
 """Accounts: customers who are merged at any time have their events applied together."""
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from omniltv._arrays import Codes, Objects
+from omniltv._columns import positions
 from omniltv.segmentation.loyalty._events import LedgerEvents
 from omniltv.segmentation.loyalty._kernel import MERGE
 
@@ -42,6 +42,6 @@ def account_roots(parent: Codes) -> Codes:
 
 def account_ids(names: Objects, parent: Codes, customers: Objects) -> Objects:
     """Return the customer who has the account of each customer; itself if it has no events."""
-    place = pd.Index(names).get_indexer(pd.Index(customers))
+    place = positions(customers, names)
     accounts = np.append(names[account_roots(parent)], np.array([None], dtype=object))
     return np.where(place < 0, customers, accounts[place])

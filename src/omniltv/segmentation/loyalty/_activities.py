@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from omniltv._frames import Eager, IntoTable, collect, require
+from omniltv._columns import require
+from omniltv._frames import Eager, IntoTable, collect
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import MISSING, local, moments, texts
 

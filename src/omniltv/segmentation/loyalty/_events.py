@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import Eager, FrameKind, is_missing, require
+from omniltv._columns import is_missing, require
+from omniltv._frames import Eager, FrameKind
 from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError
@@ -92,8 +93,9 @@ class LedgerEvents:
 
     def and_then(self, more: "LedgerEvents") -> "LedgerEvents":
         """Return these events and others, with one list of customers."""
-        names = pd.unique(np.concatenate([self.customers, more.customers]))
-        both = [_recoded(events, names) for events in (self, more)]
+        code, names = pd.factorize(np.concatenate([self.customers, more.customers]))
+        size = len(self.customers)
+        both = (_recoded(self, names, code[:size]), _recoded(more, names, code[size:]))
         columns = ("row", "place", "ids", *_CONTENT)
         parts: dict[str, Any] = {
             name: np.concatenate([getattr(events, name) for events in both]) for name in columns
@@ -102,8 +104,13 @@ class LedgerEvents:
 
     def compact(self) -> "LedgerEvents":
         """Return the events with the customers that they name, sorted."""
-        used = np.unique(np.concatenate([self.member, self.other]))
-        return _recoded(self, np.sort(self.customers[used[used >= 0]]))
+        named = np.zeros(len(self.customers) + 1, dtype=np.bool_)  # the last one is nobody
+        named[self.member] = named[self.other] = True
+        used = np.flatnonzero(named[:-1])
+        used = used[np.argsort(self.customers[used], kind="stable")]  # most are in order
+        code = np.full(len(self.customers), -1)
+        code[used] = np.arange(len(used))
+        return _recoded(self, self.customers[used], code)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,9 +174,9 @@ def sift(events: LedgerEvents, closed: int, end: int) -> Sifted:
     return Sifted(once.take(np.flatnonzero(~bad)).compact(), faulty, reasons[bad], replays)
 
 
-def _recoded(events: LedgerEvents, names: Objects) -> LedgerEvents:
-    """Return events with codes of another list of customers."""
-    code = np.append(pd.Index(names).get_indexer(pd.Index(events.customers)), -1)
+def _recoded(events: LedgerEvents, names: Objects, code: Codes) -> LedgerEvents:
+    """Return events with another list of customers, given the code of each customer in it."""
+    code = np.append(code, -1)
     return replace(events, customers=names, member=code[events.member], other=code[events.other])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Integers
+from omniltv._columns import positions
 from omniltv.segmentation.loyalty._accounts import account_bounds, account_codes
 from omniltv.segmentation.loyalty._events import LedgerEvents, in_order
 from omniltv.segmentation.loyalty._kernel import (
@@ -15,6 +16,7 @@ from omniltv.segmentation.loyalty._kernel import (
     LOT,
     MERGE,
     OF_SETTLED,
+    REVERSE,
     SPEND,
     SPLIT,
     VIA,
@@ -93,10 +95,13 @@ def _book(events: LedgerEvents, longest: int) -> LedgerBook:
     for name in ("kind", "time", "points", "start", "until", "member", "other"):
         getattr(book, name)[:] = getattr(events, name)
     book.reference[:] = -1
-    named = np.flatnonzero(~pd.isna(events.reference))
-    if len(named):
-        place = pd.Index(events.ids).get_indexer(pd.Index(events.reference[named]))
-        book.reference[named] = place
+    refers = np.flatnonzero(np.isin(events.kind, (REVERSE, SPLIT)))
+    code, names = pd.factorize(events.reference[refers])
+    found = positions(events.ids, names)  # few names are looked up in, not all events
+    here = np.flatnonzero(found >= 0)
+    place = np.full(len(names) + 1, -1)  # the last one is a missing reference
+    place[found[here]] = here
+    book.reference[refers] = place[code]
     return book
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.special import expit
 
 from omniltv._arrays import Codes, Floats
-from omniltv._frames import IntoTable, collect, numbers, require
+from omniltv._columns import numbers, positions, require
+from omniltv._frames import IntoTable, collect
 from omniltv._options import Level, Margin, Seed, Share, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import texts, times
@@ -187,7 +188,7 @@ def _futures(
     table = _read_futures(futures, ledger.timezone)
     draw, time = table["draw"].to_numpy(), table["time"].to_numpy()
     account = ledger._account_ids(table["customer_id"].to_numpy(dtype=object))  # noqa: SLF001 - no part of the tables
-    customer = pd.Index(ids).get_indexer(pd.Index(account))
+    customer = positions(account, ids)
     rows = np.flatnonzero((customer >= 0) & (time >= np.datetime64(ledger.at)))
     rows = rows[np.lexsort((time[rows], customer[rows], draw[rows]))]
     d, c = draw[rows], customer[rows]
@@ -201,7 +202,7 @@ def _futures(
 
 def _lot_arrays(lots: pd.DataFrame, ids: np.ndarray[Any, Any]) -> tuple[Floats, Any, Any]:
     """Return points, first and end of validity by customer and lot, those that expire first."""
-    customer = pd.Index(ids).get_indexer(pd.Index(lots["account"].astype(str)))
+    customer = positions(lots["account"].astype(str).to_numpy(dtype=object), ids)
     until = lots["valid_until"].to_numpy().astype("datetime64[us]") + np.timedelta64(1, "D")
     until = np.where(np.isnat(until), _NEVER, until)
     order = np.lexsort((until, customer))

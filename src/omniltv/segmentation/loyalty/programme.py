@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from omniltv._columns import require
 from omniltv._config import Written
-from omniltv._frames import FrameKind, IntoTable, collect, read_frame, require
+from omniltv._frames import FrameKind, IntoTable, collect, read_frame
 from omniltv._options import checked
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError

@@ -9,7 +9,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from omniltv._arrays import Floats, Objects
-from omniltv._frames import IntoTable, collect, require
+from omniltv._columns import positions, require
+from omniltv._frames import IntoTable, collect
 from omniltv._options import UpToACentury, checked
 from omniltv.errors import DataError
 from omniltv.segmentation.loyalty._events import texts, times
@@ -99,7 +100,7 @@ class RedemptionModel:
         logs = np.tile(np.log(weights), (len(customers), 1))
         if len(self._seen):
             ids, found = _node_likelihood(self._seen, parameters, values, self.terms)
-            place = pd.Index(ids).get_indexer(pd.Index(customers))
+            place = positions(customers, ids)
             logs[place >= 0] += found[place[place >= 0]]
         chances = np.cumsum(np.exp(logs - logsumexp(logs, axis=1)[:, None]), axis=1)
         node = (rng.random(len(customers))[:, None] > chances).sum(axis=1)

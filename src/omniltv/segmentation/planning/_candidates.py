@@ -1,6 +1,5 @@
 """Candidates: who may get which treatment today, and why everyone else may not."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Levels, Objects, Places
-from omniltv._frames import as_labels, collect, positions, read_ids, require
+from omniltv._columns import optional_labels, positions, read_ids, require
+from omniltv._frames import collect
 from omniltv.errors import ConfigError
 from omniltv.segmentation.playbook.playbook import Playbook
 from omniltv.segmentation.playbook.treatment import TreatmentRule
@@ -70,19 +70,11 @@ class _PlanDay:
             return None
         table = collect(self.data.stock, _STOCK)
         require(table.columns, ["item"], _STOCK)
-        place = positions(read_ids(table, "customer_id", _STOCK), self.people.id)
+        ids = read_ids(table, "customer_id", _STOCK)
         names = [name for name in ("treatment", "item", "way") if name in table.columns]
-        texts = {name: _texts(table[name].to_list(), name) for name in names}
+        texts = {name: optional_labels(table[name].to_list(), name, ids=ids) for name in names}
+        place = positions(ids, self.people.id)
         return pd.DataFrame({"way": None, **texts}, dtype=object).assign(place=place)
-
-
-def _texts(given: Sequence[object], column: str) -> Objects:
-    """Return labels as texts, missing ones as None."""
-    values = np.fromiter(given, dtype=object, count=len(given))
-    known = np.flatnonzero(~pd.isna(values))
-    texts = np.full(len(values), None, dtype=object)
-    texts[known] = as_labels(values[known], column, ids=known.tolist()).astype(object)
-    return texts
 
 
 def find_candidates(

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from omniltv._arrays import Flags, Matrix, Places
-from omniltv._frames import Eager, IntoTable, as_labels, collect, numbers, require
+from omniltv._columns import as_labels, numbers, require
+from omniltv._frames import Eager, IntoTable, collect
 from omniltv.errors import DataError
 from omniltv.segmentation.playbook.playbook import Playbook
 

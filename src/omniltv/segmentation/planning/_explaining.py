@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Objects
-from omniltv._frames import Table, positions
+from omniltv._columns import positions
+from omniltv._frames import Table
 from omniltv.errors import DataError
 from omniltv.segmentation.planning._candidates import STAGES, TreatmentCandidates
 from omniltv.segmentation.playbook.playbook import Playbook

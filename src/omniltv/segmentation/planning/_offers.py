@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Places, Vector
-from omniltv._frames import IntoTable, Table, collect, numbers, positions, read_ids, require
+from omniltv._columns import numbers, positions, read_ids, require
+from omniltv._frames import IntoTable, Table, collect
 from omniltv.errors import DataError, DataWarning
 from omniltv.segmentation.allocation import Allocation, Allocator, allocate
 from omniltv.segmentation.allocation._capacities import (

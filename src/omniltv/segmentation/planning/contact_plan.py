@@ -9,7 +9,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from omniltv._frames import FrameKind, IntoTable, Table, collect, none_if_missing, read_ids, require
+from omniltv._columns import none_if_missing, read_ids, require
+from omniltv._frames import FrameKind, IntoTable, Table, collect
 from omniltv._options import checked
 from omniltv.segmentation.planning._explaining import PlanDecisions
 from omniltv.segmentation.scenarios.state import ScenarioState

@@ -10,8 +10,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from omniltv._columns import none_if_missing, require
 from omniltv._files import replace_file
-from omniltv._frames import FrameKind, IntoTable, collect, none_if_missing, require
+from omniltv._frames import FrameKind, IntoTable, collect
 from omniltv._options import checked
 from omniltv.errors import StoreError
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import IntoTable, Table, none_if_missing
+from omniltv._columns import none_if_missing
+from omniltv._frames import IntoTable, Table
 from omniltv._options import checked
 from omniltv.errors import ConfigError, EvidenceWarning
 from omniltv.segmentation.allocation import Allocation, Allocator

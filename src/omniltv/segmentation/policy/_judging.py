@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Objects, Places
-from omniltv._frames import IntoTable, collect, positions, read_ids, require
+from omniltv._columns import positions, read_ids, require
+from omniltv._frames import IntoTable, collect
 from omniltv.errors import DataError
 from omniltv.segmentation.policy._tables import ConsentTable, ContactLog
 from omniltv.segmentation.policy.contact_policy import ContactPolicy, FrequencyCap

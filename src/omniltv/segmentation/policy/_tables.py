@@ -9,17 +9,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Objects
-from omniltv._frames import (
-    Eager,
-    FrameKind,
-    IntoTable,
-    collect,
-    positions,
-    read_frame,
-    read_ids,
-    repeated,
-    require,
-)
+from omniltv._columns import is_missing, optional_labels, positions, read_ids, repeated, require
+from omniltv._frames import Eager, FrameKind, IntoTable, collect, read_frame
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions.condition import Condition
 from omniltv.segmentation.conditions.context import Context
@@ -97,11 +88,7 @@ class AddressedCustomers[FrameT]:
         """Return a column as texts, None where it is missing or absent."""
         if column not in self.table.columns:
             return np.full(len(self), None, dtype=object)
-        values = np.fromiter(self.table[column].to_list(), dtype=object, count=len(self))
-        missing = pd.isna(values)
-        values[~missing] = [str(value) for value in values[~missing]]
-        values[missing] = None
-        return values
+        return optional_labels(self.table[column].to_list(), column, ids=self.id)
 
 
 def _known(table: Eager, column: str, names: Sequence[str], ids: Objects) -> Objects:
@@ -137,11 +124,11 @@ class ConsentTable:
         table = collect(consents, _CONSENTS)
         require(table.columns, ["customer_id", "channel"], _CONSENTS)
         place = positions(read_ids(table, "customer_id", _CONSENTS), ids)
-        channel = np.fromiter(table["channel"].to_list(), dtype=object, count=len(place))
+        code, names = pd.factorize(_plain(table["channel"].to_list()))
         may = _flag(table, "consent") & _flag(table, "reachable")
         found: dict[str, Flags] = {}
-        for name in pd.unique(pd.Series(channel, dtype=object)):
-            own = (channel == name) & (place >= 0)
+        for number, name in enumerate(names):
+            own = (code == number) & (place >= 0)
             flags = np.zeros(len(ids), dtype=np.bool_)
             flags[place[own]] = True
             flags[place[own & ~may]] = False
@@ -167,7 +154,8 @@ def _flag(table: Eager, column: str) -> Flags:
     series = table[column]
     if series.dtype not in (nw.Boolean, nw.Object):
         raise DataError("not a column of booleans", column=column, hint="convert it to booleans")
-    return np.array([value is not None and value == True for value in series.to_list()])  # noqa: E712 - NaN is not true
+    given = [not is_missing(value) and value == True for value in series.to_list()]  # noqa: E712 - no texts
+    return np.array(given, dtype=np.bool_)
 
 
 @dataclass(frozen=True, eq=False)

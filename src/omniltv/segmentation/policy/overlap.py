@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import IntoTable, labels, positions, read_frame, read_ids
+from omniltv._columns import labels, positions, read_ids
+from omniltv._frames import IntoTable, read_frame
 from omniltv._options import Few, checked
 from omniltv.data.checking import Moment
 from omniltv.segmentation.conditions.context import Context

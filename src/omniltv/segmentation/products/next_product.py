@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from omniltv._arrays import Codes, Floats, Matrix, Objects, Vector
-from omniltv._frames import (
-    Eager,
-    collect,
-    labels,
-    positions,
-    read_frame,
-    read_ids,
-    require,
-    with_column,
-)
+from omniltv._columns import labels, positions, read_ids, require
+from omniltv._frames import Eager, collect, read_frame, with_column
 from omniltv._log import logged
 from omniltv._options import Few, checked
 from omniltv.errors import DataError

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from omniltv._arrays import Codes, Matrix, Vector
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.segmentation.response.contacts import ContactTable
 
 __all__ = ["SharedColumns"]

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Objects, Vector
-from omniltv._frames import Eager, labels, numbers, positions, read_ids, require
+from omniltv._columns import labels, numbers, positions, read_ids, require
+from omniltv._frames import Eager
 from omniltv.errors import DataError
 from omniltv.segmentation.response.contacts import ContactHistory, ContactTable
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Matrix, Objects, Vector
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv._options import Many, Seed, checked
 from omniltv.errors import DataError, FitError
 from omniltv.segmentation.response._design import SharedColumns

@@ -8,7 +8,8 @@ from narwhals.typing import IntoFrameT
 from scipy import special
 
 from omniltv._arrays import Floats, Matrix, Objects, Vector
-from omniltv._frames import Eager, labels, numbers, read_frame, read_ids, with_column
+from omniltv._columns import labels, numbers, read_ids
+from omniltv._frames import Eager, read_frame, with_column
 from omniltv._options import checked
 from omniltv.errors import DataError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Codes, Flags, Places
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.errors import DataError
 from omniltv.segmentation.policy._tables import AddressedCustomers, ConsentTable, ContactLog
 from omniltv.segmentation.scenarios.scenario import Scenario

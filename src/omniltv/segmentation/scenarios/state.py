@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from omniltv._columns import none_if_missing
 from omniltv._files import replace_file
-from omniltv._frames import none_if_missing
 from omniltv._options import checked
 from omniltv.errors import StoreError
 

@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 from narwhals.exceptions import NarwhalsError
 
-from omniltv._frames import Eager, EagerOrLazy, positions, read_ids, require, unused_name
+from omniltv._columns import positions, read_ids, require
+from omniltv._frames import Eager, EagerOrLazy, unused_name
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions._tables import (
     collected,

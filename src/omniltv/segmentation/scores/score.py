@@ -7,7 +7,8 @@ from typing import Protocol, cast, runtime_checkable
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from omniltv._frames import EagerOrLazy, require
+from omniltv._columns import require
+from omniltv._frames import EagerOrLazy
 from omniltv._options import checked
 from omniltv.errors import DataError
 from omniltv.segmentation.conditions._tables import as_floats, opened, schema_of

@@ -10,7 +10,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from omniltv._arrays import Codes, Flags, Integers, Objects
-from omniltv._frames import Eager, Table, as_labels, collect, labels, numbers, read_ids, require
+from omniltv._columns import labels, numbers, optional_labels, read_ids, require
+from omniltv._frames import Eager, Table, collect
 from omniltv.errors import DataError
 
 __all__ = ["Demand", "Shelves", "read_alternatives"]
@@ -53,7 +54,10 @@ class Demand:
         """
         require(rows.columns, ("customer_id", "item", "store"), _OFFERS, "None if there is none")
         ids = read_ids(rows, "customer_id", _OFFERS)
-        item, store = (_optional(rows, column, ids) for column in ("item", "store"))
+        item, store = (
+            [text or "" for text in optional_labels(rows[column].to_list(), column, ids=ids)]
+            for column in ("item", "store")
+        )
         day = _days(rows, "day", _OFFERS, ids) or [_EVERY_DAY] * len(ids)
         units = _whole(rows, "units", ids, least=1)
         gains = [name for name in ("net_gain", "gain") if name in rows.columns]
@@ -169,15 +173,6 @@ def read_alternatives(frame: IntoFrame) -> dict[tuple[object, str], list[str]]:
     for row in np.argsort(rank, kind="stable").tolist():
         found.setdefault((who[row], item[row]), []).append(other[row])
     return found
-
-
-def _optional(rows: Eager, column: str, ids: Objects) -> list[str]:
-    """Return a column of labels; empty where it is missing."""
-    values = np.fromiter(rows[column].to_list(), dtype=object)
-    known = np.flatnonzero(~(pd.isna(values) | (values == "")))
-    texts = np.full(len(values), "", dtype=object)
-    texts[known] = as_labels(values[known], column, ids=ids[known])
-    return list(map(str, texts))
 
 
 def _days(rows: Eager, column: str, what: str, ids: Objects) -> list[Any] | None:

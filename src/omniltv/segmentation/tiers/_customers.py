@@ -8,16 +8,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import (
-    Eager,
-    IntoTable,
-    Table,
-    collect,
-    numbers,
-    positions,
-    read_ids,
-    repeated,
-)
+from omniltv._columns import numbers, positions, read_ids, repeated
+from omniltv._frames import Eager, IntoTable, Table, collect
 from omniltv.data.log import PurchaseLog
 from omniltv.draws import RowDraws
 from omniltv.errors import DataError

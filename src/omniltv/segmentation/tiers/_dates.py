@@ -6,7 +6,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, require
+from omniltv._columns import require
+from omniltv._frames import Eager
 from omniltv._moments import read_moment
 from omniltv.data.checking import Moment
 from omniltv.errors import ConfigError, DataError

@@ -9,7 +9,8 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, FrameKind, IntoTable, collect, numbers, positions, read_frame
+from omniltv._columns import numbers, positions
+from omniltv._frames import Eager, FrameKind, IntoTable, collect, read_frame
 from omniltv._log import logged
 from omniltv.errors import DataError
 from omniltv.segmentation.tiers._dates import moments

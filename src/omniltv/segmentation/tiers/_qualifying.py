@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from omniltv._frames import IntoTable, Table, collect, positions
+from omniltv._columns import positions
+from omniltv._frames import IntoTable, Table, collect
 from omniltv.data.log import PurchaseLog
 from omniltv.errors import ConfigError
 from omniltv.segmentation.tiers._dates import Days, add_months, months

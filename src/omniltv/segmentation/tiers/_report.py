@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from omniltv._frames import positions
+from omniltv._columns import positions
 from omniltv.data.log import PurchaseLog
 from omniltv.data.report import IntakeEntry, IntakeReport, entry_of
 

@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import DataType, Eager, numbers, read_ids, repeated, require
+from omniltv._columns import numbers, read_ids, repeated, require
+from omniltv._frames import DataType, Eager
 from omniltv.errors import DataError
 from omniltv.segmentation.tiers._dates import NEVER, Days, moments
 

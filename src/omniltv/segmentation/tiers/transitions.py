@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._frames import Eager, IntoTable, Table, Tabular, collect, numbers, positions
+from omniltv._columns import numbers, positions
+from omniltv._frames import Eager, IntoTable, Table, Tabular, collect
 from omniltv._options import Natural, checked
 from omniltv.errors import ConfigError
 from omniltv.segmentation.tiers._state import tier_codes, unique_ids

@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
-from omniltv._frames import as_labels
+from omniltv._columns import as_labels, optional_labels
 from omniltv._options import checked
 from omniltv.segmentation.conditions._values import Names
 from omniltv.segmentation.triggers.events import CustomerEvents
@@ -19,8 +20,8 @@ class BackInStock(TriggerKind):
     """Fires when an article that a customer wanted, and that was not in stock, arrives.
 
     The table ``wanted`` has ``customer_id``, ``item`` and ``time``; ``arrivals`` has ``item`` and
-    ``time``. Articles are read as texts. If both have ``place``, an article has to arrive at the
-    place that it was wanted at.
+    ``time``. If both have ``place``, an article has to arrive at the place that it was wanted at.
+    Articles and places are read as texts.
 
     Attributes:
         back_in_stock: ``any``, or the articles.
@@ -58,6 +59,11 @@ class BackInStock(TriggerKind):
 
 
 def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with articles as texts."""
-    item = as_labels(table["item"].tolist(), "item", ids=range(len(table)))
-    return table.assign(item=item.astype(object))
+    """Return a table with articles, and places if there are some, as texts."""
+    rows = np.arange(len(table)).astype(object)
+    item = as_labels(table["item"].tolist(), "item", ids=rows).astype(object)
+    if "place" not in table.columns:
+        return table.assign(item=item)
+    return table.assign(
+        item=item, place=optional_labels(table["place"].tolist(), "place", ids=rows)
+    )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from omniltv._arrays import Flags, Objects
-from omniltv._frames import Eager, IntoTable, check_ids, collect, require
+from omniltv._columns import check_ids, require
+from omniltv._frames import Eager, IntoTable, collect
 from omniltv._moments import read_moment
 from omniltv._options import checked
 from omniltv.data.checking import Moment
