@@ -133,8 +133,9 @@ def test_values_of_one_time_buyers_do_not_count_as_repeat_purchases() -> None:
 def test_first_purchases_that_count_are_not_few() -> None:
     history = everybody(*WORLDS[1], n=200)
     once = history.take(history.frequency == 0)
-    first = 9.0 + np.arange(len(once)) % 7
-    fit(GammaGamma(), replace(once, first_value=first).counting_first(), seed=1, method="map")
+    first = np.asarray(9.0 + np.arange(len(once)) % 7, dtype=np.float64)
+    counted = replace(once, first_value=first).counting_first()
+    fit(GammaGamma(), counted, seed=1, method="map")
 
 
 def test_free_first_purchases_are_left_out_of_the_fit() -> None:

@@ -219,5 +219,6 @@ def prob_of_none(counts: ArrayLike, times: ArrayLike) -> float:
         >>> prob_of_none([0, 0], 3.0), prob_of_none([100], 1.0) < 1e-20
         (1.0, True)
     """
-    sure = np.nan_to_num(stats.gamma.ppf(_DOUBT, counts))  # NaN if there are none
+    seen = np.asarray(counts, dtype=np.float64)
+    sure = np.nan_to_num(stats.gamma.ppf(_DOUBT, seen))  # NaN if there are none
     return float(np.exp(-np.asarray(times) * sure).mean())
