@@ -13,13 +13,12 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# The imports below come after the settings above, which NumPy and the interpreter read once.
-from collections.abc import Generator  # noqa: E402
-from pathlib import Path  # noqa: E402
+from collections.abc import Generator  # noqa: E402 - after the settings
+from pathlib import Path  # noqa: E402 - after the settings
 
-import pytest  # noqa: E402
-from _pytest.doctest import DoctestModule  # noqa: E402
-from hypothesis import settings  # noqa: E402
+import pytest  # noqa: E402 - after the settings
+from _pytest.doctest import DoctestModule  # noqa: E402 - after the settings
+from hypothesis import settings  # noqa: E402 - after the settings
 
 # Other processes may share the machine: time is measured by benchmarks, not here.
 # A property is tried on 25 inputs, other ones each time; --hypothesis-profile=thorough tries more.

@@ -127,9 +127,10 @@ def _store(n: int) -> Job:
 def _scored(n: int) -> Job:
     made = invented(BgNbd(), Pooling.complete(), customers=10, draws=100)
     history = _history(n)
-    terms = {"horizon": weeks(26), "discount": Discount(per_year=0.1), "seed": 1}
-    value = lifetime_value(made.purchases, made.spend, history, **terms)  # type: ignore[arg-type]
-    return value.to_frame
+    terms = (made.purchases, made.spend, history)
+    return lifetime_value(
+        *terms, horizon=weeks(26), discount=Discount(per_year=0.1), seed=1
+    ).to_frame
 
 
 def _linked(n: int) -> Job:
@@ -188,9 +189,7 @@ def _scheme(n: int) -> str:
     return "\n".join(["tiers:", *tiers, "- name: rest"])
 
 
-def _rows(
-    function: Callable[[pd.DataFrame], object], table: Callable[[int], pd.DataFrame]
-) -> Callable[[int], Job]:
+def _rows[T](function: Callable[[T], object], table: Callable[[int], T]) -> Callable[[int], Job]:
     def build(n: int) -> Job:
         given = table(n)
         return lambda: function(given)
@@ -320,7 +319,7 @@ CASES: tuple[Case, ...] = (
         50_000,
     ),
     Case("ColumnMap.recognise", "many headers", _recognised, 500),
-    Case("read_table", "ordinary", _rows(read_table, lambda n: _written(_purchases(n))), 20_000),  # type: ignore[arg-type, return-value]
+    Case("read_table", "ordinary", _rows(read_table, lambda n: _written(_purchases(n))), 20_000),
     Case(
         "Condition.mask",
         "ordinary",

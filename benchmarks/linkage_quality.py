@@ -196,7 +196,7 @@ def with_labels(
     world: str, found: Resolution[pd.DataFrame], truth: pd.DataFrame
 ) -> dict[str, object]:
     """Return the row of a forest that learns from the labels of other people's pairs."""
-    state = found._state  # noqa: SLF001
+    state = found._state  # noqa: SLF001 - thresholds without another stitch
     pairs = state.compared
     person = truth.set_index(["source", "record_id"])["person_id"]
     who = person.loc[state.records.ids()].to_numpy()

@@ -76,4 +76,4 @@ def test_e20_results_of_every_room_can_be_sent(value: LifetimeValue, tmp_path: P
     sent = pickle.loads(pickle.dumps(mixed))  # noqa: S301 - our own
     pd.testing.assert_frame_equal(sent.to_frame(), mixed.to_frame())
     for quantity in (value.prob_alive, value.expected_purchases, value.fits[0].draws):
-        assert repr(pickle.loads(pickle.dumps(quantity))) == repr(quantity)  # noqa: S301
+        assert repr(pickle.loads(pickle.dumps(quantity))) == repr(quantity)  # noqa: S301 - made a line before

@@ -222,7 +222,7 @@ def _together(data: object, items: list[_Value]) -> _Value:
 
 
 def _tagged(event: Event) -> ConfigError:
-    return _error(_line(event), f"the tag {event.tag} is not allowed", "remove it")  # type: ignore[attr-defined]
+    return _error(_line(event), f"the tag {event.tag} is not allowed", "remove it")  # type: ignore[attr-defined]  # every event with a tag has one
 
 
 def _scalar(event: ScalarEvent) -> Hashable:

@@ -70,7 +70,7 @@ def test_heavy_baskets_have_means_spreads_and_a_correlation() -> None:
     for own in (baskets, Baskets(mean=100.0, between=0.5, within=0.8)):
         rng = np.random.default_rng(3)
         rate = rng.lognormal(size=40_000)
-        means = own.means(lambda _: rng.random(40_000), rate)  # noqa: B023
+        means = own.means(lambda _: rng.random(40_000), rate)  # noqa: B023 - called at once
         noise = own.noise(rng.random(40_000))
         for values, mean, sd in ((means, 100, 50), (noise, 1, 0.8)):
             z = (values.mean() - mean) / (sd / 200)

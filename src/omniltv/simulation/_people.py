@@ -73,7 +73,7 @@ class People:
             if isinstance(value, np.ndarray)
         }
         traits = {name: value[rows] for name, value in self.traits.items()}
-        return People(**parts, traits=traits, channels=self.channels)  # type: ignore[arg-type]
+        return People(**parts, traits=traits, channels=self.channels)  # type: ignore[arg-type]  # its own fields
 
 
 def draw_people(config: WorldConfig, dice: Dice) -> People:
@@ -180,7 +180,7 @@ def _strengths(
     z_value = standardised(value)
     rows = [
         _strength(treatment, z_value, _normal(dice, f"strength {treatment.name}"))
-        * np.array([treatment.by_tier.get(name, 1.0) for name in TIERS])[tier]  # type: ignore[call-overload]
+        * np.array([treatment.by_tier.get(name, 1.0) for name in TIERS])[tier]  # type: ignore[call-overload]  # tiers are literals
         * np.array([treatment.by_channel.get(c.name, 1.0) for c in config.channels])[main]
         for treatment in config.treatments
     ]

@@ -105,7 +105,7 @@ class WorldState:
     def copy(self) -> "WorldState":
         """Return an independent copy."""
         parts = {name: _copied(value) for name, value in vars(self).items()}
-        return WorldState(**parts)  # type: ignore[arg-type]
+        return WorldState(**parts)  # type: ignore[arg-type]  # its own fields
 
 
 def _copied(value: object) -> object:

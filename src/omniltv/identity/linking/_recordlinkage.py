@@ -464,7 +464,7 @@ def _groups(left: Codes, right: Codes, n: int) -> tuple[Codes, ...]:
 
 
 def _labels(labels: object) -> tuple[str, ...]:
-    return (labels,) if isinstance(labels, str) else tuple(map(str, labels or ()))  # type: ignore[call-overload]
+    return (labels,) if isinstance(labels, str) else tuple(map(str, labels or ()))  # type: ignore[call-overload]  # checked by str
 
 
 def _reading(comparer: BaseCompareFeature) -> _Read:

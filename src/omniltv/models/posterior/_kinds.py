@@ -151,7 +151,7 @@ def _examined(
     return examine(found, history, seed=seed).each
 
 
-def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[Finding, ...]:  # noqa: ARG001
+def _not_checked(found: AnyFit, data: object, seed: int) -> tuple[Finding, ...]:  # noqa: ARG001 - one signature for all kinds
     """Return nothing: channel models have no checks."""
     return ()
 

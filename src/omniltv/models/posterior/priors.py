@@ -56,7 +56,7 @@ class Flat:
         """Return 0."""
         return np.zeros_like(value)
 
-    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:  # noqa: ARG002
+    def sample(self, rng: np.random.Generator, size: tuple[int, ...]) -> Vector:  # noqa: ARG002 - as the other priors
         """Raise an error: a flat prior has no draws.
 
         Raises:

@@ -24,7 +24,7 @@ class CnbdCustomers(BgNbdCustomers):
         array([0., 0.])
     """
 
-    name: Literal["mbg_cnbd_k"] = "mbg_cnbd_k"  # type: ignore[assignment]
+    name: Literal["mbg_cnbd_k"] = "mbg_cnbd_k"  # type: ignore[assignment]  # a tag of its own
     k: Annotated[int, Field(ge=2, le=12)] = 2
 
     def start(self, traits: PersonColumns) -> PersonColumns:

@@ -22,7 +22,7 @@ class MbgNbdCustomers(BgNbdCustomers):
         'mbg_nbd'
     """
 
-    name: Literal["mbg_nbd"] = "mbg_nbd"  # type: ignore[assignment]
+    name: Literal["mbg_nbd"] = "mbg_nbd"  # type: ignore[assignment]  # a tag of its own
 
     def after(self, traits: PersonColumns, state: PersonColumns, today: Today) -> PersonColumns:
         """Return who is still active."""
