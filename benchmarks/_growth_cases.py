@@ -197,7 +197,7 @@ def _rows[T](function: Callable[[T], object], table: Callable[[int], T]) -> Call
     return build
 
 
-def _assigned(table: pd.DataFrame) -> object:
+def _tiered(table: pd.DataFrame) -> object:
     return SCHEME.assign(table)
 
 
@@ -342,13 +342,13 @@ CASES: tuple[Case, ...] = (
     Case(
         "TierScheme.assign",
         "ordinary",
-        _rows(_assigned, lambda n: _value_table(n, tied=False)),
+        _rows(_tiered, lambda n: _value_table(n, tied=False)),
         100_000,
     ),
     Case(
         "TierScheme.assign",
         "all tied",
-        _rows(_assigned, lambda n: _value_table(n, tied=True)),
+        _rows(_tiered, lambda n: _value_table(n, tied=True)),
         100_000,
     ),
     Case("stitch", "ordinary", _rows(stitch, _records), 1_500),
