@@ -11,14 +11,17 @@ deviation by Laplace over that of the reference is averaged over the seeds. The 
 this mean is that of both methods: of the seeds' scatter, and of the reference by the effective
 sample size of the squared deviations.
 
-    uv run --group bench python benchmarks/clv_laplace.py [--check] [--markdown PAGE]
+With ``--reach`` the question is whether a fit knows that it is too narrow: what `_reach` says of
+each is compared with the ratios, under complete and under partial pooling.
+
+    uv run --group bench python benchmarks/clv_laplace.py [--reach] [--check] [--markdown PAGE]
 """
 
 import argparse
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -44,6 +47,11 @@ from omniltv.models import (
     Sampling,
     fit,
 )
+from omniltv.models.inference._importance import importance
+from omniltv.models.inference._laplace import approximate
+from omniltv.models.inference._problem import Problem
+from omniltv.models.inference._reach import reach_of
+from omniltv.models.posterior._kinds import kind_of
 from omniltv.models.processes.protocols import Parameters, PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
@@ -55,7 +63,9 @@ WORLDS = ("own model", "weibull", "cdnow")
 GROUPS = ("app", "ec", "store")
 SIZES = (40, 200, 300)
 POOLING = Pooling.partial("group")
+POOLINGS = (Pooling.complete(), POOLING)
 WITHIN = 0.05
+KHAT = 0.7
 MEAN_WITHIN = 0.1
 WEEKS = (20, 24, 28, 32, 36)
 
@@ -85,6 +95,8 @@ def main() -> int:
     """Run the benchmark and return its exit code."""
     options = arguments()
     jobs = list(product(options.worlds, options.models))
+    if options.reach:
+        return known(jobs, options)
     with workers() as pool:
         found = list(pool.map(compare, *zip(*jobs, strict=True), [options] * len(jobs)))
     table = pd.DataFrame(
@@ -121,6 +133,7 @@ def arguments() -> argparse.Namespace:
     add("--seeds", type=int, default=10, help="fits by Laplace per data set and model")
     add("--draws", type=int, default=2_000, help="draws by Laplace, twice as many in all")
     add("--long", type=int, default=3_000, help="draws of the reference, per chain of two")
+    add("--reach", action="store_true", help="compare what is known of the width with the width")
     add("--keep", type=Path, help="folder where references are kept, and read if they are there")
     add("--markdown", type=Path, help="page to fill in")
     add("--check", action="store_true", help="exit 1 where a target is missed")
@@ -156,19 +169,81 @@ def compare(world: str, name: str, options: argparse.Namespace) -> Agreement:
     )
 
 
+def known(jobs: Sequence[tuple[str, str]], options: argparse.Namespace) -> int:
+    """Compare what a fit knows of its width with its width, and return the exit code."""
+    rows = [reaches(*job, pooling, options) for job in jobs for pooling in POOLINGS]
+    table = pd.DataFrame(rows)
+    if options.markdown:
+        _markdown.fill(options.markdown, {"reach": _markdown.table(table)})
+    wide = table["smallest sd ratio"] + 3 * table["its error"] >= 1 - WITHIN
+    kept = table["handed over"] == 0
+    targets = {f"kept fits are at least {1 - WITHIN:g} as wide": bool(wide[kept].all())}
+    figures = {"fits": len(table), "kept": int(kept.sum())}
+    return report("clv_laplace_reach", table, figures=figures, targets=targets, check=options.check)
+
+
+def reaches(
+    world: str, name: str, pooling: Pooling, options: argparse.Namespace
+) -> Mapping[str, object]:
+    """Return a row: the reach of a fit and its ratios by Laplace, whatever its k-hat is."""
+    history = observed(world, name)
+    exact = reference(world, name, history, options, pooling)
+    sd = exact.std(axis=(0, 1))
+    square = np.square(exact - exact.mean(axis=(0, 1)))
+    own = square.std(axis=(0, 1)) / (2 * np.square(sd)) / np.sqrt(arviz.ess(square))
+    fits = [raw(world, name, pooling, seed) for seed in range(options.seeds)]
+    ratios = np.array(
+        [quantities(draws).reshape(-1, len(sd)).std(axis=0) / sd for draws, *_ in fits]
+    )
+    error = np.hypot(own, ratios.std(axis=0, ddof=1) / np.sqrt(len(fits)))
+    low = int(ratios.mean(axis=0).argmin())
+    reach, khat = (np.array([item[at] for item in fits]) for at in (1, 2))
+    return {
+        "data": world,
+        "model": name,
+        "pooling": str(pooling.kind),
+        "smallest reach": round(float(reach.min()), 3),
+        "largest reach": round(float(reach.max()), 3),
+        "smallest sd ratio": round(float(ratios.mean(axis=0)[low]), 3),
+        "its error": round(float(error[low]), 3),
+        "median k-hat": round(float(np.median(khat)), 2),
+        "handed over": int(((khat >= KHAT) | (reach < 1 - WITHIN)).sum()),
+        "fits": len(fits),
+    }
+
+
+def raw(world: str, name: str, pooling: Pooling, seed: int) -> tuple[PosteriorDraws, float, float]:
+    """Return draws by Laplace that no check has seen, their reach and their k-hat."""
+    history, kind = observed(world, name), kind_of(MODELS[name])
+    model = kind.likelihood(MODELS[name], history)
+    problem = Problem.of(model, kind.observe(MODELS[name], history), pooling, {}, {})
+    with np.errstate(all="ignore"):
+        found = approximate(problem.posterior, problem.start, workers=1)
+        weighted = importance(found, 2_000, seed=seed, proposals=8_000, workers=1)
+        reach = reach_of(found, weighted, workers=1)
+    draws = problem.draws(weighted.coefficients[None], weighted.log_spreads[None], seed)
+    return draws, reach, weighted.khat
+
+
 def reference(
-    world: str, name: str, history: PurchaseHistory, options: argparse.Namespace
+    world: str,
+    name: str,
+    history: PurchaseHistory,
+    options: argparse.Namespace,
+    pooling: Pooling = POOLING,
 ) -> NDArray[np.float64]:
     """Return long chains of NUTS, of shape (chains, draws, n_quantities)."""
-    kept = options.keep / f"{world}_{name}_{options.long}.npy" if options.keep else None
+    kept = (
+        options.keep / f"{world}_{name}_{pooling.kind}_{options.long}.npy" if options.keep else None
+    )
     if kept and kept.exists():
         return np.asarray(np.load(kept))
     found = fit(
         MODELS[name],
         history,
         seed=1,
-        pooling=POOLING,
-        method=Sampling(draws=options.long, warmup=600),
+        pooling=pooling,
+        method=Sampling("nuts", draws=options.long, warmup=600),
         progress=False,
     )
     print(f"{world}, {name}: {found.diagnostics}", file=sys.stderr)
@@ -181,10 +256,9 @@ def reference(
 
 def quantities(posterior: PosteriorDraws) -> NDArray[np.float64]:
     """Return draws of all coordinates of groups and population, and of the log spreads."""
-    assert posterior.mean is not None
-    assert posterior.spread is not None
-    shape = posterior.coordinates.shape[:2]
-    parts = (posterior.coordinates, posterior.mean, np.log(posterior.spread))
+    shape, parts = posterior.coordinates.shape[:2], [posterior.coordinates]
+    if posterior.mean is not None and posterior.spread is not None:
+        parts += [posterior.mean, np.log(posterior.spread)]
     return np.concatenate([part.reshape(*shape, -1) for part in parts], axis=2)
 
 

@@ -130,7 +130,7 @@ def measure(number: int, seed: int) -> pd.DataFrame:
                 world.history,
                 seed=number,
                 pooling=pooling,
-                method=Sampling(draws=400, warmup=400),
+                method=Sampling("nuts", draws=400, warmup=400),
                 progress=False,
             )
         print(f"world {number}, {name}: {posterior.diagnostics}", file=sys.stderr, flush=True)

@@ -25,9 +25,9 @@ FIT = re.compile(r"\bfit\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 
 
 def marked(page: str) -> object:
-    """Return a page as a parameter, marked where one of its fits samples (NUTS)."""
+    """Return a page as a parameter, marked where one of its fits samples by NUTS."""
     fits = [call for _, block in blocks(PAGES[page]) for call in FIT.findall(block)]
-    samples = any("method=" not in call for call in fits)
+    samples = any('"nuts"' in call for call in fits)
     marks = [pytest.mark.sampling, pytest.mark.slow] if samples else []
     return pytest.param(page, marks=marks)
 

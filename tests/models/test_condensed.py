@@ -337,7 +337,7 @@ def test_partial_pooling_with_covariates_and_a_small_channel(
 def test_the_sampler_uses_the_sample_too(
     many: PurchaseHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = fit(BgNbd(), many, seed=1, method=Sampling(draws=500), progress=False)
+    found = fit(BgNbd(), many, seed=1, method=Sampling("nuts", draws=500), progress=False)
     assert 0.0 < found.diagnostics.likelihood_error < 0.01
     monkeypatch.setattr(_subsampled_likelihood, "_PER_CELL", 10**9)
     exact = fit(BgNbd(), many, seed=1, method="laplace", progress=False)

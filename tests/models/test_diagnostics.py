@@ -21,7 +21,7 @@ SOUND = Diagnostics(
 def test_a_sound_posterior_gives_no_warning() -> None:
     assert SOUND.ok
     assert str(SOUND) == (
-        "2,000 draws in 1.5 s, R-hat at most 1.004, bulk ESS at least 700, "
+        "2,000 draws by NUTS in 1.5 s, R-hat at most 1.004, bulk ESS at least 700, "
         "0 divergences: no problem found"
     )
     with warnings.catch_warnings():

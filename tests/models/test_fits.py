@@ -171,8 +171,11 @@ def test_the_summary_has_a_row_for_each_parameter_and_group(purchase_fit: Purcha
 
 
 def test_the_repr_says_what_was_fitted(purchase_fit: PurchaseFit, spend_fit: SpendFit) -> None:
-    assert repr(purchase_fit) == "PurchaseFit(bg_nbd, partial pooling by channel (3), 40 draws)"
-    assert repr(spend_fit) == "SpendFit(gamma_gamma, complete pooling, 40 draws)"
+    assert (
+        repr(purchase_fit)
+        == "PurchaseFit(bg_nbd, partial pooling by channel (3), 40 draws by NUTS)"
+    )
+    assert repr(spend_fit) == "SpendFit(gamma_gamma, complete pooling, 40 draws by NUTS)"
     coordinates = "log_mean, log_shape, log_tail"
     assert repr(spend_fit.draws) == f"PosteriorDraws({coordinates}; 1 group, 40 draws)"
 

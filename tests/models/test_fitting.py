@@ -20,7 +20,7 @@ def short(history: PurchaseHistory, *, pooling: Pooling = PARTIAL, seed: int = 1
             history,
             seed=seed,
             pooling=pooling,
-            method=Sampling(draws=20, warmup=60, chains=2),
+            method=Sampling("nuts", draws=20, warmup=60, chains=2),
             progress=False,
         )
 
@@ -50,7 +50,7 @@ def test_a_group_of_three_customers_leans_on_the_others(history: PurchaseHistory
         few,
         seed=4,
         pooling=PARTIAL,
-        method=Sampling(draws=1000, warmup=1000),
+        method=Sampling("nuts", draws=1000, warmup=1000),
         progress=False,
     )
     assert found.diagnostics.ok
@@ -127,7 +127,7 @@ def test_a_group_column_must_be_there(history: PurchaseHistory) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"method": "advi"}, "method is 'nuts', 'laplace' or 'map'"),
+        ({"method": "advi"}, "method is 'auto', 'nuts', 'laplace' or 'map'"),
         ({"seed": -1}, "seed is a whole number of at least 0, got -1"),
         ({"seed": None}, "seed is a whole number of at least 0, got None"),
         ({"model": BgNbd}, "got the class BgNbd"),
@@ -153,7 +153,7 @@ def test_unknown_arguments_are_refused(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"method": "advi"}, "method is 'nuts', 'laplace' or 'map'"),
+        ({"method": "advi"}, "method is 'auto', 'nuts', 'laplace' or 'map'"),
         ({"draws": 0}, "draws is a whole number from 10 to 1,000,000, got 0"),
         ({"warmup": 2.5}, "warmup is a whole number from 10 to 1,000,000, got 2.5"),
         ({"chains": 0}, "chains is a whole number from 1 to 1,000, got 0"),

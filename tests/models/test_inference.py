@@ -266,7 +266,7 @@ def test_proposals_have_the_density_that_they_say(
     found = problem(rich, pooling, covariates=covariates)
     approximation = _laplace.approximate(found.posterior, found.start, workers=1)
     n, found_at = 3000, []
-    scales = approximation.two_piece(1)
+    scales = approximation.scales
     assert np.exp(scales.right).max() > 1.1
     for shape in (None, scales):
         rng = np.random.default_rng(5)

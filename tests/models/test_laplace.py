@@ -71,7 +71,9 @@ def test_laplace_agrees_with_nuts(
     """
     quick = fit(model, history, seed=1, pooling=pooling, method=Sampling("laplace", draws=4000))
     assert quick.diagnostics.method == "laplace"
-    slow = fit(model, history, seed=1, pooling=pooling, method=Sampling(draws=1000), progress=False)
+    slow = fit(
+        model, history, seed=1, pooling=pooling, method=Sampling("nuts", draws=1000), progress=False
+    )
     ours = quantities(quick.draws)[0]
     exact, of_mean, of_square = by_sampling(slow)
     size = min(quick.diagnostics.ess_bulk.values()) / 2
@@ -103,7 +105,7 @@ def test_laplace_is_as_wide_as_nuts(history: PurchaseHistory) -> None:
         history,
         seed=1,
         pooling=PARTIAL,
-        method=Sampling(draws=10_000, warmup=1000),
+        method=Sampling("nuts", draws=10_000, warmup=1000),
         progress=False,
     )
     exact, _, of_square = by_sampling(slow)

@@ -66,7 +66,7 @@ def recovered(pooling: Pooling) -> Recovered:
                 history,
                 seed=seed,
                 pooling=pooling,
-                method=Sampling(draws=400, warmup=400),
+                method=Sampling("nuts", draws=400, warmup=400),
                 progress=False,
             )
         assert max(found.diagnostics.rhat.values()) < 1.1

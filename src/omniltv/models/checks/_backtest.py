@@ -181,7 +181,7 @@ def backtest(
     seed: Seed,
     origins: Natural | Sequence[Moment] = 3,
     by: Literal["channel", "acquisition_channel"] | None = None,
-    method: Method | Sampling = "laplace",
+    method: Method | Sampling = "auto",
     calendar: bool = False,
 ) -> Backtest:
     """Return forecasts of totals from past origins beside what happened.

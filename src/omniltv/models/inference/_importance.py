@@ -41,12 +41,14 @@ class Weighted:
         log_spreads: Draws of the log spreads, of shape (n, terms x coordinates).
         khat: The largest Pareto k-hat; above 0.7 the draws are unreliable.
         ess: The smallest effective sample size.
+        proposals: Number of proposals that were weighed.
     """
 
     coefficients: Matrix
     log_spreads: Matrix
     khat: float
     ess: float
+    proposals: int
 
 
 def importance(
@@ -69,7 +71,7 @@ def importance(
     found = _proposed(approximation, n, rng, proposals, workers)
     if found is None:
         d, k = len(approximation.sites.mode), len(approximation.log_spread)
-        return Weighted(np.full((n, d), np.nan), np.full((n, k), np.nan), np.inf, 0.0)
+        return Weighted(np.full((n, d), np.nan), np.full((n, k), np.nan), np.inf, 0.0, n)
     draws, spreads, weight, khat = found
     for _ in range(_ROUNDS if approximation.factorises else 0):
         bad = np.flatnonzero(khat > _GOOD)
@@ -99,7 +101,7 @@ def _proposed(
 
     None if all weights of a column are 0.
     """
-    scales, size = approximation.two_piece(workers), min(max(n, _FEWEST), most)
+    scales, size = approximation.scales, min(max(n, _FEWEST), most)
     parts: list[tuple[Matrix, Matrix, Matrix]] = []
     while True:
         spreads = approximation.spreads(size, rng)
@@ -179,7 +181,8 @@ def _resampled(
         at = _columns(approximation, block)
         picked[:, at] = draws[order, at]
         learned = spreads[order]
-    return Weighted(picked, learned, float(khat.max()), min(_size(weight), float(n)))
+    ess = min(_size(weight), float(n))
+    return Weighted(picked, learned, float(khat.max()), ess, len(draws))
 
 
 def log_weights(

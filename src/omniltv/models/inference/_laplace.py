@@ -11,6 +11,7 @@ approximation follow it by two-piece scales (`_two_piece`), and are weighted in 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from omniltv._arrays import Matrix, Vector
+from omniltv.draws import cores
 from omniltv.models.inference._log_density import LogDensity
 from omniltv.models.inference._mode import Sites, find_sites
 from omniltv.models.inference._two_piece import NODES, Node, TwoPiece, probe
@@ -103,11 +105,23 @@ class Approximation:
             draws[part, order] = mean + turned[:, :, 0]
         return draws, density
 
-    def two_piece(self, workers: int) -> TwoPiece:
-        """Return the two-piece scales of the rows of coefficients, from the log posterior."""
-        nodes = self.log_spread + np.outer(NODES, self.spread_sd)
-        some = nodes if self.posterior.design.terms else nodes[:1]
-        return probe(self.posterior, [self._node(at) for at in some], workers=workers)
+    @cached_property
+    def scales(self) -> TwoPiece:
+        """The two-piece scales of the rows of coefficients, from the log posterior."""
+        return probe(self.posterior, self.nodes, workers=cores())
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The approximation of the coefficients at the log spreads of `NODES`."""
+        spreads = self.log_spread + np.outer(NODES, self.spread_sd)
+        return tuple(self._node(at) for at in (spreads if len(self.log_spread) else spreads[:1]))
+
+    def near_nodes(self, log_spreads: Matrix) -> NDArray[np.float64]:
+        """Return the share of draws that are nearest to each node, (n_nodes, n_rows, k)."""
+        distance = self._distance(log_spreads)
+        middle = np.convolve(NODES, [0.5, 0.5], "valid")[: len(self.nodes) - 1]
+        near = (distance[None] > middle[:, None, None, None]).sum(axis=0)
+        return np.array([(near == at).mean(axis=0) for at in range(len(self.nodes))])
 
     def _node(self, log_spread: Vector) -> Node:
         """Return the Gaussian approximation of the coefficients at some log spreads."""

@@ -222,6 +222,14 @@ class LogDensity:
         fixed = self.fixed.entries(coefficients[..., self.fixed_at]).sum(axis=-1)
         return np.asarray(effects + fixed + self.log_hyper(log_spread))
 
+    def log_priors(self, points: Matrix, log_spread: Vector) -> Matrix:
+        """Return the log prior of each coefficient at some points, given the log spreads."""
+        result = np.empty_like(points)
+        result[:, self.fixed_at] = self.fixed.entries(points[:, self.fixed_at])
+        effects = points[:, self.learned_at] * np.exp(-log_spread[self.spread_of])
+        result[:, self.learned_at] = -0.5 * np.square(effects)
+        return result
+
     def log_hyper(self, log_spread: Matrix) -> Vector:
         """Return the log prior of the log spreads, up to a constant, over the last axis."""
         own = self.spreads.entries(np.exp(log_spread)) + log_spread

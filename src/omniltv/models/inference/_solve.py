@@ -15,14 +15,16 @@ from omniltv.models.inference._laplace import Approximation, approximate
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._mode import below_mode, find_sites
 from omniltv.models.inference._problem import Problem
+from omniltv.models.inference._reach import reach_of
 from omniltv.models.inference._subsampled_likelihood import StateSample
 from omniltv.models.inference.sampling import Sampling
-from omniltv.models.posterior.diagnostics import Diagnostics
+from omniltv.models.posterior.diagnostics import MIN_ESS, Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 
 __all__ = ["FitResult", "solve"]
 
 _GOOD_KHAT = 0.7
+_GOOD_REACH = 0.95  # of the posterior standard deviation, see `reach_of`
 _EXACT_STATES = 10_000_000  # states times proposals
 _CHECKED = 64  # draws on which a subsampled likelihood is compared with the exact one
 _LARGEST_ERROR = 0.02  # of a subsampled log-likelihood: its standard deviation over draws
@@ -37,12 +39,10 @@ class FitResult:
     Attributes:
         draws: The draws.
         diagnostics: The diagnostics of the draws.
-        handed_over: Why NUTS was used instead of Laplace; empty if it was not.
     """
 
     draws: PosteriorDraws
     diagnostics: Diagnostics
-    handed_over: str = ""
 
 
 class _Run(NamedTuple):
@@ -84,14 +84,39 @@ def _solve(problem: Problem, run: _Run) -> FitResult:
         return _by_nuts(problem, approximation, run)
     n = run.sampling.chains * run.sampling.draws
     weighted = _weigh(problem, approximation, n, run.seed)
-    if weighted.khat < _GOOD_KHAT:
-        return _by_weights(problem, approximation, weighted, start, run.seed)
-    why = (
-        f"Laplace's k-hat is {weighted.khat:.2f}, above {_GOOD_KHAT}: "
-        "the posterior was sampled by NUTS instead"
-    )
-    LOG.debug(why)
-    return replace(_by_nuts(problem, approximation, run), handed_over=why)
+    reach = np.nan
+    if run.sampling.method == "auto" and weighted.khat < _GOOD_KHAT:
+        reach = _reach_of(approximation, weighted)
+    why = _unfit(weighted, reach, n)
+    if not why:
+        found = _by_weights(problem, approximation, weighted, start, run.seed)
+        return replace(found, diagnostics=replace(found.diagnostics, reach=reach))
+    LOG.debug("%s: the posterior is sampled by NUTS", why)
+    found = _by_nuts(problem, approximation, run)
+    return replace(found, diagnostics=replace(found.diagnostics, handed_over=why))
+
+
+def _unfit(weighted: Weighted, reach: float, n: int) -> str:
+    """Return why draws by Laplace are not good enough; empty if they are.
+
+    Args:
+        weighted: The draws.
+        reach: Share of the standard deviations that they reach; NaN if it is not known.
+        n: Number of draws that were asked for.
+    """
+    if not weighted.khat < _GOOD_KHAT:
+        return f"Laplace's k-hat is {weighted.khat:.2f}, above {_GOOD_KHAT}"
+    if reach < _GOOD_REACH:
+        return f"Laplace's draws would be {100 * (1 - reach):.0f} % too narrow"
+    if reach <= 1 and weighted.ess < min(MIN_ESS, n / 10):
+        return f"Laplace's effective sample size is {weighted.ess:.0f}"
+    return ""
+
+
+@logged("reach of proposals computed")
+def _reach_of(approximation: Approximation, weighted: Weighted) -> float:
+    with np.errstate(all="ignore"):  # a path may go where the density underflows
+        return reach_of(approximation, weighted, workers=cores())
 
 
 def _mode(problem: Problem, approximation: Approximation, start: float, seed: int) -> FitResult:

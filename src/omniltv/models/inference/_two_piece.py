@@ -130,7 +130,7 @@ def _of_rows(posterior: LogDensity, node: Node, block: int, workers: int) -> NDA
     flat = points.reshape(-1, len(node.mean))
     cells = _cells(posterior, flat, workers)
     density = np.array([np.bincount(level, some, minlength=len(at)) for some in cells])
-    density += _priors(posterior, flat, node.log_spread)[:, at].sum(axis=2)
+    density += posterior.log_priors(flat, node.log_spread)[:, at].sum(axis=2)
     return _sides(density.reshape(k, len(reach), -1).transpose(1, 2, 0))
 
 
@@ -138,15 +138,6 @@ def _cells(posterior: LogDensity, points: Matrix, workers: int) -> Matrix:
     """Return the log-likelihood of each cell at some coefficients, of shape (n, n_cells)."""
     thetas = posterior.design.coordinates(points)
     return posterior.likelihood.values(thetas, workers=workers)
-
-
-def _priors(posterior: LogDensity, points: Matrix, log_spread: Vector) -> Matrix:
-    """Return the log prior of each coefficient at some points, given the spreads."""
-    result = np.empty_like(points)
-    result[:, posterior.fixed_at] = posterior.fixed.entries(points[:, posterior.fixed_at])
-    learned = points[:, posterior.learned_at] * np.exp(-log_spread[posterior.spread_of])
-    result[:, posterior.learned_at] = -0.5 * np.square(learned)
-    return result
 
 
 def _sides(density: NDArray[np.float64]) -> NDArray[np.float64]:

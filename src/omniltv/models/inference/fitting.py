@@ -70,7 +70,7 @@ def fit(
     *,
     seed: Seed,
     pooling: Pooling = _COMPLETE,
-    method: Method | Sampling = "nuts",
+    method: Method | Sampling = "auto",
     covariates: Mapping[str, Sequence[str]] | None = None,
     priors: Mapping[str, Prior] | None = None,
     progress: bool = True,
@@ -94,11 +94,14 @@ def fit(
             channel. For a channel model, the log.
         seed: The same seed and data give the same draws.
         pooling: How groups are pooled.
-        method: ``"nuts"``, the no-U-turn sampler (Hoffman and Gelman 2014); ``"laplace"``,
-            a Laplace approximation corrected by importance weights, which takes a fraction
-            of the time; ``"map"``, the mode alone, without uncertainty. If the k-hat of the
-            importance weights is too large, Laplace warns and the posterior is sampled by
-            NUTS. `Sampling` sets the numbers of draws, warm-up draws and chains.
+        method: ``"auto"``: draws of a Laplace approximation, corrected by importance weights,
+            which takes a second or less; NUTS if the k-hat of the weights is 0.7 or more, if
+            the draws would be more than 5 % too narrow, or if their effective sample size
+            is below 200. `Diagnostics` says which of the two was used, and why.
+            ``"nuts"``: the no-U-turn sampler (Hoffman and Gelman 2014). ``"laplace"``:
+            Laplace; NUTS, with a warning, only if k-hat is 0.7 or more. ``"map"``: the mode
+            alone, without uncertainty. `Sampling` sets the numbers of draws, warm-up draws
+            and chains.
         covariates: Covariates of the history by the coordinate that they affect:
             ``{"log_rate": ["age", "member"]}``. Covariates are standardised; effects are
             per standard deviation.
@@ -118,7 +121,7 @@ def fit(
     Warns:
         DataWarning: If there are fewer than ten repeat purchases.
         FitWarning: If the diagnostics show a problem, or a check of the fit is severe (see
-            `Fit.findings`), or NUTS was used instead of Laplace.
+            `Fit.findings`), or NUTS was used although ``"laplace"`` was asked for.
 
     Examples:
         >>> import numpy as np
@@ -128,9 +131,9 @@ def fit(
         >>> x, recency, T = BgNbd().simulate(truth, np.full(300, 40.0), rng)
         >>> history = PurchaseHistory(np.arange(300), x, recency, T, x * np.nan, "week")
         >>> fit(BgNbd(), history, seed=1, progress=False)
-        PurchaseFit(bg_nbd, complete pooling, 2,000 draws)
+        PurchaseFit(bg_nbd, complete pooling, 2,000 draws by Laplace)
         >>> fit(BgNbd(), history, seed=1, method=Sampling("laplace", draws=250))
-        PurchaseFit(bg_nbd, complete pooling, 500 draws)
+        PurchaseFit(bg_nbd, complete pooling, 500 draws by Laplace)
     """
     sampling = method if isinstance(method, Sampling) else Sampling(method)
     kind = _kind(model, history)
@@ -141,8 +144,9 @@ def fit(
     likelihood = kind.likelihood(model, history)
     problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
     found = _solve.solve(problem, sampling, seed=seed, progress=progress)
-    if found.handed_over:
-        warn(found.handed_over, FitWarning, stacklevel=2)
+    if found.diagnostics.handed_over and sampling.method == "laplace":
+        why = found.diagnostics.handed_over
+        warn(f"{why}: the posterior was sampled by NUTS instead", FitWarning, stacklevel=2)
     parts = Parts(pooling, found.draws, found.diagnostics, problem.effects, unit, clock)
     result = kind.fit(model, parts)
     diagnostics = replace(found.diagnostics, findings=kind.findings(result, history, seed))

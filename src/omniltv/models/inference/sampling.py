@@ -9,12 +9,12 @@ from omniltv._options import checked
 
 __all__ = ["METHODS", "Method", "Sampling"]
 
-type Method = Literal["nuts", "laplace", "map"]
+type Method = Literal["auto", "nuts", "laplace", "map"]
 """How the posterior is computed."""
 
 type _Draws = Annotated[int, Interval(ge=10, le=1_000_000)]
 
-METHODS: tuple[Method, ...] = ("nuts", "laplace", "map")
+METHODS: tuple[Method, ...] = ("auto", "nuts", "laplace", "map")
 """The methods of `fit`."""
 
 
@@ -26,7 +26,7 @@ class Sampling:
     ``fit(..., method="laplace")`` is short for ``fit(..., method=Sampling("laplace"))``.
 
     Attributes:
-        method: ``"nuts"``, ``"laplace"`` or ``"map"``; see `fit`.
+        method: ``"auto"``, ``"nuts"``, ``"laplace"`` or ``"map"``; see `fit`.
         draws: Draws per chain after warm-up. Laplace returns ``draws`` times ``chains``
             draws, the same number as NUTS.
         warmup: Warm-up draws per chain.
@@ -40,7 +40,7 @@ class Sampling:
         Sampling(method='laplace', draws=2000, warmup=400, chains=2)
     """
 
-    method: Method = "nuts"
+    method: Method = "auto"
     draws: _Draws = 1000
     warmup: _Draws = 400
     chains: Annotated[int, Interval(ge=1, le=1000)] = 2

@@ -8,10 +8,12 @@ from omniltv._options import checked
 from omniltv.errors import FitWarning
 from omniltv.models.posterior.findings import Finding, FitFindings
 
-__all__ = ["Diagnostics"]
+__all__ = ["MIN_ESS", "Diagnostics"]
 
 _MAX_RHAT = 1.01
-_MIN_ESS = 200.0  # the Monte Carlo error of a mean is then 7 % of the posterior standard deviation
+MIN_ESS = 200.0
+"""The Monte Carlo error of a mean is then 7 % of the posterior standard deviation."""
+
 _MIN_BFMI = 0.3
 _MAX_DIVERGENT = 0.001
 
@@ -30,8 +32,11 @@ class Diagnostics:
         bfmi: Bayesian fraction of missing information, the minimum over chains.
         steps: Mean leapfrog steps per draw.
         seconds: Wall time, including warm-up.
-        method: ``"nuts"``, ``"laplace"`` or ``"map"``.
+        method: How the draws were found: ``"nuts"``, ``"laplace"`` or ``"map"``.
         khat: Pareto k-hat of the importance weights (Laplace); else NaN.
+        reach: Share of the posterior standard deviation that Laplace's proposals reach, the
+            smallest of all coefficients, if ``method="auto"`` used Laplace; else NaN.
+        handed_over: Why NUTS was used instead of Laplace; empty if it was not.
         likelihood_error: Error of a subsampled likelihood, see `fit`: the standard deviation
             over draws of the subsampled minus the exact log-likelihood. To first order, the
             error of any posterior mean is at most this many posterior standard deviations.
@@ -56,6 +61,8 @@ class Diagnostics:
     seconds: float = field(compare=False)
     method: str = "nuts"
     khat: float = field(default=float("nan"), compare=False)
+    reach: float = field(default=float("nan"), compare=False)
+    handed_over: str = ""
     likelihood_error: float = 0.0
     findings: tuple[Finding, ...] = ()
 
@@ -69,6 +76,18 @@ class Diagnostics:
         """Return the diagnostics of draws with importance weights."""
         sizes = {"importance weights": ess}
         return cls({}, sizes, {}, 0, draws, float("nan"), 0.0, seconds, "laplace", khat)
+
+    @property
+    def source(self) -> str:
+        """How the draws were found, with the reason if NUTS took over from Laplace.
+
+        Examples:
+            >>> Diagnostics.of_weights(khat=0.3, ess=900.0, draws=2000, seconds=0.4).source
+            'Laplace'
+        """
+        if self.method != "nuts":
+            return {"laplace": "Laplace", "map": "mode"}[self.method]
+        return f"NUTS ({self.handed_over})" if self.handed_over else "NUTS"
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -85,7 +104,7 @@ class Diagnostics:
         if mixing:
             found.append(f"chains disagree: R-hat {_named(mixing)}, should be below {_MAX_RHAT}")
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
-            few = {name: value for name, value in sizes.items() if not value > _MIN_ESS}
+            few = {name: value for name, value in sizes.items() if not value > MIN_ESS}
             if few:
                 found.append(f"low effective sample size: {kind} ESS {_named(few, '.0f')}")
         if self.divergences > _MAX_DIVERGENT * self.draws:
@@ -103,7 +122,7 @@ class Diagnostics:
         """Warn of problems: one FitWarning for the draws, one for the severe findings."""
         problems = self._of_sampler()
         if problems:
-            advice = "Hint: method=Sampling(draws=2000, warmup=2000), or pool small groups"
+            advice = 'Hint: method=Sampling("nuts", draws=2000, warmup=2000), or pool small groups'
             warn(f"{'; '.join(problems)}. {advice}", FitWarning, stacklevel=3)
         if self._severe:
             warn("; ".join(self._severe), FitWarning, stacklevel=3)
@@ -117,13 +136,11 @@ class Diagnostics:
         if self.method == "map":
             mode = f"the mode in {self.seconds:.1f} s, without uncertainty"
             return "; ".join([mode, *self._severe])
+        drawn = f"{self.draws:,} draws by {self.source} in {self.seconds:.1f} s"
         if self.method == "laplace":
-            return (
-                f"{self.draws:,} draws by Laplace in {self.seconds:.1f} s, k-hat {self.khat:.2f}, "
-                f"ESS {fewest:,.0f}: {verdict}"
-            )
+            return f"{drawn}, k-hat {self.khat:.2f}, ESS {fewest:,.0f}: {verdict}"
         return (
-            f"{self.draws:,} draws in {self.seconds:.1f} s, R-hat at most {worst:.3f}, "
+            f"{drawn}, R-hat at most {worst:.3f}, "
             f"bulk ESS at least {fewest:,.0f}, {self.divergences} divergences: {verdict}"
         )
 

@@ -117,7 +117,7 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
         groups = f" by {', '.join(self.pooling.by)} ({len(self.groups)})" if self.pooling.by else ""
         return (
             f"{type(self).__name__}({self.model.name}, {self.pooling.kind} pooling{groups}, "
-            f"{self.n_draws:,} draws)"
+            f"{self.n_draws:,} draws by {self.diagnostics.source})"
         )
 
     @property

@@ -28,7 +28,7 @@ def fit_channel_mix(
     seed: Seed,
     half_life: Span | Literal["estimate"] | None = "estimate",
     pooling: Pooling | None = None,
-    method: Method | Sampling = "laplace",
+    method: Method | Sampling = "auto",
     priors: Mapping[str, Prior] | None = None,
     progress: bool = True,
 ) -> ChannelMixFit:
@@ -68,7 +68,7 @@ def fit_channel_mix(
         >>> log = PurchaseLog.from_frame(frame)
         >>> mix = fit_channel_mix(log, seed=1, half_life=None)
         >>> mix
-        ChannelMixFit(polya_urn, partial pooling by acquisition_channel (2), 2,000 draws)
+        ChannelMixFit(polya_urn, partial pooling by acquisition_channel (2), 2,000 draws by Laplace)
         >>> bool(mix.shares(log, ["b"])[0, mix.channels.index("store")] > 0.6)
         True
     """
