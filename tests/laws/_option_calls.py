@@ -208,6 +208,9 @@ CALLS: Mapping[str, Call] = {
     "CalendarTime": lambda w, x: CalendarTime(
         **_with({"by": None, "labels": ("all",), "intensity": None}, x)
     ),
+    "PurchaseCounts.exactly": lambda w, x: (
+        w.purchases.prob_purchases(w.history, weeks(4), 2).exactly(**x).mean()
+    ),
     "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
     "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),
     "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
@@ -481,7 +484,8 @@ TOLD = frozenset({
     "NameComparison", "NumberComparison", "Outcome",
     "Passage", "Transitions", "Cut.places",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
-    "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
+    "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseCounts",
+    "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
     "RowDraws", "SampleRatio", "SetComparison",

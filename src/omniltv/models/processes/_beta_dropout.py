@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
@@ -21,6 +22,7 @@ from omniltv.models.processes.protocols import (
 
 __all__ = [
     "COORDINATES",
+    "alive_after",
     "entries",
     "future",
     "histories",
@@ -29,6 +31,8 @@ __all__ = [
     "log_survived",
     "mean_purchases",
     "parameters_of",
+    "prob_bought",
+    "prob_poisson_purchases",
     "tosses",
 ]
 
@@ -181,6 +185,95 @@ def mean_purchases(
     new = _unlike_before(given)
     found = _mean_purchases(*(values[..., new, :] for values in given))
     return found if new.all() else found[..., np.cumsum(new) - 1, :]
+
+
+def alive_after(
+    parameters: Parameters,
+    state: PurchaseState,
+    after: NDArray[np.float64],
+    *,
+    alive: NDArray[np.float64],
+    passed: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return P(alive) at a future moment, of customers with Poisson purchases.
+
+    An active customer is still active with probability 1 - E[p N], where N are the purchases
+    until then: each ends the lifetime with probability p. Weighting by p ~ Beta(a, b) turns a
+    into a + 1.
+
+    Args:
+        parameters: r, alpha, a and b.
+        state: The customers.
+        after: Time from the end of observation to the moment.
+        alive: P(alive) of each customer at the end of observation.
+        passed: Number of purchases that an active customer has survived.
+    """
+    shape, scale = parameters["r"] + np.asarray(state.frequency), parameters["alpha"] + state.T
+    a, b = parameters["a"], parameters["b"] + passed
+    ended = a / (a + b) * mean_purchases(shape, scale, a + 1, b, after)
+    return alive * np.clip(1 - ended, 0.0, 1.0)
+
+
+def prob_poisson_purchases(
+    parameters: Parameters,
+    state: PurchaseState,
+    horizon: NDArray[np.float64],
+    count: NDArray[np.int64],
+    *,
+    alive: NDArray[np.float64],
+    passed: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the probability of ``count`` Poisson purchases of each customer within a horizon.
+
+    Args:
+        parameters: r, alpha, a and b.
+        state: The customers.
+        horizon: Time after the end of observation.
+        count: Numbers of purchases.
+        alive: P(alive) of each customer.
+        passed: Number of purchases that an active customer has survived.
+    """
+    shape, scale = parameters["r"] + np.asarray(state.frequency), parameters["alpha"] + state.T
+    arrived = _prob_arrivals(shape, scale, horizon, count)
+    return prob_bought(alive, parameters["a"], parameters["b"] + passed, arrived, count)
+
+
+def _prob_arrivals(
+    shape: ArrayLike, scale: ArrayLike, horizon: ArrayLike, count: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return P(M = count) and P(M > count) of M Poisson arrivals at rates Gamma(shape, scale)."""
+    shape, scale = np.asarray(shape), np.asarray(scale)
+    q = np.asarray(horizon) / (scale + horizon)
+    ways = special.gammaln(shape + count) - special.gammaln(shape) - special.gammaln(count + 1.0)
+    log = ways + special.xlogy(count, q) - shape * np.log1p(np.asarray(horizon) / scale)
+    return np.exp(log), np.asarray(special.betainc(count + 1.0, shape, q))
+
+
+def prob_bought(
+    alive: NDArray[np.float64],
+    a: ArrayLike,
+    b: ArrayLike,
+    arrived: tuple[NDArray[np.float64], NDArray[np.float64]],
+    count: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the probability of ``count`` purchases, given that of as many arrivals.
+
+    An active customer buys n > 0 times if n purchases would arrive, or if more would and the
+    n-th ends the lifetime; the n - 1 before it did not.
+
+    Args:
+        alive: P(alive) at the end of observation.
+        a: First parameter of the beta posterior of the dropout probability.
+        b: Its second parameter.
+        arrived: Probability of exactly ``count`` arrivals, and of more.
+        count: Numbers of purchases.
+    """
+    equal, more = arrived
+    passed = np.maximum(count - 1, 0)
+    survived = np.exp(log_survived(NUMPY, a, b, passed))
+    ended = np.asarray(a) / (np.asarray(a) + b + passed)
+    some = alive * survived * (equal + more * ended)
+    return np.where(count > 0, some, 1 - alive + alive * equal)
 
 
 def _unlike_before(given: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
