@@ -76,6 +76,7 @@ from omniltv.models import (
     CnbdK,
     ModelError,
     acquisition_value,
+    alive_path,
     fit,
     fit_channel_mix,
     lifetime_value,
@@ -210,6 +211,9 @@ CALLS: Mapping[str, Call] = {
     ),
     "PurchaseCounts.exactly": lambda w, x: (
         w.purchases.prob_purchases(w.history, weeks(4), 2).exactly(**x).mean()
+    ),
+    "alive_path": lambda w, x: alive_path(
+        w.purchases, w.log, w.log.customer_id[:1], **_with({"every": weeks(52)}, x)
     ),
     "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
     "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),

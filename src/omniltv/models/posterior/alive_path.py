@@ -116,7 +116,7 @@ def alive_path(
         raise ConfigError(f"{message}. Hint: every=weeks(1)", parameter="every")
     theirs = log.of_customers(customers)
     parts = []
-    for day in _moments(theirs, log.time.max() if end is None else end, step):
+    for day in _moments(theirs, log.time.max() if end is None and len(log) else end, step):
         known = theirs.history(unit=fit.unit, by=by, end=day, calendar=calendar)
         summary = fit.prob_alive(known).summary(level)
         days = np.full(len(known), day)
@@ -124,9 +124,7 @@ def alive_path(
     return _joined(parts, theirs.customer_id)
 
 
-def _moments(
-    theirs: PurchaseLog[object], end: Moment | np.datetime64, step: int
-) -> list[np.datetime64]:
+def _moments(theirs: PurchaseLog[object], end: Moment | None, step: int) -> list[np.datetime64]:
     """Return the days of a path, ascending, from the first purchase on.
 
     Raises:
