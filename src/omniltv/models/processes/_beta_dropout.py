@@ -44,6 +44,8 @@ COORDINATES = (
 )
 
 _NEAR_POLE = 1e-4  # the closed forms of the mean are 0/0 at a = 1 and at a + b = 1
+_STEP, _PLACES = 1e-3, (-3, -1, 1, 3)  # values of a around 1
+_SMALL = 0.02  # below, the second pole is among these values
 _NODES = 256
 
 
@@ -293,14 +295,43 @@ def _mean_purchases(
     b: NDArray[np.float64],
     horizon: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    c = a + b - 1
     z = horizon / (scale + horizon)
-    with np.errstate(all="ignore"):
-        ratio = np.exp((a - 1) * np.log1p(-z)) * special.hyp2f1(c - shape, a - 1, c, z)
-        mean = np.asarray(c / (a - 1) * (1 - ratio))
-    hard = ~np.isfinite(mean) | (abs(a - 1) < _NEAR_POLE) | (abs(c) < _NEAR_POLE)
+    mean = _closed_form(shape, z, a, b)
+    near, at_pole = abs(a - 1) < _NEAR_POLE, b < _SMALL
+    between = near & ~at_pole
+    if between.any():
+        mean[between] = _around_one(shape[between], z[between], a[between], b[between])
+    hard = ~np.isfinite(mean) | (near & at_pole) | (abs(a + b - 1) < _NEAR_POLE)
     if hard.any():
         mean[hard] = _by_quadrature(shape[hard], (horizon / scale)[hard], a[hard], b[hard])
+    return mean
+
+
+def _closed_form(
+    shape: NDArray[np.float64],
+    z: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the mean purchases with z = horizon / (scale + horizon); not finite at poles."""
+    c = a + b - 1
+    with np.errstate(all="ignore"):
+        ratio = np.exp((a - 1) * np.log1p(-z)) * special.hyp2f1(c - shape, a - 1, c, z)
+        return np.asarray(c / (a - 1) * (1 - ratio))
+
+
+def _around_one(
+    shape: NDArray[np.float64],
+    z: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the closed form near a = 1, where it is 0/0: the cubic through four values of a."""
+    place, mean = (a - 1) / _STEP, np.zeros(a.shape)
+    for node in _PLACES:
+        others = [other for other in _PLACES if other != node]
+        weight = np.prod([(place - other) / (node - other) for other in others], axis=0)
+        mean += weight * _closed_form(shape, z, np.full(a.shape, 1 + node * _STEP), b)
     return mean
 
 
