@@ -270,21 +270,22 @@ def _tails(level: Level) -> tuple[float, float]:
 def _quantiles(block: NDArray[np.float64], levels: Sequence[Level]) -> list[NDArray[np.float64]]:
     """Return the same as `numpy.quantile` over axis 1, faster.
 
-    Sorting is faster than partitioning at several positions, because it is vectorised.
+    Partitioning at one position is vectorised, at several positions it is not. The values above
+    one position are therefore partitioned at the next.
     """
-    if not block.shape[1]:
+    n = block.shape[1]
+    if not n:
         return list(np.quantile(block, levels, axis=1))
-    place = [level * (block.shape[1] - 1) for level in levels]
-    low = [int(at) for at in place]
-    high = [min(at + 1, block.shape[1] - 1) for at in low]
-    own = block if block.flags.owndata else block.copy()
-    own.sort(axis=1)
-    nothing = np.isnan(own[:, -1])  # sorts last
-    found = [
-        own[:, a] + (at - a) * (own[:, b] - own[:, a])
-        for at, a, b in zip(place, low, high, strict=True)
-    ]
-    return [np.where(nothing, np.nan, values) for values in found]
+    place = [level * (n - 1) for level in levels]
+    own, start = block if block.flags.owndata else block.copy(), 0
+    found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for low in sorted({int(at) for at in place}):
+        own[:, start:].partition(low - start, axis=1)
+        above = own[:, low + 1 :] if low + 1 < n else own[:, low:]
+        found[low] = own[:, low].copy(), above.min(axis=1)
+        start = low + 1
+    values = [(at - int(at), *found[int(at)]) for at in place]
+    return [lower + part * (upper - lower) for part, lower, upper in values]
 
 
 @checked

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.data._purchases import DAY0, VISITS, Constructor, frame_of, purchases
 
 from omniltv.data import PurchaseHistory, PurchaseLog
-from omniltv.errors import DataError
+from omniltv.errors import ConfigError, DataError
 from omniltv.units import TimeUnit
 
 
@@ -85,3 +85,29 @@ def test_a_split_counts_per_row_of_the_history(
     assert split.holdout_frequency[order].tolist() == frequency
     assert split.holdout_value[order].tolist() == value
     assert split.newcomers == newcomers
+
+
+def test_a_holdout_may_end_before_the_log() -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    split = log.split(at="2026-01-20", end="2026-01-31", unit="week")
+    until = log.before("2026-02-01").split(at="2026-01-20", unit="week")
+    assert split.holdout_frequency.tolist() == until.holdout_frequency.tolist()
+    assert split.holdout_value.tolist() == until.holdout_value.tolist()
+    assert split.newcomers == until.newcomers
+    assert (split.holdout_span.amount, split.holdout_span.unit) == (11.0, TimeUnit.DAY)
+    assert split.calibration.T.tolist() == until.calibration.T.tolist()
+    whole = log.split(at="2026-01-20", end="2026-02-02", unit="week")
+    assert whole.holdout_span == log.split(at="2026-01-20", unit="week").holdout_span
+
+
+def test_a_holdout_after_the_last_purchase_is_quiet() -> None:
+    split = PurchaseLog.from_frame(pd.DataFrame(VISITS)).split(at="2026-01-20", end="2026-03-31")
+    assert split.holdout_span.amount == 70.0
+
+
+@pytest.mark.parametrize("end", ["2026-01-20", "2026-01-05"])
+def test_an_empty_holdout_is_refused(end: str) -> None:
+    log = PurchaseLog.from_frame(pd.DataFrame(VISITS))
+    with pytest.raises(ConfigError, match="the holdout from 2026-01-20") as caught:
+        log.split(at="2026-01-20", end=end)
+    assert caught.value.parameter == "end"

@@ -76,6 +76,7 @@ from omniltv.models import (
     CnbdK,
     ModelError,
     acquisition_value,
+    alive_path,
     fit,
     fit_channel_mix,
     lifetime_value,
@@ -207,6 +208,12 @@ CALLS: Mapping[str, Call] = {
     "PurchaseLog.history": lambda w, x: w.log.history(unit="week", **x),
     "CalendarTime": lambda w, x: CalendarTime(
         **_with({"by": None, "labels": ("all",), "intensity": None}, x)
+    ),
+    "PurchaseCounts.exactly": lambda w, x: (
+        w.purchases.prob_purchases(w.history, weeks(4), 2).exactly(**x).mean()
+    ),
+    "alive_path": lambda w, x: alive_path(
+        w.purchases, w.log, w.log.customer_id[:1], **_with({"every": weeks(52)}, x)
     ),
     "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
     "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),
@@ -481,7 +488,8 @@ TOLD = frozenset({
     "NameComparison", "NumberComparison", "Outcome",
     "Passage", "Transitions", "Cut.places",
     "OwnColumn", "Pairs.alike", "Pairs.apply", "Pairs.crossed", "Pairs.equal", "Pairs.has",
-    "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseHistory", "PurchaseLog",
+    "Pairs.known", "Pairs.near", "PhoneComparison", "ProbAlive", "PurchaseCounts",
+    "PurchaseHistory", "PurchaseLog",
     "Ranking", "RecordLinkageBlocker", "RecordLinkageBlocker.propose", "RecordLinkageComparison",
     "RecordLinkageEngine.link", "RecordLinkageEngine.trained", "ResolutionSummary", "Retailer",
     "RowDraws", "SampleRatio", "SetComparison",

@@ -50,8 +50,8 @@ from omniltv.units import Discount, weeks
 PACKAGE = Path(cast("str", import_module("omniltv").__file__)).parent
 WRONG: tuple[object, ...] = (None, math.nan, object(), "no such word", -1, 10**18)
 FORMULAS = {
-    "ArrayNamespace", "ChannelModel", "Model", "Prior", "PurchaseModel", "PurchaseProcess",
-    "RateModel", "SpendModel",
+    "ArrayNamespace", "ChannelModel", "CountModel", "LifetimeModel", "Model", "Prior",
+    "PurchaseModel", "PurchaseProcess", "RateModel", "SpendModel",
 }  # fmt: skip
 # Functions that read one value, of whatever type: they are called once for every distinct value;
 # and formulas on arrays.

@@ -26,7 +26,7 @@ from omniltv.models import (
     load_fit,
 )
 from omniltv.models.checks import backtest, coverage, holdout_log_score, tracking
-from omniltv.models.posterior.fits import purchase_state
+from omniltv.models.posterior.state_columns import purchase_state
 from omniltv.testing.value_laws import check_own_answer
 from omniltv.units import Discount, TimeUnit, days, weeks
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from omniltv._log import logged
 from omniltv.data.calendar_time import CalendarTime, Clock
+from omniltv.data.cohorts import COHORT, Cohort, cohort_labels
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.quarters import count_quarters
 from omniltv.errors import ConfigError, DataError
@@ -99,13 +100,14 @@ class Occasions:
 
 @dataclass(frozen=True)
 class Counting:
-    """How a history is counted: period, unit, rows, and the last moment."""
+    """How a history is counted: period, unit, rows, groups, and the last moment."""
 
     grain: TimeUnit
     unit: TimeUnit
     by: By | None
     last: np.datetime64
     calendar: CalendarTime | None = None
+    cohort: Cohort | None = None
 
     def require_window(self, start: np.datetime64, channels: tuple[str, ...]) -> None:
         """Raise ConfigError if the window is empty, DataError if there is no channel."""
@@ -178,7 +180,7 @@ def count_history(
         T=np.asarray((end - first) * scale, dtype=np.float64),
         monetary_value=np.where(x > 0, repeat_value / np.maximum(x, 1), np.nan),
         unit=counting.unit,
-        groups=_groups(log, keys, by),
+        groups=_groups(log, keys, counting),
         counts={} if by == "channel" else counts_by_channel(log, rows, grain),
         start=None if start is None else start.astype(datetime),
         first_value=occasions.value[begin] if start is None else None,
@@ -230,19 +232,34 @@ def _row_keys(log: Purchases, history: PurchaseHistory, by: By | None) -> NDArra
     return (customer * len(log.channels) + channel).astype(np.int64)
 
 
-def _groups(log: Purchases, keys: NDArray[np.int64], by: By | None) -> dict[str, NDArray[np.str_]]:
-    channels = np.array(log.channels, dtype=str)
-    if by is None:
-        return {}
-    if by == "channel":
-        return {"channel": channels[keys % len(channels)]}
+def _groups(
+    log: Purchases, keys: NDArray[np.int64], counting: Counting
+) -> dict[str, NDArray[np.str_]]:
+    """Return the group columns of rows, by the numbers of their customers and channels."""
+    channels, by = np.array(log.channels, dtype=str), counting.by
+    customer = keys // len(channels) if by == "channel" else keys
+    found = {"channel": channels[keys % len(channels)]} if by == "channel" else {}
+    if by == "acquisition_channel":
+        found[by] = channels[log.channel[_first(log, by)[customer]]]
+    if counting.cohort is not None:
+        first = log.time[_first(log, COHORT)[customer]]
+        found[COHORT] = cohort_labels(first, counting.cohort)
+    return found
+
+
+def _first(log: Purchases, name: str) -> NDArray[np.intp]:
+    """Return the position of each customer's first purchase, for a group column.
+
+    Raises:
+        DataError: If a customer has none.
+    """
     first, _ = first_and_last(log)
     never = log.customer_id[first < 0]
     if len(never):
-        hint = 'history.with_group("acquisition_channel", labels), from another source'
-        problem = "customers without a purchase have no acquisition channel"
+        hint = f'history.with_group("{name}", labels), from another source'
+        problem = f"customers without a purchase have no {name.replace('_', ' ')}"
         raise DataError(problem, column="customer_id", rows=never.tolist(), hint=hint)
-    return {"acquisition_channel": channels[log.channel[first]]}
+    return first
 
 
 def first_and_last(log: Purchases) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

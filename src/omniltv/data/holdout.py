@@ -23,8 +23,8 @@ class CalibrationHoldout:
         calibration: The history until the split.
         holdout_frequency: Purchase occasions after the split, of shape (n_rows,).
         holdout_value: Total value of these purchases, of shape (n_rows,).
-        holdout_span: Time from the split to the end of the log.
-        newcomers: Number of rows left out because their first purchase is after the split.
+        holdout_span: Time from the split to the end of the holdout.
+        newcomers: Number of rows left out because their first purchase is in the holdout.
 
     Examples:
         >>> import pandas as pd

@@ -31,6 +31,7 @@ from omniltv.data._lines import IdenticalLines, RowKind, RowRule
 from omniltv.data._windows import window_report
 from omniltv.data.calendar_time import CalendarTime
 from omniltv.data.checking import Moment
+from omniltv.data.cohorts import Cohort
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
 from omniltv.data.items import OrderItems
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["By", "PurchaseLog", "UnitName"]
+__all__ = ["By", "Cohort", "PurchaseLog", "UnitName"]
 
 
 @checked
@@ -424,6 +425,7 @@ class PurchaseLog[FrameT]:
         unit: UnitName | None = None,
         period: UnitName = TimeUnit.DAY,
         by: By | None = None,
+        cohort: Cohort | None = None,
         end: Moment | None = None,
         start: Moment | None = None,
         customers: ArrayLike | None = None,
@@ -446,6 +448,9 @@ class PurchaseLog[FrameT]:
                 on a channel opens its row. ``"acquisition_channel"`` gives a row per
                 customer, grouped by the channel of the customer's first purchase in the
                 log. None gives a row per customer.
+            cohort: Adds the group column ``cohort``: the calendar month, quarter or year of the
+                customer's first purchase in the log, such as ``"2026-01"``, ``"2026Q1"`` or
+                ``"2026"``.
             end: Last moment of observation, its whole period included; the last purchase of
                 the log if None. Later purchases are left out.
             start: Moment at which all accounts open. Earlier purchases are left out.
@@ -468,12 +473,14 @@ class PurchaseLog[FrameT]:
             >>> history = log.history(unit="week", end="2026-01-31")
             >>> history.recency.tolist(), history.T.round(2).tolist()
             ([2.0], [4.29])
+            >>> log.history(cohort="quarter").groups["cohort"].tolist()
+            ['2026Q1']
             >>> window = log.history(start="2026-01-11", end="2026-01-31", customers=["a", "b"])
             >>> window.frequency.tolist(), window.recency.tolist(), window.T.tolist()
             ([1, 0], [5.0, 0.0], [21.0, 21.0])
         """
         grain, last = TimeUnit(period), self._last(end)
-        counting = Counting(grain, TimeUnit(unit or grain), by, last, calendar)
+        counting = Counting(grain, TimeUnit(unit or grain), by, last, calendar, cohort)
         late = period_numbers(self.time, grain) > period_number(last, grain)
         seen = self._take(~late)
         if start is not None:
@@ -544,22 +551,29 @@ class PurchaseLog[FrameT]:
         self,
         *,
         at: Moment,
+        end: Moment | None = None,
         unit: UnitName | None = None,
         period: UnitName = TimeUnit.DAY,
         by: By | None = None,
+        cohort: Cohort | None = None,
         calendar: CalendarTime | None = None,
     ) -> CalibrationHoldout:
         """Return the history until ``at``, its period included, and the purchases after it.
 
+        The holdout lasts until ``end``, its period included.
+
         Args:
             at: End of calibration.
+            end: End of the holdout; the last purchase of the log if None.
             unit: As in `history`.
             period: As in `history`.
             by: As in `history`.
+            cohort: As in `history`.
             calendar: As in `history`; learn it from the purchases until ``at``.
 
         Raises:
             DataError: If there is no purchase until ``at``, or none after it.
+            ConfigError: If the holdout ends before it begins, or an argument is unknown.
 
         Examples:
             >>> import pandas as pd
@@ -568,18 +582,28 @@ class PurchaseLog[FrameT]:
             >>> split = PurchaseLog.from_frame(frame.assign(value=9.0)).split(at="2026-01-31")
             >>> split.calibration.frequency.tolist(), split.holdout_frequency.tolist()
             ([1], [1])
+            >>> log = PurchaseLog.from_frame(frame.assign(value=9.0))
+            >>> short = log.split(at="2026-01-05", end="2026-01-31")
+            >>> short.holdout_frequency.tolist(), str(short.holdout_span)
+            ([1], '26 days')
         """
         grain, last = TimeUnit(period), self._last(None)
-        calibration = self.history(unit=unit, period=grain, by=by, end=at, calendar=calendar)
+        calibration = self.history(
+            unit=unit, period=grain, by=by, cohort=cohort, end=at, calendar=calendar
+        )
         border = period_number(self._moment(at), grain)
-        ahead = period_number(last, grain) - border
-        if ahead <= 0:
+        if period_number(last, grain) <= border:
             hint = f"the log ends on {last.astype('datetime64[D]')}"
             raise DataError(f"no purchase after {at}", column="time", hint=hint)
-        later = np.flatnonzero(period_numbers(self.time, grain) > border)
+        until = period_number(self._last(end), grain)
+        if until <= border:
+            message = f"the holdout from {at} to {end} is empty"
+            raise ConfigError(f"{message}. Hint: a later end=", parameter="end")
+        number = period_numbers(self.time, grain)
+        later = np.flatnonzero((number > border) & (number <= until))
         frequency, value, newcomers = count_holdout(self, later, grain, by, calibration)
         return CalibrationHoldout(
-            calibration, frequency, value, Span(float(ahead), grain), newcomers
+            calibration, frequency, value, Span(float(until - border), grain), newcomers
         )
 
     def _take(self, mask: NDArray[np.bool_]) -> "PurchaseLog[FrameT]":

@@ -2,12 +2,14 @@
 
 from omniltv.models.inference.fitting import fit, to_pymc
 from omniltv.models.inference.sampling import Sampling
+from omniltv.models.posterior.alive_path import AlivePath, alive_path
 from omniltv.models.posterior.channel_mix import ChannelMixFit
 from omniltv.models.posterior.diagnostics import Diagnostics
 from omniltv.models.posterior.draws import PosteriorDraws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
 from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.posterior.pooling import Pooling, PoolingKind
+from omniltv.models.posterior.purchase_counts import PurchaseCounts
 from omniltv.models.posterior.rate import with_purchase_rate
 from omniltv.models.posterior.store import load_fit
 from omniltv.models.processes.bg_bb import BgBb
@@ -27,6 +29,7 @@ from omniltv.models.value.lifetime_value import LifetimeValue, lifetime_value
 
 __all__ = [
     "AcquisitionValue",
+    "AlivePath",
     "BgBb",
     "BgNbd",
     "ChannelMixFit",
@@ -45,11 +48,13 @@ __all__ = [
     "PoolingKind",
     "PosteriorDraws",
     "ProbAlive",
+    "PurchaseCounts",
     "PurchaseFit",
     "Sampling",
     "ShiftedBetaGeometric",
     "SpendFit",
     "acquisition_value",
+    "alive_path",
     "fit",
     "fit_channel_mix",
     "imputed_value",

@@ -1,7 +1,7 @@
 """Backtest: forecasts of totals from several past origins, and the error of the model itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -263,9 +263,7 @@ def _split(
 ) -> CalibrationHoldout:
     """Return the history until a day, and the purchases of so many days after it."""
     length = round(span.to(TimeUnit.DAY))
-    until = log.before(day + (length + 1) * _DAY)
-    split = until.split(at=day, unit=span.unit, by=by, calendar=calendar)
-    return replace(split, holdout_span=Span(float(length), TimeUnit.DAY))
+    return log.split(at=day, end=day + length * _DAY, unit=span.unit, by=by, calendar=calendar)
 
 
 def _origins(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from omniltv._options import Many, Seed, checked
 from omniltv.data.holdout import CalibrationHoldout
@@ -14,15 +13,15 @@ from omniltv.models.checks._coverage import Futures, simulate_futures
 from omniltv.models.checks._shared import Floats, Integers, check_unit, error_of_sum
 from omniltv.models.posterior._ahead import AHEAD, with_ahead
 from omniltv.models.posterior._interpolate import Cells, over_draws
+from omniltv.models.posterior._later import LaterCounts
 from omniltv.models.posterior.draws import evenly
-from omniltv.models.posterior.fits import PurchaseFit, purchase_state
-from omniltv.models.processes.numpy_namespace import NUMPY
-from omniltv.models.processes.protocols import Parameters, PurchaseState
+from omniltv.models.posterior.fits import PurchaseFit
+from omniltv.models.posterior.state_columns import purchase_state
+from omniltv.models.processes.protocols import Parameters
 
 __all__ = ["LogScore", "holdout_log_score", "is_exact", "score_of"]
 
-_NODES = 24  # of integrals over the holdout, plus one for every eight purchases
-_TRIED, _TRIED_DRAWS, _CLOSE = 50, 4, 1e-4
+_TRIED, _TRIED_DRAWS = 50, 4
 _TINY = 1e-300
 
 
@@ -158,30 +157,21 @@ class _Nodes:
         fit: The posterior.
         holdout: The calibration and the holdout.
         cells: The cell of each row.
-        offset: Nodes, from the start of the holdout, as shares of its length, of shape
-            (n_nodes,).
-        log_weight: Log weights of the nodes, same shape.
+        counts: The nodes.
     """
 
     fit: PurchaseFit
     holdout: CalibrationHoldout
     cells: Cells
-    offset: Floats
-    log_weight: Floats
+    counts: LaterCounts
 
     @classmethod
     def of(cls, fit: PurchaseFit, holdout: CalibrationHoldout) -> "_Nodes":
-        """Return every opportunity, or Gauss-Legendre nodes that are dense at the start."""
+        """Return the nodes of a holdout."""
         history, span = holdout.calibration, holdout.holdout_span
         cells = with_ahead(fit.cells(history), history, span, fit.unit)
-        if fit.model.discrete:
-            length = span.to(fit.unit)
-            offset = np.arange(1.0, np.floor(length) + 1) / length
-            return cls(fit, holdout, cells, offset, np.full(len(offset), -np.log(length)))
         most = int(holdout.holdout_frequency.max(initial=0))
-        points, weights = np.polynomial.legendre.leggauss(_NODES + most // 8)
-        root = (points + 1) / 2
-        return cls(fit, holdout, cells, root**2, np.log(weights * root))
+        return cls(fit, holdout, cells, LaterCounts.of(fit.model, span.to(fit.unit), most))
 
     def probability(self, rows: NDArray[np.intp], *, later: Integers | None = None) -> Floats:
         """Return the predictive probability of the purchases of each row, of shape (rows,).
@@ -198,8 +188,9 @@ class _Nodes:
         kept = rows[first]
 
         def exact(parameters: Parameters, which: NDArray[np.intp]) -> Floats:
-            given = purchase_state(history, kept[which])
-            return np.log(np.clip(self._given(parameters, given, counts[kept[which]]), _TINY, 1.0))
+            given, span = purchase_state(history, kept[which]), parameters[AHEAD]
+            found = self.counts.probability(parameters, given, span, counts[kept[which]])
+            return np.log(np.clip(found, _TINY, 1.0))
 
         log_values = over_draws(exact, self.cells.take(kept), n_draws)
         every = np.arange(len(kept))
@@ -209,58 +200,9 @@ class _Nodes:
 
         return RowDraws(evaluate, place, len(kept), n_draws).mean()
 
-    def _given(self, parameters: Parameters, state: PurchaseState, later: Integers) -> Floats:
-        """Return the probability of later purchases given parameters, (rows, draws)."""
-        before = self._loglik(parameters, state)
-        x, recency, T = state
-        span = parameters[AHEAD]
-        if not later.any():
-            after = self._loglik(parameters, PurchaseState(x, recency, T + span))
-            return np.exp(np.minimum(after - before, 0.0))
-        n, total = later[:, None].astype(np.float64), np.zeros(before.shape)
-        for share, log_weight in zip(self.offset, self.log_weight, strict=True):
-            offset = self._times(share, span)
-            possible = np.minimum(n, offset) if self._whole else n
-            loglik = self._loglik(parameters, PurchaseState(x + possible, T + offset, T + span))
-            ways = self._log_ways(offset, n) + np.log(span)
-            total += np.exp(loglik - before + ways + log_weight)
-        return total
-
-    def _times(self, share: float, span: Floats) -> Floats:
-        """Return the times of a node, whole opportunities in discrete time."""
-        return np.asarray(np.rint(share * span) if self._whole else share * span)
-
-    def _log_ways(self, offset: Floats, n: Floats) -> Floats:
-        """Return the log of the volume, or number, of the possible times of n - 1 purchases."""
-        if not self._whole:
-            return np.asarray((n - 1) * np.log(offset) - special.gammaln(n))
-        possible = np.minimum(n, offset)
-        ways = special.gammaln(possible) + special.gammaln(offset - possible + 1)
-        return np.asarray(np.where(n <= offset, special.gammaln(offset) - ways, -np.inf))
-
     def exact(self) -> bool:
-        """Return whether the likelihood is the density of all purchase times.
-
-        If so, the probabilities of two events sum to one: no purchase until the end of the
-        holdout, and a next purchase at some time.
-        """
+        """Return whether the likelihood is the density of all purchase times."""
         history = self.holdout.calibration
         rows = np.unique(np.linspace(0, len(history) - 1, _TRIED).astype(np.intp))
         parameters = self.cells.take(rows).parameters(evenly(_TRIED_DRAWS, self.fit.n_draws))
-        x, _, T = state = purchase_state(history, rows)
-        before = self._loglik(parameters, state)
-        total = self._given(parameters, state, 0 * rows)
-        span = parameters[AHEAD]
-        for share, log_weight in zip(self.offset, self.log_weight, strict=True):
-            offset = self._times(share, span)
-            next_one = PurchaseState(x + 1, T + offset, T + offset)
-            density = self._loglik(parameters, next_one) - before
-            total = total + np.exp(density + np.log(span) + log_weight)
-        return bool(np.abs(total - 1).max() < _CLOSE)
-
-    @property
-    def _whole(self) -> bool:
-        return self.fit.model.discrete
-
-    def _loglik(self, parameters: Parameters, state: PurchaseState) -> Floats:
-        return np.asarray(self.fit.model.loglik(NUMPY, parameters, state), dtype=np.float64)
+        return self.counts.is_density(parameters, purchase_state(history, rows), parameters[AHEAD])

@@ -1,5 +1,9 @@
 """Posteriors: draws, pooling, priors, diagnostics, fits and saved fits."""
 
+from omniltv.models.posterior.alive_path import (
+    AlivePath,
+    alive_path,
+)
 from omniltv.models.posterior.channel_mix import (
     ChannelMixFit,
 )
@@ -16,6 +20,8 @@ from omniltv.models.posterior.fits import (
     ProbAlive,
     PurchaseFit,
     SpendFit,
+)
+from omniltv.models.posterior.fitted import (
     Unseen,
 )
 from omniltv.models.posterior.model_error import (
@@ -34,11 +40,15 @@ from omniltv.models.posterior.priors import (
     Prior,
     StudentT,
 )
+from omniltv.models.posterior.purchase_counts import (
+    PurchaseCounts,
+)
 from omniltv.models.posterior.store import (
     load_fit,
 )
 
 __all__ = [
+    "AlivePath",
     "ChannelMixFit",
     "Diagnostics",
     "Effect",
@@ -53,9 +63,11 @@ __all__ = [
     "PosteriorDraws",
     "Prior",
     "ProbAlive",
+    "PurchaseCounts",
     "PurchaseFit",
     "SpendFit",
     "StudentT",
     "Unseen",
+    "alive_path",
     "load_fit",
 ]

@@ -13,7 +13,7 @@ from omniltv.errors import ConfigError, DataError
 from omniltv.models.posterior._archive import Settings
 from omniltv.models.posterior._choices import Choices, Habits
 from omniltv.models.posterior._interpolate import Cells
-from omniltv.models.posterior.fits import Fit, Unseen
+from omniltv.models.posterior.fitted import Fit, Unseen
 from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import ChannelModel, ChannelState
 from omniltv.units import Span

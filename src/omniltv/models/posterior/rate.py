@@ -7,7 +7,9 @@ from omniltv._options import checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError
 from omniltv.models.posterior.draws import evenly
-from omniltv.models.posterior.fits import PurchaseFit, SpendFit, Unseen, purchase_state
+from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.fitted import Unseen
+from omniltv.models.posterior.state_columns import purchase_state
 from omniltv.models.processes.protocols import RateModel
 
 __all__ = ["PURCHASE_RATE", "depends_on_rate", "rated", "with_purchase_rate"]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from omniltv.models.processes.numpy_namespace import NUMPY
 from omniltv.models.processes.protocols import (
     Array,
     ArrayNamespace,
@@ -21,6 +22,7 @@ from omniltv.models.processes.protocols import (
 
 __all__ = [
     "COORDINATES",
+    "alive_after",
     "entries",
     "future",
     "histories",
@@ -29,6 +31,8 @@ __all__ = [
     "log_survived",
     "mean_purchases",
     "parameters_of",
+    "prob_bought",
+    "prob_poisson_purchases",
     "tosses",
 ]
 
@@ -40,6 +44,8 @@ COORDINATES = (
 )
 
 _NEAR_POLE = 1e-4  # the closed forms of the mean are 0/0 at a = 1 and at a + b = 1
+_STEP, _PLACES = 1e-3, (-3, -1, 1, 3)  # values of a around 1
+_SMALL = 0.02  # below, the second pole is among these values
 _NODES = 256
 
 
@@ -183,6 +189,95 @@ def mean_purchases(
     return found if new.all() else found[..., np.cumsum(new) - 1, :]
 
 
+def alive_after(
+    parameters: Parameters,
+    state: PurchaseState,
+    after: NDArray[np.float64],
+    *,
+    alive: NDArray[np.float64],
+    passed: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return P(alive) at a future moment, of customers with Poisson purchases.
+
+    An active customer is still active with probability 1 - E[p N], where N are the purchases
+    until then: each ends the lifetime with probability p. Weighting by p ~ Beta(a, b) turns a
+    into a + 1.
+
+    Args:
+        parameters: r, alpha, a and b.
+        state: The customers.
+        after: Time from the end of observation to the moment.
+        alive: P(alive) of each customer at the end of observation.
+        passed: Number of purchases that an active customer has survived.
+    """
+    shape, scale = parameters["r"] + np.asarray(state.frequency), parameters["alpha"] + state.T
+    a, b = parameters["a"], parameters["b"] + passed
+    ended = a / (a + b) * mean_purchases(shape, scale, a + 1, b, after)
+    return alive * np.clip(1 - ended, 0.0, 1.0)
+
+
+def prob_poisson_purchases(
+    parameters: Parameters,
+    state: PurchaseState,
+    horizon: NDArray[np.float64],
+    count: NDArray[np.int64],
+    *,
+    alive: NDArray[np.float64],
+    passed: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the probability of ``count`` Poisson purchases of each customer within a horizon.
+
+    Args:
+        parameters: r, alpha, a and b.
+        state: The customers.
+        horizon: Time after the end of observation.
+        count: Numbers of purchases.
+        alive: P(alive) of each customer.
+        passed: Number of purchases that an active customer has survived.
+    """
+    shape, scale = parameters["r"] + np.asarray(state.frequency), parameters["alpha"] + state.T
+    arrived = _prob_arrivals(shape, scale, horizon, count)
+    return prob_bought(alive, parameters["a"], parameters["b"] + passed, arrived, count)
+
+
+def _prob_arrivals(
+    shape: ArrayLike, scale: ArrayLike, horizon: ArrayLike, count: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return P(M = count) and P(M > count) of M Poisson arrivals at rates Gamma(shape, scale)."""
+    shape, scale = np.asarray(shape), np.asarray(scale)
+    q = np.asarray(horizon) / (scale + horizon)
+    ways = special.gammaln(shape + count) - special.gammaln(shape) - special.gammaln(count + 1.0)
+    log = ways + special.xlogy(count, q) - shape * np.log1p(np.asarray(horizon) / scale)
+    return np.exp(log), np.asarray(special.betainc(count + 1.0, shape, q))
+
+
+def prob_bought(
+    alive: NDArray[np.float64],
+    a: ArrayLike,
+    b: ArrayLike,
+    arrived: tuple[NDArray[np.float64], NDArray[np.float64]],
+    count: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the probability of ``count`` purchases, given that of as many arrivals.
+
+    An active customer buys n > 0 times if n purchases would arrive, or if more would and the
+    n-th ends the lifetime; the n - 1 before it did not.
+
+    Args:
+        alive: P(alive) at the end of observation.
+        a: First parameter of the beta posterior of the dropout probability.
+        b: Its second parameter.
+        arrived: Probability of exactly ``count`` arrivals, and of more.
+        count: Numbers of purchases.
+    """
+    equal, more = arrived
+    passed = np.maximum(count - 1, 0)
+    survived = np.exp(log_survived(NUMPY, a, b, passed))
+    ended = np.asarray(a) / (np.asarray(a) + b + passed)
+    some = alive * survived * (equal + more * ended)
+    return np.where(count > 0, some, 1 - alive + alive * equal)
+
+
 def _unlike_before(given: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
     """Return which rows, the last axis but one, differ from the row before in some array."""
     new = np.zeros(given[0].shape[-2], dtype=bool)
@@ -200,14 +295,43 @@ def _mean_purchases(
     b: NDArray[np.float64],
     horizon: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    c = a + b - 1
     z = horizon / (scale + horizon)
-    with np.errstate(all="ignore"):
-        ratio = np.exp((a - 1) * np.log1p(-z)) * special.hyp2f1(c - shape, a - 1, c, z)
-        mean = np.asarray(c / (a - 1) * (1 - ratio))
-    hard = ~np.isfinite(mean) | (abs(a - 1) < _NEAR_POLE) | (abs(c) < _NEAR_POLE)
+    mean = _closed_form(shape, z, a, b)
+    near, at_pole = abs(a - 1) < _NEAR_POLE, b < _SMALL
+    between = near & ~at_pole
+    if between.any():
+        mean[between] = _around_one(shape[between], z[between], a[between], b[between])
+    hard = ~np.isfinite(mean) | (near & at_pole) | (abs(a + b - 1) < _NEAR_POLE)
     if hard.any():
         mean[hard] = _by_quadrature(shape[hard], (horizon / scale)[hard], a[hard], b[hard])
+    return mean
+
+
+def _closed_form(
+    shape: NDArray[np.float64],
+    z: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the mean purchases with z = horizon / (scale + horizon); not finite at poles."""
+    c = a + b - 1
+    with np.errstate(all="ignore"):
+        ratio = np.exp((a - 1) * np.log1p(-z)) * special.hyp2f1(c - shape, a - 1, c, z)
+        return np.asarray(c / (a - 1) * (1 - ratio))
+
+
+def _around_one(
+    shape: NDArray[np.float64],
+    z: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the closed form near a = 1, where it is 0/0: the cubic through four values of a."""
+    place, mean = (a - 1) / _STEP, np.zeros(a.shape)
+    for node in _PLACES:
+        others = [other for other in _PLACES if other != node]
+        weight = np.prod([(place - other) / (node - other) for other in others], axis=0)
+        mean += weight * _closed_form(shape, z, np.full(a.shape, 1 + node * _STEP), b)
     return mean
 
 

@@ -130,6 +130,14 @@ class BgBb:
         ahead = expected_renewals(parameters["gamma"], parameters["delta"] + state.T, horizon)
         return np.asarray(self.prob_alive(parameters, state) * p * ahead)
 
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return P(alive) after floor(``after``) more opportunities."""
+        delta = parameters["delta"] + state.T
+        survived = np.exp(log_survived(NUMPY, parameters["gamma"], delta, whole(after)))
+        return np.asarray(self.prob_alive(parameters, state) * survived)
+
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from omniltv.models.processes._beta_dropout import (
     log_alive,
     log_odds_dead,
     parameters_of,
+    prob_bought,
     tosses,
 )
 from omniltv.models.processes._rates import gamma_log_rate
@@ -133,18 +134,37 @@ class CnbdK:
 
         It is a series, exact up to rounding, whose length grows with the expected purchases.
         """
-        if_alive = _mean_purchases(
-            self.k,
-            _Ahead(
-                shape=parameters["r"] + self.k * np.asarray(state.frequency),
-                scale=parameters["alpha"] + state.T,
-                since=np.asarray(state.T) - state.recency,
-                a=parameters["a"],
-                b=parameters["b"] + state.frequency + self.modified,
-                horizon=horizon,
-            ),
-        )
+        if_alive = _mean_purchases(self.k, self._ahead(parameters, state, horizon))
         return self.prob_alive(parameters, state) * if_alive
+
+    def prob_purchases(
+        self,
+        parameters: Parameters,
+        state: PurchaseState,
+        horizon: NDArray[np.float64],
+        count: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return the probability of exactly ``count`` purchases within ``horizon`` after T.
+
+        It is a finite sum over the stages until the next purchase but ``count``.
+        """
+        ahead = self._ahead(parameters, state, horizon)
+        arrived = _prob_arrivals(self.k, ahead, count)
+        return prob_bought(self.prob_alive(parameters, state), ahead.a, ahead.b, arrived, count)
+
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return P(alive) at ``after`` the end of observation.
+
+        It is P(alive) less E[p N]: each purchase ends the lifetime with probability p, and
+        weighting by p ~ Beta(a, b) turns a into a + 1.
+        """
+        ahead = self._ahead(parameters, state, after)
+        weighted = ahead._replace(a=np.asarray(ahead.a) + 1)
+        ended = np.asarray(ahead.a) / (np.asarray(ahead.a) + ahead.b)
+        survived = np.clip(1 - ended * _mean_purchases(self.k, weighted), 0.0, 1.0)
+        return self.prob_alive(parameters, state) * survived
 
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]
@@ -202,6 +222,19 @@ class CnbdK:
         purchase, short = np.divmod(np.arange(1, len(row) + 1) - before[row], self.k)
         counts = (short == 0) & (purchase <= bought[row])
         return Future(row[counts], time[counts])
+
+    def _ahead(
+        self, parameters: Parameters, state: PurchaseState, horizon: NDArray[np.float64]
+    ) -> "_Ahead":
+        """Return the customers as active ones at the end of observation."""
+        return _Ahead(
+            shape=parameters["r"] + self.k * np.asarray(state.frequency),
+            scale=parameters["alpha"] + state.T,
+            since=np.asarray(state.T) - state.recency,
+            a=parameters["a"],
+            b=parameters["b"] + state.frequency + self.modified,
+            horizon=horizon,
+        )
 
     def _stages(self, state: PurchaseState) -> PurchaseState:
         """Return histories in stages: k x stages were passed by the last purchase."""
@@ -276,6 +309,32 @@ def _log_volume(k: int, state: PurchaseState) -> NDArray[np.float64]:
     last = np.where(np.asarray(state.frequency) > 0, state.recency, 1.0)
     volume = (k - 1) * x * np.log(last) - special.gammaln(k * x) + special.gammaln(x)
     return np.where(np.asarray(state.frequency) > 0, volume, 0.0)
+
+
+def _prob_arrivals(
+    k: int, ahead: _Ahead, count: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probability that ``count`` purchases arrive within the horizon, and of more.
+
+    The stages since t_x are negative binomial, given that fewer than k of them were before T:
+    of M stages, the number before T is binomial.
+    """
+    shape, scale, since, _, _, horizon = (np.asarray(part, dtype=np.float64) for part in ahead)
+    tiny = np.finfo(float).tiny
+    log_q = np.log(np.maximum(since + horizon, tiny) / (scale + horizon))
+    early = since / np.maximum(since + horizon, tiny)
+    log = -shape * np.log1p(horizon / scale) - np.log(_idle(k, shape, since / scale))
+    equal, upto = np.zeros((2, *np.broadcast_shapes(np.shape(log), np.shape(count))))
+    for stage in range(k * (int(count.max(initial=0)) + 1)):
+        if stage:
+            log = log + np.log((shape + stage - 1) / stage) + log_q
+        share = np.exp(log)
+        if stage >= k:
+            share = share * special.bdtr(k - 1.0, stage, early)
+        bought = stage // k
+        equal += np.where(bought == count, share, 0.0)
+        upto += np.where(bought <= count, share, 0.0)
+    return equal, np.maximum(1 - upto, 0.0)
 
 
 def _mean_purchases(k: int, ahead: _Ahead) -> NDArray[np.float64]:

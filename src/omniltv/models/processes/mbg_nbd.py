@@ -20,12 +20,14 @@ from scipy import special
 
 from omniltv.models.processes._beta_dropout import (
     COORDINATES,
+    alive_after,
     future,
     histories,
     log_alive,
     log_odds_dead,
     mean_purchases,
     parameters_of,
+    prob_poisson_purchases,
 )
 from omniltv.models.processes._rates import gamma_log_rate
 from omniltv.models.processes.numpy_namespace import NUMPY
@@ -102,6 +104,24 @@ class MbgNbd:
         survived = parameters["b"] + state.frequency + 1
         if_alive = mean_purchases(shape, scale, parameters["a"], survived, horizon)
         return self.prob_alive(parameters, state) * if_alive
+
+    def prob_purchases(
+        self,
+        parameters: Parameters,
+        state: PurchaseState,
+        horizon: NDArray[np.float64],
+        count: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return the probability of exactly ``count`` purchases within ``horizon`` after T."""
+        alive, passed = self.prob_alive(parameters, state), np.asarray(state.frequency) + 1
+        return prob_poisson_purchases(parameters, state, horizon, count, alive=alive, passed=passed)
+
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return P(alive) at ``after`` the end of observation."""
+        alive, passed = self.prob_alive(parameters, state), np.asarray(state.frequency) + 1
+        return alive_after(parameters, state, after, alive=alive, passed=passed)
 
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]

@@ -123,6 +123,13 @@ class ParetoNbd:
         lived = _mean_lived(parameters["s"], parameters["beta"] + state.T, horizon)
         return np.asarray(self.prob_alive(parameters, state) * rate * lived)
 
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return P(alive) at ``after`` the end of observation: mu ~ Gamma(s, beta + T) if alive."""
+        survived = np.exp(-parameters["s"] * np.log1p(after / (parameters["beta"] + state.T)))
+        return np.asarray(self.prob_alive(parameters, state) * survived)
+
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -21,7 +21,9 @@ __all__ = [
     "ChannelModel",
     "ChannelState",
     "Coordinate",
+    "CountModel",
     "Future",
+    "LifetimeModel",
     "Model",
     "Parameters",
     "PurchaseModel",
@@ -305,6 +307,57 @@ class RateModel(Protocol):
                 instead of over what is known of the customer: if more frequent buyers spend
                 more, the next purchase is more likely one of a frequent buyer.
         """
+        ...
+
+
+@runtime_checkable
+class CountModel(Protocol):
+    """A purchase model with a formula for the number of future purchases.
+
+    It is optional: without it, the probabilities follow from the likelihood, or from simulated
+    futures if the likelihood cannot give them (`PurchaseFit.prob_purchases`).
+
+    Examples:
+        >>> from omniltv.models import BgNbd, ParetoNbd
+        >>> isinstance(BgNbd(), CountModel), isinstance(ParetoNbd(), CountModel)
+        (True, False)
+    """
+
+    def prob_purchases(
+        self,
+        parameters: Parameters,
+        state: PurchaseState,
+        horizon: NDArray[np.float64],
+        count: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return the probability of exactly ``count`` purchases within ``horizon``.
+
+        Args:
+            parameters: Reported parameters; they broadcast against the states.
+            state: The histories.
+            horizon: Time after the end of observation.
+            count: Numbers of purchases; they broadcast against the states.
+        """
+        ...
+
+
+@runtime_checkable
+class LifetimeModel(Protocol):
+    """A purchase model with a formula for P(alive) at a future moment.
+
+    It is optional: without it, the probability is the mean of `PurchaseModel.prob_alive` over
+    simulated futures (`PurchaseFit.prob_alive`).
+
+    Examples:
+        >>> from omniltv.models import BgNbd, GammaGamma
+        >>> isinstance(BgNbd(), LifetimeModel), isinstance(GammaGamma(), LifetimeModel)
+        (True, False)
+    """
+
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the probability that the customer is still active ``after`` the observation."""
         ...
 
 

@@ -108,6 +108,14 @@ class ShiftedBetaGeometric:
         alive = self.prob_alive(parameters, state)
         return alive * expected_renewals(parameters["alpha"], beta, horizon)
 
+    def prob_alive_after(
+        self, parameters: Parameters, state: PurchaseState, after: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return P(alive) after floor(``after``) more opportunities to renew."""
+        beta = parameters["beta"] + state.T
+        survived = np.exp(log_survived(NUMPY, parameters["alpha"], beta, whole(after)))
+        return np.asarray(self.prob_alive(parameters, state) * survived)
+
     def expected_purchases_new(
         self, parameters: Parameters, horizon: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -18,7 +18,8 @@ from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, Evaluate
 from omniltv.models.posterior._ahead import AHEAD
 from omniltv.models.posterior._interpolate import ByRows, over_draws
-from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, spend_state
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
+from omniltv.models.posterior.state_columns import spend_state
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._discounting import discounting
 from omniltv.models.value._states import States

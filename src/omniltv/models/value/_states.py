@@ -9,7 +9,8 @@ from omniltv._log import logged
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior._ahead import with_ahead
 from omniltv.models.posterior._interpolate import Cells
-from omniltv.models.posterior.fits import PurchaseFit, SpendFit, Unseen
+from omniltv.models.posterior.fits import PurchaseFit, SpendFit
+from omniltv.models.posterior.fitted import Unseen
 from omniltv.units import Span
 
 __all__ = ["States"]

@@ -19,7 +19,8 @@ from omniltv._options import Level, Margin, NotNegative, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, RowDraws, Totals
 from omniltv.errors import ConfigError, DataError
-from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit, Unseen
+from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
+from omniltv.models.posterior.fitted import Unseen
 from omniltv.models.posterior.model_error import ModelError
 from omniltv.models.posterior.rate import rated
 from omniltv.models.value._forecast import ValueForecast

@@ -8,7 +8,8 @@ a correct model fails it with a probability below 1e-5.
 Parameters are tested at points around the centre of the model's prior, with times and
 values around 1. A model of discrete time is tested on a few whole opportunities instead;
 `laws_of` returns the laws that apply to it. The individual laws are in
-`omniltv.testing.model_laws.purchase` and `omniltv.testing.model_laws.spend`.
+`omniltv.testing.model_laws.purchase`, `omniltv.testing.model_laws.later` and
+`omniltv.testing.model_laws.spend`.
 """
 
 from omniltv.testing.model_laws._shared import SIGMAS

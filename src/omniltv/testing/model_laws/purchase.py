@@ -34,6 +34,7 @@ from omniltv.testing.model_laws._shared import (
     shifted,
     stacked_parameters,
 )
+from omniltv.testing.model_laws.later import LATER_LAWS
 
 __all__ = [
     "PURCHASE_LAWS",
@@ -258,6 +259,7 @@ PURCHASE_LAWS: tuple[Callable[[PurchaseModel], None], ...] = (
     check_expected_purchases,
     check_future,
     check_tower,
+    *LATER_LAWS,
     check_pytensor,
     check_fused,
     check_selected,

@@ -63,7 +63,7 @@ class Cohorts:
             min(1.0, float(len(size) * 2 * stats.norm.sf(z))),
             matters=(off[worst] > _SEVERE, off[worst] > _NOTICE),
             found=found,
-            hint='give each cohort its parameters: history.with_group("cohort", labels), and '
+            hint='give each cohort its parameters: log.history(cohort="quarter"), and '
             'pooling=Pooling.partial("cohort"), or fit the late cohorts only',
         )
 
