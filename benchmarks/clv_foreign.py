@@ -10,13 +10,15 @@ process and the state of every customer. Single customers are judged by the same
 """
 
 import argparse
+import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import _markdown
 import numpy as np
@@ -47,22 +49,31 @@ type Table = pd.DataFrame
 type Row = dict[str, object]
 
 
+class Found(TypedDict):
+    """What was found in one world."""
+
+    process: str
+    people: int
+    seed: int
+    totals: list[Row]
+    customers: list[Row]
+    cpu: float
+
+
 def main() -> int:
     """Run the benchmark and return its exit code."""
     parser = argparse.ArgumentParser(description="Totals in worlds that no model describes.")
     parser.add_argument("--people", type=int, default=1_500)
     parser.add_argument("--worlds", type=int, default=12, help="worlds of each process")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="file of finished worlds; a run continues it")
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
-    cases = list(product(WORLDS, range(options.seed, options.seed + options.worlds)))
-    names, seeds = zip(*cases, strict=True)
-    with workers() as pool:
-        found = list(pool.map(of_world, names, [options.people] * len(cases), seeds))
-    totals = of_all(pd.DataFrame([row for rows, _, _ in found for row in rows]))
-    people = pd.DataFrame([row for _, rows, _ in found for row in rows])
-    minutes = sum(cpu for _, _, cpu in found) / 60
+    found = run(options.people, range(options.seed, options.seed + options.worlds), options.keep)
+    totals = of_all(pd.DataFrame([row for world in found for row in world["totals"]]))
+    people = pd.DataFrame([row for world in found for row in world["customers"]])
+    minutes = sum(world["cpu"] for world in found) / 60
     table, single = summary(totals), customers(people)
     if options.markdown:
         said = f"{options.worlds} worlds of each process with {options.people:,} customers"
@@ -80,18 +91,47 @@ def main() -> int:
     )
 
 
-def of_world(name: str, people: int, seed: int) -> tuple[list[Row], list[Row], float]:
+def run(people: int, seeds: Sequence[int], keep: Path | None) -> list[Found]:
+    """Return what was found in each world; finished worlds are read from a file."""
+    kept = keep.read_text("utf-8").splitlines() if keep and keep.exists() else []
+    found = {case_of(world): world for world in map(json.loads, kept)}
+    cases = [(name, people, seed) for seed in seeds for name in WORLDS]
+    missing = [case for case in cases if case not in found]
+    with workers() as pool:
+        for future in as_completed([pool.submit(of_world, *case) for case in missing]):
+            world = future.result()
+            found[case_of(world)] = world
+            if keep:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(f"{json.dumps(world)}\n")
+    return [found[case] for case in cases]
+
+
+def case_of(world: Found) -> tuple[str, int, int]:
+    """Return the process, the number of customers and the seed of a world."""
+    return world["process"], world["people"], world["seed"]
+
+
+def of_world(name: str, people: int, seed: int) -> Found:
     """Return rows of totals and of customers of one world, and the CPU seconds."""
     warnings.simplefilter("ignore", FitWarning)
     print(f"{name} {seed}", file=sys.stderr, flush=True)
     begin = time.process_time()
     world = simulate(name, people, seed=seed)
-    totals, single = [], []
+    totals: list[Row] = []
+    single: list[Row] = []
     for known, seen, tested in forecasts(world, seed):
         same = {"process": name, "calendar time": known}
         totals += [row | same for row in rows_of(world, seen, tested, seed)]
         single.append(same | {q: seen.share(OF_CUSTOMERS, quantity=q) for q in seen.pit})
-    return totals, single, time.process_time() - begin
+    return {
+        "process": name,
+        "people": people,
+        "seed": seed,
+        "totals": totals,
+        "customers": single,
+        "cpu": time.process_time() - begin,
+    }
 
 
 def forecasts(world: World, seed: int) -> Iterator[tuple[str, Coverage, Backtest]]:
@@ -119,10 +159,9 @@ def forecast(
     """Return the simulated value of each channel over the horizon beside what happened."""
     split = log.split(at=at, unit="week", by=BY, calendar=calendar)
     pooling = Pooling.partial(BY)
-    purchases, spend = (
-        fit(model, split.calibration, seed=seed, method=METHOD, pooling=pooling, progress=False)
-        for model in (MbgNbd(), GammaGamma())
-    )
+    history = split.calibration
+    purchases = fit(MbgNbd(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
+    spend = fit(GammaGamma(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
     return coverage(purchases, split, seed=seed, spend=spend, by=BY, draws=METHOD.draws)
 
 
@@ -165,8 +204,8 @@ def judged(
             "total": "all" if place == len(actual) - 1 else "channel",
             "kind": kind,
             "inside": bool(low[place] <= real <= high[place]),
-            "bias": middle[place] / real - 1 if real else np.nan,
-            "width": (high[place] - low[place]) / middle[place],
+            "bias": float(middle[place] / real - 1) if real else np.nan,
+            "width": float((high[place] - low[place]) / middle[place]),
             "sd": error.at(HORIZON),
         }
 
@@ -180,9 +219,8 @@ def of_all(totals: Table) -> Table:
 def summary(totals: Table) -> Table:
     """Return coverage by kind of interval, bias and width by process, calendar time and total."""
     keys = ["process", "calendar time", "total"]
-    grouped = totals.groupby([*keys, "kind"], sort=False)
     inside, width = (
-        grouped[name].mean().unstack("kind")[list(KINDS)] for name in ("inside", "width")
+        totals.pivot_table(name, keys, "kind", "mean")[list(KINDS)] for name in ("inside", "width")
     )
     learnt = totals[totals["kind"] == "backtest"].groupby(keys, sort=False)
     table = pd.concat(
