@@ -56,7 +56,7 @@ def main() -> int:
             {
                 "season": of_season,
                 "cdnow": _markdown.table(music),
-                "targets": _markdown.table(met(judge(table, music))),
+                "targets": _markdown.targets(judge(table, music)),
             },
         )
     print(music.to_string(index=False), "\n")
@@ -88,12 +88,6 @@ def judge(table: pd.DataFrame, music: pd.DataFrame) -> dict[str, bool]:
             with_it["log score"] > without["log score"] - 5
         ),
     }
-
-
-def met(targets: dict[str, bool]) -> pd.DataFrame:
-    """Return the targets as a table."""
-    said = ["yes" if reached else "no" for reached in targets.values()]
-    return pd.DataFrame({"target": list(targets), "met in this run": said})
 
 
 def monthly(customers: int, seed: int) -> list[dict[str, object]]:

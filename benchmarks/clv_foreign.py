@@ -74,19 +74,23 @@ def main() -> int:
     totals = of_all(pd.DataFrame([row for world in found for row in world["totals"]]))
     people = pd.DataFrame([row for world in found for row in world["customers"]])
     minutes = sum(world["cpu"] for world in found) / 60
-    table, single = summary(totals), customers(people)
+    table, single, targets = summary(totals), customers(people), judge(totals, people)
     if options.markdown:
         said = f"{options.worlds} worlds of each process with {options.people:,} customers"
         said = f"{said}; {minutes:.1f} CPU minutes."
-        parts = {"foreign": table, "customers": single}
-        shown = {name: _markdown.table(each) for name, each in parts.items()}
-        _markdown.fill(options.markdown, {"size": said, **shown})
+        parts = {
+            "size": said,
+            "foreign": _markdown.table(table),
+            "customers": _markdown.table(single),
+            "targets": _markdown.targets(targets),
+        }
+        _markdown.fill(options.markdown, parts)
     print(single.to_string(index=False), "\n")
     return report(
         "clv_foreign",
         table,
         figures={"people": options.people, "worlds": options.worlds, "cpu_minutes": minutes},
-        targets=judge(totals, people),
+        targets=targets,
         check=options.check,
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from tests._statistics import sigmas
+from tests._statistics import assert_mean, sigmas
 
 from omniltv.data import PurchaseLog
 from omniltv.draws import Totals
@@ -208,6 +208,23 @@ def test_misses_of_both_signs_are_no_bias() -> None:
     turns = np.array([[0.3], [-0.3], [0.3], [-0.3]])
     swings, lasts = missed(turns).sd[0], missed(np.abs(turns)).sd[0]
     assert swings > 1.1 * lasts  # the next miss may be larger than 0.3
+
+
+@pytest.mark.slow
+def test_the_next_miss_is_inside_as_often_as_stated_if_the_prior_is_true() -> None:
+    rng, n = np.random.default_rng(11), 300
+    scale = 0.645 * ModelError.default().at(HALF)
+    held = []
+    for _ in range(n):
+        sd, (c, lasting) = scale * abs(rng.standard_t(2)), rng.random(2)
+        alike = sd**2 * (c + (1 - c) * np.eye(2))
+        bias = rng.multivariate_normal(np.full(2, -(sd**2) / 2), lasting * alike)
+        misses = rng.multivariate_normal(bias, (1 - lasting) * alike, 4)
+        seen = misses[:3] + 0.05 * rng.standard_normal((3, 2))
+        found = missed(seen).sd[0]
+        lower, upper = (sigmas_of_90(found, sign) for sign in (-1, 1))
+        held.append(((lower <= misses[3]) & (misses[3] <= upper)).mean())
+    assert_mean(np.array(held), 0.9)
 
 
 def sigmas_of_90(sd: float, sign: float) -> float:
