@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["fill", "table"]
+__all__ = ["fill", "table", "targets"]
 
 
 def table(frame: pd.DataFrame) -> str:
@@ -21,6 +21,12 @@ def table(frame: pd.DataFrame) -> str:
         *([_cell(value) for value in row] for row in frame.itertuples(index=False)),
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def targets(judged: Mapping[str, bool]) -> str:
+    """Return the targets of a benchmark, and whether they were met, as a Markdown table."""
+    said = ["yes" if reached else "no" for reached in judged.values()]
+    return table(pd.DataFrame({"target": list(judged), "met in this run": said}))
 
 
 def fill(page: Path, parts: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
 """Calendar time: monthly totals of a simulated season, and the weeks 40 to 78 of CDNOW.
 
 Customers of MBG/NBD buy on a clock with a season of months and a trend. Forecasts of the twelve
-months after two and a half years are compared with what happened: with calendar time, without,
-and by exponential smoothing (ETS) of the monthly totals of the same customers. For CDNOW, the
+months after two and a half years are compared with what happened: with calendar time, without, by
+pymc-marketing's MBG/NBD, by exponential smoothing (ETS) of the monthly totals of the same
+customers, and by both together: the total of pymc-marketing with the months of ETS. For CDNOW, the
 forecast of 39 weeks is made after 39 weeks.
 
     uv run --group bench python benchmarks/clv_calendar.py [--check] [--markdown PAGE]
@@ -50,7 +51,14 @@ def main() -> int:
     if options.markdown:
         said = f"{options.worlds} worlds of {options.customers:,} customers."
         of_season = f"{said}\n\n{_markdown.table(table)}"
-        _markdown.fill(options.markdown, {"season": of_season, "cdnow": _markdown.table(music)})
+        _markdown.fill(
+            options.markdown,
+            {
+                "season": of_season,
+                "cdnow": _markdown.table(music),
+                "targets": _markdown.targets(judge(table, music)),
+            },
+        )
     print(music.to_string(index=False), "\n")
     return report(
         "clv_calendar",
@@ -69,7 +77,12 @@ def judge(table: pd.DataFrame, music: pd.DataFrame) -> dict[str, bool]:
         "the error of months is less than half of that without calendar time": bool(
             rmse["calendar time"] < 0.5 * rmse["no calendar time"]
         ),
-        "the error of months is less than that of ETS": bool(rmse["calendar time"] < rmse["ETS"]),
+        **{
+            f"the error of months is less than that of {name}": bool(
+                rmse["calendar time"] < rmse[name]
+            )
+            for name in ("pymc-marketing", "ETS", "pymc-marketing and ETS")
+        },
         "CDNOW: the total is within the 90 % interval": bool(with_it["inside"]),
         "CDNOW: the log score is at most 5 below that without": bool(
             with_it["log score"] > without["log score"] - 5
@@ -87,15 +100,13 @@ def monthly(customers: int, seed: int) -> list[dict[str, object]]:
     again = frame.duplicated("customer_id").to_numpy()
     totals = np.bincount(month[again], minlength=PAST + AHEAD)
     calendar = log.calendar_time(end=str(at), seed=seed)
-    ets = _peers.run(
-        "statsmodels",
-        "statsmodels_ets.py",
-        {"series": [totals[:PAST].tolist()], "ahead": AHEAD},
-    )
+    smooth, peer = smoothed(totals[:PAST]), by_peer(log, at, borders)
     forecasts = {
         "calendar time": forecast(log, at, borders, calendar, seed),
         "no calendar time": forecast(log, at, borders, None, seed),
-        "ETS": np.array(ets["forecasts"])[0],
+        "pymc-marketing": peer,
+        "ETS": smooth,
+        "pymc-marketing and ETS": peer.sum() * smooth / smooth.sum(),
     }
     actual = totals[PAST:]
     return [
@@ -108,6 +119,37 @@ def monthly(customers: int, seed: int) -> list[dict[str, object]]:
     ]
 
 
+def smoothed(totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the months ahead by exponential smoothing of earlier months."""
+    given = {"series": [totals.tolist()], "ahead": AHEAD}
+    found = _peers.run("statsmodels", "statsmodels_ets.py", given)
+    return np.asarray(found["forecasts"], dtype=np.float64).reshape(-1)
+
+
+def by_peer(
+    log: PurchaseLog[object], at: np.datetime64, borders: NDArray[np.datetime64]
+) -> NDArray[np.float64]:
+    """Return the expected purchases of each month after a day by pymc-marketing."""
+    history = log.history(unit="week", end=str(at))
+    columns = {
+        "customer_id": np.arange(len(history)),
+        "frequency": history.frequency,
+        "recency": history.recency,
+        "T": history.T,
+    }
+    given = {
+        "purchases": {name: values.tolist() for name, values in columns.items()},
+        "ends": (lengths(borders) / 7).tolist(),
+    }
+    found = _peers.run("pymc-marketing", "pymc_marketing_months.py", given)
+    return np.diff(np.array(found["until"], dtype=np.float64), prepend=0.0)
+
+
+def lengths(borders: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Return the days from the end of observation to the end of each month ahead."""
+    return np.asarray((borders[PAST + 1 :] - borders[PAST]).astype(np.int64))
+
+
 def forecast(
     log: PurchaseLog[object],
     at: np.datetime64,
@@ -118,8 +160,9 @@ def forecast(
     """Return the expected purchases of each month after a day."""
     history = log.history(unit="week", end=str(at), calendar=calendar)
     found = fit(MbgNbd(), history, seed=seed, method="laplace", progress=False)
-    until = (borders[PAST + 1 :] - borders[PAST]).astype(int)
-    sums = [found.expected_purchases(history, days(int(n))).total().mean()[0] for n in until]
+    sums = [
+        found.expected_purchases(history, days(int(n))).total().mean()[0] for n in lengths(borders)
+    ]
     return np.diff(sums, prepend=0.0)
 
 

@@ -1,224 +1,267 @@
 """Totals in worlds that no built-in model describes, with and without the error of the model.
 
-Worlds of four channels of different size are observed for 78 weeks. The value of each channel and
-of all of them over the next 26 weeks is forecast by MBG/NBD and gamma-gamma with partial pooling,
-without calendar time and with it, and with three model errors: none, the default, and that of a
-backtest of three origins.
+Eight processes with four channels of very different size are observed for 78 weeks. The value of
+each channel and of all of them over the next 26 weeks is forecast by MBG/NBD and gamma-gamma with
+partial pooling, without calendar time and with it, and with three model errors: none, the default,
+and that of a backtest of three origins. Beside them is the interval of an oracle that knows the
+process and the state of every customer. Single customers are judged by the same fits.
 
     uv run --group bench python benchmarks/clv_foreign.py [--check] [--markdown PAGE]
 """
 
 import argparse
+import json
 import sys
+import time
 import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import _markdown
 import numpy as np
 import pandas as pd
+from _foreign_processes import AHEAD, CHANNELS, DEVELOPMENT, WORLDS, World, simulate
 from _report import report
 from _workers import workers
 from numpy.typing import NDArray
 
-from omniltv.data import PurchaseHistory, PurchaseLog
+from omniltv.data import CalendarTime, PurchaseLog
 from omniltv.draws import Totals
 from omniltv.errors import FitWarning
-from omniltv.models import (
-    GammaGamma,
-    MbgNbd,
-    ModelError,
-    Pooling,
-    Sampling,
-    fit,
-    lifetime_value,
-)
-from omniltv.models.checks import Backtest, backtest
-from omniltv.simulation import Baskets, Calendar, ChannelSettings, World, WorldConfig
-from omniltv.units import Discount, weeks
+from omniltv.models import GammaGamma, MbgNbd, ModelError, Pooling, Sampling, fit
+from omniltv.models.checks import Backtest, Coverage, backtest, coverage
+from omniltv.units import weeks
 
-BY: Final = "acquisition_channel"
-OBSERVED, AHEAD = 78, weeks(26)
-WORLDS = {
-    "regimes": ("regimes", Calendar()),
-    "weibull": ("weibull", Calendar()),
-    "weibull, season, trend": (
-        "weibull",
-        Calendar(months=(0.8, 0.8, 1, 1, 1, 0.9, 1.1, 0.8, 0.9, 1, 1.2, 1.5), trend=0.9),
-    ),
-}
+BY: Final = "channel"
+HORIZON = weeks(AHEAD / 7)
 METHOD = Sampling("laplace", draws=400, warmup=200, chains=1)
-LEVEL = 0.9
-LEAST, MOST = 0.8, 0.98
-"""Coverage of the 90 % intervals with the error of a backtest, over all worlds and totals."""
+LEVEL, LEAST, MOST = 0.9, 0.85, 0.95
+"""Level of the intervals of totals, and what they should hold with the error of a backtest."""
+OF_CUSTOMERS, WITHIN = 0.8, 0.03
+"""Level of the intervals of customers, and how far from it their share may be."""
+KINDS = ("none", "default", "backtest", "oracle")
+JUDGED, ALL = "(the five others)", "(all eight)"
+
+type Table = pd.DataFrame
+type Row = dict[str, object]
+
+
+class Found(TypedDict):
+    """What was found in one world."""
+
+    process: str
+    people: int
+    seed: int
+    totals: list[Row]
+    customers: list[Row]
+    cpu: float
 
 
 def main() -> int:
     """Run the benchmark and return its exit code."""
     parser = argparse.ArgumentParser(description="Totals in worlds that no model describes.")
     parser.add_argument("--people", type=int, default=1_500)
-    parser.add_argument("--worlds", type=int, default=8, help="worlds of each process")
+    parser.add_argument("--worlds", type=int, default=12, help="worlds of each process")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="file of finished worlds; a run continues it")
     parser.add_argument("--markdown", type=Path, help="page whose tables are filled in")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     options = parser.parse_args()
-    cases = [(name, options.seed + k) for k in range(options.worlds) for name in WORLDS]
-    names, seeds = zip(*cases, strict=True)
-    with workers() as pool:
-        rows = pool.map(totals, names, [options.people] * len(cases), seeds)
-        found = pd.DataFrame([row for world in rows for row in world])
-    table, whole = summary(found), summary(found.assign(process="all"))
+    found = run(options.people, range(options.seed, options.seed + options.worlds), options.keep)
+    totals = of_all(pd.DataFrame([row for world in found for row in world["totals"]]))
+    people = pd.DataFrame([row for world in found for row in world["customers"]])
+    minutes = sum(world["cpu"] for world in found) / 60
+    table, single, targets = summary(totals), customers(people), judge(totals, people)
     if options.markdown:
-        said = f"{options.worlds} worlds of each process with {options.people:,} people."
-        shown = pd.concat([table, whole])
-        _markdown.fill(options.markdown, {"foreign": f"{said}\n\n{_markdown.table(shown)}"})
-    print(whole.to_string(index=False), "\n")
+        said = f"{options.worlds} worlds of each process with {options.people:,} customers"
+        said = f"{said}; {minutes:.1f} CPU minutes."
+        parts = {
+            "size": said,
+            "foreign": _markdown.table(table),
+            "customers": _markdown.table(single),
+            "targets": _markdown.targets(targets),
+        }
+        _markdown.fill(options.markdown, parts)
+    print(single.to_string(index=False), "\n")
     return report(
         "clv_foreign",
         table,
-        figures={"people": options.people, "worlds": options.worlds},
-        targets=judge(whole),
+        figures={"people": options.people, "worlds": options.worlds, "cpu_minutes": minutes},
+        targets=targets,
         check=options.check,
     )
 
 
-def totals(name: str, people: int, seed: int) -> list[dict[str, object]]:
-    """Return a row per model error and total of one world."""
+def run(people: int, seeds: Sequence[int], keep: Path | None) -> list[Found]:
+    """Return what was found in each world; finished worlds are read from a file."""
+    kept = keep.read_text("utf-8").splitlines() if keep and keep.exists() else []
+    found = {case_of(world): world for world in map(json.loads, kept)}
+    cases = [(name, people, seed) for seed in seeds for name in WORLDS]
+    missing = [case for case in cases if case not in found]
+    with workers() as pool:
+        for future in as_completed([pool.submit(of_world, *case) for case in missing]):
+            world = future.result()
+            found[case_of(world)] = world
+            if keep:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(f"{json.dumps(world)}\n")
+    return [found[case] for case in cases]
+
+
+def case_of(world: Found) -> tuple[str, int, int]:
+    """Return the process, the number of customers and the seed of a world."""
+    return world["process"], world["people"], world["seed"]
+
+
+def of_world(name: str, people: int, seed: int) -> Found:
+    """Return rows of totals and of customers of one world, and the CPU seconds."""
     warnings.simplefilter("ignore", FitWarning)
     print(f"{name} {seed}", file=sys.stderr, flush=True)
-    log, at = observed(name, people, seed)
-    past = log.before(at + pd.DateOffset(days=1))
+    begin = time.process_time()
+    world = simulate(name, people, seed=seed)
+    totals: list[Row] = []
+    single: list[Row] = []
+    for known, seen, tested in forecasts(world, seed):
+        same = {"process": name, "calendar time": known}
+        totals += [row | same for row in rows_of(world, seen, tested, seed)]
+        single.append(same | {q: seen.share(OF_CUSTOMERS, quantity=q) for q in seen.pit})
+    return {
+        "process": name,
+        "people": people,
+        "seed": seed,
+        "totals": totals,
+        "customers": single,
+        "cpu": time.process_time() - begin,
+    }
+
+
+def forecasts(world: World, seed: int) -> Iterator[tuple[str, Coverage, Backtest]]:
+    """Yield whether calendar time is used, the forecast beside what happened, and the backtest."""
+    log, at = PurchaseLog.from_frame(world.log), str(world.last)
+    past = log.before(world.last + np.timedelta64(1, "D"))
     learnt = past.calendar_time(by=BY, end=at, seed=seed)
-    found: list[dict[str, object]] = []
     for known, calendar in (("no", None), ("yes", learnt)):
-        split = log.split(at=at, unit="week", by=BY, calendar=calendar)
-        labels = split.calibration.groups[BY]
-        brought = pd.Series(split.holdout_value).groupby(labels).sum().to_numpy(np.float64)
-        total = forecast(split.calibration, seed)
         tested = backtest(
             past,
             MbgNbd(),
             GammaGamma(),
-            horizon=AHEAD,
+            horizon=HORIZON,
             seed=seed,
             by=BY,
             method=METHOD,
             calendar=calendar is not None,
         )
-        for kind, error in errors_of(tested).items():
-            same = {"process": name, "calendar": known, "error": kind, "sd": error.at(AHEAD)}
-            found += [
-                row | same
-                for row in rows_of(total, error, np.asarray(brought, dtype=np.float64), seed)
-            ]
-    return found
+        yield known, forecast(log, at, calendar, seed), tested
 
 
-def errors_of(tested: Backtest) -> dict[str, ModelError]:
-    """Return the model errors that are compared."""
-    return {
+def forecast(
+    log: PurchaseLog[pd.DataFrame], at: str, calendar: CalendarTime | None, seed: int
+) -> Coverage:
+    """Return the simulated value of each channel over the horizon beside what happened."""
+    split = log.split(at=at, unit="week", by=BY, calendar=calendar)
+    pooling = Pooling.partial(BY)
+    history = split.calibration
+    purchases = fit(MbgNbd(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
+    spend = fit(GammaGamma(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
+    return coverage(purchases, split, seed=seed, spend=spend, by=BY, draws=METHOD.draws)
+
+
+def rows_of(world: World, seen: Coverage, tested: Backtest, seed: int) -> Iterator[Row]:
+    """Yield whether each total is within its interval, by kind of interval."""
+    simulated, actual = seen.predicted["value"], seen.actual["value"]
+    place = [CHANNELS.index(label) for label in simulated.labels]
+    errors = {
         "none": ModelError.none(),
         "default": ModelError.default(),
         "backtest": tested.model_error(),
     }
+    middle = simulated.mean()
+    for kind, error in errors.items():
+        yield from judged(kind, widened(simulated, error, seed), actual, middle, error)
+    yield from judged("oracle", world.oracle[place], actual, middle, ModelError.none())
 
 
-def forecast(history: PurchaseHistory, seed: int) -> Totals:
-    """Return the value of each channel over the horizon, without a model error."""
-    pooling = Pooling.partial(BY)
-    purchases = fit(MbgNbd(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
-    spend = fit(GammaGamma(), history, seed=seed, method=METHOD, pooling=pooling, progress=False)
-    return lifetime_value(
-        purchases,
-        spend,
-        history,
-        horizon=AHEAD,
-        discount=Discount(per_year=0.0),
-        seed=seed,
-        model_error=ModelError.none(),
-    ).predictive_total(BY)
+def widened(simulated: Totals, error: ModelError, seed: int) -> NDArray[np.float64]:
+    """Return simulated totals times the factors of a model error."""
+    n_draws = simulated.values.shape[1]
+    factors = error.factors(simulated.labels, horizon=HORIZON, n_draws=n_draws, seed=seed)
+    return np.asarray(simulated.values * factors)
 
 
-def rows_of(
-    forecast: Totals, error: ModelError, brought: NDArray[np.float64], seed: int
-) -> list[dict[str, object]]:
-    """Return whether each total is within its interval, and the width relative to the total."""
-    n_draws = forecast.values.shape[1]
-    factors = error.factors(forecast.labels, horizon=AHEAD, n_draws=n_draws, seed=seed)
-    values = forecast.values * factors
-    values = np.vstack([values, values.sum(axis=0)])
+def judged(
+    kind: str,
+    values: NDArray[np.float64],
+    actual: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    error: ModelError,
+) -> Iterator[Row]:
+    """Yield a row per channel and one of all: inside, error, and width relative to the forecast."""
+    values, actual, middle = (
+        np.concatenate([each, each.sum(axis=0, keepdims=True)]) for each in (values, actual, middle)
+    )
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
-    actual = np.append(brought, brought.sum())
-    ends = zip((*forecast.labels, "all"), actual, low, high, values.mean(axis=1), strict=True)
-    return [
-        {
-            "total": "all" if label == "all" else "channel",
-            "inside": a <= real <= b,
-            "off": middle / real - 1 if real else np.nan,
-            "width": (b - a) / middle,
+    for place, real in enumerate(actual):
+        yield {
+            "total": "all" if place == len(actual) - 1 else "channel",
+            "kind": kind,
+            "inside": bool(low[place] <= real <= high[place]),
+            "bias": float(middle[place] / real - 1) if real else np.nan,
+            "width": float((high[place] - low[place]) / middle[place]),
+            "sd": error.at(HORIZON),
         }
-        for label, real, a, b, middle in ends
-    ]
 
 
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Return coverage, bias and width by process, calendar time, kind of total and error."""
-    grouped = found.groupby(["process", "calendar", "total", "error"], sort=False)
-    table = grouped.agg(
-        inside=("inside", "mean"),
-        totals=("inside", "size"),
-        bias=("off", "mean"),
-        width=("width", "mean"),
-        sd=("sd", "mean"),
+def of_all(totals: Table) -> Table:
+    """Return the rows, and again under the names of several processes."""
+    others = totals[~totals["process"].isin(DEVELOPMENT)]
+    return pd.concat([totals, others.assign(process=JUDGED), totals.assign(process=ALL)])
+
+
+def summary(totals: Table) -> Table:
+    """Return coverage by kind of interval, bias and width by process, calendar time and total."""
+    keys = ["process", "calendar time", "total"]
+    inside, width = (
+        totals.pivot_table(name, keys, "kind", "mean")[list(KINDS)] for name in ("inside", "width")
     )
-    return (
-        table.round(3)
-        .reset_index()
-        .rename(columns={"calendar": "calendar time", "error": "model error"})
+    learnt = totals[totals["kind"] == "backtest"].groupby(keys, sort=False)
+    table = pd.concat(
+        [
+            learnt.size().rename("n"),
+            learnt["bias"].mean(),
+            learnt["sd"].mean(),
+            inside.add_prefix("inside: "),
+            width[["none", "backtest", "oracle"]].add_prefix("width: "),
+        ],
+        axis=1,
     )
+    order = totals[keys].drop_duplicates()
+    return order.merge(table.round(3).reset_index(), on=keys)
 
 
-def judge(whole: pd.DataFrame) -> dict[str, bool]:
-    """Return whether the intervals with the error of a backtest hold their level."""
-    inside = whole.set_index(["calendar time", "total", "model error"])["inside"]
+def customers(people: Table) -> Table:
+    """Return the share of customers within their 80 % intervals, by process."""
+    keys = ["process", "calendar time"]
+    return people.groupby(keys, sort=False).mean().round(3).reset_index()
+
+
+def judge(totals: Table, people: Table) -> dict[str, bool]:
+    """Return whether intervals hold their level."""
+    inside = totals.groupby(["process", "calendar time", "total", "kind"])["inside"].mean()
     targets = {}
-    for known, total in product(("no", "yes"), ("channel", "all")):
-        tested, before = inside[known, total, "backtest"], inside[known, total, "none"]
-        name = f"with a backtest, 90 % intervals of totals ({total}, calendar time: {known})"
+    for group, known, total in product((JUDGED, ALL), ("no", "yes"), ("channel", "all")):
+        tested = inside[group, known, total, "backtest"]
+        name = f"{group}: 90 % intervals of totals ({total}, calendar time: {known})"
         targets[f"{name} hold {LEAST:.0%} to {MOST:.0%}"] = bool(LEAST <= tested <= MOST)
+        before = inside[group, known, total, "none"]
         targets[f"{name} hold more than without a model error"] = bool(tested > before)
+    single = customers(people).set_index("calendar time").loc["no"].set_index("process")
+    for process, share in single["purchases"].items():
+        name = f"{process}: 80 % intervals of customers hold 77 % to 83 %"
+        targets[name] = bool(abs(share - OF_CUSTOMERS) <= WITHIN)
     return targets
-
-
-def observed(name: str, people: int, seed: int) -> tuple[PurchaseLog[pd.DataFrame], pd.Timestamp]:
-    """Return the log of a world until the end of the forecast, and the last observed day."""
-    process, calendar = WORLDS[name]
-    world = World(world_of(process, calendar), people=people, seed=seed)
-    table = world.run(weeks(OBSERVED + AHEAD.amount)).transactions
-    bought = table[table["refund_of"].isna()]
-    columns = ["transaction_id", "customer_id", "channel", "time", "value"]
-    log = PurchaseLog.from_frame(bought[columns], timezone="Asia/Tokyo")
-    return log, pd.Timestamp(world.config.start) + pd.DateOffset(days=OBSERVED * 7 - 1)
-
-
-def world_of(process: str, calendar: Calendar) -> WorldConfig:
-    """Return a world of four channels of different size."""
-    sizes = (("store", 0.5, 1.0), ("ec", 0.3, 0.8), ("app", 0.15, 1.3), ("call", 0.05, 0.6))
-    channels = [
-        ChannelSettings.model_validate(
-            {"name": name, "share": share, "rate": rate, "visits": 0.5, "reach": 0.3}
-        )
-        for name, share, rate in sizes
-    ]
-    return WorldConfig.model_validate(
-        {
-            "channels": channels,
-            "process": process,
-            "calendar": calendar,
-            "baskets": Baskets(kind="heavy", within=0.9, with_rate=0.4),
-        }
-    )
 
 
 if __name__ == "__main__":

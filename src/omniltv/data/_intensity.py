@@ -226,9 +226,7 @@ class _Fit:
             rate = later * np.exp(np.clip(self.beta[self.ages(group)][age] + value, -_MOST, _MOST))
             rest = bought * later[:, None] - born[:, :, None] * rate[:, None]
             of_slopes = rest @ slopes
-            of_ages = np.stack(
-                [(rest * (age == k)[:, None]).sum(axis=2) for k in range(len(_AGES) + 1)], axis=2
-            )
+            of_ages = rest @ np.eye(len(_AGES) + 1)[age]
             each = np.concatenate([of_slopes, of_ages, of_slopes], axis=2)
             each = each.reshape(-1, each.shape[2])
             place = self.place(group)

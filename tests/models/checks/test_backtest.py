@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from tests._statistics import sigmas
+from tests._statistics import assert_mean, sigmas
 
 from omniltv.data import PurchaseLog
 from omniltv.draws import Totals
@@ -188,10 +188,48 @@ def test_without_a_word_from_the_data_the_error_is_the_default() -> None:
         assert error.correlation == pytest.approx(0.5, abs=1e-2)
 
 
-def test_origins_that_overlap_count_less_and_are_closer_to_the_prior() -> None:
+def test_origins_that_overlap_say_less_than_if_they_were_apart_and_more_than_one() -> None:
     misses = np.full((4, 1), 0.6)
-    apart, half = missed(misses), missed(misses, step=0.5)
-    assert 0.15 < half.sd[0] < apart.sd[0]
+    apart, half, one = missed(misses), missed(misses, step=0.5), missed(misses[:1])
+    assert 0.15 < apart.sd[0] < half.sd[0] < one.sd[0]
+
+
+@pytest.mark.parametrize("bias", [-0.4, 0.4])
+def test_a_miss_that_all_origins_repeat_is_within_the_interval_and_near_its_end(
+    bias: float,
+) -> None:
+    error = missed(np.full((3, 4), bias), spread=0.03, step=0.5)
+    reached = sigmas_of_90(error.sd[0], np.sign(bias))
+    assert 1.05 < reached / bias < 1.8
+    assert error.correlation > 0.8
+
+
+def test_misses_of_both_signs_are_no_bias() -> None:
+    turns = np.array([[0.3], [-0.3], [0.3], [-0.3]])
+    swings, lasts = missed(turns).sd[0], missed(np.abs(turns)).sd[0]
+    assert swings > 1.1 * lasts  # the next miss may be larger than 0.3
+
+
+@pytest.mark.slow
+def test_the_next_miss_is_inside_as_often_as_stated_if_the_prior_is_true() -> None:
+    rng, n = np.random.default_rng(11), 300
+    scale = 0.645 * ModelError.default().at(HALF)
+    held = []
+    for _ in range(n):
+        sd, (c, lasting) = scale * abs(rng.standard_t(2)), rng.random(2)
+        alike = sd**2 * (c + (1 - c) * np.eye(2))
+        bias = rng.multivariate_normal(np.full(2, -(sd**2) / 2), lasting * alike)
+        misses = rng.multivariate_normal(bias, (1 - lasting) * alike, 4)
+        seen = misses[:3] + 0.05 * rng.standard_normal((3, 2))
+        found = missed(seen).sd[0]
+        lower, upper = (sigmas_of_90(found, sign) for sign in (-1, 1))
+        held.append(((lower <= misses[3]) & (misses[3] <= upper)).mean())
+    assert_mean(np.array(held), 0.9)
+
+
+def sigmas_of_90(sd: float, sign: float) -> float:
+    """Return the end of the 90 % interval of the logarithm of a mean-one factor."""
+    return float(sign * 1.6449 * sd - sd**2 / 2)
 
 
 def window(day: str, actual: NDArray[np.float64]) -> BacktestWindow:

@@ -123,17 +123,21 @@ class Backtest(Shown):
     def model_error(self) -> ModelError:
         """Return the error of the model itself at each horizon, for `lifetime_value`.
 
-        The errors e of the groups' logarithmic totals at an origin are Normal with covariance
-        V + s^2 R. V is the covariance of the simulated logarithmic totals (parameters and
-        scatter). R is 1 on the diagonal and c elsewhere. The prior of s is half-t with 4 degrees
-        of freedom. Its root mean square is that of `ModelError.default`: 15 % over half a year,
-        proportional to the square root of the horizon. The prior of c is uniform on (0, 1).
-        The result has the root mean square of s and the mean of c
-        under the posterior, so few origins leave s near the prior. Windows that overlap count
-        as many origins as fit into the time that they cover. With a spend model, the totals are
-        of ``value``, else of ``purchases``.
+        A miss is the logarithm of the actual total of a group less the mean simulated logarithm.
+        The misses of one origin are Normal with covariance V + s^2 R. V is the covariance of the
+        simulated logarithmic totals (parameters and scatter). R is 1 on the diagonal and c
+        elsewhere. A share b of s^2 R is common to all origins, and to the next one: the bias of the
+        model. The rest is new at each origin. Priors of b and c are uniform; that of s is half-t
+        with 2 degrees of freedom.
 
-        Half a purchase is added to all totals, since a total may be 0.
+        The next miss has a predictive distribution: a mixture of Normal distributions, around the
+        bias. ``sd`` is that of the mean-one factor whose 90 % interval holds 90 % of it, on average
+        over groups. So a bias that all origins repeat widens the interval until it is inside, and
+        the mean of totals stays that of the model. Without origins, ``sd`` is that of
+        `ModelError.default`. ``correlation`` is the posterior mean of that of two groups' misses,
+        bias included. Windows that overlap count as many origins as fit into the time that they
+        cover. With a spend model, the totals are of ``value``, else of ``purchases``. Half a
+        purchase is added to all totals, since a total may be 0.
 
         Half-t priors of a standard deviation that few groups determine are those of Gelman
         (2006, Prior distributions for variance parameters in hierarchical models, Bayesian

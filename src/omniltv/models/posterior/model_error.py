@@ -23,9 +23,9 @@ __all__ = ["ASSUMED", "HALF_YEAR", "ModelError"]
 HALF_YEAR = Span(0.5, TimeUnit.YEAR)
 
 ASSUMED = 0.15
-"""Standard deviation over half a year without a backtest; the root mean square of its prior.
+"""Standard deviation over half a year without a backtest.
 
-It is an assumption.
+It is an assumption. The prior of a backtest gives it without origins.
 """
 
 _CORRELATION = 0.5
@@ -78,7 +78,7 @@ class ModelError:
     def default(cls) -> Self:
         """Return the error that is assumed without a backtest: 15 % over half a year.
 
-        It is the root mean square of the prior of a backtest.
+        A backtest without origins would give the same.
         """
         return cls((HALF_YEAR,), (ASSUMED,))
 
