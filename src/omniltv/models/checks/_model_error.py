@@ -44,7 +44,7 @@ class Misses:
 
 
 @dataclass(frozen=True, eq=False)
-class _Grid:
+class _Points:
     """Combinations of the standard deviation s, the correlation c and the lasting share b.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Grid:
     prior: _Array
 
     @classmethod
-    def over(cls, scale: float) -> "_Grid":
+    def over(cls, scale: float) -> "_Points":
         sds, c, lasting = (
             each.ravel() for each in np.meshgrid(_SDS, _CORRELATIONS, _LASTING, indexing="ij")
         )
@@ -137,7 +137,7 @@ def model_error_of(misses: Sequence[tuple[Span, Sequence[Misses], float]]) -> Mo
 def _moments(span: Span, of_origins: Sequence[Misses], weight: float) -> tuple[float, float]:
     """Return the standard deviation of a factor whose interval holds 90 %, and the correlation."""
     scale = _SCALE * np.sqrt(span.to(TimeUnit.DAY) / HALF_YEAR.to(TimeUnit.DAY))
-    grid = _Grid.over(scale)
+    grid = _Points.over(scale)
     found = _predict(grid, of_origins, weight)
     sds = scale * _SDS
     held = found.held(sds)
@@ -148,7 +148,7 @@ def _moments(span: Span, of_origins: Sequence[Misses], weight: float) -> tuple[f
     return float(sd), found.correlation()
 
 
-def _predict(grid: _Grid, of_origins: Sequence[Misses], weight: float) -> _Predicted:
+def _predict(grid: _Points, of_origins: Sequence[Misses], weight: float) -> _Predicted:
     """Return the distribution of the next miss, given those of the origins."""
     n_groups = len(of_origins[0].miss)
     whole, unit = grid.covariance(n_groups), np.eye(n_groups)
