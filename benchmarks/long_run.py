@@ -57,11 +57,14 @@ START = datetime(2026, 4, 1)  # noqa: DTZ001 - simulated weeks have no time zone
 RATE = Discount(per_year=0.1)
 DISCOUNT = RATE.factor(np.arange(HORIZON) + 0.5, TimeUnit.WEEK)
 ARMS = ("control", "mail", "coupon", "both")
+PAIR = "mail x coupon"
+FACTORIAL = {"mail": ("mail",), "coupon": ("coupon",), "both": ("mail", "coupon")}
 CHANNELS, TIERS = np.array(["store", "ec", "app"]), np.array(["general", "potential", "high"])
 COVARIATES = ("orders", "value", "log_orders", "log_value")
 CRUDE = ("difference extrapolated", "CUPED extrapolated", "surrogate index")
 OURS = WeeklyDecay.name
 MOST_SECONDS = 60.0
+LEVEL = 0.9
 
 type Array = NDArray[np.float64]
 
@@ -173,7 +176,9 @@ def lifted(
         discount=RATE,
         earlier=earlier,
         baseline=Baseline(people, covariates=COVARIATES, by=by),
+        treatments=FACTORIAL if len(one.lift) > 1 else None,
         methods=methods,
+        level=LEVEL,
         seed=seed,
     )
 
@@ -258,7 +263,11 @@ def _truths(one: Experiment, found: pd.DataFrame) -> Iterator[dict[str, float]]:
     people = known(one.customers)
     for by, group, arm in zip(found["by"], found["group"], found["arm"], strict=True):
         inside = np.ones(len(people), bool) if not by else (people[by] == group).to_numpy()
-        lift = one.lift[ARMS.index(arm) - 1]
+        lift = (
+            one.lift[2] - one.lift[0] - one.lift[1]
+            if arm == PAIR
+            else one.lift[ARMS.index(arm) - 1]
+        )
         yield {"truth": float(lift[inside].mean()), "base": float(one.base[inside].mean())}
 
 

@@ -23,23 +23,28 @@ _FLAT = (1 / 3, 1 / 3, 1 / 3)
 @checked
 @dataclass(frozen=True)
 class DecayPrior:
-    """Zero-mean Gaussian priors of relative effects, and what their standard deviations may be.
+    """Zero-mean Gaussian priors of effects on logarithms, and what their scales may be.
 
     The defaults are round numbers: an effect of a treatment is small (3 %), medium (10 %) or
     large (30 %), each with the same probability; it fades within a week to two months; and it
-    changes the hazard of leaving by up to 60 % (twice 30 %). `from_register` learns the
-    probabilities from earlier measurements.
+    changes the logarithm of the hazard of leaving by up to 0.6 (twice 0.3). An interaction is
+    half the size of an effect, give or take a factor of two: interactions are usually smaller
+    than effects (Wu and Hamada 2009, Experiments, section 4.6). `from_register` learns the
+    probabilities of the scales from earlier measurements.
 
     Attributes:
-        scales: Standard deviations that a relative effect on orders may have.
+        scales: Standard deviations that an effect on the logarithm of orders may have.
         level: Probability of each scale for the part that lasts as long as the treatment.
         novelty: Probability of each scale for the part that fades after the start, and for
             the part that fades after the end.
         fading: Weeks in which that part falls by a factor of e; each has the same probability.
         memory: Weeks after which its deviations from this decline are forgotten. They let it
             change sign, as it does when purchases are brought forward.
-        dropout: Standard deviation of the relative effect on the hazard of leaving.
-        spend: Standard deviation of the relative effect on value per order.
+        dropout: Standard deviation of the effect on the logarithm of the hazard of leaving.
+        spend: Standard deviation of the effect on the logarithm of value per order.
+        interaction: Size of the interaction of two treatments, and of the difference between a
+            group and the other customers, as a share of the size of a treatment's effect; each
+            has the same probability.
         week: Standard deviation of deviations of single weeks.
         drift: Relative difference between the forecast and the realised value of a cohort, as
             far as earlier cohorts do not show it.
@@ -59,6 +64,7 @@ class DecayPrior:
     memory: Positive = 4.0
     dropout: Scale = 0.3
     spend: Scale = 0.1
+    interaction: tuple[Scale, ...] = (0.25, 0.5, 1.0)
     week: Scale = 0.02
     drift: Scale = 0.1
 
