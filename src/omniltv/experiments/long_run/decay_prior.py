@@ -27,8 +27,8 @@ class DecayPrior:
 
     The defaults are round numbers: an effect of a treatment is small (3 %), medium (10 %) or
     large (30 %), each with the same probability; it fades within a week to two months; and it
-    changes the logarithm of the hazard of leaving by up to 0.6 (twice 0.3). An interaction is
-    half the size of an effect, give or take a factor of two: interactions are usually smaller
+    changes the hazard of leaving by up to 60 % (twice 30 %). An interaction is
+    half the size of an effect, give or take a factor of two, as interactions are usually smaller
     than effects (Wu and Hamada 2009, Experiments, section 4.6). `from_register` learns the
     probabilities of the scales from earlier measurements.
 
@@ -40,7 +40,7 @@ class DecayPrior:
         fading: Weeks in which that part falls by a factor of e; each has the same probability.
         memory: Weeks after which its deviations from this decline are forgotten. They let it
             change sign, as it does when purchases are brought forward.
-        dropout: Standard deviation of the effect on the logarithm of the hazard of leaving.
+        dropout: Standard deviation of the relative effect on the hazard of leaving.
         spend: Standard deviation of the effect on the logarithm of value per order.
         interaction: Size of the interaction of two treatments, and of the difference between a
             group and the other customers, as a share of the size of a treatment's effect; each

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,51 +9,12 @@ from omniltv._arrays import Matrix, Vector
 from omniltv.errors import ConfigError
 from omniltv.experiments.long_run.protocol import CohortWeeks, LongRunSample
 
-__all__ = ["Decline", "Incoming", "leaving"]
+__all__ = ["Incoming", "leaving"]
 
 _SCALES = np.geomspace(4.0, 3000.0, 40)  # weeks
 _LOWEST = 1e-12
-_STAYS = -1.0  # nobody leaves
-
-
-class Decline(NamedTuple):
-    """How a cohort's mean orders fall because customers leave: A (1 + t / scale)^-shape.
-
-    Attributes:
-        shape: Shape of the gamma distribution of the customers' hazards.
-        scale: Its rate, in weeks.
-
-    Examples:
-        >>> Decline(0.8, 40.0).hazard(np.array([0.0, 40.0]))
-        array([0.02, 0.01])
-    """
-
-    shape: float
-    scale: float
-
-    def hazard(self, week: Vector) -> Vector:
-        """Return the mean hazard of those who are left, per week."""
-        return self.shape / (self.scale + week)
-
-    def kept(self, change: Vector, done: Vector, week: Vector) -> Matrix:
-        """Return how a treatment changes the logarithm of mean orders by who leaves.
-
-        If hazards are multiplied by 1 + change for ``done`` weeks, the cohort is at ``week``
-        where it would be at week + change done.
-
-        Args:
-            change: Relative change of the hazards in each draw, of shape (n_draws,); below -1
-                it counts as -1.
-            done: Weeks for which it was changed, up to each week, of shape (n_weeks,).
-            week: The weeks, same shape.
-
-        Examples:
-            >>> Decline(1.0, 10.0).kept(np.ones(1), np.array([5.0]), np.array([5.0])).round(3)
-            array([[-0.288]])
-        """
-        later = np.maximum(change, _STAYS)[:, None] * (done / (self.scale + week))
-        answer: Matrix = -self.shape * np.log1p(later)
-        return answer
+_YEAR = 365.25 / 7  # weeks
+_SEASONS = 2  # years that tell the season from leaving
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +24,7 @@ class Incoming:
     Attributes:
         orders: Shape (horizon,).
         value: Shape (horizon,).
-        decline: How orders fall because customers leave.
+        hazard: Hazard of leaving per week, same shape.
         log_factor: Logarithm of the factor that corrects a forecast beyond the window.
         log_sd: Standard deviation of the logarithm of its error.
         ratios: Realised over forecast value beyond the window, of each cohort but the first.
@@ -84,7 +44,7 @@ class Incoming:
 
     orders: Vector
     value: Vector
-    decline: Decline
+    hazard: Vector
     log_factor: float
     log_sd: float
     ratios: tuple[float, ...]
@@ -130,26 +90,36 @@ class Incoming:
         )
 
 
-def leaving(orders: Vector) -> Decline:
-    """Return how the mean orders of a cohort fall.
+def leaving(orders: Vector) -> Vector:
+    """Return the hazard of leaving per week, from the mean orders of a cohort.
 
-    If a customer leaves at a constant hazard that is gamma-distributed over customers, the mean
-    is A (1 + t / scale)^-shape (Schmittlein, Morrison and Colombo 1987, Management Science 33,
-    1-24, eq. 4). Least squares on the logarithm, weighted by the mean; the scale on a grid.
-
-    Examples:
-        >>> leaving(7.0 * (1 + (np.arange(150) + 0.5) / 40) ** -0.8).scale < 50
-        True
+    The mean number of orders falls as customers leave. If a customer leaves at a constant
+    hazard that is gamma-distributed over customers, the mean is A (1 + t / s)^-k (Schmittlein,
+    Morrison and Colombo 1987, Management Science 33, 1-24, eq. 4), and the hazard of those who
+    are left is k / (s + t). Least squares on the logarithm, weighted by the mean; s on a grid.
+    Two years or more also tell the season: a yearly cosine and sine are in the regression, so
+    that a start in high season is not taken for customers who leave.
     """
     week = np.arange(len(orders)) + 0.5
-    weight = orders / orders.sum()
-    log = np.log(np.maximum(orders, _LOWEST))
-    x = -np.log1p(week / _SCALES[:, None])  # a row per scale
-    x, y = x - (x @ weight)[:, None], log - log @ weight
-    shape = (x @ (weight * y)) / (x**2 @ weight)
-    loss = ((y - shape[:, None] * x) ** 2) @ weight
+    root = np.sqrt(orders / orders.sum())
+    log = root * np.log(np.maximum(orders, _LOWEST))
+    usual = root[:, None] * _season(week)
+    basis = np.linalg.qr(usual)[0]
+    x = -root * np.log1p(week / _SCALES[:, None])  # a row per scale
+    x, y = x - x @ basis @ basis.T, log - basis @ (basis.T @ log)
+    shape = (x @ y) / (x**2).sum(axis=1)
+    loss = ((y - shape[:, None] * x) ** 2).sum(axis=1)
     best = int(np.argmin(loss))
-    return Decline(float(np.maximum(shape[best], 0.0)), float(_SCALES[best]))
+    hazard: Vector = np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
+    return hazard
+
+
+def _season(week: Vector) -> Matrix:
+    """Return a constant, and the yearly waves if there are enough weeks."""
+    if len(week) < _SEASONS * _YEAR:
+        return np.ones((len(week), 1))
+    turn = 2 * np.pi * week / _YEAR
+    return np.column_stack([np.ones(len(week)), np.cos(turn), np.sin(turn)])
 
 
 def _mean(cohorts: Sequence[CohortWeeks], name: str, horizon: int) -> Vector:

@@ -31,16 +31,15 @@ class WeeklyDecay:
 
     Mean orders of the treated in week t are those of the control times exp(r(t)), with
 
-        r(t) = level p(t) + novelty(t) + kept(t).
+        r(t) = level p(t) + novelty(t) - dropout A(t) h(t).
 
-    p is the strength of the treatment and A its sum up to t. If each customer leaves at a
-    constant hazard, treated ones at exp(dropout) times that of the others, then the treated
-    cohort of week t is the other one at t + (exp(dropout) - 1) A(t), whatever the hazards are;
-    kept(t) is the logarithm of the ratio of the two, - dropout A(t) h(t) to first order, where h
-    is the hazard. After the end of a treatment A stays, and the term fades as customers who were
-    kept leave, too. novelty(t) is a Gaussian process whose standard deviation fades
-    exponentially, after the start and after the end. Value per order is multiplied by exp(s)
-    while the treatment lasts.
+    p is the strength of the treatment, A its sum up to t, and h the hazard of leaving. If each
+    customer leaves at a constant hazard, treated ones at 1 + dropout times that of the others,
+    then the treated cohort of week t is the other one at t + dropout A(t), whatever the hazards
+    are; the last term is linear in dropout. After the end of a treatment A stays, and the term
+    fades as customers who were kept leave, too. novelty(t) is a Gaussian process whose standard
+    deviation fades exponentially, after the start and after the end. Value per order is
+    multiplied by exp(s) while the treatment lasts.
 
     The effects of an arm with two treatments are the sums of those of the treatments and of
     their interaction, so that both arms inform each other. The effects in a group are those of
@@ -208,19 +207,21 @@ def _novelty(
     memory: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return draws of novelty in each week, of shape (n_draws, n_arms, horizon)."""
+    """Return draws of novelty in each week, of shape (horizon, n_arms, n_draws)."""
     fade = fades(sample, grid.fading)
-    end, size = end_of(sample), grid.novelty[:, None, None] * np.linalg.cholesky(grid.arms)
-    root = size[chosen]
-    kept, found = np.exp(-1 / memory), np.zeros((*seen.shape[:2], sample.horizon))
-    found[:, :, : sample.window] = seen
+    size = grid.novelty[:, None, None] * np.linalg.cholesky(grid.arms)
+    root = np.ascontiguousarray(size[chosen].transpose(1, 2, 0))
+    end, kept = end_of(sample), np.exp(-1 / memory)
+    found = np.zeros((sample.horizon, *root.shape[1:]))
+    found[: sample.window] = seen.transpose(2, 1, 0)
     for week in range(sample.window, sample.horizon):
         if fade[:, week].max() < _GONE:
             continue
         stays = 0.0 if week == end else kept
-        new = (root @ rng.standard_normal((*seen.shape[:2], 1)))[:, :, 0]
-        found[:, :, week] = stays * found[:, :, week - 1] + np.sqrt(1 - stays**2) * new
-    return found * fade[chosen][:, None]
+        new = np.einsum("ijn,jn->in", root, rng.standard_normal(root.shape[1:]))
+        found[week] = stays * found[week - 1] + np.sqrt(1 - stays**2) * new
+    found *= fade.T[:, None, chosen]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,14 +252,13 @@ class _Money:
         """Return the lift of an arm: value times what the effects add to 1."""
         level, dropout, spend = parts[:, :FIXED].T
         window, strength, incoming = sample.window, sample.strength, self.place.incoming
-        week, done = np.arange(sample.horizon) + 0.5, np.cumsum(strength) - strength / 2
-        effect = np.outer(level + spend, strength) + novelty
-        effect += incoming.decline.kept(dropout, done, week)
-        added = np.expm1(effect) * self.paid
+        done = np.cumsum(strength) - strength / 2
+        effect = np.outer(strength, level + spend) - np.outer(done * incoming.hazard, dropout)
+        added = self.paid[:, None] * np.expm1(effect + novelty)
         now, later = self.paid[:window].sum(), self.paid[window:].sum()
         return LongRunDraws(
-            self.scale * added[:, :window].sum(axis=1),
-            self.scale * self.after * added[:, window:].sum(axis=1),
+            self.scale * added[:window].sum(axis=0),
+            self.scale * self.after * added[window:].sum(axis=0),
             self.scale * (now + self.after * later),
             incoming.corrected,
         )
