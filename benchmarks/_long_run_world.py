@@ -158,7 +158,7 @@ def _experiment(
 
 
 def _part(cohort: Cohort, inside: slice) -> Cohort:
-    return Cohort(*(own[inside] for own in cohort))
+    return cohort._replace(**{name: getattr(cohort, name)[inside] for name in cohort._fields})
 
 
 def _config(process: str) -> WorldConfig:

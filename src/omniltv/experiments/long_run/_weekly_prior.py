@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._arrays import Codes, Matrix, Vector
-from omniltv.experiments.long_run._seen import Seen
 from omniltv.experiments.long_run.decay_prior import DecayPrior
 from omniltv.experiments.long_run.protocol import LongRunSample
+from omniltv.experiments.long_run.seen import Seen
 
 __all__ = ["FIXED", "Grid", "end_of", "fades"]
 
@@ -139,7 +139,7 @@ def _shown(samples: Sequence[LongRunSample], seen: Seen, fading: Vector) -> NDAr
     for k in range(n_blocks):
         place = seen.places[k // n_arms]
         found[:, k, week, k, 0] = strength[:window]
-        found[:, k, week, k, 1] = -(done[:window] * place.incoming.hazard[:window])
+        found[:, k, week, k, 1] = -(done[:window] * place.incoming.decline.hazard(week + 0.5))
         found[:, k, window, k, 2] = place.share(strength)
         found[:, k, week, k, FIXED + week] = fade
     return found.reshape(len(fading), n_blocks * rows, n_blocks * columns)

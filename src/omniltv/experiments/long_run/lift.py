@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from warnings import warn
 
 import numpy as np
@@ -320,14 +320,13 @@ def _rows(
     """Return rows of arms and of interactions by method: all customers first, then each group."""
     rows: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
     pairs: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
-    for group in experiment.study.compared((), None):
-        for arms in experiment.together:
-            samples = [] if withheld else experiment.samples(group, arms)
-            for method in methods:
-                drawn = _drawn(method, samples, seed)
-                rows[method.name] += [_row(experiment, group, arm, drawn) for arm in arms]
-                if isinstance(method, JointLongRunMethod):
-                    pairs[method.name] += _interactions(experiment, group, drawn)
+    for group, arms in product(experiment.study.compared((), None), experiment.together):
+        samples = [] if withheld else experiment.samples(group, arms)
+        for method in methods:
+            drawn = _drawn(method, samples, seed)
+            rows[method.name] += [_row(experiment, group, arm, drawn) for arm in arms]
+            if isinstance(method, JointLongRunMethod):
+                pairs[method.name] += _interactions(experiment, group, drawn)
     return _fixed(rows), _fixed(pairs)
 
 

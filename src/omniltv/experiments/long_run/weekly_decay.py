@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from omniltv._arrays import Matrix, Places, Vector
 from omniltv._options import Seed, checked
 from omniltv.experiments.learning.register import Register
-from omniltv.experiments.long_run._seen import Place, Seen
 from omniltv.experiments.long_run._weekly_prior import FIXED, Grid, end_of, fades
 from omniltv.experiments.long_run.decay_prior import DecayPrior
 from omniltv.experiments.long_run.protocol import LongRunDraws, LongRunSample
+from omniltv.experiments.long_run.seen import Seen, SeenGroup
 
 __all__ = ["WeeklyDecay"]
 
@@ -31,12 +31,13 @@ class WeeklyDecay:
 
     Mean orders of the treated in week t are those of the control times exp(r(t)), with
 
-        r(t) = level p(t) + novelty(t) - dropout A(t) h(t).
+        r(t) = level p(t) + novelty(t) + kept(t).
 
-    p is the strength of the treatment, A its sum up to t, and h the hazard of leaving. If each
-    customer leaves at a constant hazard, treated ones at 1 + dropout times that of the others,
-    then the treated cohort of week t is the other one at t + dropout A(t), whatever the hazards
-    are; the last term is linear in dropout. After the end of a treatment A stays, and the term
+    p is the strength of the treatment and A its sum up to t. If each customer leaves at a
+    constant hazard, treated ones at 1 + dropout times that of the others, then the treated
+    cohort of week t is the other one at t + dropout A(t), whatever the hazards are. kept(t) is
+    the logarithm of the ratio of the two, and about - dropout A(t) h(t), where h is the hazard:
+    the window is read by this approximation. After the end of a treatment A stays, and the term
     fades as customers who were kept leave, too. novelty(t) is a Gaussian process whose standard
     deviation fades exponentially, after the start and after the end. Value per order is
     multiplied by exp(s) while the treatment lasts.
@@ -111,13 +112,15 @@ class WeeklyDecay:
     ) -> tuple[LongRunDraws, ...]:
         """Return draws of the lifts of several arms; row k of all arms is one joint draw.
 
+        The arms have one control, window and strength, and are in one group.
+
         Raises:
-            ConfigError: If there is no earlier cohort of the length of the horizon.
+            ConfigError: If an earlier cohort is shorter than the horizon, or there is none.
 
         Examples:
-            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
             >>> from omniltv.experiments import Persistence
-            >>> rng = np.random.default_rng(1)
+            >>> from omniltv.experiments.long_run import ArmWeeks, CohortWeeks
+            >>> rng = np.random.default_rng(2)
             >>> def arm(*treatments):
             ...     own = rng.poisson(0.5, (100, 8)) * 1.0
             ...     return ArmWeeks("+".join(treatments), np.arange(100).astype(object), own,
@@ -235,13 +238,13 @@ class _Money:
         after: Factor of the weeks beyond the window, same shape.
     """
 
-    place: Place
+    place: SeenGroup
     paid: Vector
     scale: Vector
     after: Vector
 
     @classmethod
-    def of(cls, place: Place, sample: LongRunSample, rng: np.random.Generator) -> Self:
+    def of(cls, place: SeenGroup, sample: LongRunSample, rng: np.random.Generator) -> Self:
         normal = rng.standard_normal((2, _DRAWS))
         scale = np.maximum(1.0 + place.value_error * normal[0], 0.0)
         incoming = place.incoming
@@ -252,8 +255,8 @@ class _Money:
         """Return the lift of an arm: value times what the effects add to 1."""
         level, dropout, spend = parts[:, :FIXED].T
         window, strength, incoming = sample.window, sample.strength, self.place.incoming
-        done = np.cumsum(strength) - strength / 2
-        effect = np.outer(strength, level + spend) - np.outer(done * incoming.hazard, dropout)
+        week, done = np.arange(sample.horizon) + 0.5, np.cumsum(strength) - strength / 2
+        effect = np.outer(strength, level + spend) + incoming.decline.kept(dropout, done, week)
         added = self.paid[:, None] * np.expm1(effect + novelty)
         now, later = self.paid[:window].sum(), self.paid[window:].sum()
         return LongRunDraws(

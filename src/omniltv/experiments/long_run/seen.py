@@ -12,13 +12,13 @@ from omniltv.experiments.long_run.gaps import joint_covariance, means
 from omniltv.experiments.long_run.incoming import Incoming
 from omniltv.experiments.long_run.protocol import ArmWeeks, LongRunSample
 
-__all__ = ["Place", "Seen"]
+__all__ = ["Seen", "SeenGroup"]
 
 _FLOOR = 0.1  # of the mean week, as the orders of a week in which few are expected
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class SeenGroup:
     """The customers of one group, or those outside it, in all arms.
 
     Attributes:
@@ -27,6 +27,14 @@ class Place:
             shape (n_arms + 1, window + 2).
         per_order: Logarithm of value per order, of shape (n_arms + 1,).
         value_error: Relative standard error of the control's value.
+
+    Examples:
+        >>> from omniltv.experiments.long_run.incoming import Decline
+        >>> incoming = Incoming(np.array([2.0, 1.0]), np.array([6.0, 3.0]), Decline(1.0, 1.0),
+        ...                     0.0, 0.1, ())
+        >>> mean = np.array([[4.0, 12.0, 0.0], [5.0, 15.0, 0.0]])
+        >>> SeenGroup(incoming, mean, np.log([3.0, 3.0]), 0.1).value
+        array([12.,  6.])
     """
 
     incoming: Incoming
@@ -37,7 +45,7 @@ class Place:
     @property
     def window(self) -> int:
         """Number of observed weeks."""
-        return self.mean.shape[1] - 2
+        return int(self.mean.shape[1]) - 2
 
     @property
     def orders(self) -> Vector:
@@ -66,9 +74,23 @@ class Seen:
     Attributes:
         places: The group first.
         covariance: Sampling covariance of the means of all places, arm after arm.
+
+    Examples:
+        >>> from omniltv.experiments import Persistence
+        >>> from omniltv.experiments.long_run import CohortWeeks
+        >>> none, ids = np.empty((3, 0)), np.arange(3).astype(object)
+        >>> mail, control = (ArmWeeks(name, ids, own, 9 * own, none, np.ones(3))
+        ...                  for name, own in (("mail", np.full((3, 2), 1.5)),
+        ...                                    ("control", np.ones((3, 2)))))
+        >>> earlier = (CohortWeeks("2024", np.ones((3, 4)), np.ones((3, 4)), none),)
+        >>> sample = LongRunSample(mail, control, earlier, np.ones(4), np.ones(4),
+        ...                        Persistence.none())
+        >>> seen = Seen.of([sample], drift=0.1)
+        >>> np.exp(seen.ratios(np.log(np.full((1, 2), 1.5)))[0]).round(3)
+        array([1.5, 1.5, 1. ])
     """
 
-    places: tuple[Place, ...]
+    places: tuple[SeenGroup, ...]
     covariance: Matrix
 
     @classmethod
@@ -107,7 +129,7 @@ class Seen:
         return np.concatenate([own for own, _ in parts]), slopes @ self.covariance @ slopes.T
 
 
-def _ratios(place: Place, expected: Matrix) -> tuple[Vector, Matrix]:
+def _ratios(place: SeenGroup, expected: Matrix) -> tuple[Vector, Matrix]:
     """Return the logarithms of the ratios, and their derivatives by the means."""
     window, n_arms = place.window, len(expected)
     slopes = np.zeros((n_arms, window + 1, n_arms + 1, window + 2))
@@ -123,14 +145,14 @@ def _ratios(place: Place, expected: Matrix) -> tuple[Vector, Matrix]:
 
 def _place(
     samples: Sequence[LongRunSample], drift: float
-) -> tuple[Place, tuple[Matrix, ...], list[ArmWeeks]]:
+) -> tuple[SeenGroup, tuple[Matrix, ...], list[ArmWeeks]]:
     """Return what is seen in a place, the influence of its customers, and its arms."""
     first = samples[0]
     arms = [first.control, *(sample.treated for sample in samples)]
     found = means(arms, [_outcomes(arm) for arm in arms])
     per_order = np.log([_mean(arm, _value(arm)) / _mean(arm, _orders(arm)) for arm in arms])
     error = np.linalg.norm(found.influence[0][:, first.window]) / found.mean[0, first.window]
-    place = Place(Incoming.of(first, drift), found.mean, per_order, float(error))
+    place = SeenGroup(Incoming.of(first, drift), found.mean, per_order, float(error))
     return place, found.influence, arms
 
 
