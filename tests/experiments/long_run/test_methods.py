@@ -135,14 +135,14 @@ def test_gaps_equal_least_squares_with_one_slope() -> None:
 
 
 def test_the_hazard_of_a_cohort_is_that_of_its_decline() -> None:
-    week = np.arange(150) + 0.5
+    week = np.arange(150, dtype=np.float64) + 0.5
     found = leaving(7.0 * (1 + week / 40) ** -0.8).hazard(week)
     assert found == pytest.approx(0.8 / (40 + week), rel=0.05)
     assert leaving(np.full(20, 3.0)).hazard(week[:20]) == pytest.approx(np.zeros(20), abs=1e-6)
 
 
 def test_a_start_in_high_season_is_not_taken_for_customers_who_leave() -> None:
-    week = np.arange(156) + 0.5
+    week = np.arange(156, dtype=np.float64) + 0.5
     season = np.exp(0.3 * np.cos(2 * np.pi * week / (365.25 / 7)))
     falls = 7.0 * (1 + week / 40) ** -0.8
     assert leaving(season * falls).hazard(week) == pytest.approx(0.8 / (40 + week), rel=0.05)
@@ -151,7 +151,8 @@ def test_a_start_in_high_season_is_not_taken_for_customers_who_leave() -> None:
 
 
 def test_a_cohort_whose_hazards_change_is_where_another_one_will_be_or_was() -> None:
-    week, done = np.arange(60) + 0.5, np.minimum(np.arange(60) + 0.25, 8.0)
+    week = np.arange(60, dtype=np.float64) + 0.5
+    done = np.minimum(week - 0.25, 8.0)
     hazard = np.random.default_rng(11).gamma(0.8, 1 / 40, 40_000)[:, None]
     plain = np.exp(-hazard * week).mean(axis=0)
     more, none = (np.exp(-hazard * (week + x * done)).mean(axis=0) for x in (0.6, -1.0))

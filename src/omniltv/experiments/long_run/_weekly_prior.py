@@ -130,7 +130,7 @@ def _shown(samples: Sequence[LongRunSample], seen: Seen, fading: Vector) -> NDAr
     """Return the derivatives of the ratios by the parts, all arms of a place being alike."""
     first, n_arms = samples[0], len(samples)
     window, strength = first.window, first.strength
-    week = np.arange(window)
+    week, middle = np.arange(window), np.arange(window, dtype=np.float64) + 0.5
     done = np.cumsum(strength) - strength / 2
     rows, columns = window + 1, FIXED + window
     n_blocks = len(seen.places) * n_arms
@@ -139,7 +139,7 @@ def _shown(samples: Sequence[LongRunSample], seen: Seen, fading: Vector) -> NDAr
     for k in range(n_blocks):
         place = seen.places[k // n_arms]
         found[:, k, week, k, 0] = strength[:window]
-        found[:, k, week, k, 1] = -(done[:window] * place.incoming.decline.hazard(week + 0.5))
+        found[:, k, week, k, 1] = -(done[:window] * place.incoming.decline.hazard(middle))
         found[:, k, window, k, 2] = place.share(strength)
         found[:, k, week, k, FIXED + week] = fade
     return found.reshape(len(fading), n_blocks * rows, n_blocks * columns)

@@ -181,25 +181,51 @@ def _posterior(grid: Grid, seen: Seen, n_arms: int, week: float) -> _Posterior:
     Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25 to 2.30. The
     ratios are linearised around their own posterior mean.
     """
-    window, n_blocks = seen.places[0].window, n_arms * len(seen.places)
+    n_blocks, window = n_arms * len(seen.places), seen.places[0].window
     crossed = grid.covariance @ grid.shown.swapaxes(1, 2)
     prior = grid.shown @ crossed
-    own = np.tile(np.append(np.full(window, week**2), 0.0), n_blocks)
-    expected = np.zeros((n_blocks, window))
-    for _ in range(_ROUNDS):
-        ratio, error = seen.ratios(expected)
-        lower = np.linalg.cholesky(prior + error + np.diag(own))
-        white = np.linalg.solve(lower, np.broadcast_to(ratio[:, None], (len(lower), len(ratio), 1)))
-        log_weight = grid.log_probability - 0.5 * (white[:, :, 0] ** 2).sum(axis=1)
-        log_weight -= np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        shown = weight @ (prior @ np.linalg.solve(lower.swapaxes(1, 2), white))[:, :, 0]
-        expected = shown.reshape(n_blocks, -1)[:, :window]
+    own = np.diag(np.tile(np.append(np.full(window, week**2), 0.0), n_blocks))
+    found = _weighed(grid, prior, own, seen, np.zeros((n_blocks, window)))
+    for _ in range(_ROUNDS - 1):
+        found = _weighed(grid, prior, own, seen, found.shown)
     kept = crossed.shape[1] // len(seen.places)
-    told = np.linalg.solve(lower, crossed[:, :kept].swapaxes(1, 2)).swapaxes(1, 2)
+    told = np.linalg.solve(found.lower, crossed[:, :kept].swapaxes(1, 2)).swapaxes(1, 2)
     covariance = grid.covariance[:, :kept, :kept] - told @ told.swapaxes(1, 2)
-    return _Posterior((told @ white)[:, :, 0], covariance, weight)
+    return _Posterior((told @ found.white)[:, :, 0], covariance, found.weight)
+
+
+class _Weighed(NamedTuple):
+    """What the ratios say of each prior.
+
+    Attributes:
+        lower: Cholesky factor of the covariance of the ratios, of shape
+            (n_priors, n_ratios, n_ratios).
+        white: Ratios in units of it, of shape (n_priors, n_ratios, 1).
+        weight: Probability of each prior, of shape (n_priors,).
+        shown: Posterior mean of the logarithms of the ratios of orders, of shape
+            (n_blocks, window).
+    """
+
+    lower: NDArray[np.float64]
+    white: NDArray[np.float64]
+    weight: Vector
+    shown: Matrix
+
+
+def _weighed(
+    grid: Grid, prior: NDArray[np.float64], own: Matrix, seen: Seen, expected: Matrix
+) -> _Weighed:
+    """Return what the ratios say, linearised around an expectation."""
+    ratio, error = seen.ratios(expected)
+    lower = np.linalg.cholesky(prior + error + own)
+    white = np.linalg.solve(lower, np.broadcast_to(ratio[:, None], (len(lower), len(ratio), 1)))
+    log_weight = grid.log_probability - 0.5 * (white[:, :, 0] ** 2).sum(axis=1)
+    log_weight -= np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    mean = (prior @ np.linalg.solve(lower.swapaxes(1, 2), white))[:, :, 0]
+    shown = (weight @ mean).reshape(len(expected), -1)[:, : expected.shape[1]]
+    return _Weighed(lower, white, weight, shown)
 
 
 def _novelty(
@@ -255,7 +281,8 @@ class _Money:
         """Return the lift of an arm: value times what the effects add to 1."""
         level, dropout, spend = parts[:, :FIXED].T
         window, strength, incoming = sample.window, sample.strength, self.place.incoming
-        week, done = np.arange(sample.horizon) + 0.5, np.cumsum(strength) - strength / 2
+        week = np.arange(sample.horizon, dtype=np.float64) + 0.5
+        done = np.cumsum(strength) - strength / 2
         effect = np.outer(strength, level + spend) + incoming.decline.kept(dropout, done, week)
         added = self.paid[:, None] * np.expm1(effect + novelty)
         now, later = self.paid[:window].sum(), self.paid[window:].sum()
