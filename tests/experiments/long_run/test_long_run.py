@@ -194,8 +194,9 @@ def test_clusters_widen_the_interval() -> None:
 def test_d3_an_arm_observed_for_fewer_weeks_stops_the_estimate(weeks_: slice) -> None:
     cut = ORDERS.copy()
     cut[~TREATED[:, 0], weeks_] = 0.0
+    zoned = Assignment.from_frame(PEOPLE, start=START.replace(tzinfo=UTC))
     with pytest.warns(DataWarning, match="outcomes of the arm 'control'"):
-        held = found(cut, methods=(WeeklyDecay(), SurrogateIndex()))
+        held = found(cut, zoned, methods=(WeeklyDecay(), SurrogateIndex()))
     assert held.lifts["weekly decay"].withheld == ("windows",)
     assert held.to_frame()["estimate"].isna().all()
 

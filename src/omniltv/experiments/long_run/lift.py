@@ -38,7 +38,7 @@ __all__ = ["long_run_lift"]
 _BEFORE = "the table of the earlier cohort"
 _METHODS = (WeeklyDecay(),)
 _PAIR = 2
-_EPOCH = "2000-01-01"
+_ANY_DAY = "2000-01-01"  # arms are compared with each other only
 _DISTANCE = 1.96  # standard errors of the difference of two methods
 
 
@@ -132,8 +132,9 @@ def _timed(study: Study, orders: Matrix) -> StudyFacts:
     """Return the facts of a study with the weeks of the first and last order of each customer."""
     bought, n_weeks = orders > 0, orders.shape[1]
     ends = np.stack([bought.argmax(axis=1), n_weeks - 1 - bought[:, ::-1].argmax(axis=1)])
-    start = np.datetime64(study.assignment.start or _EPOCH, "us").astype("datetime64[D]")
-    when = np.where(bought.any(axis=1), start + 7 * ends, np.datetime64("NaT", "D"))
+    start = study.assignment.start
+    day = np.datetime64(_ANY_DAY if start is None else start.date(), "D")
+    when = np.where(bought.any(axis=1), day + 7 * ends, np.datetime64("NaT", "D"))
     first, last = when.astype("datetime64[us]")
     return replace(study.facts, first=first, last=last)
 
