@@ -299,6 +299,8 @@ def test_what_is_missing_is_an_error_of_ours() -> None:
         found(persistence=Persistence.full(weeks(0.5)))
     with pytest.raises(ConfigError, match="level has a probability for each scale"):
         DecayPrior(level=(0.5, 0.5))
+    with pytest.raises(ConfigError, match="interaction and group have other lengths"):
+        DecayPrior(interaction=(1.0,))
 
 
 def test_a_group_in_which_nobody_bought_has_no_estimate() -> None:

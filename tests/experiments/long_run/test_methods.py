@@ -234,7 +234,7 @@ def sharp() -> DecayPrior:
     tiny = 1e-3
     return DecayPrior(
         scales=(tiny, 0.3), level=(0.0, 1.0), novelty=(1.0, 0.0), dropout=tiny, spend=tiny,
-        week=tiny, interaction=(0.05,), drift=tiny,
+        week=tiny, interaction=(0.05,), group=(0.05,), drift=tiny,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Codes, Matrix, Vector
+from omniltv._arrays import Codes, Matrix, Places, Vector
 from omniltv.experiments.long_run.decay_prior import DecayPrior
 from omniltv.experiments.long_run.protocol import LongRunSample
 from omniltv.experiments.long_run.seen import Seen
@@ -46,14 +46,13 @@ class Grid:
     @classmethod
     def of(cls, prior: DecayPrior, samples: Sequence[LongRunSample], seen: Seen) -> Self:
         """Return the grid of an experiment."""
-        level, novelty, fading, share = _scales(prior, samples, seen)
-        shares, which = np.unique(share, return_inverse=True)
-        each = [_arms(samples, one) for one in shares]
-        places = [_places(len(seen.places), one) for one in shares]
+        level, novelty, fading, which = _scales(prior, samples, seen)
+        each = [_arms(samples, size) for size in prior.interaction]
+        places = [_places(len(seen.places), size) for size in prior.group]
         arms = np.stack(each)[which]
         blocks = np.stack([np.kron(*own) for own in zip(places, each, strict=True)])[which]
         parts = _parts(prior, samples[0], level, novelty)
-        n_priors, n_blocks, n_parts = len(share), blocks.shape[1], parts.shape[1]
+        n_priors, n_blocks, n_parts = len(which), blocks.shape[1], parts.shape[1]
         covariance = blocks[:, :, None, :, None] * parts[:, None, :, None, :]
         return cls(
             np.log(_probability(prior, level, novelty)),
@@ -81,14 +80,14 @@ def fades(sample: LongRunSample, fading: Vector) -> Matrix:
 
 def _scales(
     prior: DecayPrior, samples: Sequence[LongRunSample], seen: Seen
-) -> tuple[Vector, Vector, Vector, Vector]:
-    """Return scale of level and novelty, fading, and share of interactions of each prior."""
+) -> tuple[Vector, Vector, Vector, Places]:
+    """Return scale of level and novelty, fading, and which size of interactions of each prior."""
     alone = len(samples) == 1 and len(seen.places) == 1
-    shares = (0.0,) if alone else prior.interaction
+    sizes = range(1 if alone else len(prior.interaction))
     known = [dict(zip(prior.scales, own, strict=True)) for own in (prior.level, prior.novelty)]
     used = [[scale for scale in prior.scales if own[scale] > 0] for own in known]
-    level, novelty, fading, share = np.array(list(product(*used, prior.fading, shares))).T
-    return level, novelty, fading, share
+    level, novelty, fading, which = np.array(list(product(*used, prior.fading, sizes))).T
+    return level, novelty, fading, which.astype(np.intp)
 
 
 def _probability(prior: DecayPrior, level: Vector, novelty: Vector) -> Vector:
@@ -97,20 +96,20 @@ def _probability(prior: DecayPrior, level: Vector, novelty: Vector) -> Vector:
     return np.array([found[0][one] * found[1][other] for one, other in pairs])
 
 
-def _arms(samples: Sequence[LongRunSample], share: float) -> Matrix:
+def _arms(samples: Sequence[LongRunSample], interaction: float) -> Matrix:
     """Return the covariance of the arms' effects: treatments, and interactions of pairs."""
     given = [one.treated.treatments or (one.treated.name,) for one in samples]
     names = sorted({name for own in given for name in own})
     effects = [*((name,) for name in names), *combinations(names, 2)]
     gets = np.array([[set(effect) <= set(own) for effect in effects] for own in given], dtype=float)
-    size = np.array([1.0 if len(effect) == 1 else share for effect in effects])
+    size = np.array([1.0 if len(effect) == 1 else interaction for effect in effects])
     answer: Matrix = (gets * size**2) @ gets.T
     return answer
 
 
-def _places(n: int, share: float) -> Matrix:
+def _places(n: int, size: float) -> Matrix:
     """Return the covariance of an effect in the group and outside it."""
-    return np.ones((n, n)) + (share**2 * np.eye(n) if n > 1 else 0.0)
+    return np.ones((n, n)) + (size**2 * np.eye(n) if n > 1 else 0.0)
 
 
 def _parts(
