@@ -1,10 +1,11 @@
 """The experiments of the town in worlds of the simulator, whose processes are none of our models.
 
 A treatment acts on every customer who gets it, from the day after. The truth is what happens with
-it less what happens without it in the same world, by common random numbers.
+it less what happens without it in the same world, by common random numbers. One world holds several
+experiments on different customers, as a day of few people takes as long as one of many.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -97,27 +98,75 @@ def _treatment(rng: np.random.Generator, name: str, **effects: float) -> Treatme
     return Treatment.model_validate(given | effects)
 
 
-def reacting(process: str, kind: str, customers: int, discount: Array, seed: int) -> Experiment:
-    """Return one experiment in a world."""
-    rng = np.random.default_rng([seed, len(kind), len(process)])
-    plan = KINDS[kind](rng)
-    config = WorldConfig(
+def reacting(
+    process: str, customers: int, discount: Array, seed: int, copies: int
+) -> Iterator[tuple[str, Experiment]]:
+    """Yield experiments of each kind, as many as copies, with this many customers each."""
+    rng = np.random.default_rng([seed, len(process)])
+    plans = {kind: [_named(KINDS[kind](rng), f"{k}{len(kind)}") for k in range(copies)]
+             for kind in KINDS}  # fmt: skip
+    every = [plan for own in plans.values() for plan in own]
+    plain = _config(process)
+    config = plain.model_copy(update={
+        "treatments": tuple(one for plan in every for one in plan.treatments),
+        "interactions": tuple(pair for plan in every for pair in plan.interactions),
+    })  # fmt: skip
+    here = _settled(config, customers * copies, rng)
+    earlier = [_cohort(_settled(plain, customers * copies, rng)) for _ in range(2)]
+    base = _path(here, [()] * copies)
+    for kind, own in plans.items():
+        alike = range(len(own[0].arms))
+        paths = [base, *(_path(here, [plan.arms[k] for plan in own]) for k in alike)]
+        for copy, plan in enumerate(own):
+            yield kind, _experiment(here, paths, earlier, copy, copies, plan.ends, discount, rng)
+
+
+def _named(plan: Plan, prefix: str) -> Plan:
+    """Return a plan whose treatments have names of their own."""
+    return Plan(
+        tuple(one.model_copy(update={"name": prefix + one.name}) for one in plan.treatments),
+        tuple(tuple(prefix + name for name in arm) for arm in plan.arms),
+        tuple(pair.model_copy(update={"first": prefix + pair.first, "second": prefix + pair.second})
+              for pair in plan.interactions),
+        plan.ends,
+    )  # fmt: skip
+
+
+def _experiment(
+    here: "_Settled",
+    paths: list[tuple[Array, Array]],
+    earlier: list[Cohort],
+    copy: int,
+    copies: int,
+    ends: int | None,
+    discount: Array,
+    rng: np.random.Generator,
+) -> Experiment:
+    """Return the experiment on the customers of a copy."""
+    inside = slice(copy, None, copies)
+    found = _part(here.found, inside)
+    rows = np.arange(len(found.tier))
+    arm = rng.integers(0, len(paths), len(rows))
+    orders, value = (
+        np.stack([own[inside, :WINDOW] for own in tables])[arm, rows]
+        for tables in zip(*paths, strict=True)
+    )
+    paid = np.array([own[inside] @ discount for _, own in paths])
+    past = tuple(_part(one, inside) for one in earlier)
+    seen = found._replace(orders=orders, value=value)
+    return Experiment(seen, arm, past, paid[1:] - paid[0], paid[0], ends)
+
+
+def _part(cohort: Cohort, inside: slice) -> Cohort:
+    return cohort._replace(**{name: getattr(cohort, name)[inside] for name in cohort._fields})
+
+
+def _config(process: str) -> WorldConfig:
+    return WorldConfig(
         channels=tuple(_channel(name, share) for name, share in SHARES.items()),
         process=PROCESSES[process],
         baskets=Baskets(kind="heavy", mean=30.0, with_rate=0.3),
-        treatments=plan.treatments,
-        interactions=plan.interactions,
-    )  # fmt: skip
-    here = World(config, people=int(FAR * customers), seed=int(rng.integers(1 << 30)))
-    found, ids = _eligible(here, customers)
-    paths = [_path(here, ids, names) for names in ((), *plan.arms)]
-    arm = rng.integers(0, len(paths), len(ids))
-    rows = np.arange(len(ids))
-    orders, value = (np.stack(tables)[arm, rows, :WINDOW] for tables in zip(*paths, strict=True))
-    paid = np.array([own @ discount for _, own in paths])
-    earlier = tuple(_cohort(config, customers, rng) for _ in range(2))
-    experiment = found._replace(orders=orders, value=value)
-    return Experiment(experiment, arm, earlier, paid[1:] - paid[0], paid[0], plan.ends)
+    )
 
 
 def _channel(name: str, share: float) -> ChannelSettings:
@@ -127,15 +176,17 @@ def _channel(name: str, share: float) -> ChannelSettings:
     )  # fmt: skip
 
 
-def _cohort(config: WorldConfig, customers: int, rng: np.random.Generator) -> Cohort:
+class _Settled(NamedTuple):
+    """A world, and its customers who bought in the last 52 weeks."""
+
+    world: World
+    found: Cohort
+    ids: pd.Index
+
+
+def _settled(config: WorldConfig, customers: int, rng: np.random.Generator) -> _Settled:
+    """Return a world at the start of an experiment."""
     world = World(config, people=int(FAR * customers), seed=int(rng.integers(1 << 30)))
-    found, ids = _eligible(world, customers)
-    orders, value = _path(world, ids, ())
-    return found._replace(orders=orders, value=value)
-
-
-def _eligible(world: World, customers: int) -> tuple[Cohort, pd.Index]:
-    """Return customers who bought in the last 52 weeks, with what is known of them."""
     world.run(weeks(BEFORE - KNOWN))
     bought = world.run(weeks(KNOWN)).transactions
     sums = bought.groupby("customer_id")["value"].agg(["size", "sum"]).iloc[:customers]
@@ -150,19 +201,26 @@ def _eligible(world: World, customers: int) -> tuple[Cohort, pd.Index]:
         rate=hidden, value_mean=hidden, age=hidden, scale=hidden, alive=hidden > 0, left=hidden,
         channel=codes, tier=tier, past_orders=orders, past_value=value, orders=none, value=none,
     )  # fmt: skip
-    return found, sums.index
+    return _Settled(world, found, sums.index)
 
 
-def _path(world: World, ids: pd.Index, treatments: tuple[str, ...]) -> tuple[Array, Array]:
-    """Return orders and value by week with these treatments given to all on the first day."""
-    fork = world.fork()
+def _cohort(past: _Settled) -> Cohort:
+    orders, value = _path(past, [()])
+    return past.found._replace(orders=orders, value=value)
+
+
+def _path(here: _Settled, given: list[tuple[str, ...]]) -> tuple[Array, Array]:
+    """Return orders and value by week if each copy gets its treatments on the first day."""
+    fork = here.world.fork()
     start = pd.Timestamp(fork.today)
-    given = [
-        pd.DataFrame({"customer_id": ids, "treatment": t, "channel": "ec"}) for t in treatments
+    tables = [
+        pd.DataFrame({"customer_id": here.ids[k :: len(given)], "treatment": name, "channel": "ec"})
+        for k, names in enumerate(given)
+        for name in names
     ]
-    plan = pd.concat(given) if given else None
+    plan = pd.concat(tables) if tables else None
     step = fork.step(plan).and_then(fork.run(weeks(HORIZON - 1)))
-    return _by_week(step, ids, start)
+    return _by_week(step, here.ids, start)
 
 
 def _by_week(step: WorldStep, ids: pd.Index, start: pd.Timestamp) -> tuple[Array, Array]:

@@ -1,9 +1,10 @@
 """Lift on 3-year discounted value from 8 observed weeks: coverage, false gains, error.
 
-town   customers who buy as none of our models says, with every expected outcome known
-clv    the same with a fit per arm; fewer replicates
-world  `omniltv.simulation.World` with its foreign processes; fewer replicates
-scale  a million customers with 7 groups
+town     customers who buy as none of our models says, with every expected outcome known
+village  the place in which the method was built; fewer replicates
+clv      the town with a fit per arm; fewer replicates
+world    `omniltv.simulation.World` with its foreign processes; fewer replicates
+scale    a million customers with 7 groups
 
 uv run --group bench python benchmarks/long_run.py [--part NAME] [--runs N] [--quick] [--check]
 """
@@ -20,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from _long_run_town import HORIZON, KINDS, WINDOW, Cohort, Experiment, experiment
+from _long_run_village import VILLAGE_KINDS, settled
 from _long_run_world import PROCESSES, reacting
 from _parts import Part, Rows, Targets, concluded
 from _workers import workers
@@ -57,11 +59,17 @@ START = datetime(2026, 4, 1)  # noqa: DTZ001 - simulated weeks have no time zone
 RATE = Discount(per_year=0.1)
 DISCOUNT = RATE.factor(np.arange(HORIZON) + 0.5, TimeUnit.WEEK)
 ARMS = ("control", "mail", "coupon", "both")
+PAIR = "mail x coupon"
+FACTORIAL = {"mail": ("mail",), "coupon": ("coupon",), "both": ("mail", "coupon")}
 CHANNELS, TIERS = np.array(["store", "ec", "app"]), np.array(["general", "potential", "high"])
 COVARIATES = ("orders", "value", "log_orders", "log_value")
 CRUDE = ("difference extrapolated", "CUPED extrapolated", "surrogate index")
 OURS = WeeklyDecay.name
 MOST_SECONDS = 60.0
+LEVEL = 0.9
+FIRST = 10_000  # seed of the town; lower ones were looked at while the method was built
+FIRST_OF = {"two interacting": 20_000}  # the prior of interactions was changed after a look
+COPIES = 5  # experiments in one world of the simulator
 
 type Array = NDArray[np.float64]
 
@@ -109,25 +117,56 @@ def main() -> int:
 
 def town(options: argparse.Namespace) -> dict[str, Part]:
     """Return figures of each method in each kind of experiment, overall and by group."""
-    tasks = [(kind, options.customers, seed) for kind in KINDS for seed in range(options.runs)]
-    with workers() as pool:
-        answers = list(pool.map(in_town, *zip(*tasks, strict=True), chunksize=10))
-    print(f"town: {sum(seconds for _, seconds in answers):,.0f} CPU s\n")
-    found = pd.DataFrame([row for rows, _ in answers for row in rows])
-    whole, grouped = found[found["by"] == ""], found[found["by"] != ""]
+    found = replicates("town", options, options.runs)
+    pairs = found["arm"] == PAIR
+    whole, grouped = found[~pairs & (found["by"] == "")], found[~pairs & (found["by"] != "")]
     overall = summary(whole, ["world"])
     groups = summary(grouped, ["world", "by", "group"])
+    crossed = summary(found[pairs], ["by", "group"]).drop(columns=["method", "false gain"])
     return {
         "overall": Part(overall, judged(overall, "")),
-        "groups": Part(groups, judged(groups, "by group: ")),
+        "groups": Part(_ours(groups), judged(groups, "by group: ")),
+        "interaction": Part(crossed, covered(crossed)),
     }
 
 
-def in_town(kind: str, customers: int, seed: int) -> tuple[Rows, float]:
+def _ours(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of weekly decay, with the smallest error of a crude rule."""
+    keys = ["world", "by", "group"]
+    crude = groups[groups["method"] != OURS].groupby(keys, sort=False)["RMSE"].min()
+    own = groups[groups["method"] == OURS].drop(columns="method")
+    return own.merge(crude.rename("best crude RMSE").reset_index(), on=keys)
+
+
+def village(options: argparse.Namespace) -> dict[str, Part]:
+    """Return figures in the place in which the method was built; they are no targets."""
+    found = replicates("village", options, max(options.runs // 5, 2))
+    whole = found[(found["arm"] != PAIR) & (found["by"] == "")]
+    return {"village": Part(summary(whole, ["world"]), {})}
+
+
+def replicates(place: str, options: argparse.Namespace, runs: int) -> pd.DataFrame:
+    """Return the rows of all replicates of a place, and print their CPU seconds."""
+    first = (
+        {kind: FIRST_OF.get(kind, FIRST) for kind in KINDS}
+        if place == "town"
+        else dict.fromkeys(VILLAGE_KINDS, 0)
+    )
+    tasks = [
+        (place, kind, options.customers, first[kind] + k) for kind in first for k in range(runs)
+    ]
+    with workers() as pool:
+        answers = list(pool.map(in_place, *zip(*tasks, strict=True), chunksize=5))
+    print(f"{place}: {sum(seconds for _, seconds in answers):,.0f} CPU s\n")
+    return pd.DataFrame([row for rows, _ in answers for row in rows])
+
+
+def in_place(place: str, kind: str, customers: int, seed: int) -> tuple[Rows, float]:
     """Return the rows of one replicate, and its CPU seconds."""
     warnings.simplefilter("ignore")
     begun = time.process_time()
-    rows = trial(kind, experiment(kind, customers, DISCOUNT, seed), seed)
+    make = experiment if place == "town" else settled
+    rows = trial(kind, make(kind, customers, DISCOUNT, seed), seed)
     return rows, time.process_time() - begun
 
 
@@ -173,7 +212,9 @@ def lifted(
         discount=RATE,
         earlier=earlier,
         baseline=Baseline(people, covariates=COVARIATES, by=by),
+        treatments=FACTORIAL if len(one.lift) > 1 else None,
         methods=methods,
+        level=LEVEL,
         seed=seed,
     )
 
@@ -245,6 +286,16 @@ def judged(frame: pd.DataFrame, prefix: str) -> Targets:
     return targets
 
 
+def covered(frame: pd.DataFrame) -> Targets:
+    """Return whether each interval of the interaction covers."""
+    names = [str(group) or "all customers" for group in frame["group"]]
+    pairs = zip(names, frame["coverage of 90 %"], strict=True)
+    return {
+        f"interaction, {name}: coverage {cover:.1%} of at least 90 %": bool(cover >= 0.9)
+        for name, cover in pairs
+    }
+
+
 def _persistence(ends: int | None) -> Persistence:
     beyond = weeks(HORIZON - WINDOW)
     if ends is None:
@@ -258,20 +309,36 @@ def _truths(one: Experiment, found: pd.DataFrame) -> Iterator[dict[str, float]]:
     people = known(one.customers)
     for by, group, arm in zip(found["by"], found["group"], found["arm"], strict=True):
         inside = np.ones(len(people), bool) if not by else (people[by] == group).to_numpy()
-        lift = one.lift[ARMS.index(arm) - 1]
+        lift = _contrast(one) if arm == PAIR else one.lift[ARMS.index(arm) - 1]
         yield {"truth": float(lift[inside].mean()), "base": float(one.base[inside].mean())}
 
 
+def _contrast(one: Experiment) -> Array:
+    """Return the true lift of both treatments less the lifts of each, by customer."""
+    mail, coupon, both = one.lift
+    return np.asarray(both - mail - coupon)
+
+
 def clv(options: argparse.Namespace) -> dict[str, Part]:
-    """Return both methods with few replicates, the fit per arm being slow."""
-    runs = max(options.runs // 40, 2)
+    """Return both methods with fewer replicates, the fit per arm being slow."""
+    runs = max(options.runs // 20, 2)
     found: Rows = []
     for kind in KINDS:
-        for seed in range(runs):
+        first = FIRST_OF.get(kind, FIRST)
+        for seed in range(first, first + runs):
             one = experiment(kind, options.customers, DISCOUNT, seed)
-            found += _fitted(kind, one, seed)
+            found += [row for row in _fitted(kind, one, seed) if row["arm"] != PAIR]
     frame = summary(pd.DataFrame(found), ["world"])
-    return {"clv": Part(frame.drop(columns=["false gain", "significant at 5 %"]), {})}
+    return {"clv": Part(frame.drop(columns=["false gain", "significant at 5 %"]), _better(frame))}
+
+
+def _better(frame: pd.DataFrame) -> Targets:
+    """Return whether the error is below that of a fit per arm."""
+    targets: Targets = {}
+    for kind, own in frame.groupby("world", sort=False):
+        ours, theirs = own.set_index("method")["RMSE"].loc[[OURS, "fit per arm"]]
+        targets[f"{kind}: RMSE {ours} below {theirs} (fit per arm)"] = bool(ours < theirs)
+    return targets
 
 
 def _fitted(kind: str, one: Experiment, seed: int) -> Rows:
@@ -336,20 +403,29 @@ def scale(options: argparse.Namespace) -> dict[str, Part]:
 
 def world(options: argparse.Namespace) -> dict[str, Part]:
     """Return figures in worlds of the simulator's foreign processes."""
-    runs = max(options.runs // 60, 2)
-    found: Rows = []
-    for process in PROCESSES:
-        for kind in KINDS:
-            for seed in range(runs):
-                one = reacting(process, kind, options.customers // 2, DISCOUNT, seed)
-                found += [{"process": process, **row} for row in trial(kind, one, seed)]
-    frame = pd.DataFrame(found)
-    whole = frame[frame["by"] == ""]
+    seeds = range(max(options.runs // 100, 1))
+    tasks = [(process, options.customers // 2, seed) for process in PROCESSES for seed in seeds]
+    with workers() as pool:
+        answers = list(pool.map(in_world, *zip(*tasks, strict=True)))
+    print(f"world: {sum(seconds for _, seconds in answers):,.0f} CPU s\n")
+    frame = pd.DataFrame([row for rows, _ in answers for row in rows])
+    whole = frame[(frame["by"] == "") & (frame["arm"] != PAIR)]
     return {"world": Part(summary(whole, ["process", "world"]), {})}
+
+
+def in_world(process: str, customers: int, seed: int) -> tuple[Rows, float]:
+    """Return the rows of all experiments in one world, and its CPU seconds."""
+    warnings.simplefilter("ignore")
+    begun = time.process_time()
+    found: Rows = []
+    for kind, one in reacting(process, customers, DISCOUNT, seed, COPIES):
+        found += [{"process": process, **row} for row in trial(kind, one, seed)]
+    return found, time.process_time() - begun
 
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, Part]]] = {
     "town": town,
+    "village": village,
     "clv": clv,
     "world": world,
     "scale": scale,

@@ -271,6 +271,7 @@ CALLS: Mapping[str, Call] = {
     ).draws(**_with({"method": "weekly decay"}, x)),
     "DecayPrior": lambda w, x: WeeklyDecay(DecayPrior(**x)).estimate(SAMPLE, seed=1),
     "WeeklyDecay.estimate": lambda w, x: WeeklyDecay().estimate(SAMPLE, **x),
+    "WeeklyDecay.estimate_jointly": lambda w, x: WeeklyDecay().estimate_jointly([SAMPLE], **x),
     "SurrogateIndex": lambda w, x: SurrogateIndex(**x).estimate(SAMPLE, seed=1),
     "SurrogateIndex.estimate": lambda w, x: SurrogateIndex().estimate(SAMPLE, **x),
     "FitPerArm.estimate": lambda w, x: FitPerArm(

@@ -15,13 +15,20 @@ import numpy as np
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.experiments import Persistence
-from omniltv.experiments.long_run import ArmWeeks, CohortWeeks, LongRunMethod, LongRunSample
+from omniltv.experiments.long_run import (
+    ArmWeeks,
+    CohortWeeks,
+    JointLongRunMethod,
+    LongRunMethod,
+    LongRunSample,
+)
 from omniltv.units import weeks
 
 __all__ = [
     "a_window_alone_has_nothing_beyond",
     "laws",
     "no_effect_is_rarely_called_one",
+    "the_order_of_arms_changes_nothing",
     "the_same_seed_gives_the_same_draws",
     "value_in_another_currency_scales_the_lift",
 ]
@@ -42,6 +49,7 @@ def laws() -> tuple[Callable[[LongRunMethod], None], ...]:
         the_same_seed_gives_the_same_draws,
         value_in_another_currency_scales_the_lift,
         a_window_alone_has_nothing_beyond,
+        the_order_of_arms_changes_nothing,
         no_effect_is_rarely_called_one,
     )
 
@@ -75,6 +83,26 @@ def a_window_alone_has_nothing_beyond(method: LongRunMethod) -> None:
     sample = _weeks_of(np.random.default_rng(23), horizon=_WINDOW)
     beyond = method.estimate(replace(sample, persistence=Persistence.none()), seed=7).beyond
     assert np.all(beyond == 0.0), "a lift beyond the horizon"
+
+
+def the_order_of_arms_changes_nothing(method: LongRunMethod) -> None:
+    """Raise AssertionError if a joint estimate depends on which arm comes first.
+
+    A method that is no `JointLongRunMethod` passes.
+    """
+    if not isinstance(method, JointLongRunMethod):
+        return
+    samples = [_weeks_of(np.random.default_rng(seed)) for seed in (25, 26, 27)]
+    given = (("mail",), ("coupon",), ("mail", "coupon"))
+    arms = [
+        replace(samples[0], treated=one.treated._replace(name="+".join(own), treatments=own))
+        for one, own in zip(samples, given, strict=True)
+    ]
+    found = method.estimate_jointly(arms, seed=7)
+    assert len(found) == len(arms), f"{len(found)} draws for {len(arms)} arms"
+    for one, other in zip(found, method.estimate_jointly(arms[::-1], seed=7)[::-1], strict=True):
+        error = float(np.hypot(one.total.std(), other.total.std())) / np.sqrt(len(one.total))
+        assert abs(one.total.mean() - other.total.mean()) < 7 * error, "the lift in another order"
 
 
 def no_effect_is_rarely_called_one(method: LongRunMethod) -> None:

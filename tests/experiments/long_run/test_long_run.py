@@ -1,6 +1,6 @@
 """The long-run lift: what it reads, what it refuses, and what it says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +13,7 @@ from omniltv.data import PurchaseLog
 from omniltv.draws import Draws
 from omniltv.errors import ConfigError, DataError, DataWarning, EvidenceWarning
 from omniltv.experiments import Assignment, Baseline, Forecast, Persistence, ltv_lift
+from omniltv.experiments.design import Design
 from omniltv.experiments.long_run import (
     DecayPrior,
     EarlierCohort,
@@ -64,10 +65,12 @@ def found(
     earlier: Sequence[EarlierCohort] = EARLIER,
     baseline: Baseline | None = None,
     despite: Sequence[str] = (),
+    treatments: Mapping[str, Sequence[str]] | None = None,
 ) -> LongRunLift:
     return long_run_lift(
         weekly(orders), assignment, control="control", persistence=persistence, discount=YEARLY,
         earlier=earlier, baseline=baseline, methods=methods, despite=despite,
+        treatments=treatments,
     )  # fmt: skip
 
 
@@ -187,6 +190,41 @@ def test_clusters_widen_the_interval() -> None:
     assert wide.standard_error > 1.5 * narrow.standard_error
 
 
+@pytest.mark.parametrize("weeks_", [slice(4, None), slice(None, 4)], ids=["end", "begin"])
+def test_d3_an_arm_observed_for_fewer_weeks_stops_the_estimate(weeks_: slice) -> None:
+    cut = ORDERS.copy()
+    cut[~TREATED[:, 0], weeks_] = 0.0
+    zoned = Assignment.from_frame(PEOPLE, start=START.replace(tzinfo=UTC))
+    with pytest.warns(DataWarning, match="outcomes of the arm 'control'"):
+        held = found(cut, zoned, methods=(WeeklyDecay(), SurrogateIndex()))
+    assert held.lifts["weekly decay"].withheld == ("windows",)
+    assert held.to_frame()["estimate"].isna().all()
+
+
+def test_d3_customers_who_stop_buying_in_one_arm_are_no_unequal_window() -> None:
+    fewer = ORDERS.copy()
+    fewer[TREATED[:, 0] & (np.arange(N) % 20 > 1), 4:] = 0.0
+    assert not found(fewer).lifts["weekly decay"].withheld
+
+
+def test_d5_value_per_order_is_sum_over_sum_with_the_customers_who_bought_nothing() -> None:
+    """Three in four buy nothing. Prices are 1.2 times; the mean of ratios has no value at all."""
+    people = PEOPLE.iloc[np.repeat(np.arange(N), 4)].reset_index(drop=True)
+    people["customer_id"] = range(4 * N)
+    orders = ORDERS[np.repeat(np.arange(N), 4)]
+    orders[np.arange(4 * N) % 4 > 0] = 0.0
+    price = 10.0 * np.where(people["arm"] == "mail", 1.2, 1.0)[:, None]
+    same = np.where((people["arm"] == "mail").to_numpy()[:, None], np.roll(orders, -4, 0), orders)
+    lift = long_run_lift(
+        WeeklyPurchases(np.arange(4 * N).astype(object), same, price * same),
+        Assignment.from_frame(people, start=START), control="control", discount=YEARLY,
+        persistence=Persistence.none(), earlier=EARLIER,
+    )  # fmt: skip
+    row = lift.lifts["weekly decay"].overall()
+    assert (row.n, row.control_n) == (2 * N, 2 * N)
+    assert row.relative == pytest.approx(0.2, abs=0.03)  # the orders of both arms are the same
+
+
 def test_d4_d10_a_stop_withholds_all_methods_unless_asked_for() -> None:
     skewed = Assignment.from_frame(PEOPLE, shares={"control": 0.3, "mail": 0.7})
     with pytest.warns(DataWarning, match="withheld"):
@@ -261,6 +299,8 @@ def test_what_is_missing_is_an_error_of_ours() -> None:
         found(persistence=Persistence.full(weeks(0.5)))
     with pytest.raises(ConfigError, match="level has a probability for each scale"):
         DecayPrior(level=(0.5, 0.5))
+    with pytest.raises(ConfigError, match="interaction and group have other lengths"):
+        DecayPrior(interaction=(1.0,))
 
 
 def test_a_group_in_which_nobody_bought_has_no_estimate() -> None:
@@ -268,3 +308,64 @@ def test_a_group_in_which_nobody_bought_has_no_estimate() -> None:
     table = found(orders, baseline=Baseline(PEOPLE, by="tier")).to_frame()
     assert table["estimate"].isna().tolist() == [False, True, False]
     assert table["n"].tolist() == [500, 250, 250]
+
+
+FOUR = PEOPLE.assign(arm=np.array(["control", "mail", "coupon", "both"])[np.arange(N) // 4 % 4])
+FACTORIAL = {"mail": ["mail"], "coupon": ["coupon"], "both": ["mail", "coupon"]}
+
+
+def test_a_factorial_has_rows_of_arms_and_of_the_interaction() -> None:
+    baseline = Baseline(FOUR, by="tier")
+    four = Assignment.from_frame(FOUR, start=START)
+    lift = found(assignment=four, baseline=baseline, treatments=FACTORIAL,
+                 methods=(WeeklyDecay(), SurrogateIndex()))  # fmt: skip
+    table = lift.to_frame()
+    decay = table[table["method"] == "weekly decay"]
+    assert decay["arm"].tolist() == 3 * ["both", "coupon", "mail"] + 3 * ["mail x coupon"]
+    assert decay["group"].tolist()[-3:] == ["", "general", "high"]
+    assert "mail x coupon" not in set(table[table["method"] == "surrogate index"]["arm"])
+    both, coupon, mail, pair = (
+        lift.draws("weekly decay", arm=arm) for arm in ("both", "coupon", "mail", "mail x coupon")
+    )
+    assert pair == pytest.approx(both - coupon - mail)
+    (row, *_) = lift.interactions["weekly decay"]
+    assert row.row.low == pytest.approx(np.quantile(pair, 0.025))
+    assert "weekly decay: mail x coupon" in repr(lift)
+    assert [one.arm for one in lift.lifts["weekly decay"].rows][:3] == ["both", "coupon", "mail"]
+
+
+def test_the_treatments_of_a_design_are_those_of_its_arms() -> None:
+    design = Design(name="s", factors={"mail": 0.5, "coupon": 0.5}, start=START.isoformat())
+    assert design.treatments == {
+        "coupon": ("coupon",), "mail": ("mail",), "mail+coupon": ("mail", "coupon"),
+    }  # fmt: skip
+    plain = Design(name="s", arms={"a": 0.5, "b+c": 0.5}, control="a")
+    assert plain.treatments == {"b+c": ("b+c",)}
+    lift = long_run_lift(
+        weekly(ORDERS), design.assign(PEOPLE), control=design.control, persistence=LASTING,
+        discount=YEARLY, earlier=EARLIER, treatments=design.treatments,
+    )  # fmt: skip
+    assert [one.row.arm for one in lift.interactions["weekly decay"]] == ["mail x coupon"]
+
+
+def test_an_arm_without_buyers_leaves_the_others_of_a_factorial() -> None:
+    orders = ORDERS * (FOUR["arm"] != "both").to_numpy()[:, None]
+    four = Assignment.from_frame(FOUR, start=START)
+    table = found(orders, four, treatments=FACTORIAL, despite=("windows",)).to_frame()
+    known = dict(zip(table["arm"], table["estimate"].notna(), strict=True))
+    assert known == {"both": False, "coupon": True, "mail": True, "mail x coupon": False}
+
+
+@pytest.mark.parametrize(
+    ("treatments", "said"),
+    [
+        ({"mail": ["mail"]}, "a key for each of both, coupon, mail"),
+        (FACTORIAL | {"both": ["a", "b", "c"]}, "one treatment, or two different ones"),
+        (FACTORIAL | {"both": ["mail", "mail"]}, "one treatment, or two different ones"),
+        (FACTORIAL | {"both": []}, "one treatment, or two different ones"),
+        (FACTORIAL | {"both": ["coupon"]}, "two arms have the same treatments"),
+    ],
+)
+def test_treatments_fit_the_arms(treatments: Mapping[str, Sequence[str]], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        found(assignment=Assignment.from_frame(FOUR, start=START), treatments=treatments)

@@ -170,6 +170,16 @@ class Design(Written):
         return dict(sorted(made.items()))
 
     @property
+    def treatments(self) -> dict[str, tuple[str, ...]]:
+        """The treatments of each arm but the control; an arm without factors is its own."""
+        names = [arm for arm in self.shares if arm != self.control]
+        if not self.factors:
+            return {arm: (arm,) for arm in names}
+        return {
+            arm: tuple(name for name in self.factors if name in arm.split("+")) for arm in names
+        }
+
+    @property
     def begins(self) -> datetime | None:
         """Start of the treatment as a time."""
         return None if self.start is None else datetime.fromisoformat(self.start)

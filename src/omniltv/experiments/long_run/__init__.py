@@ -6,6 +6,7 @@ from omniltv.experiments.long_run.lift import long_run_lift
 from omniltv.experiments.long_run.protocol import (
     ArmWeeks,
     CohortWeeks,
+    JointLongRunMethod,
     LongRunDraws,
     LongRunMethod,
     LongRunSample,
@@ -21,6 +22,7 @@ __all__ = [
     "DecayPrior",
     "EarlierCohort",
     "FitPerArm",
+    "JointLongRunMethod",
     "LongRunDraws",
     "LongRunLift",
     "LongRunMethod",

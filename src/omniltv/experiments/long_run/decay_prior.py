@@ -23,15 +23,18 @@ _FLAT = (1 / 3, 1 / 3, 1 / 3)
 @checked
 @dataclass(frozen=True)
 class DecayPrior:
-    """Zero-mean Gaussian priors of relative effects, and what their standard deviations may be.
+    """Zero-mean Gaussian priors of effects on logarithms, and what their scales may be.
 
     The defaults are round numbers: an effect of a treatment is small (3 %), medium (10 %) or
     large (30 %), each with the same probability; it fades within a week to two months; and it
-    changes the hazard of leaving by up to 60 % (twice 30 %). `from_register` learns the
-    probabilities from earlier measurements.
+    changes the hazard of leaving by up to 60 % (twice 30 %). Two
+    treatments that replace each other have an interaction of the size of an effect, so this is
+    its size, give or take a factor of two. Groups differ by half of an effect, give or take a
+    factor of two. `from_register` learns the
+    probabilities of the scales from earlier measurements.
 
     Attributes:
-        scales: Standard deviations that a relative effect on orders may have.
+        scales: Standard deviations that an effect on the logarithm of orders may have.
         level: Probability of each scale for the part that lasts as long as the treatment.
         novelty: Probability of each scale for the part that fades after the start, and for
             the part that fades after the end.
@@ -39,13 +42,18 @@ class DecayPrior:
         memory: Weeks after which its deviations from this decline are forgotten. They let it
             change sign, as it does when purchases are brought forward.
         dropout: Standard deviation of the relative effect on the hazard of leaving.
-        spend: Standard deviation of the relative effect on value per order.
+        spend: Standard deviation of the effect on the logarithm of value per order.
+        interaction: Size of the interaction of two treatments relative to that of a treatment's
+            effect; each has the same probability.
+        group: Size of the difference between a group and the other customers, relative to the
+            same. The first size goes with the first of ``interaction``, and so on.
         week: Standard deviation of deviations of single weeks.
         drift: Relative difference between the forecast and the realised value of a cohort, as
             far as earlier cohorts do not show it.
 
     Raises:
-        ConfigError: If probabilities are not one for each scale, or do not add up to 1.
+        ConfigError: If probabilities are not one for each scale, or do not add up to 1, or
+            ``interaction`` and ``group`` have other lengths.
 
     Examples:
         >>> DecayPrior().scales
@@ -59,6 +67,8 @@ class DecayPrior:
     memory: Positive = 4.0
     dropout: Scale = 0.3
     spend: Scale = 0.1
+    interaction: tuple[Scale, ...] = (0.5, 1.0, 2.0)
+    group: tuple[Scale, ...] = (0.25, 0.5, 1.0)
     week: Scale = 0.02
     drift: Scale = 0.1
 
@@ -68,6 +78,9 @@ class DecayPrior:
             if len(given) != len(self.scales) or not np.isclose(sum(given), 1.0):
                 hint = f"{name}=(0.4, 0.4, 0.2) for three scales"
                 raise ConfigError(f"{name} has a probability for each scale. Hint: {hint}")
+        if not len(self.interaction) == len(self.group) > 0:
+            hint = "interaction=(1.0,), group=(0.5,)"
+            raise ConfigError(f"interaction and group have other lengths. Hint: {hint}")
 
     @classmethod
     def from_register(cls, register: Register) -> Self:

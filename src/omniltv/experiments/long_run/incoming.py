@@ -2,17 +2,64 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from omniltv._arrays import Vector
+from omniltv._arrays import Matrix, Vector
 from omniltv.errors import ConfigError
 from omniltv.experiments.long_run.protocol import CohortWeeks, LongRunSample
 
-__all__ = ["Incoming"]
+__all__ = ["Decline", "Incoming"]
 
 _SCALES = np.geomspace(4.0, 3000.0, 40)  # weeks
 _LOWEST = 1e-12
+_STAYS = -1.0  # nobody leaves
+_YEAR = 365.25 / 7  # weeks
+_SEASONS = 2  # years that tell the season from leaving
+
+
+class Decline(NamedTuple):
+    """How a cohort's mean orders fall because customers leave: A (1 + t / scale)^-shape.
+
+    Attributes:
+        shape: Shape of the gamma distribution of the customers' hazards.
+        scale: Its rate, in weeks.
+
+    Examples:
+        >>> Decline(0.8, 40.0).hazard(np.array([0.0, 40.0]))
+        array([0.02, 0.01])
+    """
+
+    shape: float
+    scale: float
+
+    def hazard(self, week: Vector) -> Vector:
+        """Return the mean hazard of those who are left, per week."""
+        return self.shape / (self.scale + week)
+
+    def kept(self, change: Vector, done: Vector, week: Vector) -> Matrix:
+        """Return how a treatment changes the logarithm of mean orders by who leaves.
+
+        If hazards are multiplied by 1 + change for ``done`` weeks, the cohort is at ``week``
+        where it would be at week + change done.
+
+        Args:
+            change: Relative change of the hazards in each draw, of shape (n_draws,); below -1
+                it counts as -1.
+            done: Weeks for which it was changed, up to each week, of shape (n_weeks,).
+            week: The weeks, same shape.
+
+        Returns:
+            The logarithm of the ratio of mean orders, of shape (n_weeks, n_draws).
+
+        Examples:
+            >>> Decline(1.0, 10.0).kept(np.ones(1), np.array([5.0]), np.array([5.0])).round(3)
+            array([[-0.288]])
+        """
+        later = np.outer(done / (self.scale + week), np.maximum(change, _STAYS))
+        answer: Matrix = -self.shape * np.log1p(later)
+        return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +69,7 @@ class Incoming:
     Attributes:
         orders: Shape (horizon,).
         value: Shape (horizon,).
-        hazard: Hazard of leaving per week, same shape.
+        decline: How orders fall because customers leave.
         log_factor: Logarithm of the factor that corrects a forecast beyond the window.
         log_sd: Standard deviation of the logarithm of its error.
         ratios: Realised over forecast value beyond the window, of each cohort but the first.
@@ -42,7 +89,7 @@ class Incoming:
 
     orders: Vector
     value: Vector
-    hazard: Vector
+    decline: Decline
     log_factor: float
     log_sd: float
     ratios: tuple[float, ...]
@@ -88,24 +135,33 @@ class Incoming:
         )
 
 
-def leaving(orders: Vector) -> Vector:
-    """Return the hazard of leaving per week, from the mean orders of a cohort.
+def leaving(orders: Vector) -> Decline:
+    """Return how the mean orders of a cohort fall because customers leave.
 
-    The mean number of orders falls as customers leave. If a customer leaves at a constant
-    hazard that is gamma-distributed over customers, the mean is A (1 + t / s)^-k (Schmittlein,
-    Morrison and Colombo 1987, Management Science 33, 1-24, eq. 4), and the hazard of those who
-    are left is k / (s + t). Least squares on the logarithm, weighted by the mean; s on a grid.
+    If a customer leaves at a constant hazard that is gamma-distributed over customers, the mean
+    is A (1 + t / scale)^-shape (Schmittlein, Morrison and Colombo 1987, Management Science 33,
+    1-24, eq. 4). Least squares on the logarithm, weighted by the mean; the scale on a grid. Two
+    years or more also tell the season: a yearly cosine and sine are in the regression, so that
+    a start in high season is not taken for customers who leave.
     """
-    week = np.arange(len(orders)) + 0.5
-    weight = orders / orders.sum()
-    log = np.log(np.maximum(orders, _LOWEST))
-    x = -np.log1p(week / _SCALES[:, None])  # a row per scale
-    x, y = x - (x @ weight)[:, None], log - log @ weight
-    shape = (x @ (weight * y)) / (x**2 @ weight)
-    loss = ((y - shape[:, None] * x) ** 2) @ weight
+    week = np.arange(len(orders), dtype=np.float64) + 0.5
+    root = np.sqrt(orders / orders.sum())
+    basis = np.linalg.qr(root[:, None] * _season(week))[0]
+    log = root * np.log(np.maximum(orders, _LOWEST))
+    x = -root * np.log1p(week / _SCALES[:, None])  # a row per scale
+    x, y = x - x @ basis @ basis.T, log - basis @ (basis.T @ log)
+    shape = (x @ y) / (x**2).sum(axis=1)
+    loss = ((y - shape[:, None] * x) ** 2).sum(axis=1)
     best = int(np.argmin(loss))
-    hazard: Vector = np.maximum(shape[best], 0.0) / (_SCALES[best] + week)
-    return hazard
+    return Decline(float(np.maximum(shape[best], 0.0)), float(_SCALES[best]))
+
+
+def _season(week: Vector) -> Matrix:
+    """Return a constant, and the yearly waves if there are enough weeks."""
+    if len(week) < _SEASONS * _YEAR:
+        return np.ones((len(week), 1))
+    turn = 2 * np.pi * week / _YEAR
+    return np.column_stack([np.ones(len(week)), np.cos(turn), np.sin(turn)])
 
 
 def _mean(cohorts: Sequence[CohortWeeks], name: str, horizon: int) -> Vector:

@@ -1,14 +1,14 @@
 """Lift on discounted value over the long run, by one or several methods."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from omniltv._arrays import Flags, Integers, Matrix, Vector
+from omniltv._arrays import Flags, Matrix, Vector
 from omniltv._columns import labels, numbers, positions, read_ids
 from omniltv._frames import collect
 from omniltv._log import logged
@@ -16,10 +16,11 @@ from omniltv._options import Level, Seed, checked
 from omniltv.errors import ConfigError, DataError, EvidenceWarning
 from omniltv.experiments._study import ComparedGroup, Findings, Study, empty_row
 from omniltv.experiments.assignment import Assignment, refuse_repeated
-from omniltv.experiments.checks import CHECKS
+from omniltv.experiments.checks import CHECKS, StudyFacts
 from omniltv.experiments.long_run.protocol import (
     ArmWeeks,
     CohortWeeks,
+    JointLongRunMethod,
     LongRunDraws,
     LongRunMethod,
     LongRunSample,
@@ -36,6 +37,8 @@ __all__ = ["long_run_lift"]
 
 _BEFORE = "the table of the earlier cohort"
 _METHODS = (WeeklyDecay(),)
+_PAIR = 2
+_ANY_DAY = "2000-01-01"  # arms are compared with each other only
 _DISTANCE = 1.96  # standard errors of the difference of two methods
 
 
@@ -49,6 +52,7 @@ def long_run_lift(
     discount: Discount,
     earlier: Sequence[EarlierCohort] = (),
     baseline: Baseline | None = None,
+    treatments: Mapping[str, Sequence[str]] | None = None,
     methods: Sequence[LongRunMethod] = _METHODS,
     level: Level = 0.95,
     despite: Sequence[str] = (),
@@ -66,6 +70,10 @@ def long_run_lift(
         discount: The discount rate.
         earlier: Cohorts that were never treated, oldest first; they show how value comes in.
         baseline: Covariates and groups, known before the treatment.
+        treatments: For a factorial experiment, the one or two treatments of each arm, such as
+            ``design.treatments``. The arms are then estimated together by the methods that can,
+            and the interaction of two treatments has a row: the lift of both less the sum of
+            the lifts of each alone.
         methods: The methods, to be shown side by side.
         level: Level of the intervals.
         despite: Names of the checks whose stop does not withhold the estimate.
@@ -73,7 +81,8 @@ def long_run_lift(
 
     Raises:
         ConfigError: If there is no such control arm or no method, two methods have one name,
-            the span is shorter than a week, or a method lacks what it needs.
+            the span is shorter than a week, ``treatments`` does not fit the arms, or a method
+            lacks what it needs.
         DataError: If an assigned customer has no purchases, or a column is absent.
 
     Warns:
@@ -105,10 +114,10 @@ def long_run_lift(
         raise ConfigError(f"methods={names}. Hint: at least one, each with a name of its own")
     study = Study.read(assignment, control, baseline, level)
     study = replace(study, facts=replace(study.facts, handles=_handled(methods)))
-    findings = Findings.of(study.facts, CHECKS, despite)
-    experiment = _Experiment.read(study, purchases, earlier, persistence, discount)
-    compared = list(_rows(experiment, methods, seed, withheld=bool(findings.withheld)))
-    rows = {name: tuple(own) for name, own in zip(names, zip(*compared, strict=True), strict=True)}
+    given = _treatments(treatments, study)
+    experiment = _Experiment.read(study, purchases, earlier, persistence, discount, given)
+    findings = Findings.of(_timed(study, experiment.orders), CHECKS, despite)
+    rows, pairs = _rows(experiment, methods, seed, withheld=bool(findings.withheld))
     findings.warn()
     said = tuple(_disagreements(rows))
     if said:
@@ -116,7 +125,37 @@ def long_run_lift(
         problem = f"long-run methods disagree: {'; '.join(said)}"
         warn(f"{problem}. Hint: {hint}", EvidenceWarning, stacklevel=3)
     lifts = {name: _lift(experiment, name, own, findings) for name, own in rows.items()}
-    return LongRunLift(lifts, rows, purchases.weeks, len(experiment.discount), said)
+    return LongRunLift(lifts, rows, purchases.weeks, len(experiment.discount), said, pairs)
+
+
+def _timed(study: Study, orders: Matrix) -> StudyFacts:
+    """Return the facts of a study with the weeks of the first and last order of each customer."""
+    bought, n_weeks = orders > 0, orders.shape[1]
+    ends = np.stack([bought.argmax(axis=1), n_weeks - 1 - bought[:, ::-1].argmax(axis=1)])
+    start = study.assignment.start
+    day = np.datetime64(_ANY_DAY if start is None else start.date(), "D")
+    when = np.where(bought.any(axis=1), day + 7 * ends, np.datetime64("NaT", "D"))
+    first, last = when.astype("datetime64[us]")
+    return replace(study.facts, first=first, last=last)
+
+
+def _treatments(
+    treatments: Mapping[str, Sequence[str]] | None, study: Study
+) -> dict[str, tuple[str, ...]]:
+    """Return the treatments of each arm; empty if the experiment is not factorial."""
+    if treatments is None:
+        return {}
+    given = {arm: tuple(own) for arm, own in treatments.items() if arm != study.control or own}
+    if given.keys() != {*study.treated}:
+        hint = f"a key for each of {', '.join(study.treated)}"
+        raise ConfigError(f"treatments= has the arms {', '.join(given)}. Hint: {hint}")
+    for arm, own in given.items():
+        if isinstance(treatments[arm], str) or not 1 <= len({*own}) == len(own) <= _PAIR:
+            hint = "one treatment, or two different ones, such as ('mail', 'coupon')"
+            raise ConfigError(f"treatments[{arm!r}] is {treatments[arm]!r}. Hint: {hint}")
+    if len({frozenset(own) for own in given.values()}) < len(given):
+        raise ConfigError("two arms have the same treatments. Hint: give them one name")
+    return given
 
 
 def _handled(methods: Sequence[LongRunMethod]) -> frozenset[str]:
@@ -138,6 +177,7 @@ class _Experiment:
     persistence: Persistence
     discount: Vector
     strength: Vector
+    treatments: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(
@@ -147,6 +187,7 @@ class _Experiment:
         earlier: Sequence[EarlierCohort],
         persistence: Persistence,
         discount: Discount,
+        treatments: Mapping[str, tuple[str, ...]],
     ) -> "_Experiment":
         assignment, window = study.assignment, purchases.weeks
         place = positions(assignment.customer_id, purchases.customer_id)
@@ -167,26 +208,47 @@ class _Experiment:
             persistence,
             discount.factor(np.arange(horizon) + 0.5, TimeUnit.WEEK),
             strength,
+            treatments,
         )
 
-    def sample(self, group: ComparedGroup, arm: str) -> LongRunSample:
-        """Return one comparison."""
-        treated, control = self.study.sides(group, arm).T
-        both = treated | control
-        return LongRunSample(
-            self._arm(arm, treated, both),
-            self._arm(self.study.control, control, both),
-            tuple(cohort.of(group) for cohort in self.cohorts),
-            self.discount,
-            self.strength,
-            self.persistence,
-        )
+    @property
+    def together(self) -> list[tuple[str, ...]]:
+        """The arms that are estimated together: all of a factorial, else each by itself."""
+        treated = self.study.treated
+        return [treated] if self.treatments else [(arm,) for arm in treated]
 
-    def _arm(self, name: str, side: Flags, both: Flags) -> ArmWeeks:
+    def samples(self, group: ComparedGroup, arms: Sequence[str]) -> list[LongRunSample]:
+        """Return the comparisons of arms with one control; only those with enough customers."""
+        found = [one for one in self._samples(group, arms) if one.enough]
+        if not group.by:
+            return found
+        beside = self._samples(group, arms, outside=True)
+        rest = {one.treated.name: one for one in beside if one.enough}
+        return [replace(one, rest=rest.get(one.treated.name)) for one in found]
+
+    def _samples(
+        self, group: ComparedGroup, arms: Sequence[str], *, outside: bool = False
+    ) -> list[LongRunSample]:
+        inside = group.members ^ outside
+        sides = [self.study.members[arm] & inside for arm in (self.study.control, *arms)]
+        everybody = np.logical_or.reduce(sides)
+        control, *treated = (
+            self._arm(name, side, everybody)
+            for name, side in zip((self.study.control, *arms), sides, strict=True)
+        )
+        cohorts = tuple(cohort.of(group, outside=outside) for cohort in self.cohorts)
+        return [
+            LongRunSample(arm, control, cohorts, self.discount, self.strength, self.persistence)
+            for arm in treated
+        ]
+
+    def _arm(self, name: str, side: Flags, everybody: Flags) -> ArmWeeks:
         cluster, stratum = self.study.codes
         weight = np.ones(int(side.sum()))
         if stratum is not None:
-            shares = [np.bincount(stratum[s], minlength=stratum.max() + 1) for s in (both, side)]
+            shares = [
+                np.bincount(stratum[s], minlength=stratum.max() + 1) for s in (everybody, side)
+            ]
             weight = (shares[0] / np.maximum(shares[1], 1))[stratum[side]]
         return ArmWeeks(
             name,
@@ -194,8 +256,9 @@ class _Experiment:
             self.orders[side],
             self.value[side],
             self.covariates[side],
-            weight / weight.mean(),
+            weight / weight.mean() if len(weight) else weight,
             None if cluster is None else cluster[side],
+            self.treatments.get(name, ()),
         )
 
 
@@ -229,11 +292,11 @@ class _Cohort:
             }
         return cls(CohortWeeks(earlier.name, weekly.orders, weekly.value, covariates), groups)
 
-    def of(self, group: ComparedGroup) -> CohortWeeks:
-        """Return the customers of a group; all if the cohort does not know the group."""
+    def of(self, group: ComparedGroup, *, outside: bool) -> CohortWeeks:
+        """Return the customers in or outside a group; all if the cohort does not know it."""
         if group.by not in self.groups:
             return self.cohort
-        inside = self.groups[group.by] == group.group
+        inside = (self.groups[group.by] == group.group) ^ outside
         own = self.cohort
         return CohortWeeks(own.name, own.orders[inside], own.value[inside], own.covariates[inside])
 
@@ -248,33 +311,70 @@ def _beyond(persistence: Persistence) -> int:
     return found
 
 
+type _Rows = dict[str, tuple[LongRunRow, ...]]
+type _Drawn = Mapping[str, LongRunDraws]
+
+
 def _rows(
     experiment: _Experiment, methods: Sequence[LongRunMethod], seed: int, *, withheld: bool
-) -> Iterator[list[LongRunRow]]:
-    """Yield a row per method for each comparison: all customers first, then each group."""
-    study = experiment.study
-    for group in study.compared((), None):
-        for arm in study.treated:
-            sizes = study.sides(group, arm).sum(axis=0)
-            sample = None if withheld else experiment.sample(group, arm)
-            drawn = [_drawn(method, sample, seed) for method in methods]
-            yield [_row(group, arm, draws, sizes, study.level) for draws in drawn]
+) -> tuple[_Rows, _Rows]:
+    """Return rows of arms and of interactions by method: all customers first, then each group."""
+    rows: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
+    pairs: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
+    for group, arms in product(experiment.study.compared((), None), experiment.together):
+        samples = [] if withheld else experiment.samples(group, arms)
+        for method in methods:
+            drawn = _drawn(method, samples, seed)
+            rows[method.name] += [_row(experiment, group, arm, drawn) for arm in arms]
+            if isinstance(method, JointLongRunMethod):
+                pairs[method.name] += _interactions(experiment, group, drawn)
+    return _fixed(rows), _fixed(pairs)
+
+
+def _fixed(rows: Mapping[str, list[LongRunRow]]) -> _Rows:
+    return {name: tuple(own) for name, own in rows.items()}
 
 
 @logged("long-run lift estimated")
-def _drawn(method: LongRunMethod, sample: LongRunSample | None, seed: int) -> LongRunDraws | None:
-    if sample is None or not sample.enough:
-        return None
-    return method.estimate(sample, seed=seed)
+def _drawn(method: LongRunMethod, samples: Sequence[LongRunSample], seed: int) -> _Drawn:
+    """Return the draws of each arm that has enough customers."""
+    names = [sample.treated.name for sample in samples]
+    if len(samples) > 1 and isinstance(method, JointLongRunMethod):
+        return dict(zip(names, method.estimate_jointly(samples, seed=seed), strict=True))
+    drawn = [method.estimate(sample, seed=seed) for sample in samples]
+    return dict(zip(names, drawn, strict=True))
 
 
-def _row(
-    group: ComparedGroup, arm: str, draws: LongRunDraws | None, sizes: Integers, level: float
-) -> LongRunRow:
-    n, control_n = int(sizes[0]), int(sizes[1])
-    if draws is None:
+def _interactions(
+    experiment: _Experiment, group: ComparedGroup, drawn: _Drawn
+) -> Iterator[LongRunRow]:
+    """Yield a row for each arm with two treatments of which each has an arm of its own."""
+    arm_of = {own: arm for arm, own in experiment.treatments.items()}
+    for own, both in arm_of.items():
+        alone = [arm_of[(name,)] for name in own if (name,) in arm_of]
+        if len(own) < _PAIR or len(alone) < _PAIR:
+            continue
+        known = {both, *alone} <= drawn.keys()
+        found = {both: _contrast(drawn[both], *(drawn[arm] for arm in alone))} if known else {}
+        one = _row(experiment, group, both, found)
+        yield replace(one, row=one.row._replace(arm=" x ".join(own), mean=np.nan))
+
+
+def _contrast(both: LongRunDraws, one: LongRunDraws, other: LongRunDraws) -> LongRunDraws:
+    """Return draws of the lift of both less the lifts of each alone."""
+    window, beyond = (
+        getattr(both, part) - getattr(one, part) - getattr(other, part)
+        for part in ("window", "beyond")
+    )
+    return LongRunDraws(window, beyond, both.control, both.notes)
+
+
+def _row(experiment: _Experiment, group: ComparedGroup, arm: str, drawn: _Drawn) -> LongRunRow:
+    n, control_n = (int(size) for size in experiment.study.sides(group, arm).sum(axis=0))
+    if arm not in drawn:
         row = empty_row(group.by, group.group, arm, n, control_n)
         return LongRunRow(row, np.nan, np.nan, None)
+    draws, level = drawn[arm], experiment.study.level
     total, control = draws.total, float(draws.control.mean())
     estimate, ends = float(total.mean()), [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(total, ends)
@@ -308,7 +408,7 @@ def _relative(total: Vector, control: Vector, ends: list[float]) -> tuple[float,
     return float(total.mean() / control.mean()), float(low), float(high)
 
 
-def _disagreements(rows: dict[str, tuple[LongRunRow, ...]]) -> Iterator[str]:
+def _disagreements(rows: _Rows) -> Iterator[str]:
     """Yield where two methods differ by more than their errors explain, by pair of methods."""
     for one, other in combinations(rows, 2):
         pairs = zip(rows[one], rows[other], strict=True)

@@ -1,5 +1,6 @@
 """What a long-run method sees of an experiment, and what it returns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -9,7 +10,14 @@ from omniltv._arrays import Matrix, Objects, Places, Vector
 from omniltv._options import Seed, checked
 from omniltv.experiments.persistence import Persistence
 
-__all__ = ["ArmWeeks", "CohortWeeks", "LongRunDraws", "LongRunMethod", "LongRunSample"]
+__all__ = [
+    "ArmWeeks",
+    "CohortWeeks",
+    "JointLongRunMethod",
+    "LongRunDraws",
+    "LongRunMethod",
+    "LongRunSample",
+]
 
 _TOO_FEW = 2
 
@@ -27,6 +35,8 @@ class ArmWeeks(NamedTuple):
             mean is 1.
         cluster: Code of the cluster that was assigned as a whole; None if customers were
             assigned one by one.
+        treatments: The treatments that the arm gets; none if the arm is a treatment of its own,
+            or the control.
 
     Examples:
         >>> one = np.ones((2, 3))
@@ -43,6 +53,7 @@ class ArmWeeks(NamedTuple):
     covariates: Matrix
     weight: Vector
     cluster: Places | None = None
+    treatments: tuple[str, ...] = ()
 
 
 class CohortWeeks(NamedTuple):
@@ -79,6 +90,8 @@ class LongRunSample:
         discount: Present value of 1 in each week since the start, of shape (horizon,).
         strength: Strength of the treatment in each week, of shape (horizon,).
         persistence: The assumption behind ``strength``.
+        rest: The same comparison among the customers outside the group; None if the comparison
+            is of all customers, or there are too few outside. A method may borrow from it.
 
     Examples:
         >>> one = np.ones((2, 1))
@@ -95,6 +108,7 @@ class LongRunSample:
     discount: Vector
     strength: Vector
     persistence: Persistence
+    rest: "LongRunSample | None" = None
 
     @property
     def window(self) -> int:
@@ -178,4 +192,29 @@ class LongRunMethod(Protocol):
 
     def estimate(self, sample: LongRunSample, *, seed: Seed) -> LongRunDraws:
         """Return draws of the lift; each arm has at least two customers."""
+        ...
+
+
+@runtime_checkable
+class JointLongRunMethod(LongRunMethod, Protocol):
+    """A long-run method that estimates the arms of a factorial experiment together.
+
+    Only such a method gives the interaction of two treatments an interval.
+
+    Examples:
+        >>> from omniltv.experiments.long_run import SurrogateIndex, WeeklyDecay
+        >>> [isinstance(method, JointLongRunMethod) for method in (WeeklyDecay(), SurrogateIndex())]
+        [True, False]
+    """
+
+    def estimate_jointly(
+        self, samples: Sequence[LongRunSample], *, seed: Seed
+    ) -> tuple[LongRunDraws, ...]:
+        """Return draws for each arm; row k of all arms is one joint draw.
+
+        Args:
+            samples: A comparison for each arm, with one control. Arms that share a treatment
+                name it in ``treatments``.
+            seed: Seed of the draws.
+        """
         ...

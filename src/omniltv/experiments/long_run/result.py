@@ -1,7 +1,7 @@
 """The long-run lift by several methods, side by side."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,9 @@ class LongRunLift(Tabular):
         window: Observed weeks.
         horizon: Weeks in all.
         disagreements: Where two methods differ by more than their errors explain.
+        interactions: Rows of the interactions of a factorial experiment by method, such as
+            ``"mail x coupon"``: the lift of both less the lifts of each alone. Methods that do
+            not estimate arms together have none.
 
     Examples:
         >>> row = LiftRow("", "", "b", 3.0, 0.8, 0.7, 5.3, 1.5, 0.2, 9.0, 5.0, 2.0, 3, 3)
@@ -69,9 +72,10 @@ class LongRunLift(Tabular):
     window: int
     horizon: int
     disagreements: tuple[str, ...] = ()
+    interactions: Mapping[str, tuple[LongRunRow, ...]] = field(default_factory=dict)
 
     def columns(self) -> Mapping[str, NDArray[np.generic]]:
-        """Return the columns of one row per method, arm and group.
+        """Return the columns of one row per method, arm and group, then of the interactions.
 
         Examples:
             >>> row = LiftRow("", "", "b", 3.0, 0.8, 0.7, 5.3, 1.5, 0.2, 9.0, 5.0, 2.0, 3, 3)
@@ -81,7 +85,7 @@ class LongRunLift(Tabular):
             >>> list(found.columns())[:7]
             ['method', 'by', 'group', 'arm', 'estimate', 'observed', 'extrapolated']
         """
-        named = [(name, one) for name, rows in self.rows.items() for one in rows]
+        named = [(name, one) for name in self.rows for one in self._all(name)]
         return {
             "method": np.array([name for name, _ in named]),
             **{key: np.array([getattr(one.row, key) for _, one in named])
@@ -96,7 +100,7 @@ class LongRunLift(Tabular):
 
         Args:
             method: Name of the method.
-            arm: The arm; the only treated one if None.
+            arm: The arm, or an interaction; the only treated arm if None.
             group: The group; all customers if "".
 
         Raises:
@@ -111,7 +115,7 @@ class LongRunLift(Tabular):
             ...             8, 156).draws("weekly decay").tolist()
             [2.0, 2.0]
         """
-        rows = self.rows.get(method, ())
+        rows = self._all(method)
         found = [one for one in rows if one.row.group == group and arm in {None, one.row.arm}]
         if len(found) != 1 or found[0].draws is None:
             known = ", ".join(f"{one.row.arm} {one.row.group}".strip() for one in rows) or "none"
@@ -123,12 +127,16 @@ class LongRunLift(Tabular):
         first = next(iter(self.lifts.values()))
         head = f"Long-run lift of value per customer against {first.control!r}"
         lines = [f"{head}: {self.window} weeks observed, {self.horizon} in all"]
-        for name, rows in self.rows.items():
-            lines += [f"  {f'{name}: {_where(one.row)}':<28} {self._numbers(one)}" for one in rows]
+        for name in self.rows:
+            shown = [(f"{name}: {_where(one.row)}", self._numbers(one)) for one in self._all(name)]
+            lines += [f"  {where:<28} {numbers}" for where, numbers in shown]
         notes = [note for lift in self.lifts.values() for note in lift.notes]
         lines += [f"  {finding}" for finding in first.findings]
         lines += [f"  disagreement: {said}" for said in self.disagreements]
         return "\n".join([*lines, *(f"  note: {note}" for note in dict.fromkeys(notes))])
+
+    def _all(self, method: str) -> tuple[LongRunRow, ...]:
+        return (*self.rows.get(method, ()), *self.interactions.get(method, ()))
 
     def _numbers(self, one: LongRunRow) -> str:
         first, row = next(iter(self.lifts.values())), one.row
