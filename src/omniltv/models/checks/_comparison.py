@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from omniltv._options import Level, Many, Seed, checked
 from omniltv.data.history import PurchaseHistory
 from omniltv.data.holdout import CalibrationHoldout
-from omniltv.draws import RowDraws
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.checks._coverage import cover_of, simulate_futures
 from omniltv.models.checks._log_score import is_exact, score_of
@@ -18,19 +17,13 @@ from omniltv.models.checks._psis import leave_one_out
 from omniltv.models.checks._ranking import ranking
 from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
 from omniltv.models.posterior._groups import group_labels
-from omniltv.models.posterior._interpolate import over_draws
 from omniltv.models.posterior.fits import PurchaseFit
-from omniltv.models.posterior.state_columns import purchase_state
-from omniltv.models.processes._selection import selected
-from omniltv.models.processes.numpy_namespace import NUMPY
-from omniltv.models.processes.protocols import Parameters
 
 __all__ = ["FitComparison", "Loo", "compare", "loo"]
 
 _BAD_KHAT = 0.7
 _SAME = 1e-9
 _FEWEST = 100  # draws needed to fit the tail
-_TOLERANCE = 0.005  # sums over rows do not average out the error of interpolation
 
 
 @checked
@@ -109,7 +102,7 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
         raise ConfigError(f'{message}. Hint: fit(..., method=Sampling("laplace", draws=1000))')
     effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))
     relative = min(effective / fit.n_draws, 1.0)
-    loglik = _log_likelihood(fit, history)
+    loglik = fit.log_likelihood(history)
     found = np.zeros((3, loglik.n_states))
     for states, block in loglik.blocks():
         found[0, states] = block[:, 0]
@@ -119,23 +112,6 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
             found[:, place] = leave_one_out(block[moves], relative)
     values, khat, moved = found[:, loglik.index]
     return Loo(values, khat, moved)
-
-
-def _log_likelihood(fit: PurchaseFit, history: PurchaseHistory) -> RowDraws:
-    """Return draws of the log-likelihood of each row, interpolated over the posterior draws."""
-    distinct, cells = fit.states(history)
-    model, size = selected(fit.model, history.at_least), len(distinct.count)
-
-    def exact(parameters: Parameters, rows: NDArray[np.intp]) -> Floats:
-        return np.asarray(
-            model.loglik(NUMPY, parameters, purchase_state(distinct.states, rows)), dtype=np.float64
-        )
-
-    values = over_draws(exact, cells, fit.n_draws, tolerance=_TOLERANCE)
-    every = np.arange(size)
-    return RowDraws(
-        lambda rows, draws: values(every[rows], draws), distinct.index, size, fit.n_draws
-    )
 
 
 @checked

@@ -187,7 +187,7 @@ class _Nodes:
         state = history.distinct().index[rows]
         code = state * (counts.max() + 1) + counts[rows]
         _, first, place = np.unique(code, return_index=True, return_inverse=True)
-        kept, probability = rows[first], self._probability()
+        kept, probability = rows[first], self._probability(counts[rows])
 
         def exact(parameters: Parameters, which: NDArray[np.intp]) -> Floats:
             given, span = purchase_state(history, kept[which]), parameters[AHEAD]
@@ -203,10 +203,10 @@ class _Nodes:
 
         return RowDraws(evaluate, place, len(kept), n_draws).mean()
 
-    def _probability(self) -> _Probability:
+    def _probability(self, later: Integers) -> _Probability:
         """Return the formula of the model if it has one that is exact, else the quadrature."""
         model = self.fit.model
-        if not isinstance(model, CountModel) or not self.exact():
+        if not later.any() or not isinstance(model, CountModel) or not self.exact():
             return self.counts.probability
 
         def formula(
