@@ -66,7 +66,8 @@ def holdout_log_score(
 ) -> LogScore:
     """Return the log predictive probability of each row's holdout purchases.
 
-    The probability is exact under each posterior draw, and averaged over all draws. The
+    The probability is averaged over all posterior draws. It is exact under each of them, up to an
+    interpolation whose error is at most the Monte Carlo error of the average. The
     probability of no purchase is the likelihood of the same history observed until the end
     of the holdout, divided by that until its start. The probability of n > 0 purchases is
     the integral over the time s of the last one of the likelihood of x + n purchases until
