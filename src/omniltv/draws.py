@@ -28,7 +28,7 @@ __all__ = ["Draws", "DrawsSummary", "Evaluate", "RowDraws", "Totals", "cores"]
 type Evaluate = Callable[[slice, slice], NDArray[np.float64]]
 """Returns the draws of shape (states in the first slice, draws in the second)."""
 
-_BLOCK_VALUES = 250_000  # values of a block; it fits in the processor's cache
+_BLOCK_VALUES = 160_000  # values of a block; it fits in the cache, and its memory is used again
 _FEWEST = 64  # states of a block
 _MANY_GROUPS = 100  # from here on, most weights of states in groups are zero
 _NEAR = 8  # largest gap between states that are computed together

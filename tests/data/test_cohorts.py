@@ -1,14 +1,15 @@
 """The period of the first purchase as a group of customers."""
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from omniltv.data import PurchaseLog
 from omniltv.errors import ConfigError, DataError
-from omniltv.models import BgNbd, Pooling, fit
+from omniltv.models import BgNbd, Pooling
+from omniltv.testing.value_laws import invented
 from omniltv.units import weeks
 
 ROWS = pd.DataFrame(
@@ -85,18 +86,16 @@ def test_a_window_needs_a_first_purchase(log: PurchaseLog[pd.DataFrame]) -> None
         log.history(cohort="week")  # type: ignore[arg-type] # the mistake under test
 
 
-def test_a_cohort_is_pooled_and_a_new_one_is_forecast() -> None:
-    rng = np.random.default_rng(3)
-    day = pd.Timestamp("2025-01-06") + pd.to_timedelta(rng.integers(0, 365, 600), "D")
-    table = {"customer_id": rng.integers(0, 120, 600), "channel": "ec", "time": day}
-    log = PurchaseLog.from_frame(pd.DataFrame(table).assign(value=1.0))
-    early = log.history(unit="week", cohort="quarter", end="2025-09-30")
-    found = fit(BgNbd(), early, pooling=Pooling.partial("cohort"), seed=1, method="laplace")
-    assert found.groups == ("2025Q1", "2025Q2", "2025Q3")
-    every = log.history(unit="week", cohort="quarter")
-    if "2025Q4" not in every.groups["cohort"]:
-        every = every.with_group("cohort", np.full(len(every), "2025Q4"))
-    with pytest.raises(DataError, match="did not see: 2025Q4"):
-        found.expected_purchases(every, weeks(4))
-    later = found.expected_purchases(every, weeks(4), unseen="population")
+def test_cohorts_are_pooled_and_a_new_one_is_forecast(log: PurchaseLog[pd.DataFrame]) -> None:
+    case = invented(BgNbd(), Pooling.partial("channel"), customers=5, draws=40).purchases
+    seen = ("2025Q3", "2025Q4", "2026Q1")
+    draws = replace(case.draws, groups=seen, levels=(seen,))
+    found = replace(case, pooling=Pooling.partial("cohort"), draws=draws)
+    history = log.history(unit="week", cohort="quarter")
+    with pytest.raises(DataError, match="did not see: 2026Q2") as caught:
+        found.expected_purchases(history, weeks(4))
+    assert caught.value.column == "cohort"
+    assert caught.value.rows == ("cid",)
+    later = found.expected_purchases(history, weeks(4), unseen="population")
+    assert later.total(history.groups["cohort"]).labels == ("2025Q4", "2026Q1", "2026Q2")
     assert (later.mean() > 0).all()

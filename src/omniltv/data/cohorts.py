@@ -36,4 +36,4 @@ def cohort_labels(first: NDArray[np.datetime64], cohort: Cohort) -> NDArray[np.s
     if cohort == "year":
         return np.asarray(year)
     quarter = month.astype(np.int64) % 12 // 3 + 1
-    return np.char.add(np.char.add(year, "Q"), quarter.astype(str))
+    return np.asarray(np.char.add(np.char.add(year, "Q"), quarter.astype(str)))

@@ -18,6 +18,7 @@ from omniltv.data._calendar import UnitName, local_moment
 from omniltv.data._summaries import SameDay, ValueOf, summary_statistics
 from omniltv.data.calendar_time import Clock
 from omniltv.data.checking import Moment
+from omniltv.data.distinct import distinct_rows
 from omniltv.data.quarters import QuarterCounts
 from omniltv.data.report import IntakeReport, Tolerance
 from omniltv.errors import DataError
@@ -411,18 +412,11 @@ class PurchaseHistory:
             spend: Whether the mean value of `spending` is part of the state, beside groups,
                 covariates, frequency, recency and T.
         """
-        groups = [np.unique(values, return_inverse=True)[1] for values in self.groups.values()]
-        columns = [*groups, *self.covariates.values(), self.frequency, self.recency, self.T]
+        columns: list[NDArray[np.generic]] = [*self.groups.values(), *self.covariates.values()]
+        columns += [self.frequency, self.recency, self.T]
         columns += [np.nan_to_num(self.spending()[1], nan=-np.inf)] if spend else []
-        order = np.lexsort(columns)
-        new = np.zeros(len(self), dtype=bool)
-        new[:1] = True
-        for column in columns:
-            ranked = np.asarray(column)[order]
-            new[1:] |= ranked[1:] != ranked[:-1]
-        index = np.empty(len(self), dtype=np.intp)
-        index[order] = np.cumsum(new) - 1
-        states = self.take(order[new])
+        index, first = distinct_rows(columns, len(self))
+        states = self.take(first)
         return DistinctStates(states, np.bincount(index, minlength=len(states)), index)
 
 

@@ -13,6 +13,7 @@ from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.checks._coverage import cover_of, simulate_futures
 from omniltv.models.checks._log_score import is_exact, score_of
+from omniltv.models.checks._psis import leave_one_out
 from omniltv.models.checks._ranking import ranking
 from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
 from omniltv.models.posterior._groups import group_labels
@@ -99,8 +100,6 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
     if fit.n_draws < _FEWEST:
         message = f"loo needs {_FEWEST} posterior draws, got {fit.n_draws}"
         raise ConfigError(f'{message}. Hint: fit(..., method=Sampling("laplace", draws=1000))')
-    from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
-
     effective = min(fit.diagnostics.ess_bulk.values(), default=float(fit.n_draws))
     relative = min(effective / fit.n_draws, 1.0)
     loglik = fit.log_likelihood(history)
@@ -109,8 +108,8 @@ def loo(fit: PurchaseFit, history: PurchaseHistory) -> Loo:
         found[0, states] = block[:, 0]
         moves = np.flatnonzero(np.ptp(block, axis=1) > _SAME)  # not customers of the last day
         if len(moves):
-            parts = array_stats.loo(block[moves, None], r_eff=relative)
-            found[:, np.arange(loglik.n_states)[states][moves]] = np.stack(parts)
+            place = np.arange(loglik.n_states)[states][moves]
+            found[:, place] = leave_one_out(block[moves], relative)
     values, khat, moved = found[:, loglik.index]
     return Loo(values, khat, moved)
 

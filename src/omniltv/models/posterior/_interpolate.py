@@ -32,7 +32,7 @@ type ByRows = Callable[[NDArray[np.intp], slice], NDArray[np.float64]]
 """Returns the values of rows under draws, of shape (rows, draws)."""
 
 _DEGREES = (2.0, 2.75, 3.0, 3.75, 4.0)  # the fraction: share of directions, widest first
-_TOLERANCE = 0.01  # root mean square error, in posterior standard deviations
+_TOLERANCE = 0.01  # root mean square error of draws, in posterior standard deviations
 _MOST_NODES = 1 / 8  # share of draws; if more are needed, all draws are exact
 _CHECKED = 8  # draws at which the polynomial is compared with the exact value
 _BLOCK_VALUES = 50_000
@@ -99,7 +99,12 @@ class Cells:
 
 
 def over_draws(
-    exact: Exact, cells: Cells, n_draws: int, *, within: tuple[float, float] = (-np.inf, np.inf)
+    exact: Exact,
+    cells: Cells,
+    n_draws: int,
+    *,
+    within: tuple[float, float] = (-np.inf, np.inf),
+    tolerance: float = _TOLERANCE,
 ) -> ByRows:
     """Return a forecast as a function of rows and draws.
 
@@ -108,6 +113,8 @@ def over_draws(
         cells: The groups and covariates of the rows.
         n_draws: Number of posterior draws.
         within: Bounds of the values; interpolated values are clipped to them.
+        tolerance: Largest root mean square error, in posterior standard deviations. The mean of
+            n draws needs no smaller one than its own standard error, 1 / sqrt(n).
     """
     made: dict[int, _Ladder] = {}
 
@@ -115,7 +122,7 @@ def over_draws(
         if group not in made:
             points = np.concatenate([cells.by_group[:, group], cells.slopes], axis=1)
             made[group] = _ladder(points.tobytes(), points.shape)
-        values = _Climb(exact, cells, made[group], draws).start(rows)
+        values = _Climb(exact, cells, made[group], draws, tolerance).start(rows)
         return np.clip(values, *within, out=values) if np.isfinite(within).any() else values
 
     def evaluate(rows: NDArray[np.intp], draws: slice) -> NDArray[np.float64]:
@@ -223,12 +230,14 @@ class _Climb:
         cells: The groups and covariates of the rows.
         ladder: Interpolations of increasing degree.
         draws: The requested draws.
+        tolerance: Largest root mean square error, in posterior standard deviations.
     """
 
     exact: Exact
     cells: Cells
     ladder: _Ladder
     draws: slice
+    tolerance: float
 
     def start(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the values of rows, of shape (rows, number of requested draws)."""
@@ -253,7 +262,8 @@ class _Climb:
         new = np.array(self.ladder.nodes[values.shape[1] : level.n_nodes], dtype=np.intp)
         if len(new):
             values = np.concatenate([values, self._at(rows, new)], axis=1)
-        good = _good(_product(values, level.weights[:, self.ladder.checked]), truth)
+        found = _product(values, level.weights[:, self.ladder.checked])
+        good = _good(found, truth, self.tolerance)
         if good.all():
             return _product(values, level.weights[:, self.draws])
         found = np.empty((len(rows), level.weights[:, self.draws].shape[1]))
@@ -272,10 +282,12 @@ class _Climb:
         return found
 
 
-def _good(values: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _good(
+    values: NDArray[np.float64], truth: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
     """Return which rows are accurate enough; both arguments have shape (rows, draws)."""
     error = np.sqrt(np.square(values - truth).mean(axis=1))
-    return np.asarray(error <= _TOLERANCE * truth.std(axis=1) + 1e-12)
+    return np.asarray(error <= tolerance * truth.std(axis=1) + 1e-12)
 
 
 def _product(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ independent of the purchase frequency. (The note calls v gamma.)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class GammaGamma:
         p, q, v = (parameters[name] for name in ("p", "q", "v"))
         x, total = self._seen(state)
         value = np.asarray(v + total)  # most of the time of a lifetime value is spent here
-        value /= x + (q - 1) / p
+        _divide(value, x, np.asarray((q - 1) / p))
         return value
 
     def simulate(
@@ -121,3 +122,16 @@ class GammaGamma:
         """Return the number of observed values and their sum."""
         x = np.asarray(state.frequency, dtype=np.float64)
         return x, np.where(x > 0, x * np.asarray(state.monetary_value), 0.0)
+
+
+def _divide(value: NDArray[np.float64], x: NDArray[np.float64], rest: NDArray[np.float64]) -> None:
+    """Divide values by x + rest in place, one run of equal x after the other.
+
+    Consecutive states have mostly the same x, so no array of divisors is needed.
+    """
+    if x.ndim != 2 or x.shape[1] > 1 or rest.shape[:1] != (1,):
+        value /= x + rest
+        return
+    ends = np.flatnonzero(np.diff(x[:, 0])) + 1
+    for start, end in pairwise([0, *ends.tolist(), len(x)]):
+        value[start:end] /= x[start] + rest[0]

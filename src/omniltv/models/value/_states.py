@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omniltv._log import logged
+from omniltv.data.distinct import distinct_rows
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior._ahead import with_ahead
 from omniltv.models.posterior._interpolate import Cells
@@ -54,9 +55,8 @@ class States:
         )
         buying_cells = with_ahead(buying_cells, history, horizon, purchases.unit)
         fine = history.distinct(spend=True)
-        coarse = fine.states.distinct()
-        state = _rank(coarse.states)[coarse.index]
-        row = np.empty(len(coarse.index), dtype=np.intp)  # a row of each state
+        state = _purchase_states(fine.states)
+        row = np.empty(len(state), dtype=np.intp)  # a row of each state
         row[fine.index] = np.arange(len(fine.index))
         order = np.lexsort([state, buying_cells.group[row]])
         place = np.empty_like(order)
@@ -73,13 +73,12 @@ class States:
         )
 
 
-def _rank(states: PurchaseHistory) -> NDArray[np.intp]:
-    """Return the place of each state by frequency, then T, then recency.
+def _purchase_states(states: PurchaseHistory) -> NDArray[np.intp]:
+    """Return the number of the purchase state of each state, by frequency, then T, then recency.
 
     Expected purchases of an active customer do not depend on recency in most models. States
     that share them follow each other, and are computed once.
     """
-    order = np.lexsort([states.recency, states.T, states.frequency])
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank
+    others = [*states.groups.values(), *states.covariates.values()]
+    columns = [*others, states.recency, states.T, states.frequency]
+    return distinct_rows(columns, len(states))[0]
