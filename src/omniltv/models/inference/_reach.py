@@ -205,7 +205,8 @@ def _path(
     rows: _Rows, proposal: _Proposal, start: _Settled, sd: Vector, reach: Vector, j: int
 ) -> list[Matrix]:
     """Return the values along a path; where it is lost, those of a Gaussian tail."""
-    here, found, last = start, [], 0.0
+    found: list[Matrix] = []
+    here, last = start, 0.0
     lost = np.zeros(len(sd), dtype=bool)
     for at in reach:
         step = (at - last) * sd[:, None] * here.tangent
