@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import arviz
 import numpy as np
 import nutpie
+from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -155,9 +155,10 @@ def diagnostics(draws: PosteriorDraws, chains: Chains) -> Diagnostics:
     if draws.slopes is not None:
         entries = np.concatenate([entries, draws.slopes], axis=2)
         labels += ["covariates"] * draws.slopes.shape[2]
-    rhat = arviz.rhat(entries)
-    bulk = arviz.ess(entries, method="bulk")
-    tail = arviz.ess(entries, method="tail", prob=(0.05, 0.95))
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    rhat = array_stats.rhat(entries, **axes)
+    bulk = array_stats.ess(entries, method="bulk", **axes)
+    tail = array_stats.ess(entries, method="tail", prob=(0.05, 0.95), **axes)
     of = {name: np.array([label == name for label in labels]) for name in dict.fromkeys(labels)}
     return Diagnostics(
         rhat={name: float(rhat[at].max()) for name, at in of.items()},
