@@ -11,12 +11,13 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
+from numba.core.types import unliteral
 from numba.extending import intrinsic
 from numba.np import numpy_support
 
 from omniltv._log import LOG
 
-__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c"]
+__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers"]
 
 type _OfNumba = Any  # Numba has no types
 
@@ -50,12 +51,24 @@ def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable
 
     def decorate(function: Callable[..., Any]) -> _OfNumba:
         if inside:
-            return njit(**_INSIDE)(function)
+            return _for_all_numbers(njit(**_INSIDE)(function))
         compiler = njit(nogil=nogil, error_model="numpy")(function)
         _keep(compiler, function)
         return compiler
 
     return decorate
+
+
+def _for_all_numbers(dispatcher: _OfNumba) -> _OfNumba:
+    """Return a function that is compiled once, and not for each constant it is called with."""
+    given = dispatcher.get_call_template
+
+    def of_types(args: _OfNumba, kws: _OfNumba) -> _OfNumba:
+        named = {name: unliteral(kind) for name, kind in kws.items()}
+        return given(tuple(map(unliteral, args)), named)
+
+    dispatcher.get_call_template = of_types
+    return dispatcher
 
 
 def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]:
@@ -95,6 +108,20 @@ def _call_c(_typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNum
 
 
 call_c: Callable[..., Any] = intrinsic(_call_c)
+
+
+def _integers(_typing: _OfNumba, pointer: _OfNumba) -> _OfNumba:
+    """Return a pointer to numbers as one to integers, in compiled code."""
+
+    def generate(
+        context: _OfNumba, builder: _OfNumba, signature: _OfNumba, values: _OfNumba
+    ) -> _OfNumba:
+        return builder.bitcast(values[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(pointer), generate
+
+
+integers: Callable[..., Any] = intrinsic(_integers)
 
 
 class CFunction:
