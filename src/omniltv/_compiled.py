@@ -1,7 +1,9 @@
 """Compiled functions, kept between processes if a folder can be written, else compiled again."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ from numba.core.types import unliteral
 from numba.extending import intrinsic
 from numba.np import numpy_support
 
-from omniltv._log import LOG
+from omniltv._log import LOG, watched
 
-__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers"]
+__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers", "showing"]
 
 type _OfNumba = Any  # Numba has no types
+
+_shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 carray: Callable[..., Any] = numpy_support.carray
 """Return the array at a pointer in compiled code; Numba's type of it is that of Python code."""
@@ -71,21 +75,22 @@ def _for_all_numbers(dispatcher: _OfNumba) -> _OfNumba:
     return dispatcher
 
 
-def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]:
+def compiled_c(signature: object, *, purpose: str) -> Callable[[Callable[..., Any]], "CFunction"]:
     """Return a decorator that compiles a function to a C function when its address is asked.
 
     Args:
         signature: Its types, as Numba writes them.
+        purpose: What it is for, in the line that says that it is compiled.
 
     Examples:
         >>> import ctypes
-        >>> @compiled_c("int64(int64)")
+        >>> @compiled_c("int64(int64)", purpose="examples")
         ... def twice(x):
         ...     return 2 * x
         >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(twice.address)(2)
         4
     """
-    return partial(CFunction, signature)
+    return partial(CFunction, signature, purpose)
 
 
 def _call_c(_typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:
@@ -129,11 +134,12 @@ class CFunction:
 
     Args:
         signature: Its types, as Numba writes them.
+        purpose: What it is for.
         function: The function in Python.
     """
 
-    def __init__(self, signature: object, function: Callable[..., Any]) -> None:
-        self._given = function, normalize_signature(signature)
+    def __init__(self, signature: object, purpose: str, function: Callable[..., Any]) -> None:
+        self._given, self._purpose = (function, normalize_signature(signature)), purpose
 
     @cached_property
     def address(self) -> int:
@@ -144,6 +150,7 @@ class CFunction:
     @cached_property
     def _compiled(self) -> _OfNumba:
         compiler = _NotedCFunc(*self._given, {}, {"error_model": "numpy"})
+        compiler.purpose = self._purpose
         _keep(compiler, self._given[0])
         compiler.compile()
         return compiler
@@ -152,14 +159,30 @@ class CFunction:
 class _NotedCFunc(CFunc):
     """A C function that says when it is not in the cache, and is compiled."""
 
+    purpose = ""
+
     def _compile_uncached(self) -> _OfNumba:
-        _say_compiling()
+        _say_compiling(self.purpose)
         return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
 
 
-@lru_cache(1)
-def _say_compiling() -> None:
-    LOG.info(_COMPILING)
+@contextmanager
+def showing(progress: bool) -> Iterator[None]:
+    """Show a line if code is compiled meanwhile, in a terminal or a notebook."""
+    token = _shown.set(progress)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+@lru_cache
+def _say_compiling(purpose: str) -> None:
+    """Say once for each purpose that code is compiled."""
+    line = f"code for {purpose} is compiled, once on this machine; this takes 5 to 20 seconds"
+    LOG.info(line)
+    if _shown.get() and watched():
+        sys.stderr.write(f"omniltv: {line}\n")
 
 
 def _keep(compiler: _OfNumba, function: Callable[..., Any]) -> None:
@@ -200,8 +223,7 @@ def _say_no_cache() -> None:
     LOG.info(_NO_CACHE)
 
 
-_COMPILING = "code for fits is compiled, once on this machine; this takes about half a minute"
 _NO_CACHE = (
-    "no folder for compiled code can be written, so every process compiles again (about half a "
-    "minute at the first fit); set NUMBA_CACHE_DIR to a folder that can be written"
+    "no folder for compiled code can be written, so every process compiles again (5 to 40 seconds "
+    "at the first fit); set NUMBA_CACHE_DIR to a folder that can be written"
 )

@@ -370,7 +370,7 @@ def _density(data: Pointers, point: Vector, slope: Vector) -> float:
     return value
 
 
-@compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA))
+@compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA), purpose="NUTS")
 def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers) -> int:  # noqa: N802
     """Write log density and gradient; return 0, or another number if they are not finite."""
     slopes = carray(slope, (d,))
@@ -381,7 +381,7 @@ def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers)
     return 0 if math.isfinite(found) else _REFUSED
 
 
-@compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA))
+@compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA), purpose="NUTS")
 def COPY(d: int, n: int, point: Vector, out: Vector, data: Pointers) -> int:  # noqa: ARG001, N802
     """Write a point as a draw; return 0. The sampler passes the data to every function."""
     for i in range(n):

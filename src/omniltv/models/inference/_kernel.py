@@ -298,7 +298,9 @@ def _program(data: Pointers, sizes: Integers, array: int, n_registers: int) -> P
     )
 
 
-@compiled_c(types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS))
+@compiled_c(
+    types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS), purpose="fits"
+)
 def LIKELIHOOD(  # noqa: N802
     data: Pointers,
     at: int,

@@ -5,8 +5,6 @@ compiled per model, and no Python runs between two draws. A prior of a class tha
 function does not know is evaluated in Python, and so is the density then.
 """
 
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from nutpie.sample import CompiledModel
 from xarray import DataTree
 
 from omniltv._arrays import Vector
+from omniltv._log import watched
 from omniltv.draws import cores
 from omniltv.models.inference._compiled_density import COPY, DENSITY, PackedDensity, pack
 from omniltv.models.inference._laplace import Approximation
@@ -77,7 +76,7 @@ def sample(
         cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
-        progress_bar=progress and _watched(),
+        progress_bar=progress and watched(),
         target_accept=_TARGET_ACCEPT_FUNNEL if funnel else _TARGET_ACCEPT,
     )
     return _chains(density, trace, start)
@@ -119,14 +118,6 @@ def _in_python(density: Whitened) -> CompiledModel:
         expanded_names=["point"],
         make_initial_point_fn=_starts(density),
     )
-
-
-_ERRORS = 2  # the file descriptor of standard error
-
-
-def _watched() -> bool:
-    """Return whether somebody may look at a progress bar: in a terminal or a notebook."""
-    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
 
 
 def _chains(density: Whitened, trace: DataTree, start: float) -> Chains:

@@ -201,7 +201,7 @@ def _plain(v: Matrix, op: int, a: int, b: int, o: int, n: int) -> None:
 _WHOLE = types.CPointer(types.int64)
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3), purpose="fits")
 def FORWARD(code_: Integers, n_ops: int, v_: Vector, rows: int, columns: int, n: int) -> int:  # noqa: N802
     """Run operations over the first n columns of the registers."""
     code, v = carray(code_, (n_ops, 5)), carray(v_, (rows, columns))
@@ -304,7 +304,7 @@ def _where_back(v: Matrix, d: Matrix, condition: int, a: int, b: int, o: int, n:
         d[b, i] += 0.0 if first else slope
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4), purpose="fits")
 def BACKWARD(  # noqa: N802
     code_: Integers, n_ops: int, v_: Vector, d_: Vector, rows: int, columns: int, first: int, n: int
 ) -> int:
