@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
-from numba.core.types import unliteral
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 from numba.np import numpy_support
 
