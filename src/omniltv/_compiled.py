@@ -1,7 +1,9 @@
 """Compiled functions, kept between processes if a folder can be written, else compiled again."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,17 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
+from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 from numba.np import numpy_support
 
-from omniltv._log import LOG
+from omniltv._log import LOG, watched
 
-__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c"]
+__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers", "showing"]
 
 type _OfNumba = Any  # Numba has no types
+
+_shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 carray: Callable[..., Any] = numpy_support.carray
 """Return the array at a pointer in compiled code; Numba's type of it is that of Python code."""
@@ -50,7 +55,7 @@ def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable
 
     def decorate(function: Callable[..., Any]) -> _OfNumba:
         if inside:
-            return njit(**_INSIDE)(function)
+            return _for_all_numbers(njit(**_INSIDE)(function))
         compiler = njit(nogil=nogil, error_model="numpy")(function)
         _keep(compiler, function)
         return compiler
@@ -58,21 +63,34 @@ def compiled(*, nogil: bool = False, inside: bool = False) -> Callable[[Callable
     return decorate
 
 
-def compiled_c(signature: object) -> Callable[[Callable[..., Any]], "CFunction"]:
+def _for_all_numbers(dispatcher: _OfNumba) -> _OfNumba:
+    """Return a function that is compiled once, and not for each constant it is called with."""
+    given = dispatcher.get_call_template
+
+    def of_types(args: _OfNumba, kws: _OfNumba) -> _OfNumba:
+        named = {name: unliteral(kind) for name, kind in kws.items()}
+        return given(tuple(map(unliteral, args)), named)
+
+    dispatcher.get_call_template = of_types
+    return dispatcher
+
+
+def compiled_c(signature: object, *, purpose: str) -> Callable[[Callable[..., Any]], "CFunction"]:
     """Return a decorator that compiles a function to a C function when its address is asked.
 
     Args:
         signature: Its types, as Numba writes them.
+        purpose: What it is for, in the line that says that it is compiled.
 
     Examples:
         >>> import ctypes
-        >>> @compiled_c("int64(int64)")
+        >>> @compiled_c("int64(int64)", purpose="examples")
         ... def twice(x):
         ...     return 2 * x
         >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(twice.address)(2)
         4
     """
-    return partial(CFunction, signature)
+    return partial(CFunction, signature, purpose)
 
 
 def _call_c(_typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNumba:
@@ -97,16 +115,31 @@ def _call_c(_typing: _OfNumba, address: _OfNumba, arguments: _OfNumba) -> _OfNum
 call_c: Callable[..., Any] = intrinsic(_call_c)
 
 
+def _integers(_typing: _OfNumba, pointer: _OfNumba) -> _OfNumba:
+    """Return a pointer to numbers as one to integers, in compiled code."""
+
+    def generate(
+        context: _OfNumba, builder: _OfNumba, signature: _OfNumba, values: _OfNumba
+    ) -> _OfNumba:
+        return builder.bitcast(values[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(pointer), generate
+
+
+integers: Callable[..., Any] = intrinsic(_integers)
+
+
 class CFunction:
     """A C function, compiled when its address is asked for the first time.
 
     Args:
         signature: Its types, as Numba writes them.
+        purpose: What it is for.
         function: The function in Python.
     """
 
-    def __init__(self, signature: object, function: Callable[..., Any]) -> None:
-        self._given = function, normalize_signature(signature)
+    def __init__(self, signature: object, purpose: str, function: Callable[..., Any]) -> None:
+        self._given, self._purpose = (function, normalize_signature(signature)), purpose
 
     @cached_property
     def address(self) -> int:
@@ -117,6 +150,7 @@ class CFunction:
     @cached_property
     def _compiled(self) -> _OfNumba:
         compiler = _NotedCFunc(*self._given, {}, {"error_model": "numpy"})
+        compiler.purpose = self._purpose
         _keep(compiler, self._given[0])
         compiler.compile()
         return compiler
@@ -125,14 +159,30 @@ class CFunction:
 class _NotedCFunc(CFunc):
     """A C function that says when it is not in the cache, and is compiled."""
 
+    purpose = ""
+
     def _compile_uncached(self) -> _OfNumba:
-        _say_compiling()
+        _say_compiling(self.purpose)
         return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
 
 
-@lru_cache(1)
-def _say_compiling() -> None:
-    LOG.info(_COMPILING)
+@contextmanager
+def showing(progress: bool) -> Iterator[None]:
+    """Show a line if code is compiled meanwhile, in a terminal or a notebook."""
+    token = _shown.set(progress)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+@lru_cache
+def _say_compiling(purpose: str) -> None:
+    """Say once for each purpose that code is compiled."""
+    line = f"code for {purpose} is compiled, once on this machine; this takes 5 to 20 seconds"
+    LOG.info(line)
+    if _shown.get() and watched():
+        sys.stderr.write(f"omniltv: {line}\n")
 
 
 def _keep(compiler: _OfNumba, function: Callable[..., Any]) -> None:
@@ -173,8 +223,7 @@ def _say_no_cache() -> None:
     LOG.info(_NO_CACHE)
 
 
-_COMPILING = "code for fits is compiled, once on this machine; this takes about half a minute"
 _NO_CACHE = (
-    "no folder for compiled code can be written, so every process compiles again (about half a "
-    "minute at the first fit); set NUMBA_CACHE_DIR to a folder that can be written"
+    "no folder for compiled code can be written, so every process compiles again (5 to 40 seconds "
+    "at the first fit); set NUMBA_CACHE_DIR to a folder that can be written"
 )

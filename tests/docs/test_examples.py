@@ -21,15 +21,12 @@ def texts() -> dict[str, str]:
 
 
 PAGES = texts()
-FIT = re.compile(r"\bfit\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
+SLOW = {"README.md", "docs/guides/lifetime-value.md"}  # whole pipelines
 
 
 def marked(page: str) -> object:
-    """Return a page as a parameter, marked where one of its fits samples by NUTS."""
-    fits = [call for _, block in blocks(PAGES[page]) for call in FIT.findall(block)]
-    samples = any('"nuts"' in call for call in fits)
-    marks = [pytest.mark.sampling, pytest.mark.slow] if samples else []
-    return pytest.param(page, marks=marks)
+    """Return a page as a parameter, marked if it takes long."""
+    return pytest.param(page, marks=[pytest.mark.slow] if page in SLOW else [])
 
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:

@@ -1,5 +1,7 @@
 """Whether a fit by Laplace knows that its draws are too narrow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -84,10 +86,10 @@ def test_the_default_is_laplace_where_its_draws_reach_far_enough(history: Purcha
 def test_the_default_is_nuts_where_draws_would_be_too_narrow(history: PurchaseHistory) -> None:
     """The shape of the dropout rates of Pareto/NBD has a long tail with few customers."""
     few = history.take(np.arange(0, len(history), 10))
-    short = {"draws": 20, "warmup": 40, "chains": 1}
-    found = fit(ParetoNbd(), few, seed=1, method=Sampling(**short), progress=False)
+    short = Sampling(draws=20, warmup=40, chains=1)
+    found = fit(ParetoNbd(), few, seed=1, method=short, progress=False)
     assert found.diagnostics.method == "nuts"
     assert "too narrow" in found.diagnostics.handed_over
     assert repr(found).endswith(f"20 draws by NUTS ({found.diagnostics.handed_over}))")
-    by_name = fit(ParetoNbd(), few, seed=1, method=Sampling("laplace", **short), progress=False)
+    by_name = fit(ParetoNbd(), few, seed=1, method=replace(short, method="laplace"))
     assert by_name.diagnostics.method == "laplace"

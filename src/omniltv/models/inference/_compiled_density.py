@@ -235,9 +235,12 @@ def _pull(
 @compiled(inside=True)
 def _turn(centre: Vector, root: Matrix, point: Vector) -> Vector:
     """Return the coordinates before whitening."""
-    raw = centre.copy()
+    raw = np.empty(len(centre))
+    for i in range(len(raw)):
+        raw[i] = centre[i]
     if root.shape[0] == 1:
-        raw += root[0] * point
+        for j in range(len(raw)):
+            raw[j] += root[0, j] * point[j]
     else:
         for j in range(len(point)):
             for i in range(j, len(raw)):
@@ -249,7 +252,8 @@ def _turn(centre: Vector, root: Matrix, point: Vector) -> Vector:
 def _turn_back(root: Matrix, gradient: Vector, slope: Vector) -> None:
     """Write the gradient in the sampler's coordinates."""
     if root.shape[0] == 1:
-        slope[:] = root[0] * gradient
+        for j in range(len(slope)):
+            slope[j] = root[0, j] * gradient[j]
     else:
         for j in range(len(slope)):
             slope[j] = 0.0
@@ -262,7 +266,11 @@ def _split(
     data: Pointers, sizes: Integers, raw: Vector, d: int, first: int
 ) -> tuple[Vector, Vector]:
     """Return coefficients and log spreads, see `Whitened.split`; effects begin at ``first``."""
-    coefficients, log_spread = raw[:d].copy(), raw[d:].copy()
+    coefficients, log_spread = np.empty(d), np.empty(len(raw) - d)
+    for j in range(d):
+        coefficients[j] = raw[j]
+    for j in range(len(log_spread)):
+        log_spread[j] = raw[d + j]
     weight, shift = (vector(data, sizes, _WEIGHT), vector(data, sizes, _SHIFT))
     anchor, power = (vector(data, sizes, _ANCHOR), vector(data, sizes, _POWER))
     spread_of, mean_of = places(data, sizes, _SPREAD_OF), places(data, sizes, _MEAN_OF)
@@ -354,22 +362,26 @@ def _density(data: Pointers, point: Vector, slope: Vector) -> float:
     _add_expansion(places(data, sizes, _EXPANDED), expansion, theta, cells, slopes)
     gradient = np.zeros(len(raw))
     _pull(slopes, rows, covariates, target, size, gradient)
-    value = cells.sum() + _add_fixed(data, sizes, coefficients, first, gradient)
+    value = _add_fixed(data, sizes, coefficients, first, gradient)
+    for c in range(len(cells)):
+        value += cells[c]
     value += _add_effects(data, sizes, coefficients, log_spread, first, gradient)
     _turn_back(root, gradient, slope)
     return value
 
 
-@compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA))
+@compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA), purpose="NUTS")
 def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers) -> int:  # noqa: N802
     """Write log density and gradient; return 0, or another number if they are not finite."""
     slopes = carray(slope, (d,))
     found = _density(data, carray(point, (d,)), slopes)
     value[0] = found
-    return 0 if np.isfinite(found) and np.isfinite(slopes).all() else _REFUSED
+    for i in range(d):
+        found += 0.0 * slopes[i]  # not finite if a slope is not
+    return 0 if math.isfinite(found) else _REFUSED
 
 
-@compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA))
+@compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA), purpose="NUTS")
 def COPY(d: int, n: int, point: Vector, out: Vector, data: Pointers) -> int:  # noqa: ARG001, N802
     """Write a point as a draw; return 0. The sampler passes the data to every function."""
     for i in range(n):

@@ -20,6 +20,7 @@ from omniltv.models.inference._laplace import (
     systematic,
 )
 from omniltv.models.inference._log_density import LogDensity
+from omniltv.models.inference._pareto_smoothing import smoothed
 
 __all__ = ["Weighted", "importance", "log_weights"]
 
@@ -131,13 +132,10 @@ def _columns(approximation: Approximation, block: int) -> slice:
 
 def _smooth(log_weight: Matrix) -> tuple[Matrix, Vector]:
     """Return Pareto-smoothed weights that sum to one, and k-hat, of each column."""
-    from arviz_stats.base.array import array_stats  # noqa: PLC0415 - takes a second to import
-
     lowest = np.where(np.isfinite(log_weight), log_weight, np.inf).min(axis=0)
-    floored = np.maximum(log_weight, lowest - 100.0)  # psislw does not accept infinities
-    smooth, khat = array_stats.psislw(-floored.T)  # and it negates the weights
-    weight = np.exp(np.asarray(smooth) - np.max(smooth, axis=1, keepdims=True)).T
-    return weight / weight.sum(axis=0), np.atleast_1d(np.asarray(khat, dtype=np.float64))
+    found = [smoothed(column) for column in np.maximum(log_weight, lowest - 100.0).T]
+    weight = np.exp([smooth - smooth.max() for smooth, _ in found]).T
+    return weight / weight.sum(axis=0), np.array([khat for _, khat in found])
 
 
 def _again(

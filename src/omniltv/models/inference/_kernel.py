@@ -239,7 +239,7 @@ def _finish(
 def _run(
     operations: tuple[int, int], programs: Programs, output: int, coordinates: Floats, j: int,
     index: Integers, cell: Integers, count: Vector, low: int, high: int, gradient: bool,
-    value: Matrix, slopes: Floats,
+    v: Matrix, adjoint: Matrix, value: Matrix, slopes: Floats,
 ) -> None:  # fmt: skip
     """Add the log-likelihood of states low to high, and its gradient, at point j.
 
@@ -255,6 +255,8 @@ def _run(
         low: The first state.
         high: The end of the states; above ``low``.
         gradient: Whether the gradient is wanted.
+        v: Registers of a block of states, with the constants filled in.
+        adjoint: Room for their adjoints; two rows suffice without the gradient.
         value: Log-likelihoods, of shape (n_points, n_cells), which are added to.
         slopes: Gradients, of the shape of the coordinates, which are added to.
     """
@@ -267,7 +269,6 @@ def _run(
     forward(operations[0], pairs.code, per_pair, n_pairs)
     of_cells = _zeros(cells, n_cells if gradient else 1)
     of_pairs = _zeros(pairs, n_pairs if gradient else 1)
-    v, adjoint = _constants(states, _BLOCK), _zeros(states, _BLOCK)
     for start in range(low, high, _BLOCK):
         n = min(_BLOCK, high - start)
         _load_states(states, per_cell, per_pair, index, first_cell, first_pair, start, v, n)
@@ -298,7 +299,9 @@ def _program(data: Pointers, sizes: Integers, array: int, n_registers: int) -> P
     )
 
 
-@compiled_c(types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS))
+@compiled_c(
+    types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS), purpose="fits"
+)
 def LIKELIHOOD(  # noqa: N802
     data: Pointers,
     at: int,
@@ -329,9 +332,11 @@ def LIKELIHOOD(  # noqa: N802
     count, operations = vector(data, sizes, at + 15), (numbers[4], numbers[5])
     points, values = carray(theta, (n_points, n_cells, k)), carray(value, (n_points, n_cells))
     gradients = carray(slopes, (n_points, n_cells, k))
+    v = _constants(programs[2], _BLOCK)
+    adjoint = np.empty((len(v) if gradient != 0 else 2, _BLOCK))
     for j in range(n_points):
         _run(
             operations, programs, numbers[0], points, j, index, cell, count, low, high,
-            gradient != 0, values, gradients,
+            gradient != 0, v, adjoint, values, gradients,
         )  # fmt: skip
     return 0

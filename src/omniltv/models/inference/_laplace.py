@@ -16,7 +16,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import minimize
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.draws import cores
@@ -223,6 +222,8 @@ def gaussians(posterior: LogDensity, sites: Sites, log_spreads: Matrix) -> tuple
 
 
 def _spread_mode(posterior: LogDensity, sites: Sites, start: Vector) -> Vector:
+    from scipy.optimize import minimize  # noqa: PLC0415 - takes time to import
+
     def minus(log_spread: Vector) -> float:
         return -float(_log_marginal(posterior, sites, log_spread[None])[0])
 

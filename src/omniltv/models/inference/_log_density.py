@@ -8,17 +8,22 @@ coordinates = mean + sum_f u_f[level] + x beta, with u_f ~ Normal(0, spread_f).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.inference._likelihood import Likelihood
 from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
 from omniltv.models.posterior.priors import Normal, Prior
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
 __all__ = ["DesignMatrix", "IndependentPriors", "LogDensity"]
+
+_SMALL = 20_000  # entries up to which a matrix is dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +78,13 @@ class DesignMatrix:
         levels = zip((self.base, *self.terms), starts, strict=True)
         column = np.concatenate([level + start for level, start in levels])
         row = np.tile(np.arange(n), len(starts))
-        matrix = sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
-        return matrix.toarray() if n * self.n_rows < 20_000 else matrix
+        if n * self.n_rows < _SMALL:
+            matrix = np.zeros((n, self.n_rows))
+            matrix[row, column] = 1.0
+            return matrix
+        from scipy import sparse  # noqa: PLC0415 - takes time to import
+
+        return sparse.csr_array((np.ones(len(row)), (row, column)), shape=(n, self.n_rows))
 
     def coordinates(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the coordinates of each cell, of shape (n_cells, n_coordinates).
@@ -118,6 +128,8 @@ class DesignMatrix:
     def _between_rows(self, weight: Vector) -> Matrix:
         if isinstance(self._matrix, np.ndarray):
             return np.asarray(self._matrix.T @ (self._matrix * weight[:, None]), dtype=np.float64)
+        from scipy import sparse  # noqa: PLC0415 - takes time to import
+
         between = self._matrix.T @ sparse.diags_array(weight) @ self._matrix
         return np.asarray(between.toarray(), dtype=np.float64)
 

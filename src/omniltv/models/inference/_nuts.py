@@ -5,16 +5,14 @@ compiled per model, and no Python runs between two draws. A prior of a class tha
 function does not know is evaluated in Python, and so is the density then.
 """
 
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import arviz
 import numpy as np
 import nutpie
+from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -22,6 +20,7 @@ from nutpie.sample import CompiledModel
 from xarray import DataTree
 
 from omniltv._arrays import Vector
+from omniltv._log import watched
 from omniltv.draws import cores
 from omniltv.models.inference._compiled_density import COPY, DENSITY, PackedDensity, pack
 from omniltv.models.inference._laplace import Approximation
@@ -77,7 +76,7 @@ def sample(
         cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
-        progress_bar=progress and _watched(),
+        progress_bar=progress and watched(),
         target_accept=_TARGET_ACCEPT_FUNNEL if funnel else _TARGET_ACCEPT,
     )
     return _chains(density, trace, start)
@@ -121,14 +120,6 @@ def _in_python(density: Whitened) -> CompiledModel:
     )
 
 
-_ERRORS = 2  # the file descriptor of standard error
-
-
-def _watched() -> bool:
-    """Return whether somebody may look at a progress bar: in a terminal or a notebook."""
-    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
-
-
 def _chains(density: Whitened, trace: DataTree, start: float) -> Chains:
     points = np.asarray(trace["posterior"]["point"], dtype=np.float64)
     flat = [density.split(point) for point in points.reshape(-1, points.shape[2])]
@@ -155,9 +146,10 @@ def diagnostics(draws: PosteriorDraws, chains: Chains) -> Diagnostics:
     if draws.slopes is not None:
         entries = np.concatenate([entries, draws.slopes], axis=2)
         labels += ["covariates"] * draws.slopes.shape[2]
-    rhat = arviz.rhat(entries)
-    bulk = arviz.ess(entries, method="bulk")
-    tail = arviz.ess(entries, method="tail", prob=(0.05, 0.95))
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    rhat = array_stats.rhat(entries, **axes)
+    bulk = array_stats.ess(entries, method="bulk", **axes)
+    tail = array_stats.ess(entries, method="tail", prob=(0.05, 0.95), **axes)
     of = {name: np.array([label == name for label in labels]) for name in dict.fromkeys(labels)}
     return Diagnostics(
         rhat={name: float(rhat[at].max()) for name, at in of.items()},

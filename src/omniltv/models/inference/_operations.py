@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 
 from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import call_c, carray, compiled, compiled_c
+from omniltv._compiled import call_c, carray, compiled, compiled_c, integers
 from omniltv.models.inference._packed import NUMBERS
 
 __all__ = ["BACKWARD", "FORWARD", "SCRATCH", "backward", "forward"]
@@ -201,11 +201,11 @@ def _plain(v: Matrix, op: int, a: int, b: int, o: int, n: int) -> None:
 _WHOLE = types.CPointer(types.int64)
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3), purpose="fits")
 def FORWARD(code_: Integers, n_ops: int, v_: Vector, rows: int, columns: int, n: int) -> int:  # noqa: N802
     """Run operations over the first n columns of the registers."""
     code, v = carray(code_, (n_ops, 5)), carray(v_, (rows, columns))
-    bits = v.view(np.int64)
+    bits = carray(integers(v_), (rows, columns))
     for k in range(code.shape[0]):
         op, a, b, o = code[k, 0], code[k, 1], code[k, 2], code[k, 4]
         if op == 5:
@@ -304,7 +304,7 @@ def _where_back(v: Matrix, d: Matrix, condition: int, a: int, b: int, o: int, n:
         d[b, i] += 0.0 if first else slope
 
 
-@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4))
+@compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4), purpose="fits")
 def BACKWARD(  # noqa: N802
     code_: Integers, n_ops: int, v_: Vector, d_: Vector, rows: int, columns: int, first: int, n: int
 ) -> int:
@@ -313,7 +313,7 @@ def BACKWARD(  # noqa: N802
     The registers before ``first`` are constant; they get no adjoints from most operations.
     """
     code, v, d = carray(code_, (n_ops, 5)), carray(v_, (rows, columns)), carray(d_, (rows, columns))
-    bits = v.view(np.int64)
+    bits = carray(integers(v_), (rows, columns))
     for k in range(code.shape[0] - 1, -1, -1):
         op, a, b, o = code[k, 0], code[k, 1], code[k, 2], code[k, 4]
         if op == 8:

@@ -11,7 +11,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from omniltv._arrays import Integers, Matrix, Vector
-from omniltv._compiled import carray, compiled
+from omniltv._compiled import carray, compiled, integers
 
 __all__ = [
     "DATA",
@@ -70,7 +70,8 @@ class PackedArrays:
 @compiled(inside=True)
 def shapes(data: Pointers) -> Integers:
     """Return the table of shapes."""
-    return carray(data[0], (carray(data[0], (2,)).view(np.int64)[1] + 1, 2)).view(np.int64)
+    table = integers(data[0])
+    return carray(table, (carray(table, (2,))[1] + 1, 2))
 
 
 @compiled(inside=True)
@@ -88,10 +89,10 @@ def matrix(data: Pointers, sizes: Integers, array: int) -> Matrix:
 @compiled(inside=True)
 def places(data: Pointers, sizes: Integers, array: int) -> Integers:
     """Return an array of integers as a vector."""
-    return carray(data[array], (sizes[array, 0] * sizes[array, 1],)).view(np.int64)
+    return carray(integers(data[array]), (sizes[array, 0] * sizes[array, 1],))
 
 
 @compiled(inside=True)
 def table(data: Pointers, sizes: Integers, array: int) -> Integers:
     """Return an array of integers as a matrix."""
-    return carray(data[array], (sizes[array, 0], sizes[array, 1])).view(np.int64)
+    return carray(integers(data[array]), (sizes[array, 0], sizes[array, 1]))

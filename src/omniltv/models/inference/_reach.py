@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.inference._importance import Weighted
@@ -164,6 +163,8 @@ class _Rows:
 
 def _of_coordinate(rows: _Rows, proposal: _Proposal, j: int, n: int) -> tuple[Vector, Vector]:
     """Return the variance of a coordinate of each row, and the part that is not reached."""
+    from scipy.interpolate import CubicSpline  # noqa: PLC0415 - takes time to import
+
     covariance = np.linalg.inv(rows.precision)
     sd = np.sqrt(covariance[:, j, j])
     middle = _settled(rows, proposal, np.zeros_like(rows.at, dtype=np.float64), j)
@@ -205,7 +206,8 @@ def _path(
     rows: _Rows, proposal: _Proposal, start: _Settled, sd: Vector, reach: Vector, j: int
 ) -> list[Matrix]:
     """Return the values along a path; where it is lost, those of a Gaussian tail."""
-    here, found, last = start, [], 0.0
+    found: list[Matrix] = []
+    here, last = start, 0.0
     lost = np.zeros(len(sd), dtype=bool)
     for at in reach:
         step = (at - last) * sd[:, None] * here.tangent

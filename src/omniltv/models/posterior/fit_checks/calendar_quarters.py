@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from omniltv._arrays import Vector
 from omniltv.models.posterior.findings import Finding, finding_of
@@ -52,7 +52,7 @@ class CalendarQuarters:
             self.name,
             float(actual[worst]),
             float(expected[worst]),
-            min(1.0, float(len(told) * 2 * stats.norm.sf(z[worst]))),
+            min(1.0, float(len(told) * 2 * special.ndtr(-z[worst]))),
             matters=(off > _SEVERE, off > _NOTICE),
             found=f"actual / expected repeat purchases: {listed}",
             hint="log.history(calendar=log.calendar_time(seed=1)) learns season and trend; "

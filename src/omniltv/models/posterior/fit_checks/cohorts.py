@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from omniltv._arrays import Vector
 from omniltv.models.posterior.findings import Finding, finding_of
@@ -60,7 +60,7 @@ class Cohorts:
             self.name,
             actual[worst],
             expected[worst],
-            min(1.0, float(len(size) * 2 * stats.norm.sf(z))),
+            min(1.0, float(len(size) * 2 * special.ndtr(-z))),
             matters=(off[worst] > _SEVERE, off[worst] > _NOTICE),
             found=found,
             hint='give each cohort its parameters: log.history(cohort="quarter"), and '

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from omniltv.data.history import PurchaseHistory
 from omniltv.models.posterior.findings import Finding, finding_of
@@ -41,7 +41,7 @@ class EqualRows:
         if not len(rows):
             return None
         actual, expected = _equal(history.take(rows))
-        p_value = float(stats.poisson.sf((actual + 1) // 2 - 1, expected / 2)) if actual else 1.0
+        p_value = float(special.pdtrc((actual + 1) // 2 - 1, expected / 2)) if actual else 1.0
         many = actual > max(_TIMES * expected, _SHARE * len(rows))
         found = (
             f"{actual:,} customers equal another in frequency, recency, T and mean value, and "

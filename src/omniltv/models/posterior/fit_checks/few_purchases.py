@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.posterior.findings import Finding, finding_of
@@ -56,7 +56,7 @@ class FewPurchases:
             self.name,
             actual,
             mean,
-            float(np.mean(stats.poisson.cdf(actual, expected))),
+            float(np.mean(special.pdtr(actual, expected))),
             matters=(few, few),
             found=found,
             meaning="the customers look selected by their purchases",

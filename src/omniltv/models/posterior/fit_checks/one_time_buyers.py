@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from omniltv.models.posterior.findings import Finding, finding_of
 from omniltv.models.posterior.fit_checks._advice import other_models
@@ -47,7 +47,7 @@ class OneTimeBuyers:
             self.name,
             actual,
             expected,
-            float(2 * stats.norm.sf(abs(actual - expected) / scale)),
+            float(2 * special.ndtr(-abs(actual - expected) / scale)),
             matters=(off > _SEVERE, off > _NOTICE),
             found=found,
             hint=other_models(evidence.fit.model),

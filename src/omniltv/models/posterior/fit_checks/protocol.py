@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from omniltv._arrays import Matrix
 from omniltv._options import Seed, checked_init
@@ -220,5 +220,5 @@ def prob_of_none(counts: ArrayLike, times: ArrayLike) -> float:
         (1.0, True)
     """
     seen = np.asarray(counts, dtype=np.float64)
-    sure = np.nan_to_num(stats.gamma.ppf(_DOUBT, seen))  # NaN if there are none
+    sure = np.nan_to_num(special.gammaincinv(seen, _DOUBT))  # NaN if there are none
     return float(np.exp(-np.asarray(times) * sure).mean())

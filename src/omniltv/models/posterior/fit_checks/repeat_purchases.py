@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from omniltv._arrays import Vector
 from omniltv.models.posterior.findings import Finding, finding_of
@@ -43,7 +43,7 @@ class RepeatPurchases:
         expected = others * n / m
         actual, expected = _joined(actual, expected)
         statistic = float(np.sum((actual - expected) ** 2 / (expected * (1 + n / m))))
-        p_value = float(stats.chi2.sf(statistic, max(len(actual) - 1, 1)))
+        p_value = float(special.chdtrc(max(len(actual) - 1, 1), statistic))
         moved = float(np.abs(actual - expected).sum() / 2)
         worst = int(np.argmax(np.abs(actual - expected)))
         last = "+" if worst == len(actual) - 1 else ""
