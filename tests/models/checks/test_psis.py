@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from omniltv.models.checks._psis import leave_one_out
+from omniltv.models.checks.psis import leave_one_out
 
 
 @pytest.mark.parametrize(("draws", "relative"), [(100, 1.0), (400, 0.4)])

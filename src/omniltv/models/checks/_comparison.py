@@ -13,9 +13,9 @@ from omniltv.data.holdout import CalibrationHoldout
 from omniltv.errors import ConfigError, DataError
 from omniltv.models.checks._coverage import cover_of, simulate_futures
 from omniltv.models.checks._log_score import is_exact, score_of
-from omniltv.models.checks._psis import leave_one_out
 from omniltv.models.checks._ranking import ranking
 from omniltv.models.checks._shared import LEVELS, Floats, Shown, check_unit, error_of_sum
+from omniltv.models.checks.psis import leave_one_out
 from omniltv.models.posterior._groups import group_labels
 from omniltv.models.posterior.fits import PurchaseFit
 

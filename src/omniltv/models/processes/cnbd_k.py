@@ -162,8 +162,8 @@ class CnbdK:
         """
         ahead = self._ahead(parameters, state, after)
         weighted = ahead._replace(a=np.asarray(ahead.a) + 1)
-        ended = np.asarray(ahead.a) / (np.asarray(ahead.a) + ahead.b)
-        survived = np.clip(1 - ended * _mean_purchases(self.k, weighted), 0.0, 1.0)
+        a, b = (np.asarray(part, dtype=np.float64) for part in (ahead.a, ahead.b))
+        survived = np.clip(1 - a / (a + b) * _mean_purchases(self.k, weighted), 0.0, 1.0)
         return self.prob_alive(parameters, state) * survived
 
     def expected_purchases_new(
@@ -324,7 +324,8 @@ def _prob_arrivals(
     log_q = np.log(np.maximum(since + horizon, tiny) / (scale + horizon))
     early = since / np.maximum(since + horizon, tiny)
     log = -shape * np.log1p(horizon / scale) - np.log(_idle(k, shape, since / scale))
-    equal, upto = np.zeros((2, *np.broadcast_shapes(np.shape(log), np.shape(count))))
+    shape_of_all = np.broadcast_shapes(np.shape(log), np.shape(count))
+    equal, upto = np.zeros(shape_of_all), np.zeros(shape_of_all)
     for stage in range(k * (int(count.max(initial=0)) + 1)):
         if stage:
             log = log + np.log((shape + stage - 1) / stage) + log_q
@@ -334,7 +335,7 @@ def _prob_arrivals(
         bought = stage // k
         equal += np.where(bought == count, share, 0.0)
         upto += np.where(bought <= count, share, 0.0)
-    return equal, np.maximum(1 - upto, 0.0)
+    return equal, np.asarray(np.maximum(1 - upto, 0.0))
 
 
 def _mean_purchases(k: int, ahead: _Ahead) -> NDArray[np.float64]:
