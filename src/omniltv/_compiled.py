@@ -1,9 +1,7 @@
 """Compiled functions, kept between processes if a folder can be written, else compiled again."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,11 @@ from numba.core.types.misc import unliteral
 from numba.extending import intrinsic
 from numba.np import numpy_support
 
-from omniltv._log import LOG, watched
+from omniltv._log import LOG
 
-__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers", "showing"]
+__all__ = ["CFunction", "call_c", "carray", "compiled", "compiled_c", "integers"]
 
 type _OfNumba = Any  # Numba has no types
-
-_shown: ContextVar[bool] = ContextVar("shown", default=False)
 
 carray: Callable[..., Any] = numpy_support.carray
 """Return the array at a pointer in compiled code; Numba's type of it is that of Python code."""
@@ -166,23 +162,10 @@ class _NotedCFunc(CFunc):
         return super()._compile_uncached()  # type: ignore[misc] # Numba has no types
 
 
-@contextmanager
-def showing(progress: bool) -> Iterator[None]:
-    """Show a line if code is compiled meanwhile, in a terminal or a notebook."""
-    token = _shown.set(progress)
-    try:
-        yield
-    finally:
-        _shown.reset(token)
-
-
 @lru_cache
 def _say_compiling(purpose: str) -> None:
-    """Say once for each purpose that code is compiled."""
-    line = f"code for {purpose} is compiled, once on this machine; this takes 5 to 20 seconds"
-    LOG.info(line)
-    if _shown.get() and watched():
-        sys.stderr.write(f"omniltv: {line}\n")
+    """Say once for each purpose that code is compiled; a warning is shown without a handler."""
+    LOG.warning("code for %s is compiled, once on this machine; this takes 5 to 20 s", purpose)
 
 
 def _keep(compiler: _OfNumba, function: Callable[..., Any]) -> None:
@@ -220,7 +203,7 @@ class _ForgivingCache(FunctionCache):  # type: ignore[misc]  # Numba has no type
 
 @lru_cache(1)
 def _say_no_cache() -> None:
-    LOG.info(_NO_CACHE)
+    LOG.warning(_NO_CACHE)
 
 
 _NO_CACHE = (

@@ -1,8 +1,6 @@
 """The library's logger: steps with their rows and seconds, and decisions; never values."""
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
@@ -11,12 +9,11 @@ from functools import wraps
 from pathlib import PurePath
 from threading import Event, Thread
 
-__all__ = ["LOG", "logged", "watched"]
+__all__ = ["LOG", "logged"]
 
 LOG = logging.getLogger("omniltv")
 
 _SLOW = 1.0  # seconds; faster steps are logged at DEBUG
-_ERRORS = 2  # the file descriptor of standard error
 _EVERY = 30.0  # seconds between two lines of a step that is still running
 _running: ContextVar[list[str] | None] = ContextVar("running", default=None)
 
@@ -59,11 +56,6 @@ def logged[**Arguments, Result](
         return _call
 
     return decorate
-
-
-def watched() -> bool:
-    """Return whether somebody may look at progress: in a terminal or a notebook."""
-    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
 
 
 def _rows(values: Iterable[object], way: str) -> str:

@@ -5,6 +5,8 @@ compiled per model, and no Python runs between two draws. A prior of a class tha
 function does not know is evaluated in Python, and so is the density then.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +22,6 @@ from nutpie.sample import CompiledModel
 from xarray import DataTree
 
 from omniltv._arrays import Vector
-from omniltv._log import watched
 from omniltv.draws import cores
 from omniltv.models.inference._compiled_density import COPY, DENSITY, PackedDensity, pack
 from omniltv.models.inference._laplace import Approximation
@@ -36,6 +37,9 @@ _TARGET_ACCEPT = 0.9
 _TARGET_ACCEPT_FUNNEL = 0.95  # at 0.92 a transition in 800 diverges
 _DETERMINED = 0.5  # if all weights are above it, no funnel is left
 _TRIES = 20  # times that the distance from the centre is halved
+
+
+_ERRORS = 2  # the file descriptor of standard error
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ def sample(
         cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
-        progress_bar=progress and watched(),
+        progress_bar=progress and _watched(),
         target_accept=_TARGET_ACCEPT_FUNNEL if funnel else _TARGET_ACCEPT,
     )
     return _chains(density, trace, start)
@@ -118,6 +122,11 @@ def _in_python(density: Whitened) -> CompiledModel:
         expanded_names=["point"],
         make_initial_point_fn=_starts(density),
     )
+
+
+def _watched() -> bool:
+    """Return whether somebody may look at a progress bar: in a terminal or a notebook."""
+    return os.isatty(_ERRORS) or "ipykernel" in sys.modules
 
 
 def _chains(density: Whitened, trace: DataTree, start: float) -> Chains:

@@ -109,8 +109,7 @@ def fit(
             ``"log_rate:age"`` for the effect of a covariate, ``"spread:log_rate"`` for the
             standard deviation between groups under partial pooling. See
             `omniltv.models.posterior.priors`.
-        progress: Whether to show a progress bar, and a line if code is compiled first, in a
-            terminal or a notebook.
+        progress: Whether to show a progress bar, in a terminal or a notebook.
 
     Raises:
         FitError: If the data have no rows, or no paid repeat purchase (spend), or no
@@ -140,13 +139,11 @@ def fit(
     kind = _kind(model, history)
     unit, clock = kind.unit_of(history), kind.clock_of(model, history)
     observed = kind.observe(model, history)
-    from omniltv._compiled import showing  # noqa: PLC0415 - brings in Numba
     from omniltv.models.inference import _problem, _solve  # noqa: PLC0415 - compiled, slow to import
 
-    with showing(progress):
-        likelihood = kind.likelihood(model, history)
-        problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
-        found = _solve.solve(problem, sampling, seed=seed, progress=progress)
+    likelihood = kind.likelihood(model, history)
+    problem = _problem.Problem.of(likelihood, observed, pooling, covariates or {}, priors or {})
+    found = _solve.solve(problem, sampling, seed=seed, progress=progress)
     if found.diagnostics.handed_over and sampling.method == "laplace":
         why = found.diagnostics.handed_over
         warn(f"{why}: the posterior was sampled by NUTS instead", FitWarning, stacklevel=2)
