@@ -311,13 +311,13 @@ def _beyond(persistence: Persistence) -> int:
     return found
 
 
-type _Rows = dict[str, tuple[LongRunRow, ...]]
+type _RowsOf = dict[str, tuple[LongRunRow, ...]]
 type _Drawn = Mapping[str, LongRunDraws]
 
 
 def _rows(
     experiment: _Experiment, methods: Sequence[LongRunMethod], seed: int, *, withheld: bool
-) -> tuple[_Rows, _Rows]:
+) -> tuple[_RowsOf, _RowsOf]:
     """Return rows of arms and of interactions by method: all customers first, then each group."""
     rows: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
     pairs: dict[str, list[LongRunRow]] = {method.name: [] for method in methods}
@@ -331,7 +331,7 @@ def _rows(
     return _fixed(rows), _fixed(pairs)
 
 
-def _fixed(rows: Mapping[str, list[LongRunRow]]) -> _Rows:
+def _fixed(rows: Mapping[str, list[LongRunRow]]) -> _RowsOf:
     return {name: tuple(own) for name, own in rows.items()}
 
 
@@ -408,7 +408,7 @@ def _relative(total: Vector, control: Vector, ends: list[float]) -> tuple[float,
     return float(total.mean() / control.mean()), float(low), float(high)
 
 
-def _disagreements(rows: _Rows) -> Iterator[str]:
+def _disagreements(rows: _RowsOf) -> Iterator[str]:
     """Yield where two methods differ by more than their errors explain, by pair of methods."""
     for one, other in combinations(rows, 2):
         pairs = zip(rows[one], rows[other], strict=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from omniltv.models.posterior.findings import Finding, finding_of
-from omniltv.models.posterior.fit_checks.protocol import PurchaseEvidence, prob_of_none
+from omniltv.models.posterior.fit_checks.protocol import PurchaseEvidence, nobody, prob_of_none
 
 __all__ = ["LongSilence"]
 
@@ -33,10 +33,7 @@ class LongSilence:
         times = simulated.times / simulated.seen.mean(axis=0).clip(1e-9)
         expected = float((times * silent.sum(axis=0)).mean())
         span = f"{longest:,.3g} {evidence.fit.unit}s"
-        found = (
-            f"no customer has been silent for longer than {span}, and the model expects "
-            f"{expected:,.0f}"
-        )
+        found = nobody(f"has been silent for longer than {span}", expected)
         return finding_of(
             self.name,
             0,

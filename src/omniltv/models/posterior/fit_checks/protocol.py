@@ -21,6 +21,7 @@ __all__ = [
     "PurchaseEvidence",
     "Simulated",
     "SpendEvidence",
+    "nobody",
     "prob_of_none",
     "some_rows",
 ]
@@ -206,6 +207,16 @@ def some_rows(
     if len(rows) <= most:
         return rows, 1.0
     return rng.choice(rows, most, replace=False), len(rows) / most
+
+
+def nobody(what: str, expected: float) -> str:
+    """Return the words of a finding that no customer is of a kind.
+
+    Examples:
+        >>> nobody("is silent", 12.4)
+        'no customer is silent, and the model expects 12'
+    """
+    return f"no customer {what}, and the model expects {expected:,.0f}"
 
 
 def prob_of_none(counts: ArrayLike, times: ArrayLike) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from omniltv._arrays import Matrix, Vector
 from omniltv.models.posterior.findings import Finding, finding_of
-from omniltv.models.posterior.fit_checks.protocol import SpendEvidence, prob_of_none
+from omniltv.models.posterior.fit_checks.protocol import SpendEvidence, nobody, prob_of_none
 
 __all__ = ["SmallValues"]
 
@@ -45,10 +45,7 @@ class SmallValues:
         )
         smallest, expected = float(values.min()), float(times * below.mean())
         share = expected / (times * len(count))
-        found = (
-            f"no customer has a {what} value below {smallest:,.4g}, and the model expects "
-            f"{expected:,.0f}"
-        )
+        found = nobody(f"has a {what} value below {smallest:,.4g}", expected)
         return finding_of(
             self.name,
             0,
