@@ -155,10 +155,9 @@ def diagnostics(draws: PosteriorDraws, chains: Chains) -> Diagnostics:
     if draws.slopes is not None:
         entries = np.concatenate([entries, draws.slopes], axis=2)
         labels += ["covariates"] * draws.slopes.shape[2]
-    axes = {"chain_axis": 0, "draw_axis": 1}
-    rhat = array_stats.rhat(entries, **axes)
-    bulk = array_stats.ess(entries, method="bulk", **axes)
-    tail = array_stats.ess(entries, method="tail", prob=(0.05, 0.95), **axes)
+    rhat = array_stats.rhat(entries, chain_axis=0, draw_axis=1)
+    bulk = array_stats.ess(entries, 0, 1, method="bulk")
+    tail = array_stats.ess(entries, 0, 1, method="tail", prob=(0.05, 0.95))
     of = {name: np.array([label == name for label in labels]) for name in dict.fromkeys(labels)}
     return Diagnostics(
         rhat={name: float(rhat[at].max()) for name, at in of.items()},
