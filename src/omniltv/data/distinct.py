@@ -1,6 +1,7 @@
 """Distinct rows of several columns, by hash tables: only distinct values are sorted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def distinct_rows(
     return _inverse(order)[codes], opens[order]
 
 
-def _ranked(values: NDArray[np.generic]) -> tuple[NDArray[np.intp], int]:
+def _ranked(values: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
     """Return the rank of each value among the distinct ones, and their number."""
     codes, distinct = pd.factorize(values)
     return _inverse(np.argsort(distinct))[codes], len(distinct)
