@@ -217,7 +217,9 @@ CALLS: Mapping[str, Call] = {
     ),
     "PurchaseFit": lambda w, x: replace(w.purchases, **x).prob_alive(w.history),
     "PurchaseLog.calendar_time": lambda w, x: w.log.calendar_time(**_with({"seed": 1}, x)),
-    "PurchaseLog.split": lambda w, x: w.log.split(unit="week", **x),
+    "PurchaseLog.split": lambda w, x: w.log.split(
+        **_with({"at": w.log.time.min(), "unit": "week"}, x)
+    ),
     "TierScheme.high_potential_general": lambda w, x: TierScheme.high_potential_general(
         **_with({"low_realised": Cut(amount=1.0)}, x)
     ).assign(w.worth, w.log),

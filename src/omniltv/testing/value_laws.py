@@ -160,8 +160,8 @@ def invented(
 
     Examples:
         >>> from omniltv.models.processes.bg_nbd import BgNbd
-        >>> invented(BgNbd(), Pooling.partial("channel"), customers=5, draws=40).purchases
-        PurchaseFit(bg_nbd, partial pooling by channel (3), 40 draws)
+        >>> invented(BgNbd(), Pooling.partial("channel"), customers=5, draws=40).purchases.groups
+        ('app', 'ec', 'store')
     """
     rng = np.random.default_rng(3)
     taste = GammaGamma() if spend is None else spend

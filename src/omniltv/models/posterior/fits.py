@@ -80,7 +80,7 @@ class PurchaseFit(Fit[PurchaseModel]):
         >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
         ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
         >>> fit(BgNbd(), history, seed=1, method="map")
-        PurchaseFit(bg_nbd, complete pooling, 1 draws)
+        PurchaseFit(bg_nbd, complete pooling, the mode)
     """
 
     unit: TimeUnit
@@ -263,7 +263,7 @@ class SpendFit(Fit[SpendModel]):
         >>> history = PurchaseHistory(np.arange(40), np.arange(40) % 4 + 1, np.full(40, 20.0),
         ...                           np.full(40, 30.0), np.linspace(5, 15, 40), "week")
         >>> fit(GammaGamma(), history, seed=1, method="map")
-        SpendFit(gamma_gamma, complete pooling, 1 draws)
+        SpendFit(gamma_gamma, complete pooling, the mode)
     """
 
     def expected_value(self, history: PurchaseHistory, *, unseen: Unseen = "error") -> RowDraws:

@@ -77,10 +77,10 @@ class Fit[Model: (PurchaseModel, SpendModel, ChannelModel)]:
 
     def __repr__(self) -> str:
         groups = f" by {', '.join(self.pooling.by)} ({len(self.groups)})" if self.pooling.by else ""
-        return (
-            f"{type(self).__name__}({self.model.name}, {self.pooling.kind} pooling{groups}, "
-            f"{self.n_draws:,} draws by {self.diagnostics.source})"
-        )
+        drawn = f"{self.n_draws:,} draws by {self.diagnostics.source}"
+        found = "the mode" if self.diagnostics.method == "map" else drawn
+        pooling = f"{self.pooling.kind} pooling{groups}"
+        return f"{type(self).__name__}({self.model.name}, {pooling}, {found})"
 
     @property
     def groups(self) -> tuple[str, ...]:
