@@ -13,6 +13,7 @@ from tests._statistics import FALSE_ALARM, assert_plausible, assert_share
 
 from omniltv.errors import ConfigError, DataError
 from omniltv.experiments import Assignment, assign
+from omniltv.experiments.checks import SampleRatio
 
 HALVES = {"control": 0.5, "treated": 0.5}
 
@@ -157,6 +158,13 @@ def test_srm_is_pearsons_chi_square() -> None:
     assert "do not use the estimates" in check.verdict
     with pytest.raises(ConfigError, match="planned shares are not known"):
         Assignment.from_frame(frame).srm()
+
+
+def test_srm_of_few_clusters_is_exact() -> None:
+    arm, stores = np.repeat(["a", "b"], [50, 50]), np.arange(100) // 10
+    found = SampleRatio.of(arm, {"a": 0.9, "b": 0.1}, cluster=stores.astype(str))
+    assert found.p_value == pytest.approx(stats.binomtest(5, 10, 0.1).pvalue)
+    assert found.ok  # chi-square says 2.5e-5
 
 
 def test_srm_hidden_in_one_stratum_is_found() -> None:

@@ -31,7 +31,6 @@ from omniltv.models.inference import (
     _laplace,
     _mode,
     _operations,
-    _pareto_smoothing,
     _problem,
     _reach,
     _solve,
@@ -40,6 +39,7 @@ from omniltv.models.inference import (
 )
 from omniltv.models.inference._expression_graph import Op
 from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
+from omniltv.models.posterior import psis
 from omniltv.models.posterior._kinds import AnyModel, kind_of
 from omniltv.models.posterior.priors import (
     Exponential,
@@ -603,7 +603,7 @@ def test_weights_and_khat_are_those_of_arviz(n: int, shape: float) -> None:
     from arviz_stats.base.array import array_stats  # here: collection would wait for it
 
     log_weight = np.random.default_rng(n).exponential(shape, n) + 3.0
-    smooth, khat = _pareto_smoothing.smoothed(log_weight)
+    smooth, khat = psis.smoothed(log_weight)
     theirs, their_khat = array_stats.psislw(-log_weight)
     assert khat == pytest.approx(float(their_khat), rel=1e-9)
     np.testing.assert_allclose(smooth - smooth.max(), theirs - theirs.max(), atol=1e-9)
@@ -620,7 +620,7 @@ def test_weights_and_khat_are_those_of_arviz(n: int, shape: float) -> None:
 def test_weights_without_a_pareto_tail_are_left_alone(
     log_weight: NDArray[np.float64], khat: float
 ) -> None:
-    smooth, found = _pareto_smoothing.smoothed(log_weight)
+    smooth, found = psis.smoothed(log_weight)
     assert found == khat
     np.testing.assert_array_equal(smooth, log_weight - log_weight.max())
 

@@ -14,11 +14,13 @@ from omniltv.data import PurchaseLog
 from omniltv.data.history import PurchaseHistory
 from omniltv.errors import ConfigError, DataError
 from omniltv.models import (
+    BgBb,
     BgNbd,
     CnbdK,
     ParetoNbd,
     Pooling,
     PurchaseFit,
+    ShiftedBetaGeometric,
     alive_path,
     fit,
 )
@@ -32,7 +34,7 @@ from omniltv.models.processes import (
 )
 from omniltv.testing.model_laws.later import check_later_alive, check_later_purchases
 from omniltv.testing.value_laws import invented
-from omniltv.units import days, weeks
+from omniltv.units import Span, days, weeks
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,19 @@ def test_probabilities_of_counts_sum_to_one_and_have_the_mean(model: PurchaseMod
         few.exactly(2)
 
 
+@pytest.mark.parametrize("model", [ShiftedBetaGeometric(), BgBb()], ids=lambda model: model.name)
+def test_discrete_models_count_whole_opportunities(model: PurchaseModel) -> None:
+    purchases, history = of(model, draws=20)
+    unit = purchases.unit
+    whole = purchases.prob_purchases(history, Span(1.0, unit), 2)
+    assert whole.mean()[:, 1].max() > 0.1
+    for length in (1.0 + 1e-10, 1.5):
+        longer = purchases.prob_purchases(history, Span(length, unit), 2)
+        np.testing.assert_allclose(longer.mean(), whole.mean())
+    none = purchases.prob_purchases(history, Span(0.5, unit), 2)
+    np.testing.assert_allclose(none.mean()[:, 0], 1.0)
+
+
 def test_counts_of_a_model_that_tells_neither_are_simulated() -> None:
     """The likelihood of regular purchases does not have the time of each."""
     true, history = of(CnbdK(2), draws=40)
@@ -252,6 +267,9 @@ def test_a_path_needs_customers_who_have_bought(log: PurchaseLog[pd.DataFrame]) 
     found = fit(BgNbd(), log.history(unit="week"), seed=1, method="map")
     with pytest.raises(DataError, match="no purchase until the end") as caught:
         alive_path(found, log, [7, 999])
+    assert caught.value.rows == (999,)
+    with pytest.raises(DataError, match="no purchase until the end") as caught:
+        alive_path(found, log, [999])
     assert caught.value.rows == (999,)
     with pytest.raises(ConfigError, match="whole days"):
         alive_path(found, log, [7], every=days(0.2))

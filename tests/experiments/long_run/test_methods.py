@@ -141,6 +141,10 @@ def test_the_hazard_of_a_cohort_is_that_of_its_decline() -> None:
     assert leaving(np.full(20, 3.0)).hazard(week[:20]) == pytest.approx(np.zeros(20), abs=1e-6)
 
 
+def test_one_week_shows_no_decline() -> None:
+    assert leaving(np.ones(1)).shape == 0.0
+
+
 def test_a_start_in_high_season_is_not_taken_for_customers_who_leave() -> None:
     week = np.arange(156, dtype=np.float64) + 0.5
     season = np.exp(0.3 * np.cos(2 * np.pi * week / (365.25 / 7)))
@@ -283,6 +287,21 @@ def test_the_errors_of_orders_and_of_value_per_order_are_those_of_the_delta_meth
     residual = (paid - paid.sum() / bought.sum() * bought) / paid.mean()
     assert error[-1] == pytest.approx(residual.std(ddof=1) / np.sqrt(600))
     assert (bought == 0).any()
+
+
+def test_the_error_of_the_control_s_value_counts_clusters() -> None:
+    one = sample(np.random.default_rng(18), np.ones(WINDOW), n=200)
+    same = np.repeat(np.arange(50), 4)  # four equal customers in each store
+    sides = [
+        side._replace(orders=side.orders[same], value=side.value[same], cluster=same)
+        for side in (one.treated, one.control)
+    ]
+    single = [side._replace(cluster=None) for side in sides]
+    found = [
+        Seen.of([replace(one, treated=arms[0], control=arms[1])], 0.1).places[0].value_error
+        for arms in (sides, single)
+    ]
+    assert found[0] / found[1] == pytest.approx(np.sqrt(4 * 50 / 49 * 199 / 200))
 
 
 def test_clusters_with_customers_in_several_lists_tie_them() -> None:

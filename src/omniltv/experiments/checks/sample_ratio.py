@@ -22,7 +22,8 @@ class SampleRatio:
     Attributes:
         observed: Customers by arm; clusters, if they were assigned as a whole.
         expected: The same under the planned shares.
-        p_value: P-value of Pearson's chi-square goodness-of-fit test.
+        p_value: P-value of Pearson's chi-square goodness-of-fit test; of exact binomial tests
+            of the arms, adjusted, if the expected size of an arm is below 5.
         strata: The same check for each stratum that is large enough to test.
 
     Examples:
@@ -126,8 +127,19 @@ def plans(
 def _goodness_of_fit(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
     if not sum(observed.values()):
         return 1.0
+    if min(expected.values()) < MIN_EXPECTED:
+        return _exact(observed, expected)
     test = stats.chisquare(list(observed.values()), list(expected.values()))
     return float(test.pvalue)
+
+
+def _exact(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
+    """Return the smallest p-value of exact binomial tests of the arms, adjusted (Bonferroni)."""
+    n, arms = sum(observed.values()), len(observed)
+    found = [
+        stats.binomtest(observed[name], n, min(expected[name] / n, 1.0)).pvalue for name in observed
+    ]
+    return float(min(1.0, max(arms - 1, 1) * min(found)))
 
 
 @checked

@@ -12,7 +12,7 @@ from omniltv.experiments.checks.protocol import CheckFinding, StudyFacts
 __all__ = ["WindowCheck"]
 
 _ALARM = 1e-6
-_HINT = "cut all arms to one window, or compare rates: Outcome(..., per='weeks', exposure='weeks')"
+_HINT = "cut all arms to one window; an outcome may be a rate: per='weeks', exposure='weeks'"
 
 
 @checked

@@ -49,7 +49,6 @@ class Grid:
         level, novelty, fading, which = _scales(prior, samples, seen)
         each = [_arms(samples, size) for size in prior.interaction]
         places = [_places(len(seen.places), size) for size in prior.group]
-        arms = np.stack(each)[which]
         blocks = np.stack([np.kron(*own) for own in zip(places, each, strict=True)])[which]
         parts = _parts(prior, samples[0], level, novelty)
         n_priors, n_blocks, n_parts = len(which), blocks.shape[1], parts.shape[1]
@@ -60,7 +59,7 @@ class Grid:
             _shown(samples, seen, fading),
             fading,
             novelty,
-            arms,
+            blocks[:, : len(samples), : len(samples)],
         )
 
 

@@ -14,6 +14,7 @@ __all__ = ["Decline", "Incoming"]
 
 _SCALES = np.geomspace(4.0, 3000.0, 40)  # weeks
 _LOWEST = 1e-12
+_FEWEST = 2  # weeks that show a decline
 _STAYS = -1.0  # nobody leaves
 _YEAR = 365.25 / 7  # weeks
 _SEASONS = 2  # years that tell the season from leaving
@@ -142,8 +143,10 @@ def leaving(orders: Vector) -> Decline:
     is A (1 + t / scale)^-shape (Schmittlein, Morrison and Colombo 1987, Management Science 33,
     1-24, eq. 4). Least squares on the logarithm, weighted by the mean; the scale on a grid. Two
     years or more also tell the season: a yearly cosine and sine are in the regression, so that
-    a start in high season is not taken for customers who leave.
+    a start in high season is not taken for customers who leave. One week shows no decline.
     """
+    if len(orders) < _FEWEST:
+        return Decline(0.0, float(_SCALES[-1]))
     week = np.arange(len(orders), dtype=np.float64) + 0.5
     root = np.sqrt(orders / orders.sum())
     basis = np.linalg.qr(root[:, None] * _season(week))[0]

@@ -151,7 +151,8 @@ def _place(
     arms = [first.control, *(sample.treated for sample in samples)]
     found = means(arms, [_outcomes(arm) for arm in arms])
     per_order = np.log([_mean(arm, _value(arm)) / _mean(arm, _orders(arm)) for arm in arms])
-    error = np.linalg.norm(found.influence[0][:, first.window]) / found.mean[0, first.window]
+    own = joint_covariance(found.influence[:1], [first.control.cluster])
+    error = np.sqrt(own[first.window, first.window]) / found.mean[0, first.window]
     place = SeenGroup(Incoming.of(first, drift), found.mean, per_order, float(error))
     return place, found.influence, arms
 

@@ -45,7 +45,8 @@ class WeeklyDecay:
     The effects of an arm with two treatments are the sums of those of the treatments and of
     their interaction, so that both arms inform each other. The effects in a group are those of
     all customers plus a deviation, so that a group borrows from the customers outside it.
-    Interactions and deviations have the same priors as effects, with smaller scales.
+    Interactions and deviations have the same priors as effects, with scales times
+    `DecayPrior.interaction` and `DecayPrior.group`.
 
     All priors are Gaussian around zero, so the posterior given the scales and the speed of
     fading is that of generalised least squares with the covariance of weekly means over

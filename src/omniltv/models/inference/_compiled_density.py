@@ -371,7 +371,7 @@ def _density(data: Pointers, point: Vector, slope: Vector) -> float:
 
 
 @compiled_c(types.int64(types.uint64, NUMBERS, NUMBERS, NUMBERS, DATA), purpose="NUTS")
-def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers) -> int:  # noqa: N802
+def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers) -> int:  # noqa: N802 - named as a constant: it is an address
     """Write log density and gradient; return 0, or another number if they are not finite."""
     slopes = carray(slope, (d,))
     found = _density(data, carray(point, (d,)), slopes)
@@ -382,7 +382,7 @@ def DENSITY(d: int, point: Vector, slope: Vector, value: Vector, data: Pointers)
 
 
 @compiled_c(types.int64(types.uint64, types.uint64, NUMBERS, NUMBERS, DATA), purpose="NUTS")
-def COPY(d: int, n: int, point: Vector, out: Vector, data: Pointers) -> int:  # noqa: ARG001, N802
+def COPY(d: int, n: int, point: Vector, out: Vector, data: Pointers) -> int:  # noqa: ARG001, N802 - named as a constant: it is an address
     """Write a point as a draw; return 0. The sampler passes the data to every function."""
     for i in range(n):
         out[i] = point[i]

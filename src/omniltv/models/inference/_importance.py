@@ -20,7 +20,7 @@ from omniltv.models.inference._laplace import (
     systematic,
 )
 from omniltv.models.inference._log_density import LogDensity
-from omniltv.models.inference._pareto_smoothing import smoothed
+from omniltv.models.posterior.psis import smoothed
 
 __all__ = ["Weighted", "importance", "log_weights"]
 

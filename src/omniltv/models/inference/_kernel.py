@@ -8,7 +8,7 @@ kernel is compiled once, cached on disk, and is the same for every model.
 # Numba compiles these functions; it has no types that a checker could read.
 # mypy: disable-error-code="no-untyped-call, no-any-return, untyped-decorator"
 # Numba takes arguments by position, and many.
-# ruff: noqa: PLR0913, PLR0917
+# ruff: noqa: PLR0913, PLR0917 - C functions take arrays and sizes one by one
 
 from itertools import chain
 from typing import Any
@@ -302,7 +302,7 @@ def _program(data: Pointers, sizes: Integers, array: int, n_registers: int) -> P
 @compiled_c(
     types.int64(DATA, types.int64, NUMBERS, *[types.int64] * 6, NUMBERS, NUMBERS), purpose="fits"
 )
-def LIKELIHOOD(  # noqa: N802
+def LIKELIHOOD(  # noqa: N802 - named as a constant: it is an address
     data: Pointers,
     at: int,
     theta: Floats,

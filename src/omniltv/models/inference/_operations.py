@@ -8,7 +8,7 @@ takes longer than the operation on a block of states.
 # Numba compiles these functions; it has no types that a checker could read.
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
 # An interpreter has one branch per operation. Numba takes arguments by position, and many.
-# ruff: noqa: C901, PLR0912
+# ruff: noqa: C901, PLR0912 - one branch for each operation
 
 import math
 
@@ -202,7 +202,7 @@ _WHOLE = types.CPointer(types.int64)
 
 
 @compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, *[types.int64] * 3), purpose="fits")
-def FORWARD(code_: Integers, n_ops: int, v_: Vector, rows: int, columns: int, n: int) -> int:  # noqa: N802
+def FORWARD(code_: Integers, n_ops: int, v_: Vector, rows: int, columns: int, n: int) -> int:  # noqa: N802 - named as a constant: it is an address
     """Run operations over the first n columns of the registers."""
     code, v = carray(code_, (n_ops, 5)), carray(v_, (rows, columns))
     bits = carray(integers(v_), (rows, columns))
@@ -305,7 +305,7 @@ def _where_back(v: Matrix, d: Matrix, condition: int, a: int, b: int, o: int, n:
 
 
 @compiled_c(types.int64(_WHOLE, types.int64, NUMBERS, NUMBERS, *[types.int64] * 4), purpose="fits")
-def BACKWARD(  # noqa: N802
+def BACKWARD(  # noqa: N802 - named as a constant: it is an address
     code_: Integers, n_ops: int, v_: Vector, d_: Vector, rows: int, columns: int, first: int, n: int
 ) -> int:
     """Add the adjoints of results to those of their inputs, last operation first.

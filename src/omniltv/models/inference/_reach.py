@@ -37,7 +37,8 @@ _BESIDE = 0.5  # standard deviations from the mode of the others at which a path
 def reach_of(approximation: Approximation, weighted: Weighted, *, workers: int) -> float:
     """Return the share of the posterior standard deviation that draws by proposals reach.
 
-    It is the smallest share of all coordinates of all rows of coefficients; 1 if nearly every
+    It is the smallest share of all coordinates of all rows of coefficients, under partial pooling
+    of those of the groups; 1 if nearly every
     proposal counts, because the posterior then has the shape of its approximation.
 
     Args:
@@ -59,7 +60,7 @@ def reach_of(approximation: Approximation, weighted: Weighted, *, workers: int) 
             sum(share[at, rows] * one[which] for at, one in zip(used, found, strict=True))
             for which in range(2)
         )
-        worst = min(worst, float(np.sqrt(1 - np.max(missing / total))))
+        worst = float(np.minimum(worst, np.sqrt(1 - np.max(missing / total))))
     return worst
 
 

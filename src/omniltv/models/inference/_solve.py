@@ -106,6 +106,8 @@ def _unfit(weighted: Weighted, reach: float, n: int) -> str:
     """
     if not weighted.khat < _GOOD_KHAT:
         return f"Laplace's k-hat is {weighted.khat:.2f}, above {_GOOD_KHAT}"
+    if reach <= 0:
+        return "how far Laplace's draws reach is not known"
     if reach < _GOOD_REACH:
         return f"Laplace's draws would be {100 * (1 - reach):.0f} % too narrow"
     if reach <= 1 and weighted.ess < min(MIN_ESS, n / 10):
@@ -115,8 +117,13 @@ def _unfit(weighted: Weighted, reach: float, n: int) -> str:
 
 @logged("reach of proposals computed")
 def _reach_of(approximation: Approximation, weighted: Weighted) -> float:
+    """Return `reach_of`; 0 if it cannot be computed."""
     with np.errstate(all="ignore"):  # a path may go where the density underflows
-        return reach_of(approximation, weighted, workers=cores())
+        try:
+            found = reach_of(approximation, weighted, workers=cores())
+        except (ValueError, np.linalg.LinAlgError):
+            return 0.0
+    return found if np.isfinite(found) else 0.0
 
 
 def _mode(problem: Problem, approximation: Approximation, start: float, seed: int) -> FitResult:

@@ -97,7 +97,8 @@ def fit(
         method: ``"auto"``: draws of a Laplace approximation, corrected by importance weights,
             which takes a second or less; NUTS if the k-hat of the weights is 0.7 or more, if
             the draws would be more than 5 % too narrow, or if their effective sample size
-            is below 200. `Diagnostics` says which of the two was used, and why.
+            is below 200 (or a tenth of the draws, if that is less). `Diagnostics` says which of
+            the two was used, and why.
             ``"nuts"``: the no-U-turn sampler (Hoffman and Gelman 2014). ``"laplace"``:
             Laplace; NUTS, with a warning, only if k-hat is 0.7 or more. ``"map"``: the mode
             alone, without uncertainty. `Sampling` sets the numbers of draws, warm-up draws

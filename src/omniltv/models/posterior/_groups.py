@@ -49,7 +49,8 @@ def term_labels(rows: Grouped, term: str) -> NDArray[np.str_]:
     for name in term.split(JOIN):
         if name not in rows.groups:
             has = ", ".join(rows.groups) or "none"
-            hint = f'log.history(by="{name}") or history.with_group("{name}", values)'
+            how = 'cohort="month"' if name == "cohort" else f'by="{name}"'
+            hint = f'log.history({how}) or history.with_group("{name}", values)'
             problem = f"the history has no such group column; it has: {has}"
             raise DataError(problem, column=name, hint=hint)
         column = np.asarray(rows.groups[name]).astype(str)

@@ -20,6 +20,7 @@ from omniltv.models.processes.protocols import (
     PurchaseModel,
     PurchaseState,
 )
+from omniltv.models.processes.shifted_beta_geometric import whole
 
 __all__ = ["FUTURES", "LaterCounts", "later_alive", "prob_count", "simulated"]
 
@@ -59,6 +60,7 @@ class LaterCounts:
             most: Largest number of purchases.
         """
         if model.discrete:
+            length = float(whole(length))
             share = np.arange(1.0, np.floor(length) + 1) / length if length else np.empty(0)
             return cls(model, share, np.full(len(share), -np.log(max(length, 1.0))))
         points, weights = np.polynomial.legendre.leggauss(_NODES + most // 8)
@@ -78,7 +80,7 @@ class LaterCounts:
         """
         before = self._loglik(parameters, state)
         x, recency, T = state
-        span = np.maximum(span, _SHORTEST)
+        span = self._length(span)
         if not later.any():
             after = self._loglik(parameters, PurchaseState(x, recency, T + span))
             return np.exp(np.minimum(after - before, 0.0))
@@ -105,7 +107,7 @@ class LaterCounts:
         recency = (0.0, 1.0, 2.0) if self.model.discrete else (0.0, T / 2, T / 2)
         rows = zip((0.0, 1.0, 2.0), recency, (T, T, T), strict=True)
         state = PurchaseState(*np.array(list(rows)).T[:, :, None])
-        return self.is_density(parameters, state, np.full((1, 1), max(length, _SHORTEST)))
+        return self.is_density(parameters, state, np.full((1, 1), length))
 
     def is_density(self, parameters: Parameters, state: PurchaseState, span: Floats) -> bool:
         """Return whether the likelihood is the density of all purchase times.
@@ -114,6 +116,7 @@ class LaterCounts:
         forecast, and a next purchase at some time.
         """
         x, _, T = state
+        span = self._length(span)
         before = self._loglik(parameters, state)
         total = self.probability(parameters, state, span, np.zeros(len(x), dtype=np.int64))
         for share, log_weight in zip(self.share, self.log_weight, strict=True):
@@ -122,6 +125,10 @@ class LaterCounts:
             density = self._loglik(parameters, next_one) - before
             total = total + np.exp(density + np.log(span) + log_weight)
         return bool(np.abs(total - 1).max(initial=0.0) < _CLOSE)
+
+    def _length(self, span: Floats) -> Floats:
+        """Return the length of a forecast, whole opportunities in discrete time."""
+        return np.maximum(whole(span) if self.model.discrete else span, _SHORTEST)
 
     def _times(self, share: float, span: Floats) -> Floats:
         """Return the times of a node, whole opportunities in discrete time."""

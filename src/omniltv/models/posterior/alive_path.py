@@ -130,9 +130,10 @@ def _moments(theirs: PurchaseLog[object], end: Moment | None, step: int) -> list
     Raises:
         DataError: If a customer has no purchase until the end.
     """
-    seen = theirs.history(end=end)
-    late = positions(theirs.customer_id, seen.customer_id) < 0
-    if late.any():
+    seen = theirs.history(end=end) if len(theirs) else None
+    known = theirs.customer_id[:0] if seen is None else seen.customer_id
+    late = positions(theirs.customer_id, known) < 0
+    if seen is None or late.any():
         rows = theirs.customer_id[late].tolist()
         hint = "give customers of the log, and an end after their first purchase"
         raise DataError("no purchase until the end", column="customer_id", rows=rows, hint=hint)

@@ -35,7 +35,8 @@ class Diagnostics:
         method: How the draws were found: ``"nuts"``, ``"laplace"`` or ``"map"``.
         khat: Pareto k-hat of the importance weights (Laplace); else NaN.
         reach: Share of the posterior standard deviation that Laplace's proposals reach, the
-            smallest of all coefficients, if ``method="auto"`` used Laplace; else NaN.
+            smallest of all coefficients (of the groups, under partial pooling), if
+            ``method="auto"`` used Laplace; else NaN.
         handed_over: Why NUTS was used instead of Laplace; empty if it was not.
         likelihood_error: Error of a subsampled likelihood, see `fit`: the standard deviation
             over draws of the subsampled minus the exact log-likelihood. To first order, the
