@@ -129,7 +129,7 @@ def _divide(value: NDArray[np.float64], x: NDArray[np.float64], rest: NDArray[np
 
     Consecutive states have mostly the same x, so no array of divisors is needed.
     """
-    if not len(x) or x.ndim != 2 or x.shape[1] > 1 or rest.shape[:1] != (1,):
+    if not x.size or x.ndim != 2 or x.shape[1] > 1 or rest.shape[:1] != (1,):
         value /= x + rest
         return
     ends = np.flatnonzero(np.diff(x[:, 0])) + 1
