@@ -45,3 +45,9 @@ def test_future_values_come_from_one_own_mean_per_customer() -> None:
     shared, own = polygamma(1, 3.74), polygamma(1, 6.25)
     off = np.corrcoef(first, second)[0, 1] - shared / (shared + own)
     assert abs(off) < sigmas() * correlation_error(first, second)
+
+
+def test_no_states_have_no_values() -> None:
+    parameters = {"p": np.full((1, 3), 6.0), "q": np.full((1, 3), 4.0), "v": np.full((1, 3), 15.0)}
+    none = SpendState(np.empty((0, 1)), np.empty((0, 1)))
+    assert GammaGamma().expected_value(parameters, none).shape == (0, 3)
