@@ -59,7 +59,7 @@ class Grid:
             _shown(samples, seen, fading),
             fading,
             novelty,
-            blocks[:, : len(samples), : len(samples)],
+            np.asarray(blocks[:, : len(samples), : len(samples)], dtype=np.float64),
         )
 
 

@@ -245,7 +245,7 @@ def _prob_arrivals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return P(M = count) and P(M > count) of M Poisson arrivals at rates Gamma(shape, scale)."""
     shape, scale = np.asarray(shape), np.asarray(scale)
-    q = np.asarray(horizon) / (scale + horizon)
+    q = np.asarray(np.asarray(horizon) / (scale + horizon), dtype=np.float64)
     ways = special.gammaln(shape + count) - special.gammaln(shape) - special.gammaln(count + 1.0)
     log = ways + special.xlogy(count, q) - shape * np.log1p(np.asarray(horizon) / scale)
     return np.exp(log), np.asarray(special.betainc(count + 1.0, shape, q))
