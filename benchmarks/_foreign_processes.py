@@ -146,12 +146,12 @@ type Process = RegimeCustomers | WeibullCustomers | RenewalCustomers | HabitCust
 type Season = Callable[[np.random.Generator], Vector]
 
 
-def _even(rng: np.random.Generator) -> Vector:  # noqa: ARG001  # a season that is not random
+def _even(_rng: np.random.Generator) -> Vector:
     """Return that all days are alike."""
     return np.ones(OBSERVED + AHEAD)
 
 
-def _season(rng: np.random.Generator) -> Vector:  # noqa: ARG001  # a season that is not random
+def _season(_rng: np.random.Generator) -> Vector:
     """Return the factor of each day: a season of months, and 10 % less a year."""
     day = np.arange(OBSERVED + AHEAD)
     month = (START + day).astype("datetime64[M]").astype(np.int64) % 12

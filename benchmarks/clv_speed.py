@@ -13,9 +13,6 @@ each fit. Imports are not counted, on either side.
 
 import argparse
 import gc
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,9 +25,11 @@ from typing import TypedDict, cast
 import _fresh
 import _markdown
 import _peers
+import _start
 import _worlds
 import numpy as np
 import pandas as pd
+from _pooled_fits import CASES, pooled, pooled_step
 from _report import report
 from numpy.typing import NDArray
 
@@ -40,7 +39,6 @@ from omniltv.models import (
     BgNbd,
     GammaGamma,
     ParetoNbd,
-    Pooling,
     PurchaseFit,
     Sampling,
     fit,
@@ -48,7 +46,7 @@ from omniltv.models import (
 )
 from omniltv.models.inference.sampling import Method
 from omniltv.models.processes.protocols import PurchaseModel
-from omniltv.units import Discount, TimeUnit, days
+from omniltv.units import Discount, days
 
 OURS, PEER = "omniltv", "pymc-marketing"
 MODELS: dict[str, PurchaseModel] = {"bg_nbd": BgNbd(), "pareto_nbd": ParetoNbd()}
@@ -64,33 +62,6 @@ QUIET_SECONDS, QUIET_CUSTOMERS = 38.0, 10_000  # the peer's BG/NBD, where CLVToo
 CLVTOOLS_SECONDS, CLVTOOLS_CUSTOMERS = 7.0, 100_000
 COPIES = (1, 10, 100)
 PARTS = ("fits", "pooled", "values", "memory", "start")  # the peer is in the run of fits and values
-CASES: dict[str, tuple[Method, float]] = {  # seconds of a second fit that are allowed
-    "4 channels, partial pooling": ("nuts", 4.0),
-    "Pareto/NBD, 2 covariates": ("nuts", 10.0),
-    "Pareto/NBD, 2 covariates, Laplace": ("laplace", 0.5),
-    "4 channels, partial pooling, default": ("auto", 4.0),
-    "Pareto/NBD, 2 covariates, default": ("auto", 10.0),
-}
-STARTS = {  # what a new process does: method, whether the cache of compiled code is empty
-    "warm cache": ("auto", False),
-    "warm cache, NUTS": ("nuts", False),
-    "empty cache": ("auto", True),
-    "empty cache, NUTS": ("nuts", True),
-}
-START_SECONDS, COMPILE_SECONDS = 2.0, 10.0  # CPU seconds that are allowed
-START = """
-import sys, json, time
-import numpy as np
-from omniltv import PurchaseHistory, fit
-from omniltv.models import BgNbd
-imported = time.process_time()
-kept = np.load(sys.argv[1])
-ids = np.arange(len(kept["T"])).astype(object)
-columns = (kept[name] for name in ("frequency", "recency", "T", "value"))
-fit(BgNbd(), PurchaseHistory(ids, *columns, "day"), seed=1, method=sys.argv[2], progress=False)
-print(json.dumps([imported, time.process_time()]))
-"""
-CHANNEL_CUSTOMERS, COVARIATE_CUSTOMERS = 2_000, 600
 BYTES_PER_ROW = 200  # the results, and what it takes to find which rows are alike
 
 
@@ -149,11 +120,11 @@ def measured(part: str, options: argparse.Namespace) -> pd.DataFrame:
     if part == "fits":
         return compare_fits(options.customers, options)
     if part == "pooled":
-        return pd.DataFrame([pooled(name, options.seed) for name in CASES])
+        return pd.DataFrame([pooled(__file__, name, options.seed) for name in CASES])
     if part == "values":
         return compare_values(options.valued, options)
     if part == "start":
-        return starts(min(options.customers), options.seed)
+        return _start.starts(history_of("bg_nbd", min(options.customers), options.seed))
     return pd.DataFrame([grown(options.valued, copies, options.seed) for copies in COPIES])
 
 
@@ -175,60 +146,6 @@ def compare_fits(sizes: Sequence[int], options: argparse.Namespace) -> pd.DataFr
         n = size or len(history_of(model, size, options.seed))
         rows += [row(model, n, *key, found) for key in found]
     return pd.DataFrame(rows)
-
-
-def pooled(name: str, seed: int) -> dict[str, object]:
-    """Return how long a fit with channels or covariates takes, in a fresh process."""
-    found = _fresh.run(__file__, "pooled", {"name": name, "seed": seed})
-    return {
-        "fit": name,
-        "customers": round(found["customers"]),
-        "method": CASES[name][0],
-        "first s": round(found["first"], 2),
-        "second s": round(found["second"], 2),
-        "second CPU s": round(found["cpu"], 2),
-        "least ESS": round(found["ess"]),
-        "handed over": round(found["handed over"]),
-    }
-
-
-def starts(size: int, seed: int) -> pd.DataFrame:
-    """Return a row per start of a Python process: from nothing to a posterior."""
-    history = history_of("bg_nbd", size, seed)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        data, warm = Path(folder) / "history.npz", Path(folder) / "warm"
-        np.savez(
-            data, frequency=history.frequency, recency=history.recency, T=history.T,
-            value=history.monetary_value,
-        )  # fmt: skip
-        started(data, "nuts", warm)  # compiles everything; not counted
-        for what, (method, empty) in STARTS.items():
-            cache = Path(folder) / what if empty else warm
-            wall, imported, total = started(data, method, cache)
-            rows.append(
-                {
-                    "start": what,
-                    "customers": size,
-                    "method": method,
-                    "wall s": round(wall, 2),
-                    "import, CPU s": round(imported, 2),
-                    "all, CPU s": round(total, 2),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def started(data: Path, method: str, cache: Path) -> tuple[float, float, float]:
-    """Return wall time, CPU time of the import, and CPU time in all, of a new process."""
-    given = [sys.executable, "-c", START, str(data), method]
-    begin = time.perf_counter()
-    done = subprocess.run(
-        given, stdout=subprocess.PIPE, text=True, check=True,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(cache)},
-    )  # fmt: skip
-    imported, total = json.loads(done.stdout.splitlines()[-1])
-    return time.perf_counter() - begin, imported, total
 
 
 def ours(given: Mapping[str, object]) -> Fitted:
@@ -369,52 +286,6 @@ def fit_step(model: str, size: int, method: Method, seed: int) -> _fresh.Answer:
     }
 
 
-def pooled_step(name: str, seed: int) -> _fresh.Answer:
-    """Fit channels or covariates twice, and say how long it took."""
-    method, model = CASES[name][0], BgNbd() if "channels" in name else ParetoNbd()
-    for module in ("omniltv.models.inference._solve", "omniltv.models.inference._nuts"):
-        import_module(module)  # not timed
-    history, pooling, covariates = case_of(name, seed)
-    seconds, cpu = [], [0.0]
-    for _ in range(2):
-        start, used = time.perf_counter(), time.process_time()
-        found = fit(
-            model,
-            history,
-            seed=seed,
-            method=method,
-            pooling=pooling,
-            covariates=covariates,
-            progress=False,
-        )
-        seconds.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - used)
-    return {
-        "customers": len(history),
-        "first": seconds[0],
-        "second": seconds[1],
-        "cpu": cpu[-1],
-        "ess": min(found.diagnostics.ess_bulk.values()),
-        "handed over": float(bool(found.diagnostics.handed_over)),
-    }
-
-
-def case_of(name: str, seed: int) -> tuple[PurchaseHistory, Pooling, dict[str, list[str]]]:
-    """Return the data of a case with its pooling and covariates."""
-    if "channels" in name:
-        history = _worlds.simulate(CHANNEL_CUSTOMERS, _worlds.CHANNELS, seed=seed)
-        return history, Pooling.partial("channel"), {}
-    rng = np.random.default_rng(seed)
-    T = rng.integers(30, 730, COVARIATE_CUSTOMERS).astype(np.float64)
-    age, income = rng.normal(size=(2, len(T)))
-    truth = {"r": 0.8, "alpha": 60 * np.exp(-0.3 * age), "s": 0.7, "beta": 100 * np.exp(income / 5)}
-    x, recency, T = ParetoNbd().simulate(truth, T, rng)
-    ids, last = np.arange(len(T)).astype(object), np.minimum(np.ceil(recency), T)
-    history = PurchaseHistory(ids, x, last, T, x * np.nan, TimeUnit.DAY)
-    known = history.with_covariate("age", age).with_covariate("income", income)
-    return known, Pooling.complete(), {"log_rate": ["age"], "log_dropout": ["income"]}
-
-
 def effective(found: PurchaseFit) -> float:
     """Return the smallest bulk ESS of the reported parameters; of the weights by Laplace."""
     if found.diagnostics.method == "laplace":
@@ -529,14 +400,8 @@ def headline(tables: Mapping[str, pd.DataFrame]) -> dict[str, float]:
         figures["faster_value"] = float(values["faster"].iloc[0])
     for found in tables.get("pooled", nothing).to_dict("records"):
         figures[f"seconds_{found['fit']}"] = found["second s"]
-    cpu = {
-        row["start"]: row["all, CPU s"] for row in tables.get("start", nothing).to_dict("records")
-    }
-    if cpu:
-        figures["cpu_start"] = cpu["warm cache"]
-        figures["cpu_compile_fits"] = cpu["empty cache"] - cpu["warm cache"]
-        both = cpu["empty cache, NUTS"] - cpu["warm cache, NUTS"]
-        figures["cpu_compile_nuts"] = both - figures["cpu_compile_fits"]
+    if "start" in tables:
+        figures |= _start.figures(tables["start"])
     for found in tables.get("memory", nothing).to_dict("records"):
         figures[f"grown_mb_{found['customers']}"] = found["grown MB"]
     return figures
@@ -552,9 +417,7 @@ def targets(figures: Mapping[str, float], sizes: Sequence[int]) -> dict[str, boo
         for name, least in wanted.items()
         if name in figures
     }
-    allowed = {f"seconds_{name}": most for name, (_, most) in CASES.items()}
-    allowed |= {"cpu_start": START_SECONDS}
-    allowed |= {"cpu_compile_fits": COMPILE_SECONDS, "cpu_compile_nuts": COMPILE_SECONDS}
+    allowed = {f"seconds_{name}": most for name, (_, most) in CASES.items()} | _start.ALLOWED
     shown |= {
         f"{name} at most {most}, is {figures[name]:.3g}": figures[name] <= most
         for name, most in allowed.items()

@@ -39,6 +39,7 @@ from omniltv.identity import (
     stitch,
 )
 from omniltv.identity.records.columns import MISSING, Records
+from omniltv.identity.stitching.spec import unique_codes
 
 OURS = {"omniltv": LinkSpec(), "omniltv, Splink engine": LinkSpec(engine=SplinkEngine())}
 PEER = "linkage"
@@ -196,10 +197,9 @@ def with_labels(
     world: str, found: Resolution[pd.DataFrame], truth: pd.DataFrame
 ) -> dict[str, object]:
     """Return the row of a forest that learns from the labels of other people's pairs."""
-    state = found._state  # noqa: SLF001 - thresholds without another stitch
-    pairs = state.compared
+    pairs, records = found.compared, found.records
     person = truth.set_index(["source", "record_id"])["person_id"]
-    who = person.loc[state.records.ids()].to_numpy()
+    who = person.loc[records.ids()].to_numpy()
     group = who[pairs.candidates.left]
     true = group == who[pairs.candidates.right]
     features = np.column_stack([*pairs.grades.values(), *pairs.bits.values()])
@@ -217,9 +217,12 @@ def with_labels(
     )
     spec = LinkSpec()
     clusters = spec.clusterer.cluster(
-        judged, n_records=len(state.records), links=probability >= 0.5, unique=state.unique
+        judged,
+        n_records=len(records),
+        links=probability >= 0.5,
+        unique=unique_codes(records.source, spec.unique_sources),
     )
-    crosswalk = pd.DataFrame(state.records.ids(), columns=["source", "record_id"])
+    crosswalk = pd.DataFrame(records.ids(), columns=["source", "record_id"])
     quality = linkage_quality(crosswalk.assign(customer_id=clusters.astype(str)), truth)
     return shown(world, "forest with labels", quality, cast("float", answer["seconds"]))
 

@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,7 +55,7 @@ from omniltv.models import BgNbd, GammaGamma, Pooling, fit, lifetime_value
 from omniltv.units import Discount, TimeUnit, weeks
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks" / "long-run.md"
-START = datetime(2026, 4, 1)  # noqa: DTZ001 - simulated weeks have no time zone
+START = pd.Timestamp("2026-04-01")
 RATE = Discount(per_year=0.1)
 DISCOUNT = RATE.factor(np.arange(HORIZON) + 0.5, TimeUnit.WEEK)
 ARMS = ("control", "mail", "coupon", "both")
@@ -300,8 +300,8 @@ def _persistence(ends: int | None) -> Persistence:
     beyond = weeks(HORIZON - WINDOW)
     if ends is None:
         return Persistence.full(beyond)
-    last = (START + timedelta(weeks=ends, days=-1)).date()
-    return Persistence.ended(date(last.year, last.month, last.day), span=beyond)
+    last = START + timedelta(weeks=ends, days=-1)
+    return Persistence.ended(last.date(), span=beyond)
 
 
 def _truths(one: Experiment, found: pd.DataFrame) -> Iterator[dict[str, float]]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from pymc_marketing.clv import (  # type: ignore[import-not-found]  # in the peer's environment
+from pymc_marketing.clv import (
     ModifiedBetaGeoModel,
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import arviz as az
 import pandas as pd
-from pymc_marketing.clv import (  # type: ignore[import-not-found]  # in the peer's environment
+from pymc_marketing.clv import (
     BetaGeoModel,
     GammaGammaModel,
     ParetoNBDModel,

@@ -77,7 +77,7 @@ _PLAIN: Any = vars(BaseModel)["model_validate"].__func__
 """Pydantic's own `model_validate`, as a function of the class."""
 
 
-def _model_validate(cls: type[BaseModel], *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as Pydantic's
+def _model_validate(cls: type[BaseModel], *args: object, **options: object) -> object:
     """Return the model from data, with errors of this package."""
     with _as_ours(cls):
         return _PLAIN(cls, *args, **options)

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from yaml.events import AliasEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 
 from omniltv.errors import ConfigError
 
@@ -186,7 +193,8 @@ class _Reader:
         return self.anchors[event.anchor]
 
     def _collection(self, event: Event, route: Route, depth: int) -> _Value:
-        if event.tag is not None:  # type: ignore[attr-defined]  # a sequence or a mapping
+        assert isinstance(event, CollectionStartEvent)
+        if event.tag is not None:
             raise _tagged(event)
         if depth >= MOST_DEPTH:
             raise _error(_line(event), f"more than {MOST_DEPTH} levels", "write it flatter")
@@ -221,8 +229,8 @@ def _together(data: object, items: list[_Value]) -> _Value:
     return _Value(data, size, 1 + max((item.depth for item in items), default=0))
 
 
-def _tagged(event: Event) -> ConfigError:
-    return _error(_line(event), f"the tag {event.tag} is not allowed", "remove it")  # type: ignore[attr-defined]  # every event with a tag has one
+def _tagged(event: ScalarEvent | CollectionStartEvent) -> ConfigError:
+    return _error(_line(event), f"the tag {event.tag} is not allowed", "remove it")
 
 
 def _scalar(event: ScalarEvent) -> Hashable:

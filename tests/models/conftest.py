@@ -97,3 +97,13 @@ def purchase_fit() -> PurchaseFit:
 @pytest.fixture(scope="session")
 def spend_fit() -> SpendFit:
     return SpendFit(GammaGamma(), Pooling.complete(), posterior(GammaGamma(), ("",)), diagnostics())
+
+
+@pytest.fixture(scope="session")
+def rich(history: PurchaseHistory) -> PurchaseHistory:
+    """The history with a second group column, crossed with the first, and covariates."""
+    rng = np.random.default_rng(3)
+    n = len(history)
+    wide = history.with_group("region", rng.choice(["north", "south"], n))
+    aged = wide.with_covariate("age", rng.choice([20.0, 40.0, 60.0], n))
+    return aged.with_covariate("member", rng.integers(0, 2, n))

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
-from tests._statistics import sigmas
 
 from omniltv import _compiled
 from omniltv.data.history import PurchaseHistory
-from omniltv.errors import ConfigError, DataError, DataWarning, FitWarning
+from omniltv.errors import DataWarning, FitWarning
 from omniltv.models import (
     BgNbd,
     CnbdK,
@@ -39,21 +38,18 @@ from omniltv.models.inference import (
 )
 from omniltv.models.inference._expression_graph import Op
 from omniltv.models.inference._subsampled_likelihood import SubsampledLikelihood
-from omniltv.models.posterior import psis
 from omniltv.models.posterior._kinds import AnyModel, kind_of
 from omniltv.models.posterior.priors import (
     Exponential,
     Flat,
     HalfNormal,
-    LogNormal,
-    Normal,
     Prior,
     StudentT,
 )
 from omniltv.models.processes._selection import Selected
 from omniltv.models.processes.built_in import PURCHASE_MODELS, SPEND_MODELS
 from omniltv.models.processes.numpy_namespace import NUMPY
-from omniltv.models.processes.protocols import PurchaseModel, PurchaseState, SpendModel
+from omniltv.models.processes.protocols import PurchaseModel, SpendModel
 from omniltv.units import TimeUnit
 
 type Vector = NDArray[np.float64]
@@ -64,16 +60,6 @@ POOLINGS = (Pooling.complete(), Pooling.none("channel"), PARTIAL)
 SUBSCRIBERS = 300
 STEPS = np.arange(-12.0, 12.01, 0.1)  # standard deviations of the approximation
 BUYERS = {"log_rate": ["age"], "logit_dropout": ["member", "age"]}
-
-
-@pytest.fixture(scope="module")
-def rich(history: PurchaseHistory) -> PurchaseHistory:
-    """The history with a second group column, crossed with the first, and covariates."""
-    rng = np.random.default_rng(3)
-    n = len(history)
-    wide = history.with_group("region", rng.choice(["north", "south"], n))
-    aged = wide.with_covariate("age", rng.choice([20.0, 40.0, 60.0], n))
-    return aged.with_covariate("member", rng.integers(0, 2, n))
 
 
 def problem(
@@ -340,17 +326,6 @@ def test_priors_say_the_same_in_every_unit(history: PurchaseHistory) -> None:
     np.testing.assert_allclose(there.start[:4] - here.start[:4], [-np.log(7), 0, 0, 0], atol=1e-3)
 
 
-def test_a_prior_that_is_replaced_moves_the_posterior(history: PurchaseHistory) -> None:
-    def rate(**priors: Normal) -> float:
-        found = fit(BgNbd(), history, seed=1, method="map", priors=priors)
-        return float(found.draws.coordinates[0, 0, 0, 0])
-
-    with pytest.warns(FitWarning, match="bought once"):  # the prior is wrong, and it is said
-        strict = rate(log_rate=Normal(mu=-8.0, sigma=0.01))
-    assert strict == pytest.approx(-8.0, abs=0.2)
-    assert rate() > -6
-
-
 def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory) -> None:
     flat = {item.name: Flat() for item in BgNbd().coordinates}
     found = fit(BgNbd(), history, seed=1, method="map", priors=flat)
@@ -361,92 +336,6 @@ def test_flat_priors_give_the_maximum_of_the_likelihood(history: PurchaseHistory
         found.draws.coordinates[0, 0]
     )[1]
     assert np.abs(score).max() < 0.05
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "says"),
-    [
-        ({"priors": {"rate": Normal(0, 1)}}, ConfigError, "nothing is called 'rate'"),
-        ({"priors": {"log_rate": 3}}, ConfigError, "priors is a mapping from a text to a Prior"),
-        ({"priors": {"spread:log_rate:age": HalfNormal(1)}}, ConfigError, "nothing is called"),
-        ({"covariates": {"rate": ["age"]}}, ConfigError, "no coordinate 'rate'"),
-        ({"covariates": {"log_rate": ["height"]}}, DataError, "it has: age, member"),
-    ],
-)
-def test_priors_and_covariates_of_nothing_are_refused(
-    rich: PurchaseHistory, arguments: dict[str, object], error: type[Exception], says: str
-) -> None:
-    with pytest.raises(error, match=says):
-        fit(BgNbd(), rich, seed=1, method="map", **arguments)  # type: ignore[call-overload]
-
-
-@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_prior_has_a_positive_scale(wrong: float) -> None:
-    for make in (
-        lambda: Normal(0, wrong),
-        lambda: StudentT(3, 0, wrong),
-        lambda: LogNormal(0, wrong),
-        lambda: HalfNormal(wrong),
-        lambda: Exponential(wrong),
-    ):
-        with pytest.raises(ConfigError, match="a number above 0"):
-            make()
-
-
-def test_a_covariate_that_never_varies_is_refused(history: PurchaseHistory) -> None:
-    same = history.with_covariate("member", np.ones(len(history)))
-    with pytest.raises(ConfigError, match="the same for every row"):
-        fit(BgNbd(), same, seed=1, method="map", covariates={"log_rate": ["member"]})
-
-
-def test_covariates_are_found_and_forecast_with() -> None:
-    """Rates differ by a factor of e between members and others; so do the forecasts."""
-    from omniltv.units import weeks
-
-    rng = np.random.default_rng(11)
-    member = np.repeat([0.0, 1.0], 3000)
-    alpha = np.where(member > 0, 6.0 / np.e, 6.0)
-    truth = {
-        "r": np.full(6000, 1.2),
-        "alpha": alpha,
-        "a": np.full(6000, 0.7),
-        "b": np.full(6000, 3.0),
-    }
-    x, recency, T = BgNbd().simulate(truth, np.full(6000, 40.0), rng)
-    history = PurchaseHistory(
-        np.arange(6000).astype(object), x, recency, T, np.where(x > 0, 1.0, np.nan), TimeUnit.WEEK
-    ).with_covariate("member", member)
-    found = fit(BgNbd(), history, seed=1, method="laplace", covariates={"log_rate": ["member"]})
-    assert found.draws.slopes is not None
-    per_unit = found.draws.slopes[..., 0].ravel() / found.effects[0].scale
-    assert abs(per_unit.mean() - 1) < sigmas(3) * per_unit.std()
-    assert per_unit.std() < 0.1
-    ours = found.expected_purchases(history, weeks(20)).total(member).mean()
-    state = PurchaseState(x, recency, T)
-    exact = BgNbd().expected_purchases(truth, state, np.asarray(20.0))
-    theirs = [exact[member == value].sum() for value in (0.0, 1.0)]
-    sd = found.expected_purchases(history, weeks(20)).total(member).values.std(axis=1)
-    assert (abs(ours - np.array(theirs)) < sigmas(3) * sd).all()
-    np.testing.assert_allclose(sd / theirs, 0, atol=0.1)
-    with pytest.raises(DataError, match="no such covariate") as caught:
-        found.expected_purchases(replace(history, covariates={}), weeks(20))
-    assert caught.value.column == "member"
-
-
-def test_crossed_groups_share_their_effects(rich: PurchaseHistory) -> None:
-    """A combination that was not seen is forecast by the effects of both its labels."""
-    seen = ~((rich.groups["channel"] == "app") & (rich.groups["region"] == "north"))
-    crossed = Pooling.partial("channel", "region")
-    found = fit(BgNbd(), rich.take(seen), seed=1, method="laplace", pooling=crossed)
-    assert len(found.groups) == 5
-    cells = found.cells(rich.take(~seen), unseen="population")
-    assert set(cells.group) == {5}
-    draws = found.draws
-    assert draws.mean is not None
-    assert draws.effects is not None
-    app, north = draws.effects[0, :, 0], draws.effects[0, :, 3]
-    assert draws.levels == (("app", "ec", "store"), ("north", "south"))
-    np.testing.assert_allclose(cells.by_group[:, 5], draws.mean[0] + app + north)
 
 
 _STEADY = np.concatenate([np.geomspace(1e-300, 1e300, 201), [1 - 1e-9, 1 + 1e-9]])
@@ -595,34 +484,6 @@ def test_the_path_gives_the_marginals_that_integration_gives() -> None:
     assert _reach.reach_of(found, weighted, workers=1) == pytest.approx(
         np.sqrt(1 - max(shares)), abs=0.02
     )
-
-
-@pytest.mark.parametrize("n", [40, 1_000, 8_000])
-@pytest.mark.parametrize("shape", [0.1, 0.5, 1.5])
-def test_weights_and_khat_are_those_of_arviz(n: int, shape: float) -> None:
-    from arviz_stats.base.array import array_stats  # here: collection would wait for it
-
-    log_weight = np.random.default_rng(n).exponential(shape, n) + 3.0
-    smooth, khat = psis.smoothed(log_weight)
-    theirs, their_khat = array_stats.psislw(-log_weight)
-    assert khat == pytest.approx(float(their_khat), rel=1e-9)
-    np.testing.assert_allclose(smooth - smooth.max(), theirs - theirs.max(), atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("log_weight", "khat"),
-    [
-        (np.zeros(100), -np.inf),  # all the same
-        (np.repeat([0.0, 1.0], [70, 30]), -np.inf),  # all of the tail the same
-        (np.repeat([0.0, 1.0, 2.0], [85, 14, 1]), np.inf),  # a step
-    ],
-)
-def test_weights_without_a_pareto_tail_are_left_alone(
-    log_weight: NDArray[np.float64], khat: float
-) -> None:
-    smooth, found = psis.smoothed(log_weight)
-    assert found == khat
-    np.testing.assert_array_equal(smooth, log_weight - log_weight.max())
 
 
 def test_a_line_says_once_for_each_purpose_that_code_is_compiled(
