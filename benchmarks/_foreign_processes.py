@@ -7,7 +7,7 @@ customer and who has left. No forecast can be narrower on average.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from omniltv.simulation import Calendar
 from omniltv.simulation.processes import RegimeCustomers, Today, WeibullCustomers
 
 __all__ = ["AHEAD", "CHANNELS", "DEVELOPMENT", "OBSERVED", "WORLDS", "World", "simulate"]
@@ -26,7 +27,7 @@ OBSERVED, AHEAD = 78 * 7, 26 * 7  # days
 START: Final = np.datetime64("2024-01-01")
 CHANNELS: Final = ("store", "ec", "app", "call")
 SHARES, RATES = (0.6, 0.25, 0.1, 0.05), np.array([1.0, 0.8, 1.3, 0.6])
-MONTHS = np.array([0.8, 0.8, 1, 1, 1, 0.9, 1.1, 0.8, 0.9, 1, 1.2, 1.5])
+CALENDAR = Calendar(months=(0.8, 0.8, 1, 1, 1, 0.9, 1.1, 0.8, 0.9, 1, 1.2, 1.5), trend=0.9)
 _BASKET, _BASKET_SD, _WITH_RATE, _WITHIN = 3.5, 0.5, 0.25, 0.6
 """Mean and standard deviation of the log mean purchase, its slope in the log rate, and the
 standard deviation of the logarithm of one purchase."""
@@ -153,9 +154,7 @@ def _even(_rng: np.random.Generator) -> Vector:
 
 def _season(_rng: np.random.Generator) -> Vector:
     """Return the factor of each day: a season of months, and 10 % less a year."""
-    day = np.arange(OBSERVED + AHEAD)
-    month = (START + day).astype("datetime64[M]").astype(np.int64) % 12
-    return np.asarray(MONTHS[month] * 0.9 ** (day / 365.25))
+    return CALENDAR.factors(START.item(), 0, OBSERVED + AHEAD)
 
 
 def _recession(rng: np.random.Generator) -> Vector:
@@ -206,7 +205,7 @@ class _Market:
     traits: Columns
     channel: NDArray[np.intp]
     season: Vector
-    state: Columns = field(default_factory=dict)
+    state: Columns
 
     def run(self, days: range, rng: np.random.Generator) -> tuple[NDArray[np.intp], Vector]:
         """Return customer and day of each purchase; the state is that after the days."""

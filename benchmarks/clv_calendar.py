@@ -48,6 +48,7 @@ def main() -> int:
     season = pd.DataFrame([row for seed in seeds for row in monthly(options.customers, seed)])
     table = season.groupby("forecast", sort=False)[["rmse", "bias"]].mean().round(3).reset_index()
     music = pd.DataFrame(cdnow(options.seed))
+    targets = judge(table, music)
     if options.markdown:
         said = f"{options.worlds} worlds of {options.customers:,} customers."
         of_season = f"{said}\n\n{_markdown.table(table)}"
@@ -56,7 +57,7 @@ def main() -> int:
             {
                 "season": of_season,
                 "cdnow": _markdown.table(music),
-                "targets": _markdown.targets(judge(table, music)),
+                "targets": _markdown.targets(targets),
             },
         )
     print(music.to_string(index=False), "\n")
@@ -64,7 +65,7 @@ def main() -> int:
         "clv_calendar",
         table,
         figures={"customers": options.customers, "worlds": options.worlds},
-        targets=judge(table, music),
+        targets=targets,
         check=options.check,
     )
 

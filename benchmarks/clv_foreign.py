@@ -74,7 +74,8 @@ def main() -> int:
     totals = of_all(pd.DataFrame([row for world in found for row in world["totals"]]))
     people = pd.DataFrame([row for world in found for row in world["customers"]])
     minutes = sum(world["cpu"] for world in found) / 60
-    table, single, targets = summary(totals), customers(people), judge(totals, people)
+    table, single = summary(totals), customers(people)
+    targets = judge(totals, single)
     if options.markdown:
         said = f"{options.worlds} worlds of each process with {options.people:,} customers"
         said = f"{said}; {minutes:.1f} CPU minutes."
@@ -247,8 +248,8 @@ def customers(people: Table) -> Table:
     return people.groupby(keys, sort=False).mean().round(3).reset_index()
 
 
-def judge(totals: Table, people: Table) -> dict[str, bool]:
-    """Return whether intervals hold their level."""
+def judge(totals: Table, single: Table) -> dict[str, bool]:
+    """Return whether intervals of totals and of single customers' purchases hold their level."""
     inside = totals.groupby(["process", "calendar time", "total", "kind"])["inside"].mean()
     targets = {}
     for group, known, total in product((JUDGED, ALL), ("no", "yes"), ("channel", "all")):
@@ -257,9 +258,10 @@ def judge(totals: Table, people: Table) -> dict[str, bool]:
         targets[f"{name} hold {LEAST:.0%} to {MOST:.0%}"] = bool(LEAST <= tested <= MOST)
         before = inside[group, known, total, "none"]
         targets[f"{name} hold more than without a model error"] = bool(tested > before)
-    single = customers(people).set_index("calendar time").loc["no"].set_index("process")
-    for process, share in single["purchases"].items():
-        name = f"{process}: 80 % intervals of customers hold 77 % to 83 %"
+    plain = single.set_index("calendar time").loc["no"].set_index("process")
+    low, high = (f"{100 * (OF_CUSTOMERS + side):.0f} %" for side in (-WITHIN, WITHIN))
+    for process, share in plain["purchases"].items():
+        name = f"{process}: 80 % intervals of customers hold {low} to {high}"
         targets[name] = bool(abs(share - OF_CUSTOMERS) <= WITHIN)
     return targets
 

@@ -27,11 +27,10 @@ class DecayPrior:
 
     The defaults are round numbers: an effect of a treatment is small (3 %), medium (10 %) or
     large (30 %), each with the same probability; it fades within a week to two months; and it
-    changes the hazard of leaving by up to 60 % (twice 30 %). Two
-    treatments that replace each other have an interaction of the size of an effect, so this is
-    its size, give or take a factor of two. Groups differ by half of an effect, give or take a
-    factor of two. `from_register` learns the
-    probabilities of the scales from earlier measurements.
+    changes the hazard of leaving by up to 60 % (twice 30 %). Two treatments that replace each
+    other have an interaction of the size of an effect, so this is its size, give or take a factor
+    of two. Groups differ by half of an effect, give or take a factor of two. `from_register`
+    learns the probabilities of the scales from earlier measurements.
 
     Attributes:
         scales: Standard deviations that an effect on the logarithm of orders may have.

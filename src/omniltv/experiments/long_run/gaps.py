@@ -90,7 +90,7 @@ def joint_covariance(influences: Sequence[Matrix], clusters: Sequence[Places | N
     """
     known = [cluster for cluster in clusters if cluster is not None]
     if len(known) < len(clusters):
-        return np.asarray(block_diag(*(_scaled(own).T @ _scaled(own) for own in influences)))
+        return np.asarray(block_diag(*(own.T @ own for own in map(_scaled, influences))))
     codes = np.unique(np.concatenate(known), return_inverse=True)[1]
     width = influences[0].shape[1]
     total = np.zeros((int(codes.max()) + 1, len(influences), width))
