@@ -210,7 +210,7 @@ def test_counts_of_a_model_that_tells_neither_are_simulated() -> None:
     exact = true.prob_purchases(history, weeks(1), 2).mean()
     assert 0 < simulated.error < 0.004
     assert "simulated" in repr(simulated)
-    # False alarm below 1e-6: 27 numbers, bounded by 6 standard errors.
+    # False alarm below 1e-6: 24 numbers, bounded by 6 standard errors.
     np.testing.assert_allclose(simulated.mean(), exact, atol=6 * simulated.error)
     alone = found.prob_purchases(history.take([2]), weeks(1), 2)
     np.testing.assert_array_equal(alone.mean()[0], simulated.mean()[2])

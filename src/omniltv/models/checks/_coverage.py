@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import stats
 
 from omniltv._frames import Table
 from omniltv._options import Level, Many, Seed, checked
@@ -350,6 +349,8 @@ def _pit(below: Integers, equal: Integers, n: int, rng: np.random.Generator) -> 
 
 def _uniform(u: Floats) -> tuple[float, float, float, float]:
     """Return the KS distance and p-value, and the chi-square statistic and p-value."""
+    from scipy import stats  # noqa: PLC0415 - takes a second to import
+
     ks = stats.kstest(u, "uniform")
     counts = np.histogram(u, bins=_PIT_BINS, range=(0.0, 1.0))[0]
     chi = stats.chisquare(counts)

@@ -110,7 +110,7 @@ def _unfit(weighted: Weighted, reach: float, n: int) -> str:
         return "how far Laplace's draws reach is not known"
     if reach < _GOOD_REACH:
         return f"Laplace's draws would be {100 * (1 - reach):.0f} % too narrow"
-    if reach <= 1 and weighted.ess < min(MIN_ESS, n / 10):
+    if not np.isnan(reach) and weighted.ess < min(MIN_ESS, n / 10):
         return f"Laplace's effective sample size is {weighted.ess:.0f}"
     return ""
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from omniltv.data.cohorts import COHORT
 from omniltv.errors import DataError
 from omniltv.models.posterior.pooling import JOIN, Pooling, PoolingKind
 
@@ -49,7 +50,7 @@ def term_labels(rows: Grouped, term: str) -> NDArray[np.str_]:
     for name in term.split(JOIN):
         if name not in rows.groups:
             has = ", ".join(rows.groups) or "none"
-            how = 'cohort="month"' if name == "cohort" else f'by="{name}"'
+            how = 'cohort="month"' if name == COHORT else f'by="{name}"'
             hint = f'log.history({how}) or history.with_group("{name}", values)'
             problem = f"the history has no such group column; it has: {has}"
             raise DataError(problem, column=name, hint=hint)

@@ -61,7 +61,7 @@ class LaterCounts:
         """
         if model.discrete:
             length = float(whole(length))
-            share = np.arange(1.0, np.floor(length) + 1) / length if length else np.empty(0)
+            share = np.arange(1.0, length + 1) / max(length, 1.0)
             return cls(model, share, np.full(len(share), -np.log(max(length, 1.0))))
         points, weights = np.polynomial.legendre.leggauss(_NODES + most // 8)
         root = (points + 1) / 2

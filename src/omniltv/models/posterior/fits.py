@@ -188,7 +188,9 @@ class PurchaseFit(Fit[PurchaseModel]):
             after: Time from the end of observation to the moment in question, with all that may
                 happen until then; None if it is the end of observation. A model without a
                 formula (`omniltv.models.processes.LifetimeModel`) simulates 500 futures under
-                each of 200 draws; the standard error of a posterior mean is then below 0.002.
+                each of at most 200 draws. With 200, simulation adds a standard error below 0.002
+                to a posterior mean, and the fewer draws add about 7 % of the posterior standard
+                deviation.
             unseen: How to treat a group that the fit did not see.
 
         Raises:

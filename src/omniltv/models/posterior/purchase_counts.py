@@ -63,8 +63,12 @@ class PurchaseCounts(Tabular):
 
     @property
     def error(self) -> float:
-        """Largest Monte Carlo standard error of a posterior mean; 0 if nothing is simulated."""
-        picked = self.draws.picked
+        """Largest standard error of a posterior mean from simulated futures; 0 if there are none.
+
+        At most 200 posterior draws are then used. If the fit has many more, this adds about 7 %
+        of the posterior standard deviation.
+        """
+        picked = self.draws.picked if self.most else None  # that of 0 is never simulated
         return 0.0 if picked is None else float(0.5 / np.sqrt(FUTURES * len(picked)))
 
     def exactly(self, count: Natural) -> RowDraws:

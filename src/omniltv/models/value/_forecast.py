@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from omniltv._columns import first_rows
 from omniltv._streams import Streams
-from omniltv.data.history import PurchaseHistory
 from omniltv.draws import Draws, Evaluate
 from omniltv.models.posterior._ahead import AHEAD
 from omniltv.models.posterior._interpolate import ByRows, over_draws
 from omniltv.models.posterior.fits import ProbAlive, PurchaseFit, SpendFit
-from omniltv.models.posterior.state_columns import spend_state
+from omniltv.models.posterior.state_columns import purchase_state, spend_state
 from omniltv.models.processes.protocols import Parameters, PurchaseState, SpendState
 from omniltv.models.value._discounting import discounting
 from omniltv.models.value._states import States
@@ -344,7 +343,7 @@ class ValueForecast:
         first = self.states.first
 
         def exact(parameters: Parameters, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-            state = _purchase_state(self.states.states, first[rows, None])
+            state = purchase_state(self.states.states, first[rows])
             return evaluate(parameters, state, first[rows])
 
         cells = self.states.buying_cells.take(first)
@@ -400,7 +399,7 @@ class ValueForecast:
         own = self.states.buying_cells.take(states).parameters(some)
         expected = self.purchases.model.expected_purchases(
             own,
-            _purchase_state(self.states.states, states[:, None]),
+            purchase_state(self.states.states, states),
             own[AHEAD],
         )
         per_draw = np.maximum(expected.mean(axis=1), 1.0)
@@ -416,9 +415,3 @@ def _weighted(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDAr
     for weight, value in zip(weights, values, strict=True):
         total += weight * value
     return total
-
-
-def _purchase_state(states: PurchaseHistory, rows: NDArray[np.intp]) -> PurchaseState:
-    return PurchaseState(
-        states.frequency[rows].astype(np.float64), states.recency[rows], states.T[rows]
-    )
